@@ -1,0 +1,84 @@
+"""Every error patchsweep raises on purpose: one class for each decision that a caller takes.
+
+PatchsweepError
+├── ConfigError               the user's setting is wrong: exit code 2
+│   └── RequestRejected       AWS called our request wrong (InvalidFilter, ValidationException): the run stops
+├── ScanNotFound              no such scan in the store: exit code 2
+├── StoreError                the store cannot be read or written: the run stops
+├── SinkError                 one sink failed: the scan goes on, exit code 3
+└── AwsError                  AWS, or the way to it, did not give what was asked
+    ├── Denied                no permission: a node's or a target's status
+    ├── Disabled              the Region is not usable in this account
+    ├── NodeGone              InvalidInstanceId: the node left
+    ├── PaginationBroken      InvalidNextToken, a repeated token, no end: read the node again
+    ├── CredentialsExpired    refresh once, then again
+    ├── Throttled             too fast: slow down and try again
+    ├── Transient             5xx, reset, time-out, torn body: try again
+    └── Unavailable           still failing after every attempt, or an answer nobody foresaw
+"""
+
+from __future__ import annotations
+
+
+class PatchsweepError(Exception):
+    """What a user or AWS did; its text is one sentence that says what, where and what to do."""
+
+
+class ConfigError(PatchsweepError):
+    """A setting that cannot work."""
+
+
+class RequestRejected(ConfigError):
+    """AWS refused the request itself; the message quotes AWS."""
+
+
+class ScanNotFound(PatchsweepError):
+    """No scan of that id, or none at all, in the store."""
+
+
+class StoreError(PatchsweepError):
+    """The store cannot be read or written."""
+
+
+class SinkError(PatchsweepError):
+    """A sink could not take or show the data."""
+
+
+class AwsError(PatchsweepError):
+    """An AWS call did not give what was asked; `code` is AWS's own error code where there is one."""
+
+    def __init__(self, message: str, *, code: str = "") -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class Denied(AwsError):
+    """The caller's permissions do not allow the call."""
+
+
+class Disabled(AwsError):
+    """The Region cannot be used: not enabled, denied by a service control policy, or without an endpoint."""
+
+
+class NodeGone(AwsError):
+    """The node is not managed any more, or not visible."""
+
+
+class PaginationBroken(AwsError):
+    """The listing cannot be continued; what was read of it is void."""
+
+
+class CredentialsExpired(AwsError):
+    """The session that signed the request has ended."""
+
+
+class Throttled(AwsError):
+    """The request came too fast."""
+
+
+class Transient(AwsError):
+    """The same request may well succeed in a moment."""
+
+
+class Unavailable(AwsError):
+    """The call failed for good."""
