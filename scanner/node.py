@@ -1,0 +1,178 @@
+"""Decides about one node, without any I/O: merging pages, counting rows, reconciling them with AWS's own counts."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Sequence
+
+from msgspec import Struct
+
+from scanner.errors import AwsError, Denied, Disabled, NodeGone, PaginationBroken
+from scanner.model import COUNTED_STATES, ManagedNode, NodeStatus, Patch, PatchPage, PatchState
+
+MAX_PAGES = 2_000
+"""No node has this many pages: an inventory type holds 10,000 entries a node, a page at least 10 rows."""
+
+_Fingerprint = tuple[object, ...]
+
+
+class NodeWork(Struct, frozen=True):
+    """A node to read, with its patch state as it was found (None: AWS gave none)."""
+
+    node: ManagedNode
+    state: PatchState | None
+
+
+class Reading:
+    """The pages of one node, merged in the order they came; void as a whole once a page does not fit."""
+
+    def __init__(self) -> None:
+        self.patches: list[Patch] = []
+        self.pages = 0
+        self._tokens: set[str] = set()
+
+    def add(self, page: PatchPage) -> str | None:
+        """Take the next page; gives the token to go on with, None at the end.
+
+        Raises:
+            PaginationBroken: the token came before, or the listing has no end.
+        """
+        self.patches += page.patches
+        self.pages += 1
+        token = page.next_token
+        if token is None:
+            return None
+        if token in self._tokens:
+            raise PaginationBroken("AWS gave the same NextToken twice", code="RepeatedNextToken")
+        if self.pages >= MAX_PAGES:
+            raise PaginationBroken(f"the listing did not end within {MAX_PAGES} pages", code="EndlessPagination")
+        self._tokens.add(token)
+        return token
+
+
+class Verdict(Struct, frozen=True):
+    """What to do with a reading: deliver it with this status, or (status None) read the node again."""
+
+    status: NodeStatus | None
+    reason: str | None = None
+
+
+READ_AGAIN = Verdict(None)
+
+
+def fingerprint(state: PatchState | None) -> _Fingerprint | None:
+    """What changes whenever a patching operation has ended: the operation's identity and every count."""
+    if state is None:
+        return None
+    counts = (getattr(state, name) for name in PatchState.__struct_fields__ if name.endswith("_count"))
+    return (state.snapshot_id, state.operation_end_time, *counts)
+
+
+def disagreements(state: PatchState, patches: Iterable[Patch], comparable: Collection[str]) -> list[str]:
+    """Each comparable state whose rows and count differ, in words; a count AWS does not give is not compared."""
+    rows = Counter(patch.state for patch in patches)
+    found = []
+    for name, count_name in COUNTED_STATES.items():
+        count: int | None = getattr(state, count_name)
+        if name in comparable and count is not None and count != rows[name]:
+            found.append(f"{name} has {rows[name]} rows where AWS counts {count}")
+    return found
+
+
+def needs_second_look(work: NodeWork, reading: Reading, comparable: Collection[str]) -> bool:
+    """Whether the patch state must be read again before this reading can be trusted.
+
+    A listing of one page is one instant; over several pages a patching operation may have ended in between, and then
+    even counts that agree do not prove that the rows belong together.
+    """
+    if work.state is None or reading.pages > 1:
+        return True
+    return bool(disagreements(work.state, reading.patches, comparable))
+
+
+def judge(
+    before: PatchState | None,
+    after: PatchState | None,
+    reading: Reading,
+    comparable: Collection[str],
+    *,
+    read_before: bool,
+    may_read_again: bool,
+) -> Verdict:
+    """What a reading is worth, given the node's patch state before and after it.
+
+    Args:
+        before: the patch state before the reading.
+        after: the patch state after it; the same object where no second look was needed.
+        reading: the merged pages.
+        comparable: the states whose rows may be held against the counts.
+        read_before: an earlier reading under this same patch state already disagreed.
+        may_read_again: False when the attempts are used up.
+    """
+    if _moved(before, after, reading):
+        if may_read_again:
+            return READ_AGAIN
+        return Verdict(NodeStatus.MISMATCHED, "patching operations kept ending while the node was read")
+    if after is None:
+        if not reading.patches:
+            return Verdict(NodeStatus.NO_PATCH_DATA)
+        return Verdict(NodeStatus.VERIFIED, "AWS has no patch state to hold the rows against")
+    found = disagreements(after, reading.patches, comparable)
+    if not found:
+        return Verdict(NodeStatus.VERIFIED, _unchecked(after, comparable))
+    if may_read_again and not read_before:
+        return READ_AGAIN
+    return Verdict(NodeStatus.MISMATCHED, "; ".join(found))
+
+
+def _moved(before: PatchState | None, after: PatchState | None, reading: Reading) -> bool:
+    if before is None and reading.pages <= 1:
+        return False
+    return fingerprint(before) != fingerprint(after)
+
+
+def _unchecked(state: PatchState, comparable: Collection[str]) -> str | None:
+    if any(getattr(state, COUNTED_STATES[name]) is not None for name in comparable):
+        return None
+    return "AWS gives no count that the rows could be held against"
+
+
+def comparable_states(states: Collection[str], *, other_filters: bool) -> frozenset[str]:
+    """The states whose counts can be compared: the filtered ones, all of them without a filter.
+
+    A filter on severity, classification or KB id thins the rows of every state, so then no count can be compared.
+    """
+    if other_filters:
+        return frozenset()
+    return frozenset(COUNTED_STATES) & frozenset(states) if states else frozenset(COUNTED_STATES)
+
+
+def gap_of(error: AwsError) -> tuple[NodeStatus, str]:
+    """The status and reason of a node whose reading ended in this error."""
+    if isinstance(error, NodeGone):
+        return NodeStatus.GONE, str(error)
+    if isinstance(error, Denied | Disabled):
+        return NodeStatus.DENIED, str(error)
+    return NodeStatus.FAILED, str(error)
+
+
+def expected_rows(state: PatchState | None) -> int:
+    """About how many rows a node will list; for sizing only. Unknown nodes count as one page."""
+    if state is None:
+        return 50
+    return sum(getattr(state, name) or 0 for name in COUNTED_STATES.values()) or 1
+
+
+def batches(work: Sequence[NodeWork], max_rows: int) -> Iterator[list[NodeWork]]:
+    """The nodes in groups of about `max_rows` expected rows, each at least one node."""
+    group: list[NodeWork] = []
+    rows = 0
+    for item in work:
+        expected = expected_rows(item.state)
+        if group and rows + expected > max_rows:
+            yield group
+            group, rows = [], 0
+        group.append(item)
+        rows += expected
+    if group:
+        yield group
