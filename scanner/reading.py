@@ -11,7 +11,7 @@ from msgspec import Struct
 from scanner.errors import AwsError, PaginationBroken
 from scanner.interfaces import Clock, TargetReader
 from scanner.model import ManagedNode, NodeScan, NodeStatus, Patch, PatchState, Target
-from scanner.node import NodeWork, Reading, Verdict, batches, disagreements, gap_of, judge, needs_second_look
+from scanner.node import NodeWork, Reading, Verdict, batches, fingerprint, gap_of, judge, needs_second_look
 
 Deliver = Callable[[NodeScan], Awaitable[None]]
 """Takes a node that has ended; waits while the store or a sink is behind."""
@@ -54,6 +54,7 @@ class _Attempted(Struct):
     error: AwsError | None = None
     pages: int = 0
     restarts: int = 0
+    rounds: int = 0
     disagreed: bool = False
 
 
@@ -68,7 +69,7 @@ async def read_target(job: TargetJob, reader: TargetReader) -> int:
     limiter = anyio.CapacityLimiter(job.rules.max_nodes)
     found = 0
     failure: AwsError | None = None
-    async with anyio.create_task_group() as workers:
+    async with receive, anyio.create_task_group() as workers:
         for _ in range(BATCHES_SIDE_BY_SIDE):
             workers.start_soon(_read_batches, job, reader, receive, limiter)
         async with send:
@@ -79,7 +80,6 @@ async def read_target(job: TargetJob, reader: TargetReader) -> int:
                     await _plan_page(job, reader, [n for n in nodes if n.instance_id not in job.done], send)
             except AwsError as error:
                 failure = error
-    receive.close()
     if failure is not None:
         raise failure
     return found
@@ -132,6 +132,8 @@ async def _read_node(
     """One whole reading; broken pagination drops the pages and starts again, as often as the rules allow."""
     instance_id = attempted.work.node.instance_id
     attempted.reading = attempted.error = None
+    attempted.rounds += 1
+    broken = 0
     async with limiter:
         while attempted.reading is None and attempted.error is None:
             reading = Reading()
@@ -141,9 +143,11 @@ async def _read_node(
                     token = reading.add(await reader.patch_page(instance_id, token))
                 attempted.reading = reading
             except PaginationBroken as error:
-                attempted.restarts += 1
-                if attempted.restarts > rules.max_restarts:
+                broken += 1
+                if broken > rules.max_restarts:
                     attempted.error = error
+                else:
+                    attempted.restarts += 1
             except AwsError as error:
                 attempted.error = error
             attempted.pages += reading.pages
@@ -185,14 +189,14 @@ async def _settle(job: TargetJob, attempted: _Attempted, states: Mapping[str, Pa
         reading,
         comparable,
         read_before=attempted.disagreed,
-        may_read_again=attempted.restarts < job.rules.max_restarts,
+        may_read_again=attempted.rounds <= job.rules.max_restarts,
     )
     newest = NodeWork(work.node, after or work.state)
     if verdict.status is not None:
         await job.deliver(_ended(job, newest, verdict, attempted, reading.patches))
         return True
     attempted.restarts += 1
-    attempted.disagreed = after is not None and bool(disagreements(after, reading.patches, comparable))
+    attempted.disagreed = fingerprint(work.state) == fingerprint(after)
     attempted.work = newest
     return False
 
