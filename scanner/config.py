@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
-from msgspec import Struct, field
+from msgspec import Struct, field, structs
 
 from scanner.model import Mode
 
 LogFormat = Literal["auto", "console", "json"]
+
+HIDDEN = "***"
+# Up to the last @ before the path: a password may hold an @ of its own.
+_PASSWORD = re.compile(r"(://[^/?#:]*:)[^/?#]*@")
+_PARAMETER = re.compile(r"(\b[^=?&\s]*(?:password|secret|token|api_?key|credential)[^=?&\s]*=)[^&\s]+", re.IGNORECASE)
 
 
 class ScopeSettings(Struct, frozen=True, forbid_unknown_fields=True):
@@ -23,6 +29,9 @@ class ScopeSettings(Struct, frozen=True, forbid_unknown_fields=True):
     role_name: str | None = None
     """The role assumed in every account but the caller's own."""
     external_id: str | None = None
+
+    def __repr__(self) -> str:
+        return _repr(self, external_id=self.external_id and HIDDEN)
 
 
 class NodeSettings(Struct, frozen=True, forbid_unknown_fields=True):
@@ -93,3 +102,22 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     """None: shown when stderr is a terminal."""
     summary: str | None = None
     """A file that gets the `scans` row and the outcome counts as JSON."""
+
+    def __repr__(self) -> str:
+        return _repr(self, sinks=tuple(map(without_password, self.sinks)))
+
+
+def settings_without_secrets(settings: Settings) -> Settings:
+    """The same settings, fit to be stored and shown: no external id, no password in a sink."""
+    scope = structs.replace(settings.scope, external_id=settings.scope.external_id and HIDDEN)
+    return structs.replace(settings, scope=scope, sinks=tuple(map(without_password, settings.sinks)))
+
+
+def without_password(url: str) -> str:
+    """The URL or sink spec with its password and secret-looking parameters hidden."""
+    return _PARAMETER.sub(rf"\1{HIDDEN}", _PASSWORD.sub(rf"\1{HIDDEN}@", url))
+
+
+def _repr(settings: Struct, **shown: object) -> str:
+    values = {**structs.asdict(settings), **shown}
+    return f"{type(settings).__name__}({', '.join(f'{name}={value!r}' for name, value in values.items())})"
