@@ -13,6 +13,9 @@ from scanner.model import COUNTED_STATES, ManagedNode, NodeStatus, Patch, PatchP
 MAX_PAGES = 2_000
 """No node has this many pages: an inventory type holds 10,000 entries a node, a page at least 10 rows."""
 
+ROWS_A_PAGE = 50
+"""What the service gives at most, whatever its model says."""
+
 _Fingerprint = tuple[object, ...]
 
 
@@ -156,19 +159,25 @@ def gap_of(error: AwsError) -> tuple[NodeStatus, str]:
     return NodeStatus.FAILED, str(error)
 
 
-def expected_rows(state: PatchState | None) -> int:
-    """About how many rows a node will list; for sizing only. Unknown nodes count as one page."""
-    if state is None:
-        return 50
-    return sum(getattr(state, name) or 0 for name in COUNTED_STATES.values()) or 1
+def expected_rows(work: NodeWork, states: Collection[str]) -> int:
+    """About how many rows a node will list under this State filter (empty: none); a node without counts, one page.
+
+    Windows nodes list what is not applicable, Linux nodes only count it (user guide, "Windows and Linux differences").
+    """
+    if work.state is None:
+        return ROWS_A_PAGE
+    counted = {name: getattr(work.state, count) or 0 for name, count in COUNTED_STATES.items()}
+    if work.node.platform_type == "Windows":
+        counted["NOT_APPLICABLE"] = work.state.not_applicable_count or 0
+    return sum(count for name, count in counted.items() if not states or name in states)
 
 
-def batches(work: Sequence[NodeWork], max_rows: int) -> Iterator[list[NodeWork]]:
+def batches(work: Sequence[NodeWork], states: Collection[str], max_rows: int) -> Iterator[list[NodeWork]]:
     """The nodes in groups of about `max_rows` expected rows, each at least one node."""
     group: list[NodeWork] = []
     rows = 0
     for item in work:
-        expected = expected_rows(item.state)
+        expected = expected_rows(item, states)
         if group and rows + expected > max_rows:
             yield group
             group, rows = [], 0

@@ -23,8 +23,9 @@ BATCHES_SIDE_BY_SIDE = 3
 
 
 class ReadingRules(Struct, frozen=True):
-    """How nodes are read: which states can be verified, how many nodes side by side, how often again."""
+    """How nodes are read: the State filter (empty: none), the states that can be verified, and the bounds."""
 
+    states: tuple[str, ...]
     comparable: frozenset[str]
     max_nodes: int
     max_restarts: int
@@ -106,7 +107,7 @@ async def _plan_page(
             await job.deliver(_ended(job, NodeWork(node, state), Verdict(NodeStatus.UNCHANGED)))
         else:
             to_read.append(NodeWork(node, state))
-    for batch in batches(to_read, BATCH_ROWS):
+    for batch in batches(to_read, job.rules.states, BATCH_ROWS):
         await send.send(batch)
 
 

@@ -16,6 +16,7 @@ from scanner.node import (
     batches,
     comparable_states,
     disagreements,
+    expected_rows,
     fingerprint,
     gap_of,
     judge,
@@ -192,9 +193,15 @@ def test_batches_keep_every_node_once_and_pass_the_bound_only_with_a_single_node
         for number, count in enumerate(counts)
     ]
 
-    grouped = list(batches(work, max_rows))
+    grouped = list(batches(work, (), max_rows))
 
     assert [item for group in grouped for item in group] == work
-    assert all(
-        len(group) == 1 or sum(item.state.installed_count or 1 for item in group) <= max_rows for group in grouped
-    )
+    assert all(len(group) == 1 or sum(item.state.installed_count for item in group) <= max_rows for group in grouped)
+
+
+def test_what_is_not_applicable_is_listed_on_windows_only():
+    state = PatchState("i-1", installed_count=10, missing_count=5, not_applicable_count=900)
+
+    assert expected_rows(NodeWork(ManagedNode("i-1", platform_type="Linux"), state), ()) == 15
+    assert expected_rows(NodeWork(ManagedNode("i-1", platform_type="Windows"), state), ()) == 915
+    assert expected_rows(NodeWork(ManagedNode("i-1", platform_type="Windows"), state), ("MISSING",)) == 5

@@ -14,7 +14,7 @@ from scanner.reading import ReadingRules
 from scanner.scan import ScanJob, scan_targets
 from tests.fake_fleet import FakeFleet, FakeNode, FakeTarget, pages, patch, state_of
 
-RULES = ReadingRules(comparable_states((), other_filters=False), max_nodes=4, max_restarts=3)
+RULES = ReadingRules((), comparable_states((), other_filters=False), max_nodes=4, max_restarts=3)
 HERE = Target("111111111111", "eu-west-1")
 THERE = Target("222222222222", "eu-west-1")
 
