@@ -5,6 +5,7 @@ PatchsweepError
 │   └── RequestRejected       AWS called our request wrong (InvalidFilter, ValidationException): the run stops
 ├── ScanNotFound              no such scan in the store: exit code 2
 ├── StoreError                the store cannot be read or written: the run stops
+├── Interrupted               a signal ended the run: exit code 128 + the signal, resumable
 ├── SinkError                 one sink failed: the scan goes on, exit code 3
 └── AwsError                  AWS, or the way to it, did not give what was asked
     ├── Denied                no permission: a node's or a target's status
@@ -42,6 +43,14 @@ class StoreError(PatchsweepError):
 
 class SinkError(PatchsweepError):
     """A sink could not take or show the data."""
+
+
+class Interrupted(PatchsweepError):
+    """The run was told to stop by the signal `signal_number`; the message says how to go on."""
+
+    def __init__(self, message: str, signal_number: int) -> None:
+        super().__init__(message)
+        self.signal_number = signal_number
 
 
 class AwsError(PatchsweepError):
