@@ -1,0 +1,87 @@
+"""The JSON files of a store: `scan.json` opens a scan, `manifest.json` commits it, `latest.json` points to one."""
+
+from __future__ import annotations
+
+import re
+from typing import Literal, TypeVar
+
+import msgspec
+from msgspec import Struct
+
+from scanner.config import Settings
+from scanner.errors import StoreError
+from scanner.model import EpochMs, Mode, ScanRow
+
+_J = TypeVar("_J", bound=Struct)
+_URL_PASSWORD = re.compile(r"(?<=://)([^/@:]*):[^/]*@")
+_PARAMETER_PASSWORD = re.compile(r"\b(password|sslpassword)=[^&\s]*")
+
+
+class ScanHeader(Struct, frozen=True):
+    """`scan.json`: what a scan was asked to do, so that a resumed one does the same. Holds no secrets."""
+
+    scan_id: str
+    started_at: EpochMs
+    version: str
+    mode: Mode
+    settings: Settings
+    format: Literal[1] = 1
+
+
+class FileEntry(Struct, frozen=True):
+    """A file a manifest vouches for; `name` is its whole name in the store."""
+
+    name: str
+    sha256: str
+    bytes: int
+
+
+class SegmentEntry(FileEntry, frozen=True):
+    """A segment, with the nodes and the patch rows it holds."""
+
+    nodes: int
+    patch_rows: int
+
+
+class Manifest(Struct, frozen=True):
+    """`manifest.json`: a scan's row and every file that is part of it."""
+
+    scan: ScanRow
+    segments: tuple[SegmentEntry, ...]
+    targets: FileEntry
+    format: Literal[1] = 1
+
+
+class Latest(Struct, frozen=True):
+    """`latest.json`: the newest committed scan, for readers that follow a pointer."""
+
+    scan_id: str
+    manifest: str
+
+
+def without_secrets(settings: Settings) -> Settings:
+    """The settings less the external id and any password in a sink's URL."""
+    return msgspec.structs.replace(
+        settings,
+        scope=msgspec.structs.replace(settings.scope, external_id=None),
+        sinks=tuple(_without_password(sink) for sink in settings.sinks),
+    )
+
+
+def _without_password(spec: str) -> str:
+    return _PARAMETER_PASSWORD.sub(r"\1=", _URL_PASSWORD.sub(r"\1@", spec))
+
+
+def to_json(value: Struct) -> bytes:
+    """Indented, so that a person can read it."""
+    return msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n"
+
+
+def from_json(data: bytes, kind: type[_J], place: str) -> _J:
+    """What `to_json` wrote, or raises `StoreError` that names the place."""
+    try:
+        return msgspec.json.decode(data, type=kind)
+    except msgspec.DecodeError as error:
+        raise StoreError(
+            f"{place} is damaged or of another version ({error}): restore it from a copy or delete its scan"
+        ) from error

@@ -1,0 +1,86 @@
+"""The names of a store's files: what may be a name at all, and how a scan's files are called."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from datetime import UTC, datetime
+
+from msgspec import Struct
+
+from scanner.errors import StoreError
+from scanner.model import EpochMs
+
+SCANS = "scans/"
+LATEST = "latest.json"
+_PART = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._=-]*\Z")
+_SCAN_ID = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{6}\Z")
+_SEGMENT = re.compile(r"(?P<sequence>\d{6,})-(?P<writer>[0-9a-f]{8})-(?P<digest>[0-9a-f]{16})\.parquet\Z")
+
+
+def checked(name: str) -> str:
+    """The name itself.
+
+    Raises:
+        StoreError: it is empty, absolute, has `..` or a part that starts with a dot, or a character outside
+            `A-Z a-z 0-9 . _ = -`.
+    """
+    if not all(_PART.match(part) for part in name.split("/")):
+        raise StoreError(f"{name!r} cannot be the name of a file in a store")
+    return name
+
+
+def checked_prefix(prefix: str) -> str:
+    """The prefix itself, of which the last part may be cut off anywhere, or raises `StoreError`."""
+    folder = prefix.rpartition("/")[0]
+    if folder:
+        checked(folder)
+    return prefix
+
+
+def new_scan_id(now_ms: EpochMs) -> str:
+    """An id that sorts by the second the scan was started in, like `20261123T210611Z-a1b2c3`."""
+    started = datetime.fromtimestamp(now_ms // 1000, UTC)
+    return f"{started:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+
+
+def is_scan_id(text: str) -> bool:
+    """Whether it has the form of a scan id, so that it can stand in a path."""
+    return _SCAN_ID.match(text) is not None
+
+
+class ScanNames(Struct, frozen=True):
+    """The names of one scan's files."""
+
+    scan_id: str
+
+    @property
+    def folder(self) -> str:
+        return f"{SCANS}{self.scan_id}"
+
+    @property
+    def header(self) -> str:
+        return f"{self.folder}/scan.json"
+
+    @property
+    def manifest(self) -> str:
+        return f"{self.folder}/manifest.json"
+
+    @property
+    def targets(self) -> str:
+        return f"{self.folder}/targets.parquet"
+
+    @property
+    def segments(self) -> str:
+        """The prefix of its segments."""
+        return f"{self.folder}/segments/"
+
+    def segment(self, sequence: int, writer: str, sha256: str) -> str:
+        """A name no other segment has: `sequence` counts within `writer`, and the content vouches for itself."""
+        return f"{self.segments}{sequence:06d}-{writer}-{sha256[:16]}.parquet"
+
+
+def digest_in(segment: str) -> str | None:
+    """The start of the SHA-256 that a segment's name promises, or None if it is not a segment's name."""
+    found = _SEGMENT.match(segment.rpartition("/")[2])
+    return found["digest"] if found else None

@@ -1,0 +1,75 @@
+"""The nodes of a stored scan as batches again, a segment at a time, and the check of all its files."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Iterator, Sequence
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from anyio import to_thread
+
+from scanner.errors import StoreError
+from scanner.interfaces import Files, NodeBatch
+from scanner.store.manifest import FileEntry, Manifest
+from scanner.store.names import ScanNames
+from scanner.store.reading import fetch, read_segment
+from scanner.store.segments import parquet_table
+from scanner.tables import TARGETS, batch_of
+
+
+async def replay(
+    files: Files, names: ScanNames, entries: Sequence[FileEntry], batch_rows: int
+) -> AsyncGenerator[NodeBatch, None]:
+    """Batches of whole nodes with about `batch_rows` patch rows each; at most one segment is in memory.
+
+    Raises:
+        StoreError: a segment is missing or damaged; the text names it. Batches before it were sound.
+    """
+    for entry in entries:
+        table = await read_segment(files, names, entry)
+        for part in slices(table, batch_rows):
+            yield await to_thread.run_sync(batch_of, part)
+
+
+def slices(segment: pa.Table, batch_rows: int) -> Iterator[pa.Table]:
+    """Cut a segment table between nodes so that no part but one of a single node has more patch rows than asked."""
+    start, rows = 0, 0
+    for number, patch_rows in enumerate(pc.list_value_length(segment.column("patches")).to_pylist()):
+        if rows + patch_rows > batch_rows and number > start:
+            yield segment.slice(start, number - start)
+            start, rows = number, 0
+        # A node without patches is a row too, so that a batch of them has an end.
+        rows += max(patch_rows, 1)
+    if start < len(segment):
+        yield segment.slice(start)
+
+
+async def read_targets(files: Files, entry: FileEntry) -> pa.Table:
+    """The `targets` table of a committed scan, or raises `StoreError`."""
+    data = await fetch(files, entry)
+    try:
+        return parquet_table(data, TARGETS)
+    except StoreError as error:
+        raise StoreError(f"{files.url}/{entry.name} cannot be read: {error}; restore it, or scan again") from error
+
+
+async def problems(files: Files, names: ScanNames, manifest: Manifest) -> list[str]:
+    """Every file of a committed scan that is missing, changed or unreadable, a sentence each."""
+    found = []
+    for entry in manifest.segments:
+        try:
+            table = await read_segment(files, names, entry)
+        except StoreError as error:
+            found.append(str(error))
+            continue
+        rows = len(table.column("patches").combine_chunks().flatten())
+        if (len(table), rows) != (entry.nodes, entry.patch_rows):
+            found.append(
+                f"{files.url}/{entry.name} holds {len(table)} nodes and {rows} patch rows, "
+                f"its manifest says {entry.nodes} and {entry.patch_rows}: scan again"
+            )
+    try:
+        await read_targets(files, manifest.targets)
+    except StoreError as error:
+        found.append(str(error))
+    return found
