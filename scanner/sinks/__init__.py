@@ -1,0 +1,1 @@
+"""Places where results go besides the store; `registry` finds them, `publish` feeds them, one module holds each."""

@@ -1,0 +1,23 @@
+"""What a sink is made from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import BinaryIO
+
+from msgspec import Struct
+
+from scanner.interfaces import Files, Sink
+
+
+class SinkContext(Struct, frozen=True):
+    """What a sink may use of the run it serves."""
+
+    scan_id: str
+    open_files: Callable[[str], Files]
+    """The files of a folder or an `s3://bucket/prefix`; who made the context owns the connections behind them."""
+    stdout: BinaryIO
+
+
+SinkFactory = Callable[[str, SinkContext], Sink]
+"""Makes the sink for a `where`. Touches nothing yet, and raises `ConfigError` for a place that cannot work."""

@@ -1,0 +1,73 @@
+"""`jsonl:-` and `jsonl:DIR`: JSON Lines, as a stream on stdout or as a file a table."""
+
+from __future__ import annotations
+
+from typing import BinaryIO, ClassVar
+
+import pyarrow as pa
+from anyio import to_thread
+
+from scanner.errors import SinkError
+from scanner.interfaces import NodeBatch, ScanSummary, Sink
+from scanner.sinks.context import SinkContext
+from scanner.sinks.folder import FolderSink, TextForm
+from scanner.sinks.places import checked_folder
+from scanner.sinks.rows import RowEncoder
+from scanner.tables import TABLES
+
+
+def jsonl_sink(where: str, context: SinkContext) -> Sink:
+    """The stream for `-`, else the folder, or `ConfigError` for one that cannot be used."""
+    if where == "-":
+        return JsonlStream(context.stdout)
+    return FolderSink(checked_folder(where, f"jsonl:{where}"), JSONL)
+
+
+JSONL = TextForm(
+    suffix=".jsonl",
+    head=lambda _: b"",
+    encoder=lambda name, schema: RowEncoder(name, schema, name_first=False).lines,
+)
+
+
+class JsonlStream:
+    """Rows as they arrive, each a line `{"table":"patches",…}`; the lines of nodes stand before those of their patches.
+
+    The lines of `targets` and `scans` end the stream of a scan that ended; without them it was cut off.
+    """
+
+    live: ClassVar[bool] = True
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self._encoders = {name: RowEncoder(name, schema, name_first=True) for name, schema in TABLES.items()}
+
+    async def write(self, batch: NodeBatch) -> None:
+        await self._send({"nodes": batch.nodes, "patches": batch.patches})
+
+    async def commit(self, scan: ScanSummary) -> None:
+        await self._send({"targets": scan.targets, "scans": scan.scans})
+
+    async def aclose(self) -> None:
+        """Nothing to do: what was sent is sent, and the stream belongs to the process."""
+
+    async def _send(self, tables: dict[str, pa.Table]) -> None:
+        # A reader that has stopped reading must not keep the process from ending: the thread is left behind then.
+        await to_thread.run_sync(self._print, tables, abandon_on_cancel=True)
+
+    def _print(self, tables: dict[str, pa.Table]) -> None:
+        try:
+            for name, table in tables.items():
+                _write_all(self._stream, self._encoders[name].lines(table))
+            self._stream.flush()
+        except BrokenPipeError as error:
+            raise SinkError("the reader of standard output went away before the last row of jsonl:-") from error
+        except OSError as error:
+            raise SinkError(f"cannot write the rows of jsonl:- to standard output: {error.strerror}") from error
+
+
+def _write_all(stream: BinaryIO, data: bytes) -> None:
+    rest = memoryview(data)
+    while rest:
+        # An unbuffered stream may take less than it is given.
+        rest = rest[stream.write(rest) :]

@@ -1,0 +1,112 @@
+"""Sinks of other distributions: loaded with care, and wrapped so that whatever they raise names them."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from importlib.metadata import EntryPoint
+from typing import ClassVar, TypeVarTuple
+
+from msgspec import Struct
+
+from scanner.errors import ConfigError, PatchsweepError, SinkError
+from scanner.interfaces import NodeBatch, ScanSummary, Sink
+from scanner.sinks.context import SinkContext, SinkFactory
+from scanner.sinks.spec import SinkSpec
+
+API_VERSION = 1
+"""The version of `Sink` and `SinkContext`; a plugin's factory or class carries its own as `api_version`."""
+
+_Arguments = TypeVarTuple("_Arguments")
+_PARTS = ("live", "write", "commit", "aclose")
+
+
+class Origin(Struct, frozen=True):
+    """Where a plugin comes from."""
+
+    distribution: str
+    version: str
+
+    @classmethod
+    def of(cls, plugin: EntryPoint) -> Origin:
+        """The distribution that declares the entry point."""
+        return cls(plugin.dist.name, plugin.dist.version) if plugin.dist else cls("unknown", "?")
+
+    def __str__(self) -> str:
+        return f"{self.distribution} {self.version}"
+
+
+def load_plugin(plugin: EntryPoint) -> SinkFactory:
+    """The factory behind an entry point.
+
+    Raises:
+        ConfigError: its module cannot be imported, or it was written for another version of the interface.
+    """
+    origin = Origin.of(plugin)
+    with _blamed(ConfigError, f"the sink {plugin.name!r} of {origin} cannot be loaded", str):
+        factory: SinkFactory = plugin.load()
+    spoken = getattr(factory, "api_version", None)
+    if spoken != API_VERSION:
+        raise ConfigError(
+            f"the sink {plugin.name!r} of {origin} is written for version {spoken} of the sink interface and this is "
+            f"version {API_VERSION}: install a release of {origin.distribution} that has api_version = {API_VERSION}"
+        )
+    return factory
+
+
+def make_plugin_sink(factory: SinkFactory, spec: SinkSpec, context: SinkContext, origin: Origin) -> Sink:
+    """The plugin's sink; all it raises from now on is a `SinkError` that names it.
+
+    Raises:
+        ConfigError: the plugin does not take this `where`, or what it made is not a sink.
+    """
+    with _blamed(ConfigError, f"the sink {spec.label} of {origin} cannot be made", spec.redacted):
+        sink = factory(spec.where, context)
+    missing = [name for name in _PARTS if not hasattr(sink, name)]
+    if missing:
+        raise ConfigError(f"the sink {spec.label} of {origin} is no sink: it has no {', '.join(missing)}")
+    return (_LivePlugin if sink.live else _TablePlugin)(
+        sink, f"the sink {spec.label} of {origin} failed", spec.redacted
+    )
+
+
+@contextmanager
+def _blamed(kind: type[PatchsweepError], what: str, redacted: Callable[[str], str]) -> Iterator[None]:
+    """Turn whatever foreign code raises into one sentence that names it and quotes no secret."""
+    try:
+        yield
+    except PatchsweepError as error:
+        raise kind(redacted(str(error))) from error
+    # Foreign code may raise anything, and a fault in it must cost its own sink only, never the scan.
+    except Exception as error:
+        raise kind(redacted(f"{what}: {type(error).__name__}: {error}")) from error
+
+
+class _Plugin:
+    """A plugin's sink whose every fault is a `SinkError`."""
+
+    def __init__(self, sink: Sink, blame: str, redacted: Callable[[str], str]) -> None:
+        self._sink = sink
+        self._blame = blame
+        self._redacted = redacted
+
+    async def write(self, batch: NodeBatch) -> None:
+        await self._call(self._sink.write, batch)
+
+    async def commit(self, scan: ScanSummary) -> None:
+        await self._call(self._sink.commit, scan)
+
+    async def aclose(self) -> None:
+        await self._call(self._sink.aclose)
+
+    async def _call(self, method: Callable[[*_Arguments], Awaitable[None]], *arguments: *_Arguments) -> None:
+        with _blamed(SinkError, self._blame, self._redacted):
+            await method(*arguments)
+
+
+class _LivePlugin(_Plugin):
+    live: ClassVar[bool] = True
+
+
+class _TablePlugin(_Plugin):
+    live: ClassVar[bool] = False

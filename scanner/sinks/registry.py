@@ -1,0 +1,97 @@
+"""Finds sinks by type: the built-in ones in one table, others by the entry-point group `patchsweep.sinks`."""
+
+from __future__ import annotations
+
+import pkgutil
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+from importlib.metadata import EntryPoint, entry_points
+from typing import TYPE_CHECKING, cast
+
+from msgspec import Struct
+
+from scanner.errors import ConfigError
+from scanner.interfaces import Sink
+from scanner.sinks.context import SinkContext
+from scanner.sinks.plugin import Origin, load_plugin, make_plugin_sink
+from scanner.sinks.spec import SinkSpec
+
+if TYPE_CHECKING:
+    from scanner.sinks.context import SinkFactory
+
+ENTRY_POINT_GROUP = "patchsweep.sinks"
+
+BUILT_INS: Mapping[str, str] = {
+    "csv": "scanner.sinks.csv_folder:csv_sink",
+    "duckdb": "scanner.sinks.duckdb_file:duckdb_sink",
+    "jsonl": "scanner.sinks.jsonl:jsonl_sink",
+    "parquet": "scanner.sinks.parquet:parquet_sink",
+}
+"""Type -> `module:factory`, imported when the sink is used."""
+
+
+class InstalledSink(Struct, frozen=True):
+    """One line of `patchsweep sinks`; `note` says why the sink cannot be used under this name."""
+
+    name: str
+    distribution: str
+    version: str
+    note: str | None = None
+
+
+class SinkRegistry:
+    """The sinks that can be named in a spec. Nothing is imported before it is used."""
+
+    def __init__(self, built_ins: Mapping[str, str], plugins: Iterable[EntryPoint] = ()) -> None:
+        self._built_ins = built_ins
+        self._plugins: dict[str, list[EntryPoint]] = defaultdict(list)
+        for plugin in plugins:
+            self._plugins[plugin.name].append(plugin)
+
+    def installed(self, own_version: str) -> list[InstalledSink]:
+        """Every sink by name, read from metadata alone; `own_version` stands behind the built-in ones."""
+        built_in = [InstalledSink(name, "patchsweep", own_version) for name in self._built_ins]
+        others = [
+            InstalledSink(name, origin.distribution, origin.version, self._clash(name))
+            for name, plugins in self._plugins.items()
+            for origin in map(Origin.of, plugins)
+        ]
+        return sorted([*built_in, *others], key=lambda sink: (sink.name, sink.note is not None, sink.distribution))
+
+    def build(self, spec: SinkSpec, context: SinkContext) -> Sink:
+        """The sink of a spec, checked as far as that goes without touching what is there.
+
+        Raises:
+            ConfigError: an unknown type, a place that cannot work, or a plugin that cannot be used.
+        """
+        if spec.type in self._built_ins:
+            factory = cast("SinkFactory", pkgutil.resolve_name(self._built_ins[spec.type]))
+            return factory(spec.where, context)
+        match self._plugins.get(spec.type, []):
+            case []:
+                raise ConfigError(self._unknown(spec))
+            case [plugin]:
+                origin = Origin.of(plugin)
+                return make_plugin_sink(load_plugin(plugin), spec, context, origin)
+            case _:
+                raise ConfigError(f"the sink {spec.label} cannot be chosen: {self._clash(spec.type)}")
+
+    def _clash(self, name: str) -> str | None:
+        if name in self._built_ins:
+            return "hidden by the built-in sink of this name"
+        rivals = sorted(Origin.of(plugin).distribution for plugin in self._plugins[name])
+        if len(rivals) > 1:
+            return f"{' and '.join(rivals)} both bring a sink {name!r}: uninstall all but one"
+        return None
+
+    def _unknown(self, spec: SinkSpec) -> str:
+        known = sorted({*self._built_ins, *self._plugins})
+        near = get_close_matches(spec.type, known, n=1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        return f"the sink {spec.label} is of an unknown type {spec.type!r} (known: {', '.join(known)}){hint}"
+
+
+def installed_sinks() -> SinkRegistry:
+    """The built-in sinks, and those of every distribution in this environment."""
+    return SinkRegistry(BUILT_INS, entry_points(group=ENTRY_POINT_GROUP))

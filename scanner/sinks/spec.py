@@ -1,0 +1,62 @@
+"""`type:where`, the way a user names a sink, with its secrets kept out of every text."""
+
+from __future__ import annotations
+
+import re
+
+from msgspec import Struct
+
+from scanner.errors import ConfigError
+
+_TYPE = re.compile(r"[a-z][a-z0-9_+-]*\Z")
+_MASK = "***"
+# What follows `user:` in `scheme://user:password@host`, up to the last `@` (a password may hold one itself); a user
+# alone is masked too, because a token is written that way.
+_USER_INFO = re.compile(r"://(?:[^:/@?]*:)?(?P<secret>[^?]*)@")
+_PARAMETER = re.compile(r"[?&][^=&]*(?:password|passwd|pwd|secret|token|key)[^=&]*=(?P<secret>[^&]+)", re.IGNORECASE)
+
+
+class SinkSpec(Struct, frozen=True, repr_omit_defaults=True):
+    """`where` is what stands behind `type:`, or the whole text where that is a URL of its own (`postgresql://…`)."""
+
+    type: str
+    where: str
+
+    @property
+    def label(self) -> str:
+        """The spec as the user wrote it, less its secrets: for messages, logs and reports."""
+        is_url = self.where.startswith(f"{self.type}://")
+        return self.redacted(self.where if is_url else f"{self.type}:{self.where}")
+
+    def redacted(self, text: str) -> str:
+        """The text with every secret of this spec masked."""
+        for secret in sorted(_secrets(self.where), key=len, reverse=True):
+            text = text.replace(secret, _MASK)
+        return text
+
+    def __repr__(self) -> str:
+        return f"SinkSpec({self.label!r})"
+
+    def __str__(self) -> str:
+        return self.label
+
+
+def _secrets(where: str) -> set[str]:
+    found = [*_USER_INFO.finditer(where), *_PARAMETER.finditer(where)]
+    return {match["secret"] for match in found if match["secret"]}
+
+
+def parse_spec(text: str) -> SinkSpec:
+    """The parts of `type:where`.
+
+    Raises:
+        ConfigError: there is no type, or nothing behind it.
+    """
+    kind, colon, where = text.partition(":")
+    spec = SinkSpec(kind, text if where.startswith("//") else where)
+    if not (colon and where and _TYPE.match(kind)):
+        raise ConfigError(
+            f"the sink {spec.redacted(text)!r} is not written as type:where, "
+            "like jsonl:-, csv:reports, duckdb:patches.duckdb or parquet:s3://bucket/prefix"
+        )
+    return spec

@@ -1,0 +1,161 @@
+"""JSON Lines: what a line looks like, on stdout and in a folder."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import stat
+
+import pytest
+
+from scanner.errors import ConfigError, SinkError
+from scanner.sinks.context import SinkContext
+from scanner.sinks.jsonl import jsonl_sink
+from scanner.sinks.samples import awkward_scan, empty_scan
+
+SCAN = awkward_scan("s1")
+
+
+def context(stdout=None):
+    return SinkContext("s1", open_files=lambda url: pytest.fail(f"{url} was opened"), stdout=stdout or io.BytesIO())
+
+
+async def streamed(scan):
+    stdout = io.BytesIO()
+    sink = jsonl_sink("-", context(stdout))
+    for batch in scan.batches:
+        await sink.write(batch)
+    await sink.commit(scan.summary)
+    await sink.aclose()
+    return stdout.getvalue().decode().splitlines()
+
+
+async def test_each_line_on_stdout_begins_with_its_table():
+    lines = await streamed(SCAN)
+    assert {line.split(",")[0] for line in lines} == {
+        '{"table":"nodes"', '{"table":"patches"', '{"table":"targets"', '{"table":"scans"'
+    }  # fmt: skip
+
+
+async def test_a_node_is_told_before_its_patches():
+    told = set()
+    for row in map(json.loads, await streamed(SCAN)):
+        key = (row.get("account_id"), row.get("region"), row.get("instance_id"))
+        if row["table"] == "nodes":
+            told.add(key)
+        if row["table"] == "patches":
+            assert key in told
+
+
+async def test_targets_and_scans_come_last():
+    tables = [json.loads(line)["table"] for line in await streamed(SCAN)]
+    assert tables[-3:] == ["targets", "targets", "scans"]
+    assert not {"targets", "scans"} & set(tables[:-3])
+
+
+async def test_nulls_are_null_lists_are_arrays_and_times_are_rfc_3339_with_milliseconds():
+    patches = [row for row in map(json.loads, await streamed(SCAN)) if row["table"] == "patches"]
+    assert patches[0]["installed_time"] == "2026-11-23T12:00:00.000Z"
+    assert patches[3]["installed_time"] == "2026-11-23T12:00:00.001Z"
+    assert patches[0]["cve_ids"] == ["CVE-2024-1", "CVE-2024-2"]
+    assert (patches[2]["title"], patches[2]["installed_time"], patches[2]["cve_ids"]) == (None, None, [])
+    assert patches[3]["title"] == 'Überprüfung, "更新" 🛡 <b>&'
+
+
+async def test_the_first_nodes_are_on_stdout_while_the_scan_still_runs():
+    stdout = io.BytesIO()
+    sink = jsonl_sink("-", context(stdout))
+    await sink.write(SCAN.batches[0])
+    assert sink.live
+    assert stdout.getvalue().count(b"\n") == SCAN.batches[0].nodes.num_rows + SCAN.batches[0].patches.num_rows
+
+
+async def test_a_reader_that_leaves_early_ends_the_sink_with_a_quiet_sentence():
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "wb", buffering=0) as pipe, pytest.raises(SinkError, match="standard output went away"):
+        await jsonl_sink("-", context(pipe)).write(SCAN.batches[0])
+
+
+class Trickle(io.RawIOBase):
+    """A raw stream that takes seven bytes at a time."""
+
+    def __init__(self):
+        self.taken = b""
+
+    def writable(self):
+        return True
+
+    def write(self, data):
+        self.taken += bytes(data[:7])
+        return min(7, len(data))
+
+
+async def test_a_stream_that_takes_little_at_a_time_gets_all():
+    stdout = Trickle()
+    await jsonl_sink("-", context(stdout)).write(SCAN.batches[0])
+    assert stdout.taken.endswith(b"}\n")
+    assert len([json.loads(line) for line in stdout.taken.splitlines()]) == 7
+
+
+async def written(folder, scan):
+    sink = jsonl_sink(str(folder), context())
+    for batch in scan.batches:
+        await sink.write(batch)
+    await sink.commit(scan.summary)
+    await sink.aclose()
+
+
+async def test_a_folder_has_a_file_a_table_even_for_an_empty_scan(tmp_path):
+    await written(tmp_path / "out", empty_scan("s1"))
+    sizes = {path.name: len(path.read_bytes().splitlines()) for path in (tmp_path / "out").iterdir()}
+    assert sizes == {"patches.jsonl": 0, "nodes.jsonl": 0, "targets.jsonl": 1, "scans.jsonl": 1}
+
+
+async def test_lines_in_a_folder_do_not_repeat_the_table(tmp_path):
+    await written(tmp_path, SCAN)
+    assert (tmp_path / "patches.jsonl").read_text().startswith('{"scan_id":"s1","account_id":"111122223333"')
+
+
+async def test_only_the_owner_can_read_what_was_written(tmp_path):
+    await written(tmp_path / "out", SCAN)
+    assert stat.S_IMODE((tmp_path / "out").stat().st_mode) == 0o700
+    assert {stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "out").iterdir()} == {0o600}
+
+
+async def test_what_a_killed_run_left_is_cleared_and_what_a_running_one_holds_is_not(tmp_path):
+    abandoned = tmp_path / ".patchsweep-killed"
+    abandoned.mkdir()
+    (abandoned / "lock").touch()
+    running = jsonl_sink(str(tmp_path), context())
+    await running.write(SCAN.batches[0])
+    await written(tmp_path, SCAN)
+    assert not abandoned.exists()
+    await running.commit(SCAN.summary)
+    await running.aclose()
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "nodes.jsonl", "patches.jsonl", "scans.jsonl", "targets.jsonl"
+    ]  # fmt: skip
+
+
+async def test_a_place_that_cannot_work_is_refused_before_anything_is_written(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigError, match=r"missing for the sink jsonl:.*create it"):
+        jsonl_sink(str(tmp_path / "missing" / "out"), context())
+    with pytest.raises(ConfigError, match=r"needs a folder and .* is a file"):
+        jsonl_sink(str(tmp_path / "file"), context())
+
+
+async def test_a_sink_that_is_only_made_leaves_no_trace(tmp_path):
+    sink = jsonl_sink(str(tmp_path / "out"), context())
+    await sink.aclose()
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_a_disk_error_is_one_sentence_that_names_the_folder(tmp_path):
+    sink = jsonl_sink(str(tmp_path / "out"), context())
+    (tmp_path / "out").touch()
+    with pytest.raises(SinkError, match=r"cannot write in .*out: .* publish"):
+        await sink.write(SCAN.batches[0])
+    await sink.aclose()
