@@ -1,0 +1,62 @@
+"""The templates are valid, and Athena sees the columns that are written."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from scanner.tables import TABLES
+from tests.deploy.templates import TEMPLATES, resources
+
+CFN_LINT = Path(sys.executable).with_name("cfn-lint")
+
+
+def lint(*templates: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([CFN_LINT, *templates], capture_output=True, text=True, check=False)
+
+
+def test_the_linter_finds_nothing_in_the_templates():
+    assert len(TEMPLATES) == 3
+    found = lint(*TEMPLATES)
+    assert (found.returncode, found.stdout + found.stderr) == (0, "")
+
+
+def test_the_linter_would_find_a_misspelt_property(tmp_path):
+    template = next(path for path in TEMPLATES if path.name == "member-role.yaml")
+    broken = tmp_path / template.name
+    broken.write_text(template.read_text().replace("RoleName: !Ref", "RollName: !Ref"))
+    found = lint(broken)
+    assert found.returncode != 0
+    assert "RollName" in found.stdout
+
+
+def test_the_scan_gets_the_two_minutes_that_fargate_grants_to_end():
+    [container] = resources("hub.yaml")["TaskDefinition"]["Properties"]["ContainerDefinitions"]
+    assert container["StopTimeout"] == 120
+    assert container["ReadonlyRootFilesystem"] is True
+
+
+def glue_type(kind: pa.DataType) -> str:
+    if pa.types.is_list(kind):
+        return f"array<{glue_type(kind.value_type)}>"
+    if pa.types.is_timestamp(kind):
+        return "timestamp"
+    return {pa.string(): "string", pa.int64(): "bigint"}[kind]
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_athena_has_every_column_of_a_table_in_its_type(name):
+    table = next(
+        resource["Properties"]["TableInput"]
+        for resource in resources("athena.yaml").values()
+        if resource["Properties"].get("TableInput", {}).get("Name") == name
+    )
+    columns = table["StorageDescriptor"]["Columns"] + table.get("PartitionKeys", [])
+    assert {column["Name"]: column["Type"] for column in columns} == {
+        field.name: glue_type(field.type) for field in TABLES[name]
+    }
+    assert len(columns) == len(TABLES[name])

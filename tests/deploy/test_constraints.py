@@ -1,0 +1,52 @@
+"""The constraints pin all that the project names, and say nothing of where it comes from."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from importlib.metadata import requires
+from itertools import chain
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from tests.deploy.templates import DEPLOY
+
+ROOT = DEPLOY.parent
+LINES = (ROOT / "constraints.txt").read_text().splitlines()
+PINS = {canonicalize_name(pin.name): pin for pin in map(Requirement, LINES) if not pin.marker or pin.marker.evaluate()}
+
+
+def named() -> list[Requirement]:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = chain.from_iterable(project["optional-dependencies"].values())
+    return [Requirement(line) for line in (*project["dependencies"], *extras)]
+
+
+def test_each_line_is_one_exact_version():
+    assert all(re.fullmatch(r"[a-z0-9.-]+==[0-9][\w.]*( ; .+)?", line) for line in LINES)
+
+
+def test_what_pyproject_names_is_pinned_to_a_version_that_it_allows():
+    pinned = {name: next(iter(pin.specifier)).version for name, pin in PINS.items()}
+    wrong = [
+        str(need) for need in named() if not need.specifier.contains(pinned.get(canonicalize_name(need.name), "0"))
+    ]
+    assert wrong == []
+
+
+def test_what_those_need_in_turn_is_pinned_too():
+    wanted = [canonicalize_name(need.name) for need in named()]
+    seen = set(wanted)
+    for name in wanted:
+        needs = (Requirement(line) for line in requires(name) or ())
+        plain = {
+            canonicalize_name(need.name) for need in needs if not need.marker or need.marker.evaluate({"extra": ""})
+        }
+        wanted.extend(plain - seen)
+        seen |= plain
+    assert seen - PINS.keys() == set()
+
+
+def test_no_address_stands_in_it():
+    assert not any("://" in line or line.startswith("-") for line in LINES)
