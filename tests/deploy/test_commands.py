@@ -1,0 +1,94 @@
+"""Every command line in the deployment files is one that patchsweep takes."""
+
+from __future__ import annotations
+
+import configparser
+import re
+import shlex
+
+import click
+import pytest
+import yaml
+
+from scanner.cli.commands import patchsweep
+from scanner.config import Settings
+from scanner.keys import CONFIG_VARIABLE, VARIABLES
+from scanner.layers import load
+from tests.deploy.templates import DEPLOY, resources
+
+[CONTAINER] = resources("hub.yaml")["TaskDefinition"]["Properties"]["ContainerDefinitions"]
+SUBSTITUTES = {"RoleName": "patchsweep-member", "Bucket": "results"}
+
+
+def systemd() -> list[str]:
+    unit = configparser.ConfigParser(interpolation=None, strict=False)
+    unit.optionxform = str
+    unit.read(DEPLOY / "systemd" / "patchsweep.service")
+    return shlex.split(unit["Service"]["ExecStart"])
+
+
+def cron() -> list[str]:
+    line = re.search(r"^\d.+$", (DEPLOY / "cron" / "patchsweep.cron").read_text(), re.MULTILINE)
+    words = shlex.split(line[0])
+    start = words.index("patchsweep", words.index("flock"))
+    return words[start : next(index for index, word in enumerate(words) if word.startswith(">"))]
+
+
+def ecs() -> list[str]:
+    plain = [word if isinstance(word, str) else word["Fn::Sub"] for word in CONTAINER["Command"]]
+    return ["patchsweep", *(re.sub(r"\$\{(\w+)\}", lambda found: SUBSTITUTES[found[1]], word) for word in plain)]
+
+
+def kubernetes() -> list[str]:
+    pod = yaml.safe_load((DEPLOY / "kubernetes" / "cronjob.yaml").read_text())["spec"]["jobTemplate"]["spec"]
+    return ["patchsweep", *pod["template"]["spec"]["containers"][0]["args"]]
+
+
+def container() -> list[str]:
+    line = re.search(
+        r"^# +docker run .+ (patchsweep .+)$", (DEPLOY / "container" / "Dockerfile").read_text(), re.MULTILINE
+    )
+    return shlex.split(line[1])
+
+
+COMMANDS = {read.__name__: read() for read in (systemd, cron, ecs, kubernetes, container)}
+
+
+def parsed(words: list[str]) -> click.Context:
+    """The context of the subcommand; click ends with a UsageError where it does not know an option."""
+    name, *arguments = words
+    group = patchsweep.make_context(name, arguments, resilient_parsing=True)
+    subcommand, command, rest = patchsweep.resolve_command(group, arguments)
+    return command.make_context(subcommand, rest, parent=group)
+
+
+def settings(words: list[str]) -> Settings:
+    given = {name.replace("__", "."): value for name, value in parsed(words).params.items()}
+    own = {name: value for name, value in given.items() if name not in ("config", "demo", "resume")}
+    return load(None, {}, own)
+
+
+@pytest.mark.parametrize("place", COMMANDS)
+def test_the_command_line_is_one_that_patchsweep_takes(place):
+    assert parsed(COMMANDS[place]).info_name == "scan"
+    settings(COMMANDS[place])
+
+
+def test_an_option_that_is_none_would_be_found():
+    with pytest.raises(click.NoSuchOption):
+        parsed(["patchsweep", "scan", "--everything"])
+
+
+def test_the_fargate_task_scans_the_organization_with_the_role_of_the_stack_set():
+    scope = settings(COMMANDS["ecs"]).scope
+    assert (scope.accounts, scope.regions) == (("organization",), ("enabled",))
+    member_role = resources("member-role.yaml")["MemberRole"]["Properties"]
+    assert (scope.role_name, member_role["RoleName"]) == (SUBSTITUTES["RoleName"], {"Ref": "RoleName"})
+
+
+def test_the_fargate_task_sets_variables_that_patchsweep_reads():
+    secrets = CONTAINER["Secrets"]["Fn::If"][1]
+    names = {variable["Name"] for variable in [*CONTAINER["Environment"], *secrets]}
+    ours = {name for name in names if name.startswith("PATCHSWEEP_")}
+    assert ours == {"PATCHSWEEP_EXTERNAL_ID"}
+    assert ours <= {*VARIABLES, CONFIG_VARIABLE}
