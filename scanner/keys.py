@@ -45,9 +45,14 @@ class Key(Struct, frozen=True):
         return get_origin(self.kind) is dict
 
     @property
+    def is_repeatable(self) -> bool:
+        """Whether the option is given once for each value, because a value may hold a comma."""
+        return self.is_table or self.path == "sinks"
+
+    @property
     def separator(self) -> str:
-        """What stands between the values where several are written as one text: a sink may hold a comma."""
-        return "," if self.is_list and self.path != "sinks" else ";"
+        """What stands between the values where several are written as one text."""
+        return ";" if self.is_repeatable else ","
 
     @property
     def choices(self) -> tuple[str, ...]:

@@ -21,7 +21,7 @@ _ROLE = re.compile(r"([\w+=,.@-]+/)*[\w+=,.@-]{1,64}", re.ASCII)
 # STS AssumeRole, ExternalId.
 _EXTERNAL_ID = re.compile(r"[\w+=,.@:/-]{2,1224}", re.ASCII)
 _BUCKET_URL = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/.*)?")
-_SINK = re.compile(r"[A-Za-z][\w+.-]*:.+", re.ASCII | re.DOTALL)
+_SINK = re.compile(r"[a-z][a-z0-9_+-]*:.+", re.DOTALL)
 _SEVERITIES = ("Critical", "Important", "Moderate", "Medium", "Low", "Unspecified")
 _PAGE_SIZES = range(10, 101)
 # SSM: a filter value has up to 256 characters.

@@ -1,0 +1,37 @@
+"""What the commands ask of `scanner.app`, and its loading on first use: it brings the AWS SDK and Arrow with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import TYPE_CHECKING, BinaryIO, Protocol
+
+if TYPE_CHECKING:
+    from scanner.app import Finished, PlanReport, PublishReport
+    from scanner.config import Settings
+    from scanner.interfaces import Observer
+    from scanner.store.store import Store
+
+
+class App(Protocol):
+    """The part of `scanner.app` that commands call; the module itself fits."""
+
+    async def run_scan(
+        self, settings: Settings, *, resume: str | None, demo: bool, observers: Sequence[Observer], stdout: BinaryIO
+    ) -> Finished: ...
+
+    async def run_plan(self, settings: Settings, *, demo: bool) -> PlanReport: ...
+
+    async def run_publish(self, settings: Settings, scan_id: str | None, *, stdout: BinaryIO) -> PublishReport: ...
+
+    def open_store(self, settings: Settings) -> AbstractAsyncContextManager[Store]: ...
+
+
+AppLoader = Callable[[], App]
+
+
+def load_app() -> App:
+    """The real thing."""
+    from scanner import app  # noqa: PLC0415 - heavy, and not needed for --help
+
+    return app

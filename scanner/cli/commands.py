@@ -1,0 +1,57 @@
+"""The table of commands; a command's module is imported when that command is called, and no sooner."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+import click
+
+from scanner import __version__
+
+COMMANDS = {
+    "scan": "Read the patches of every node in scope into the store.",
+    "plan": "Show scope, nodes, calls and time of a scan; read no patches.",
+    "query": "Ask the store in SQL.",
+    "scans": "List, verify and remove stored scans.",
+    "publish": "Send a stored scan to sinks again.",
+    "sinks": "Show the installed sinks.",
+    "simulate": "Serve a simulated organization to try things on.",
+}
+
+EPILOG = """
+\b
+Every option is also a variable (--role-name is PATCHSWEEP_ROLE_NAME) and
+a key of the file given by --config. Options win over variables, they win
+over the file. AWS credentials come from the usual AWS settings.
+
+\b
+Exit codes: 0 complete, 1 failed, 2 wrong usage or configuration,
+3 partial (something could not be read), 130 or 143 interrupted.
+"""
+
+
+class Commands(click.Group):
+    """Finds the command `name` as `command` in `scanner.cli.name`."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
+        if cmd_name not in COMMANDS:
+            return None
+        command = import_module(f"scanner.cli.{cmd_name}").command
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's signature
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=Commands, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, message="patchsweep %(version)s")
+def patchsweep() -> None:
+    """Read the patches of every AWS Systems Manager node you own.
+
+    One verified data set out of many accounts and Regions; what could not be read is named.
+    """

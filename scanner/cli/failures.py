@@ -1,0 +1,62 @@
+"""How a command that did not work ends: sentences on stderr and an exit code."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Iterator
+
+import click
+
+from scanner.cells import terminal_text
+from scanner.errors import ConfigError, Interrupted, PatchsweepError, ScanNotFound
+
+FAILED = 1
+MISUSED = 2
+
+OUR_FAULT = (
+    "stopped by a fault in patchsweep itself, shown below; what the store holds stays, "
+    "and a scan goes on from there with: patchsweep scan --resume"
+)
+
+
+def say(text: str) -> None:
+    """Each line on stderr, after the command's name."""
+    for line in text.splitlines():
+        click.echo(f"patchsweep: {terminal_text(line)}", err=True)
+
+
+def misused(error: click.ClickException) -> int:
+    """A wrong command line: one sentence, and where to read more."""
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        error.show()
+        return MISUSED
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    text = error.format_message().rstrip(".")
+    say(f"{text}; see: {context.command_path} --help" if context else text)
+    return error.exit_code
+
+
+def failed(error: BaseException) -> int:
+    """Any other end: a sentence for each thing a user or AWS did, a traceback for our own bugs."""
+    causes = list(_leaves(error))
+    if not all(isinstance(cause, PatchsweepError) for cause in causes):
+        say(OUR_FAULT)
+        click.echo("".join(traceback.format_exception(error)), err=True, nl=False)
+        return FAILED
+    for text in dict.fromkeys(map(str, causes)):
+        say(text)
+    return max(map(_exit_code, causes))
+
+
+def _leaves(error: BaseException) -> Iterator[BaseException]:
+    if isinstance(error, BaseExceptionGroup):
+        for inner in error.exceptions:
+            yield from _leaves(inner)
+    else:
+        yield error
+
+
+def _exit_code(error: BaseException) -> int:
+    if isinstance(error, Interrupted):
+        return 128 + error.signal_number
+    return MISUSED if isinstance(error, (ConfigError, ScanNotFound)) else FAILED

@@ -1,0 +1,125 @@
+"""The options of the commands: one decorator a setting, help in sections, and the way from options to settings."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import TypeVar
+
+import click
+
+from scanner.config import Settings
+from scanner.keys import KEYS, Key
+from scanner.layers import load
+
+_F = TypeVar("_F", bound=Callable[..., object])
+_DEFAULTS = Settings()
+
+
+class Sectioned(click.Option):
+    """An option that stands under a heading of the help text."""
+
+    def __init__(self, *args: object, section: str, **attributes: object) -> None:
+        super().__init__(*args, **attributes)  # type: ignore[arg-type]  # click's many keywords pass through
+        self.section = section
+
+
+class SectionedCommand(click.Command):
+    """A command whose help text groups its options."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        sections: dict[str, list[tuple[str, str]]] = {}
+        for parameter in self.get_params(ctx):
+            record = parameter.get_help_record(ctx)
+            if record is not None:
+                sections.setdefault(getattr(parameter, "section", "Other"), []).append(record)
+        for title, records in sections.items():
+            with formatter.section(title):
+                formatter.write_dl(records, col_max=24)
+
+
+def section(title: str, options: dict[str, tuple[str, str]]) -> Callable[[_F], _F]:
+    """Decorates a command with settings as options: dotted key to (metavar, help)."""
+
+    def decorate(command: _F) -> _F:
+        for path, (metavar, help_text) in reversed(options.items()):
+            command = _option(KEYS[path], title, metavar, help_text)(command)
+        return command
+
+    return decorate
+
+
+def _option(key: Key, title: str, metavar: str, help_text: str) -> Callable[[_F], _F]:
+    text = help_text + _default_text(key)
+    name = key.path.replace(".", "__")
+    if key.kind == bool | None:
+        flag = f"{key.option}/--no-{key.option.removeprefix('--')}"
+        return click.option(flag, name, cls=Sectioned, section=title, default=None, help=text)
+    multiple = key.is_repeatable
+    return click.option(
+        key.option, name, cls=Sectioned, section=title, metavar=metavar, multiple=multiple, type=str, help=text
+    )
+
+
+def _default_text(key: Key) -> str:
+    value: object = _DEFAULTS
+    for name in key.path.split("."):
+        value = getattr(value, name)
+    if value in (None, (), {}):
+        return ""
+    shown = ",".join(value) if isinstance(value, tuple) else f"{value:g}" if isinstance(value, float) else value
+    return f"  [default: {shown}]"
+
+
+SCOPE: dict[str, tuple[str, str]] = {
+    "scope.accounts": ("LIST", "current, organization, or account ids."),
+    "scope.exclude_accounts": ("IDS", "Accounts to leave out."),
+    "scope.regions": ("LIST", "current, enabled (asked per account), or Region names."),
+    "scope.exclude_regions": ("NAMES", "Regions to leave out."),
+    "scope.role_name": ("NAME", "Role to assume in every account but your own."),
+    "scope.external_id": ("ID", "External id of that role; the variable keeps it out of process lists."),
+    "nodes.tags": ("KEY=VALUE", "Only nodes with this tag; VALUE,VALUE for any of several. Repeatable."),
+    "nodes.platform_types": ("LIST", "Only Windows, Linux or MacOS nodes."),
+    "nodes.ping_statuses": ("LIST", "Only nodes that are Online, ConnectionLost or Inactive."),
+}
+PATCHES: dict[str, tuple[str, str]] = {
+    "patches.states": ("LIST", "Only patches in these states, such as MISSING,FAILED: far fewer calls."),
+    "patches.severities": ("LIST", "Only these severities, as AWS writes them: Critical,Important."),
+    "patches.classifications": ("LIST", "Only these classifications: Security,SecurityUpdates."),
+    "patches.kb_ids": ("LIST", "Only these KB ids or package names."),
+}
+SPEED: dict[str, tuple[str, str]] = {
+    "limits.rate_per_s": ("N", "Calls a second to begin with, per account, Region and operation."),
+    "limits.max_rate_per_s": ("N", "Calls a second it may rise to."),
+    "limits.max_in_flight": ("N", "Requests under way at once, in all."),
+}
+STORE: dict[str, tuple[str, str]] = {
+    "store.location": ("PLACE", "Where scans are kept: a folder or s3://bucket/prefix."),
+}
+SINKS: dict[str, tuple[str, str]] = {
+    "sinks": ("SPEC", "Send results here too, as type:where (jsonl:-, csv:DIR, …). Repeatable."),
+}
+LOG: dict[str, tuple[str, str]] = {
+    "log_format": ("FORMAT", "auto, console or json; auto is console on a terminal."),
+}
+
+
+def config_option(command: _F) -> _F:
+    """`--config FILE`; its variable is `PATCHSWEEP_CONFIG`."""
+    text = "TOML file with settings; see config/patchsweep.toml."
+    return click.option("--config", metavar="FILE", cls=Sectioned, section="Other", help=text)(command)
+
+
+def demo_option(command: _F) -> _F:
+    """`--demo`: no AWS account is needed or touched."""
+    text = "Use a simulated organization instead of AWS."
+    return click.option("--demo", is_flag=True, cls=Sectioned, section="Scope", help=text)(command)
+
+
+def settings_of(config: str | None, options: dict[str, object]) -> Settings:
+    """The settings of this process with these options, as click names them, on top.
+
+    Raises:
+        ConfigError: All that is wrong, a line each.
+    """
+    return load(config, os.environ, {name.replace("__", "."): value for name, value in options.items()})

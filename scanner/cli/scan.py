@@ -1,0 +1,63 @@
+"""`patchsweep scan`."""
+
+from __future__ import annotations
+
+import sys
+from functools import partial
+
+import anyio
+import click
+
+from scanner.cli import options
+from scanner.cli.application import AppLoader
+from scanner.cli.options import Sectioned, SectionedCommand, section, settings_of
+
+_RUN = {
+    "mode": ("MODE", "full, or delta: read only nodes whose patch state changed."),
+    **options.STORE,
+    **options.SINKS,
+}
+_OUTPUT = {
+    **options.LOG,
+    "progress": ("", "Show progress on stderr, or do not.  [default: on a terminal]"),
+    "summary": ("FILE", "Write the scans row and the outcome counts there as JSON."),
+}
+
+
+@click.command("scan", cls=SectionedCommand)
+@options.demo_option
+@section("Scope", options.SCOPE)
+@section("Patches", options.PATCHES)
+@section("Run", _RUN)
+@click.option(
+    "--resume",
+    is_flag=False,
+    flag_value="latest",
+    metavar="[SCAN_ID]",
+    cls=Sectioned,
+    section="Run",
+    help="Go on with a scan that did not end: the newest one, or this one.",
+)
+@section("Speed", options.SPEED)
+@section("Output", _OUTPUT)
+@options.config_option
+@click.pass_obj
+def command(app: AppLoader, /, *, demo: bool, resume: str | None, config: str | None, **given: object) -> int:
+    """Read the patches of every node in scope into the store.
+
+    Without options: the account and Region of the current credentials.
+    Lists are separated by commas. Results go to the store and to sinks,
+    logs and the summary to stderr.
+    """
+    from scanner.cli.watch import watched  # noqa: PLC0415 - brings rich and structlog
+    from scanner.report import exit_code  # noqa: PLC0415 - as above
+
+    settings = settings_of(config, given)
+    with watched(settings) as watch:
+        run = partial(
+            app().run_scan, settings, resume=resume, demo=demo, observers=watch.observers, stdout=sys.stdout.buffer
+        )
+        finished = anyio.run(run)
+    code = exit_code(finished.scan, finished.sink_failures)
+    watch.ended(finished, code)
+    return code

@@ -1,0 +1,90 @@
+"""What a scan shows of itself: logs and progress while it runs, the summary when it has ended."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from scanner.cli import progress
+from scanner.cli.paint import paint, width
+from scanner.cli.whole_file import check_folder, write_whole
+from scanner.log import LogObserver, configure, log_scan_ended
+from scanner.summary import GAPS_SHOWN, Ending, NodeGap, summary, summary_json
+
+if TYPE_CHECKING:
+    from scanner.app import Finished
+    from scanner.config import Settings
+    from scanner.interfaces import Observer
+    from scanner.model import NodeScan, Target, TargetOutcome
+
+
+class GapObserver:
+    """Keeps the first node gaps for the summary."""
+
+    def __init__(self) -> None:
+        self.gaps: list[NodeGap] = []
+
+    def target_opened(self, target: Target) -> None:
+        """No gap."""
+
+    def nodes_found(self, target: Target, count: int) -> None:
+        """No gap."""
+
+    def node_ended(self, scan: NodeScan) -> None:
+        if not scan.status.is_complete and len(self.gaps) < GAPS_SHOWN:
+            self.gaps.append(NodeGap(scan.target, scan.node.instance_id, scan.status, scan.reason))
+
+    def target_ended(self, outcome: TargetOutcome) -> None:
+        """The outcomes are handed over at the end."""
+
+
+class Watch:
+    """The observers of one scan, and what to say when it has ended."""
+
+    def __init__(self, settings: Settings, bar: progress.Progress | None) -> None:
+        self._settings = settings
+        self._gaps = GapObserver()
+        self.observers: list[Observer] = [LogObserver(), self._gaps, *([bar] if bar else [])]
+
+    def ended(self, finished: Finished, exit_code: int) -> None:
+        """Log the run's line, show the summary on stderr and write it where the settings say.
+
+        Whoever asks for JSON logs by name wants nothing else on stderr.
+        """
+        log_scan_ended(finished.scan, finished.sink_failures)
+        ending = Ending(
+            scan=finished.scan,
+            outcomes=finished.outcomes,
+            node_gaps=self._gaps.gaps,
+            patches=finished.tally,
+            sink_failures=finished.sink_failures,
+            notes=finished.notes,
+            store=finished.store,
+            elapsed_s=finished.elapsed_s,
+        )
+        if self._settings.log_format != "json":
+            paint(summary(ending, width()))
+        if self._settings.summary is not None:
+            write_whole(self._settings.summary, summary_json(ending, exit_code))
+
+
+@contextmanager
+def watched(settings: Settings) -> Iterator[Watch]:
+    """Logging set up, and progress drawn if stderr is a terminal or the settings ask for it.
+
+    Raises:
+        ConfigError: The summary file has no folder to go to; better said before the scan than after it.
+    """
+    if settings.summary is not None:
+        check_folder(settings.summary)
+    terminal = sys.stderr.isatty()
+    wanted = terminal and settings.log_format != "json" if settings.progress is None else settings.progress
+    configure(settings.log_format, terminal=terminal, quiet=wanted)
+    if not wanted:
+        yield Watch(settings, None)
+        return
+    bar = progress.Progress()
+    with progress.shown(bar):
+        yield Watch(settings, bar)

@@ -1,0 +1,38 @@
+"""Writes a small file whole or not at all."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+
+from scanner.errors import ConfigError
+
+
+def check_folder(path: str) -> None:
+    """Raises `ConfigError` where `write_whole` could not work."""
+    folder = Path(path).parent
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise ConfigError(f"the folder {folder} of the summary file {path} is not there or not writable")
+    if Path(path).is_dir():
+        raise ConfigError(f"the summary file {path} is a folder; name a file in it")
+
+
+def write_whole(path: str, data: bytes) -> None:
+    """Write by a temporary file beside it and a rename.
+
+    Raises:
+        ConfigError: The file cannot be written there.
+    """
+    target = Path(path)
+    temporary: Path | None = None
+    try:
+        with NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}.", delete=False) as file:
+            temporary = Path(file.name)
+            file.write(data)
+        temporary.chmod(0o644)
+        temporary.replace(target)
+    except OSError as error:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+        raise ConfigError(f"the summary file {path} cannot be written: {error.strerror or error}") from error

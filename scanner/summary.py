@@ -1,0 +1,176 @@
+"""What a scan ends with, as text and as JSON: first what was covered and what was not, then patches, cost, way on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Protocol
+
+from msgspec import Struct, json, structs
+
+from scanner.model import EpochMs, NodeStatus, ScanRow, ScanStatus, Target, TargetOutcome
+from scanner.report import is_gap
+from scanner.wording import Line, Tone, breakdown, counted, duration, entry
+
+GAPS_SHOWN = 10
+ACCOUNTS_SHOWN = 5
+INCOMPLETE_NODES = "SELECT * FROM nodes WHERE status IN ('mismatched', 'denied', 'failed', 'unfinished')"
+_TONES: dict[ScanStatus, Tone] = {ScanStatus.COMPLETE: "good", ScanStatus.PARTIAL: "warn", ScanStatus.FAILED: "bad"}
+
+
+class NodeGap(Struct, frozen=True):
+    """A node that keeps the scan from being complete."""
+
+    target: Target
+    instance_id: str
+    status: NodeStatus
+    reason: str | None
+
+
+class PatchCounts(Protocol):
+    """Patches that are not in place, counted over the whole scan."""
+
+    @property
+    def missing(self) -> Mapping[str, int]:
+        """Missing patches by severity."""
+        ...
+
+    @property
+    def failed(self) -> Mapping[str, int]:
+        """Patches that failed to install, by severity."""
+        ...
+
+    @property
+    def accounts(self) -> Mapping[str, int]:
+        """Missing and failed patches by account id."""
+        ...
+
+
+class Ending(Struct, frozen=True):
+    """All that the summary tells."""
+
+    scan: ScanRow
+    outcomes: Sequence[TargetOutcome]
+    node_gaps: Sequence[NodeGap]
+    patches: PatchCounts
+    sink_failures: Mapping[str, str]
+    notes: Sequence[str]
+    store: str
+    elapsed_s: float
+
+
+def summary(ending: Ending, width: int = 80) -> list[Line]:
+    """The end-of-run text, no line longer than `width` where the words allow it."""
+    return [
+        Line(_headline(ending), _TONES[ending.scan.status]),
+        *_coverage(ending, width),
+        *_patches(ending, width),
+        *_run(ending, width),
+        *_next(ending),
+    ]
+
+
+def summary_json(ending: Ending, exit_code: int) -> bytes:
+    """The same as a JSON object: the `scans` row with its counts, then what came of the run. Times are RFC 3339."""
+    scan = ending.scan
+    shown = {
+        **structs.asdict(scan),
+        "started_at": _time(scan.started_at),
+        "finished_at": _time(scan.finished_at),
+        "missing": ending.patches.missing,
+        "failed": ending.patches.failed,
+        "sink_failures": ending.sink_failures,
+        "notes": ending.notes,
+        "store": ending.store,
+        "elapsed_s": round(ending.elapsed_s, 3),
+        "exit_code": exit_code,
+    }
+    return json.format(json.encode(shown), indent=2) + b"\n"
+
+
+def _time(at: EpochMs) -> str:
+    return datetime.fromtimestamp(at / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _headline(ending: Ending) -> str:
+    scan = ending.scan
+    head = f"Scan {scan.scan_id} is {scan.status}"
+    if scan.status is ScanStatus.COMPLETE:
+        return f"{head}: {counted(sum(scan.nodes.values()), 'node')}, nothing left out."
+    if scan.status is ScanStatus.FAILED:
+        return f"{head}: nothing could be read."
+    gaps = [(sum(is_gap(outcome, scan.scope) for outcome in ending.outcomes), sum(scan.targets.values()), "target")]
+    gaps.append((_incomplete_nodes(scan), sum(scan.nodes.values()), "node"))
+    return (
+        f"{head}: "
+        + " and ".join(f"{gap:,} of {counted(total, noun)}" for gap, total, noun in gaps if gap)
+        + (" not read or not verified.")
+    )
+
+
+def _incomplete_nodes(scan: ScanRow) -> int:
+    return sum(count for status, count in scan.nodes.items() if not NodeStatus(status).is_complete)
+
+
+def _coverage(ending: Ending, width: int) -> Iterator[Line]:
+    scan = ending.scan
+    yield from (Line(), Line("Coverage", "head"))
+    yield from entry("targets", breakdown(scan.targets), width)
+    yield from entry("nodes", breakdown(scan.nodes), width)
+    targets = [outcome for outcome in ending.outcomes if is_gap(outcome, scan.scope)]
+    for outcome in targets[:GAPS_SHOWN]:
+        yield from _gap(str(outcome.target), outcome.status, outcome.reason, width)
+    yield from _more(len(targets) - GAPS_SHOWN, "target", "SELECT * FROM targets WHERE status <> 'scanned'")
+    nodes = ending.node_gaps[:GAPS_SHOWN]
+    for gap in nodes:
+        yield from _gap(f"{gap.target} {gap.instance_id}", gap.status, gap.reason, width)
+    yield from _more(_incomplete_nodes(scan) - len(nodes), "node", INCOMPLETE_NODES)
+
+
+def _gap(label: str, status: str, reason: str | None, width: int) -> Iterator[Line]:
+    yield from entry(status, label if reason is None else f"{label}: {reason}", width, tone="warn")
+
+
+def _more(hidden: int, noun: str, sql: str) -> Iterator[Line]:
+    if hidden > 0:
+        yield Line(f'  … and {counted(hidden, noun)} more: patchsweep query "{sql}"', "dim")
+
+
+def _patches(ending: Ending, width: int) -> Iterator[Line]:
+    yield from (Line(), Line("Patches", "head"))
+    states = ending.scan.states
+    for state, counts in (("MISSING", ending.patches.missing), ("FAILED", ending.patches.failed)):
+        if states and state not in states:
+            yield from entry(state.lower(), "not asked for (states filter)", width, tone="dim")
+        elif total := sum(counts.values()):
+            yield from entry(state.lower(), f"{total:,}: {breakdown(_by_count(counts))}", width)
+        else:
+            yield from entry(state.lower(), "none", width)
+    worst = list(_by_count(ending.patches.accounts).items())[:ACCOUNTS_SHOWN]
+    if worst:
+        yield from entry("worst", ", ".join(f"account {account} {count:,}" for account, count in worst), width)
+
+
+def _by_count(counts: Mapping[str, int]) -> dict[str, int]:
+    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+
+
+def _run(ending: Ending, width: int) -> Iterator[Line]:
+    scan = ending.scan
+    yield from (Line(), Line("Run", "head"))
+    cost = f"{counted(scan.patch_rows, 'patch row')} in {counted(scan.requests, 'call')}, {scan.throttles:,} throttled"
+    yield from entry("read", f"{cost}, {duration(ending.elapsed_s)}", width)
+    yield from entry("store", ending.store, width)
+    for sink, reason in ending.sink_failures.items():
+        yield from entry("sink failed", f"{sink}: {reason}", width, tone="bad")
+    for note in ending.notes:
+        yield from entry("note", note, width, tone="warn")
+
+
+def _next(ending: Ending) -> Iterator[Line]:
+    store = "" if ending.store == "./patchsweep-data" else f" --store {ending.store}"
+    if ending.sink_failures:
+        yield from (Line(), Line(f"Send it again: patchsweep publish {ending.scan.scan_id}{store} --sink SPEC", "dim"))
+    elif ending.scan.status is not ScanStatus.FAILED:
+        sql = "SELECT account_id, count(*) AS missing FROM patches WHERE state = 'MISSING' GROUP BY 1 ORDER BY 2 DESC"
+        yield from (Line(), Line(f'Next: patchsweep query{store} "{sql}"', "dim"))

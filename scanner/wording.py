@@ -1,0 +1,53 @@
+"""Lines for people: numbers with separators and units, text wrapped to a width, a tone for colour."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from textwrap import TextWrapper
+from typing import Literal
+
+from msgspec import Struct
+
+from scanner.cells import terminal_text
+
+Tone = Literal["plain", "head", "good", "warn", "bad", "dim"]
+
+
+class Line(Struct, frozen=True):
+    """One line of a report, without its line end."""
+
+    text: str = ""
+    tone: Tone = "plain"
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 node`, `12,340 nodes`."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def duration(seconds: float) -> str:
+    """`0.4 s`, `42 s`, `3 min 20 s`, `2 h 5 min`."""
+    if seconds < 10:  # noqa: PLR2004 - below it a tenth tells something
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    minutes, rest = divmod(whole, 60)
+    if not minutes:
+        return f"{rest} s"
+    hours, minutes_left = divmod(minutes, 60)
+    return f"{hours:,} h {minutes_left} min" if hours else f"{minutes} min {rest} s"
+
+
+def breakdown(counts: Mapping[str, int]) -> str:
+    """`409 scanned, 2 denied`, without the zeroes; `none` where nothing is left."""
+    return ", ".join(f"{number:,} {name.replace('_', ' ')}" for name, number in counts.items() if number) or "none"
+
+
+def entry(label: str, text: str, width: int, *, tone: Tone = "plain", indent: int = 2, gap: int = 12) -> Iterable[Line]:
+    """A label and its text in the column beside it, wrapped under itself; outside text comes out harmless."""
+    head = f"{'':{indent}}{terminal_text(label):<{gap}}"
+    # A label that fills its column still needs room before the text.
+    head = head if head.endswith(" ") else head + "  "
+    wrapper = TextWrapper(
+        width=width, initial_indent=head, subsequent_indent=" " * (indent + gap), break_on_hyphens=False
+    )
+    return [Line(line, tone) for line in wrapper.wrap(terminal_text(text)) or [head.rstrip()]]
