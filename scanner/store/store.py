@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import AbstractAsyncContextManager, aclosing, nullcontext
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, nullcontext
 from typing import Protocol, runtime_checkable
 
 import msgspec
@@ -15,6 +15,7 @@ from scanner.interfaces import Files, NodeBatch, ScanSummary
 from scanner.model import EpochMs, ScanRow, TargetOutcome
 from scanner.store import catalog as catalogs
 from scanner.store import keys, names, replay, writing
+from scanner.store.local_copy import LocalCopy, local_copy
 from scanner.store.manifest import FileEntry, Manifest, ScanHeader, SegmentEntry, to_json, without_secrets
 from scanner.store.names import ScanNames
 from scanner.store.reading import IgnoredFile, load, survey
@@ -157,6 +158,13 @@ class Store:
         async with aclosing(replay.replay(self._files, scan, entries, batch_rows)) as batches:
             async for batch in batches:
                 yield batch
+
+    @asynccontextmanager
+    async def local_copy(self, scan_ids: Sequence[str]) -> AsyncIterator[LocalCopy]:
+        """The files of committed scans on this machine while the block runs, for SQL over them."""
+        manifests = [await self.manifest(scan_id) for scan_id in scan_ids]
+        async with local_copy(self._files, manifests) as copy:
+            yield copy
 
     async def verify(self, scan_id: str) -> list[str]:
         """Read every file of a committed scan; a sentence for each that is missing, changed or unreadable."""

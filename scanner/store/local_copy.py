@@ -1,0 +1,69 @@
+"""Committed scans as files that a query engine can open: the store's own in a folder, fetched ones otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from anyio import to_thread
+from msgspec import Struct
+
+from scanner.errors import StoreError
+from scanner.interfaces import Files
+from scanner.model import ScanRow
+from scanner.store.disk_errors import as_store_error
+from scanner.store.folder import LocalFiles
+from scanner.store.manifest import FileEntry, Manifest
+from scanner.store.reading import fetch
+
+
+class LocalCopy(Struct, frozen=True):
+    """Absolute paths of the segments and the targets files of these scans."""
+
+    scans: tuple[ScanRow, ...]
+    segments: tuple[Path, ...]
+    targets: tuple[Path, ...]
+
+
+@asynccontextmanager
+async def local_copy(files: Files, manifests: Sequence[Manifest]) -> AsyncIterator[LocalCopy]:
+    """The files of these scans, for as long as the block runs.
+
+    Files of a folder are looked at for their size only; those fetched into a private temporary folder are verified.
+
+    Raises:
+        StoreError: one is missing or damaged; the text names it.
+    """
+    with TemporaryDirectory(prefix="patchsweep-", ignore_cleanup_errors=True) as folder:
+        segments = [await _local(files, entry, Path(folder)) for each in manifests for entry in each.segments]
+        targets = [await _local(files, each.targets, Path(folder)) for each in manifests]
+        yield LocalCopy(tuple(each.scan for each in manifests), tuple(segments), tuple(targets))
+
+
+async def _local(files: Files, entry: FileEntry, folder: Path) -> Path:
+    if isinstance(files, LocalFiles):
+        path = files.root / entry.name
+        await to_thread.run_sync(partial(_check_size, path, entry.bytes))
+        return path
+    path = folder / entry.name
+    await to_thread.run_sync(partial(_write, path, await fetch(files, entry)))
+    return path
+
+
+def _check_size(path: Path, expected: int) -> None:
+    with as_store_error("read", path):
+        try:
+            actual = path.stat().st_size
+        except FileNotFoundError as error:
+            raise StoreError(f"{path} is missing: restore it from a copy, or scan again") from error
+    if actual != expected:
+        raise StoreError(f"{path} has {actual} bytes instead of {expected}: restore it from a copy, or scan again")
+
+
+def _write(path: Path, data: bytes) -> None:
+    with as_store_error("write", path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
