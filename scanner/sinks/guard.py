@@ -1,0 +1,83 @@
+"""Several sinks fed as one: a sink that fails or hangs is dropped and named, and the others go on."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+
+import anyio
+
+from scanner.errors import SinkError
+from scanner.interfaces import NodeBatch, ScanSummary, Sink
+
+CALL_DEADLINE_S = 300.0
+CLOSE_DEADLINE_S = 30.0
+
+
+class GuardedSinks:
+    """Feeds sinks side by side, each with one call at a time.
+
+    A call that raises `SinkError` or takes longer than its deadline ends its sink: the sink is closed, gets no further
+    call, and stands in `failures`. Any other exception is a fault of our own and comes out (a plugin's never does, see
+    `scanner.sinks.plugin`).
+    """
+
+    def __init__(
+        self,
+        sinks: Mapping[str, Sink],
+        *,
+        call_deadline_s: float = CALL_DEADLINE_S,
+        close_deadline_s: float = CLOSE_DEADLINE_S,
+    ) -> None:
+        self._open = dict(sinks)
+        self._call_deadline_s = call_deadline_s
+        self._close_deadline_s = close_deadline_s
+        self.failures: dict[str, SinkError] = {}
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no sink is left that takes anything."""
+        return not self._open
+
+    async def write(self, batch: NodeBatch) -> None:
+        await self._each(lambda sink: sink.write(batch), "take a batch of nodes")
+
+    async def commit(self, scan: ScanSummary) -> None:
+        await self._each(lambda sink: sink.commit(scan), "show the scan")
+
+    async def aclose(self) -> None:
+        """Close every sink that is still open; ends soon, even while the caller is being cancelled."""
+        with anyio.CancelScope(shield=True):
+            async with anyio.create_task_group() as group:
+                for name in list(self._open):
+                    group.start_soon(self._close, name)
+
+    async def _each(self, call: Callable[[Sink], Awaitable[None]], doing: str) -> None:
+        async with anyio.create_task_group() as group:
+            for name in list(self._open):
+                group.start_soon(self._try, name, call, doing)
+
+    async def _try(self, name: str, call: Callable[[Sink], Awaitable[None]], doing: str) -> None:
+        failure = await _outcome(call, self._open[name], doing, self._call_deadline_s)
+        if failure:
+            self.failures[name] = failure
+            with anyio.CancelScope(shield=True):
+                await self._close(name)
+
+    async def _close(self, name: str) -> None:
+        failure = await _outcome(lambda sink: sink.aclose(), self._open.pop(name), "close", self._close_deadline_s)
+        if failure:
+            self.failures.setdefault(name, failure)
+
+
+async def _outcome(
+    call: Callable[[Sink], Awaitable[None]], sink: Sink, doing: str, deadline_s: float
+) -> SinkError | None:
+    """The sink's failure, or None if the call ended well in time."""
+    with anyio.move_on_after(deadline_s) as scope:
+        try:
+            await call(sink)
+        except SinkError as error:
+            return error
+    if scope.cancelled_caught:
+        return SinkError(f"it did not {doing} within {deadline_s:g} s and was dropped")
+    return None

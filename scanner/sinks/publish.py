@@ -1,0 +1,33 @@
+"""A scan that is over, sent to its sinks from where it is stored."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterable, Mapping
+
+from scanner.errors import SinkError
+from scanner.interfaces import NodeBatch, ScanSummary, Sink
+from scanner.sinks.guard import CALL_DEADLINE_S, GuardedSinks
+
+
+async def publish(
+    batches: AsyncIterable[NodeBatch],
+    summary: ScanSummary,
+    sinks: Mapping[str, Sink],
+    *,
+    call_deadline_s: float = CALL_DEADLINE_S,
+) -> dict[str, SinkError]:
+    """Send every batch to all sinks at once, commit and close them; the failures come back by the name of the sink.
+
+    Batches are read once and as fast as the slowest sink takes them, and no further when no sink is left. The caller
+    closes `batches`, and may see what they raise.
+    """
+    guarded = GuardedSinks(sinks, call_deadline_s=call_deadline_s)
+    try:
+        async for batch in batches:
+            await guarded.write(batch)
+            if guarded.is_idle:
+                break
+        await guarded.commit(summary)
+    finally:
+        await guarded.aclose()
+    return guarded.failures

@@ -1,0 +1,109 @@
+"""The contract, held against every built-in sink."""
+
+from __future__ import annotations
+
+import csv
+import io
+from datetime import datetime
+
+import duckdb
+import msgspec
+import pyarrow as pa
+import pyarrow.dataset as ds
+
+from scanner.sinks.context import SinkContext
+from scanner.sinks.contract import SinkContract, StreamContract
+from scanner.sinks.registry import BUILT_INS, SinkRegistry
+from scanner.sinks.spec import parse_spec
+from scanner.store.folder import LocalFiles
+from scanner.tables import TABLES, TIME
+
+REGISTRY = SinkRegistry(BUILT_INS)
+
+
+def build(spec, scan_id, stdout=None):
+    return REGISTRY.build(parse_spec(spec), SinkContext(scan_id, LocalFiles, stdout or io.BytesIO()))
+
+
+def column(values, kind):
+    if kind == TIME:
+        values = [value and datetime.fromisoformat(value) for value in values]
+    return pa.array(values, kind)
+
+
+def table(name, rows):
+    """Rows as JSON has them, as Arrow."""
+    schema = TABLES[name]
+    return pa.table([column([row[field.name] for row in rows], field.type) for field in schema], schema=schema)
+
+
+class TestJsonlStream(StreamContract):
+    def make(self, place, scan_id):
+        self.stdout = io.BytesIO()
+        return build("jsonl:-", scan_id, self.stdout)
+
+    def read(self, place):
+        rows = [msgspec.json.decode(line) for line in self.stdout.getvalue().splitlines()]
+        return {name: table(name, [row for row in rows if row["table"] == name]) for name in TABLES}
+
+
+class TestJsonlFolder(SinkContract):
+    keeps_history = False
+
+    def make(self, place, scan_id):
+        return build(f"jsonl:{place}/out", scan_id)
+
+    def read(self, place):
+        return {path.stem: self.typed(path) for path in (place / "out").glob("*.jsonl")}
+
+    def typed(self, path):
+        return table(path.stem, [msgspec.json.decode(line) for line in path.read_bytes().splitlines()])
+
+
+class TestCsvFolder(SinkContract):
+    keeps_history = False
+
+    def make(self, place, scan_id):
+        return build(f"csv:{place}/out", scan_id)
+
+    def read(self, place):
+        return {path.stem: self.typed(path) for path in (place / "out").glob("*.csv")}
+
+    def typed(self, path):
+        schema = TABLES[path.stem]
+        parse = {pa.int64(): int, TIME: str, pa.string(): str}
+        with path.open(newline="") as opened:
+            rows = [
+                {
+                    name: text.split() if pa.types.is_list(kind) else parse[kind](text) if text else None
+                    for (name, text), kind in zip(row.items(), schema.types, strict=True)
+                }
+                for row in csv.DictReader(opened)
+            ]
+        return table(path.stem, rows)
+
+
+class TestParquetFolder(SinkContract):
+    def make(self, place, scan_id):
+        return build(f"parquet:{place}/out", scan_id)
+
+    def read(self, place):
+        return {name: hive_table(place / "out", name) for name in TABLES if (place / "out" / name).is_dir()}
+
+
+def hive_table(folder, name):
+    parts = ds.partitioning(pa.schema([("account_id", pa.string()), ("region", pa.string())]), flavor="hive")
+    return ds.dataset(folder / name, TABLES[name], partitioning=parts).to_table()
+
+
+class TestDuckdbFile(SinkContract):
+    def make(self, place, scan_id):
+        return build(f"duckdb:{place}/patches.duckdb", scan_id)
+
+    def read(self, place):
+        file = place / "patches.duckdb"
+        if not file.exists():
+            return {}
+        with duckdb.connect(file, read_only=True) as database:
+            tables = {name: database.table(name).to_arrow_table() for name in TABLES}
+        return {name: tables[name].cast(TABLES[name]) for name in TABLES}
