@@ -1,0 +1,136 @@
+"""From a scope to its targets: which accounts, which Regions of each, and which accounts could not be opened."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import anyio
+from msgspec import Struct
+
+from scanner.aws.accounts import active_accounts
+from scanner.aws.funnel import Funnel
+from scanner.aws.identity import Caller
+from scanner.aws.regions import check_regions, described_regions
+from scanner.aws.roles import Roles
+from scanner.aws.sessions import Sessions
+from scanner.config import ScopeSettings
+from scanner.errors import AwsError, ConfigError, Denied, Disabled
+from scanner.model import CallCounts, Target, TargetOutcome, TargetStatus
+from scanner.targets import Account, check_scope, included, largest_first, targets_of
+
+ACCOUNTS_SIDE_BY_SIDE = 16
+ALL_REGIONS = "*"
+"""Stands for the Region of an account that did not tell its Regions."""
+
+
+class Discovery(Struct, frozen=True):
+    """What a scope comes to: targets in the order to read them, and an outcome for each account that stays shut."""
+
+    targets: list[Target]
+    outcomes: list[TargetOutcome]
+
+
+class Discoverer:
+    """Asks AWS what a scope comes to."""
+
+    def __init__(
+        self,
+        sessions: Sessions,
+        caller: Caller,
+        roles: Roles,
+        *,
+        funnel: Funnel,
+        counts: CallCounts,
+    ) -> None:
+        self._sessions = sessions
+        self._caller = caller
+        self._roles = roles
+        self._funnel = funnel
+        self._counts = counts
+
+    async def discover(self, scope: ScopeSettings, sizes: Mapping[Target, int] | None = None) -> Discovery:
+        """The targets of a scope; `sizes` are the node counts of an earlier scan, which put the largest first.
+
+        Raises:
+            ConfigError: the scope cannot be used, or comes to nothing.
+            Unavailable: the accounts of the organization could not be listed to the end.
+        """
+        check_scope(scope)
+        accounts = await self._accounts(scope)
+        regions: Mapping[Account, Sequence[str]]
+        outcomes: list[TargetOutcome] = []
+        match scope.regions:
+            case ("enabled",):
+                regions, outcomes = await self._enabled_regions(accounts)
+            case ("current",):
+                regions = dict.fromkeys(accounts, (self._caller.region,))
+            case names:
+                await check_regions(names, self._sessions, self._caller, self._funnel, self._counts)
+                regions = dict.fromkeys(accounts, names)
+        targets = targets_of(regions, scope)
+        if not targets and not outcomes:
+            raise ConfigError("The scope comes to no target: every Region is excluded; shorten scope.exclude_regions")
+        return Discovery(largest_first(targets, sizes or {}), outcomes)
+
+    async def _accounts(self, scope: ScopeSettings) -> list[Account]:
+        match scope.accounts:
+            case ("current",):
+                accounts = [Account(self._caller.account_id)]
+            case ("organization",):
+                async with self._sessions.organizations(self._caller.region) as client:
+                    accounts = await active_accounts(client, self._caller, self._funnel, self._counts)
+            case account_ids:
+                accounts = [Account(account_id) for account_id in account_ids]
+        accounts = included(accounts, scope)
+        if not accounts:
+            raise ConfigError("The scope comes to no account: every one is excluded; shorten scope.exclude_accounts")
+        for account in accounts:
+            self._roles.of(account.account_id)
+        return accounts
+
+    async def _enabled_regions(
+        self, accounts: Sequence[Account]
+    ) -> tuple[dict[Account, list[str]], list[TargetOutcome]]:
+        regions: dict[Account, list[str]] = {account: [] for account in accounts}
+        outcomes: dict[Account, TargetOutcome] = {}
+        waiting = iter(accounts)
+
+        async def ask() -> None:
+            for account in waiting:
+                try:
+                    regions[account] = await self._enabled_in(account)
+                except AwsError as error:
+                    outcomes[account] = _shut(account, error)
+
+        async with anyio.create_task_group() as workers:
+            for _ in range(min(ACCOUNTS_SIDE_BY_SIDE, len(accounts))):
+                workers.start_soon(ask)
+        return regions, [outcomes[account] for account in accounts if account in outcomes]
+
+    async def _enabled_in(self, account: Account) -> list[str]:
+        role = self._roles.of(account.account_id)
+        at = Target(account.account_id, self._caller.region)
+        async with self._sessions.ec2(self._caller.region, role) as client:
+            return await described_regions(client, at, role, self._funnel, self._counts)
+
+
+def _shut(account: Account, error: AwsError) -> TargetOutcome:
+    match error:
+        case Denied():
+            status = TargetStatus.DENIED
+        case Disabled():
+            status = TargetStatus.DISABLED
+        case _:
+            status = TargetStatus.FAILED
+    return TargetOutcome(
+        target=Target(account.account_id, ALL_REGIONS, account.name),
+        status=status,
+        reason=str(error),
+        nodes=0,
+        patch_rows=0,
+        requests=0,
+        throttles=0,
+        retries=0,
+        started_at=None,
+        finished_at=None,
+    )

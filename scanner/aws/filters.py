@@ -1,0 +1,44 @@
+"""Pure: the settings as filters that the API takes, and what it cannot take as a test of our own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from scanner.config import NodeSettings, PatchSettings
+from scanner.model import ManagedNode, wire_state
+
+Filters = list[dict[str, str | Sequence[str]]]
+"""As the requests take them: members `Key` and `Values`."""
+
+
+def node_filters(settings: NodeSettings) -> Filters:
+    """Filters of DescribeInstanceInformation; all must hold.
+
+    The API refuses other filters beside tags, and more than one value for some: `is_wanted` does the rest.
+    """
+    if settings.tags:
+        return [_filter(f"tag:{key}", values) for key, values in settings.tags.items()]
+    narrow = {"PlatformType": settings.platform_types, "PingStatus": settings.ping_statuses}
+    return [_filter(key, values) for key, values in narrow.items() if len(values) == 1]
+
+
+def is_wanted(node: ManagedNode, settings: NodeSettings) -> bool:
+    """Whether the node meets every condition on its own fields."""
+    return (not settings.platform_types or node.platform_type in settings.platform_types) and (
+        not settings.ping_statuses or node.ping_status in settings.ping_statuses
+    )
+
+
+def patch_filters(settings: PatchSettings) -> Filters:
+    """Filters of DescribeInstancePatches; all must hold. States go in CamelCase, as the service stores them."""
+    wanted = {
+        "State": [wire_state(state) for state in settings.states],
+        "Severity": settings.severities,
+        "Classification": settings.classifications,
+        "KBId": settings.kb_ids,
+    }
+    return [_filter(key, values) for key, values in wanted.items() if values]
+
+
+def _filter(key: str, values: Sequence[str]) -> dict[str, str | Sequence[str]]:
+    return {"Key": key, "Values": list(values)}

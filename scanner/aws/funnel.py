@@ -1,0 +1,116 @@
+"""The one way to AWS: every request waits its turn here, is counted, understood and, where that helps, repeated."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+from typing import Protocol, TypeVar
+
+import anyio
+
+from scanner.aws.error_table import meaning
+from scanner.aws.operations import Operation
+from scanner.aws.transport import NoAnswer, ServiceError
+from scanner.errors import AwsError, Throttled
+from scanner.limits import Limiters
+from scanner.model import CallCounts, Target
+from scanner.retry import Monotonic, RetryPolicy, Sleep, with_retries
+
+T = TypeVar("T")
+
+
+class Renewable(Protocol):
+    """Credentials that can be had anew when AWS says that they have expired."""
+
+    @property
+    def issue(self) -> int:
+        """Which issue of them a request signed now would use."""
+        ...
+
+    async def renew(self, issue: int) -> None:
+        """Have new ones, unless somebody replaced this issue already."""
+        ...
+
+
+class Funnel:
+    """Limiter, then room among the requests in flight, then the request, then the error table, then again or not.
+
+    Waiting for a turn has no deadline; the time limits of connecting and reading are the HTTP client's.
+    """
+
+    def __init__(
+        self,
+        limiters: Limiters,
+        in_flight: anyio.CapacityLimiter,
+        policy: RetryPolicy,
+        *,
+        sleep: Sleep = anyio.sleep,
+        clock: Monotonic = time.monotonic,
+    ) -> None:
+        self._limiters = limiters
+        self._in_flight = in_flight
+        self._policy = policy
+        self._sleep = sleep
+        self._clock = clock
+
+    async def call(
+        self,
+        operation: Operation,
+        at: Target,
+        attempt: Callable[[], Awaitable[T]],
+        *,
+        counts: CallCounts,
+        credentials: Renewable | None = None,
+    ) -> T:
+        """Run `attempt`, one request of `operation`, until it succeeds or fails for good.
+
+        `attempt` raises `ServiceError` or `NoAnswer` for what the network did, or an `AwsError` of its own.
+
+        Raises:
+            AwsError: what the error table says; never `Throttled`, `Transient` or `CredentialsExpired`.
+            ConfigError: the request or the SDK's settings cannot work.
+        """
+        issue = 0
+
+        async def once() -> T:
+            nonlocal issue
+            issue = credentials.issue if credentials is not None else 0
+            return await self._send(operation, at, attempt, counts)
+
+        async def renew() -> None:
+            assert credentials is not None
+            await credentials.renew(issue)
+
+        def count(error: AwsError) -> None:
+            counts.retries += not isinstance(error, Throttled)
+
+        return await with_retries(
+            once,
+            self._policy,
+            refresh=renew if credentials is not None else None,
+            on_retry=count,
+            sleep=self._sleep,
+            clock=self._clock,
+        )
+
+    async def _send(
+        self, operation: Operation, at: Target, attempt: Callable[[], Awaitable[T]], counts: CallCounts
+    ) -> T:
+        limiter = self._limiters.of(at, operation.iam_action, operation.rate_per_s)
+        ticket = await limiter.acquire()
+        async with self._in_flight:
+            counts.requests += 1
+            try:
+                answer = await attempt()
+            except ServiceError as failure:
+                error = meaning(failure, operation, at)
+                if isinstance(error, Throttled):
+                    counts.throttles += 1
+                    limiter.throttled(ticket)
+                else:
+                    limiter.accepted(ticket)
+                raise error from failure
+            except NoAnswer as failure:
+                raise meaning(failure, operation, at) from failure
+        limiter.accepted(ticket)
+        return answer

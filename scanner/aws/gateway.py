@@ -1,0 +1,86 @@
+"""Opens AWS for one run: composes sessions, roles, limits and the funnel. The only entry that other parts need."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+
+import anyio
+from msgspec import Struct
+
+from scanner.aws.discovery import Discoverer, Discovery
+from scanner.aws.fleet import SsmFleet
+from scanner.aws.funnel import Funnel
+from scanner.aws.identity import Caller, caller_of
+from scanner.aws.roles import Roles
+from scanner.aws.sessions import Sessions
+from scanner.config import ScopeSettings, Settings
+from scanner.errors import ConfigError
+from scanner.limits import Limiters
+from scanner.model import CallCounts, Target
+from scanner.retry import RetryPolicy
+from scanner.targets import REGION_KEYWORDS, check_scope
+
+STS_IN_FLIGHT = 16
+"""Of its own, since requests that hold a place among those in flight may be waiting for a role's session."""
+
+
+class Aws(Struct, frozen=True):
+    """AWS as one run sees it. `counts` are the requests made for no target: identity, roles, accounts, Regions."""
+
+    caller: Caller
+    fleet: SsmFleet
+    counts: CallCounts
+    settings: Settings
+    discoverer: Discoverer
+
+    async def discover(self, sizes: Mapping[Target, int] | None = None) -> Discovery:
+        """The targets of the scope in the settings; see `Discoverer.discover`."""
+        return await self.discoverer.discover(self.settings.scope, sizes)
+
+
+@asynccontextmanager
+async def open_aws(settings: Settings) -> AsyncIterator[Aws]:
+    """Find credentials and Region, ask who they are, and stand ready.
+
+    Raises:
+        ConfigError: no credentials or none that AWS accepts, no Region, or a scope that cannot be used.
+        Unavailable: STS cannot be reached.
+    """
+    check_scope(settings.scope)
+    limits = settings.limits
+    sessions = Sessions(limits)
+    if not await sessions.has_credentials():
+        raise ConfigError("No AWS credentials found; set AWS_PROFILE or AWS_ACCESS_KEY_ID, or run `aws configure`")
+    region = _region_of(settings.scope, sessions.region)
+    limiters, policy = Limiters(limits), RetryPolicy.of(limits)
+    funnel = Funnel(limiters, anyio.CapacityLimiter(limits.max_in_flight), policy)
+    sts_funnel = Funnel(limiters, anyio.CapacityLimiter(STS_IN_FLIGHT), policy)
+    counts = CallCounts()
+    async with sessions.sts(region) as sts:
+        caller = await caller_of(sts, region, sts_funnel, counts)
+        roles = Roles(sts, caller, settings.scope, funnel=sts_funnel, counts=counts, now=time.time)
+        yield Aws(
+            caller=caller,
+            fleet=SsmFleet(
+                sessions,
+                roles,
+                funnel,
+                nodes=settings.nodes,
+                patches=settings.patches,
+                max_restarts=limits.max_node_restarts,
+            ),
+            counts=counts,
+            settings=settings,
+            discoverer=Discoverer(sessions, caller, roles, funnel=funnel, counts=counts),
+        )
+
+
+def _region_of(scope: ScopeSettings, configured: str | None) -> str:
+    """The Region of the run itself; where none is set, the first that the scope names will do."""
+    if configured:
+        return configured
+    if scope.regions and scope.regions[0] not in REGION_KEYWORDS:
+        return scope.regions[0]
+    raise ConfigError("No AWS Region is set; set AWS_REGION, or name Regions with --regions")

@@ -1,0 +1,46 @@
+"""The closed list of what is asked of AWS. The funnel sends nothing else, and the IAM policies allow nothing else."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct
+
+Caller = Literal["hub", "member"]
+"""`hub`: with the credentials of the run. `member`: in each account, with the role assumed there."""
+
+
+class Operation(Struct, frozen=True):
+    """One API operation; `service` and `name` as botocore spells them."""
+
+    service: str
+    name: str
+    callers: tuple[Caller, ...]
+    rate_per_s: float | None = None
+    """Start and ceiling of its rate where the account-wide settings do not fit."""
+
+    @property
+    def iam_action(self) -> str:
+        return f"{self.service}:{self.name}"
+
+    def __str__(self) -> str:
+        return self.iam_action
+
+
+GET_CALLER_IDENTITY = Operation("sts", "GetCallerIdentity", ("hub",))
+ASSUME_ROLE = Operation("sts", "AssumeRole", ("hub",), rate_per_s=20.0)
+LIST_ACCOUNTS = Operation("organizations", "ListAccounts", ("hub",), rate_per_s=4.0)
+DESCRIBE_REGIONS = Operation("ec2", "DescribeRegions", ("hub", "member"))
+DESCRIBE_INSTANCE_INFORMATION = Operation("ssm", "DescribeInstanceInformation", ("hub", "member"))
+DESCRIBE_INSTANCE_PATCH_STATES = Operation("ssm", "DescribeInstancePatchStates", ("hub", "member"))
+DESCRIBE_INSTANCE_PATCHES = Operation("ssm", "DescribeInstancePatches", ("hub", "member"))
+
+OPERATIONS: tuple[Operation, ...] = (
+    GET_CALLER_IDENTITY,
+    ASSUME_ROLE,
+    LIST_ACCOUNTS,
+    DESCRIBE_REGIONS,
+    DESCRIBE_INSTANCE_INFORMATION,
+    DESCRIBE_INSTANCE_PATCH_STATES,
+    DESCRIBE_INSTANCE_PATCHES,
+)

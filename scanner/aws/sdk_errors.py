@@ -1,0 +1,85 @@
+"""The SDK's exceptions, told apart once: AWS answered with an error, no answer came, or nothing could be signed."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from aiohttp import ClientConnectorCertificateError, ClientConnectorDNSError, ClientPayloadError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectTimeoutError,
+    CredentialRetrievalError,
+    EndpointConnectionError,
+    HTTPClientError,
+    IncompleteReadError,
+    MetadataRetrievalError,
+    ProxyConnectionError,
+    RefreshWithMFAUnsupportedError,
+    SSLError,
+    SSOError,
+    TokenRetrievalError,
+)
+from botocore.parsers import ResponseParserError
+
+from scanner.aws.transport import NoAnswer, ServiceError, Silence
+from scanner.errors import ConfigError, CredentialsExpired
+
+_LOST_CREDENTIALS = (
+    CredentialRetrievalError,
+    MetadataRetrievalError,
+    RefreshWithMFAUnsupportedError,
+    SSOError,
+    TokenRetrievalError,
+)
+
+
+@contextmanager
+def sdk_errors() -> Iterator[None]:
+    """Let nothing of botocore's out.
+
+    Raises:
+        ServiceError: AWS answered with an error.
+        NoAnswer: no answer came, or one that is no answer of AWS.
+        CredentialsExpired: the SDK could not renew the credentials of the run.
+        ConfigError: the SDK's own settings cannot work; quotes the SDK.
+    """
+    try:
+        yield
+    except ClientError as error:
+        raise _service_error(error) from error
+    except ClientPayloadError as error:
+        raise NoAnswer(Silence.CONNECTION, "the answer broke off") from error
+    except ResponseParserError as error:
+        raise NoAnswer(Silence.CONNECTION, "the answer is not one of AWS") from error
+    except BotoCoreError as error:
+        if isinstance(error, _LOST_CREDENTIALS):
+            raise CredentialsExpired(f"The AWS credentials of this run cannot be renewed: {error}") from error
+        silence = _silence(error)
+        if silence is None:
+            raise ConfigError(f"The AWS settings in force cannot work: {error}") from error
+        raise NoAnswer(silence, str(error)) from error
+
+
+def _service_error(error: ClientError) -> ServiceError:
+    said = error.response.get("Error", {})
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    return ServiceError(said.get("Code", ""), said.get("Message", ""), status)
+
+
+def _silence(error: BotoCoreError) -> Silence | None:
+    cause = error.kwargs.get("error")
+    match error:
+        case SSLError():
+            return Silence.UNTRUSTED if isinstance(cause, ClientConnectorCertificateError) else Silence.CONNECTION
+        case ProxyConnectionError():
+            return Silence.PROXY
+        case EndpointConnectionError() if isinstance(cause, ClientConnectorDNSError):
+            # A resolver that is out of order for a moment is no proof that the name does not exist.
+            return Silence.CONNECTION if cause.os_error.errno == socket.EAI_AGAIN else Silence.NO_SUCH_HOST
+        case EndpointConnectionError() | ConnectTimeoutError() | HTTPClientError() | IncompleteReadError():
+            return Silence.CONNECTION
+        case _:
+            return None

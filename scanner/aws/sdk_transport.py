@@ -1,0 +1,28 @@
+"""SSM requests by way of the SDK, with the answers left undecoded."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from botocore import xform_name
+
+from scanner.aws.operations import Operation
+from scanner.aws.raw_answers import RAW_BODY
+from scanner.aws.sdk_errors import sdk_errors
+from scanner.aws.transport import Payload
+
+if TYPE_CHECKING:
+    from types_aiobotocore_ssm import SSMClient
+
+
+class SdkTransport:
+    """Implements `Transport` over an SSM client of `Sessions`."""
+
+    def __init__(self, client: SSMClient) -> None:
+        self._client = client
+
+    async def send(self, operation: Operation, payload: Payload) -> bytes:
+        method = getattr(self._client, xform_name(operation.name))
+        with sdk_errors():
+            body: bytes = (await method(**payload))[RAW_BODY]
+        return body

@@ -1,0 +1,115 @@
+"""The SDK, set up once: its settings and models are shared by every client, whoever a client signs as."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, TypeVar, cast
+
+import aioboto3
+import anyio
+from aiobotocore.config import AioConfig
+from aiobotocore.session import AioSession
+
+from scanner import __version__
+from scanner.aws.credentials import RoleCredentials
+from scanner.aws.raw_answers import RawAnswers
+from scanner.aws.sdk_errors import sdk_errors
+from scanner.config import LimitSettings
+
+if TYPE_CHECKING:
+    from aiobotocore.client import AioBaseClient
+    from aiobotocore.credentials import AioCredentials
+    from aiobotocore.session import ClientCreatorContext
+    from types_aiobotocore_ec2 import EC2Client
+    from types_aiobotocore_organizations import OrganizationsClient
+    from types_aiobotocore_s3 import S3Client
+    from types_aiobotocore_ssm import SSMClient
+    from types_aiobotocore_sts import STSClient
+
+C = TypeVar("C", bound="AioBaseClient")
+CLOSE_WITHIN_S = 5.0
+
+_signing_as: ContextVar[RoleCredentials | None] = ContextVar("signing_as", default=None)
+
+
+class _SharedSession(AioSession):
+    """One session for all accounts: a session of its own for each would cost 11 MB and 150 ms."""
+
+    async def get_credentials(self) -> AioCredentials | None:  # type: ignore[override]  # aiobotocore overrides so too
+        # Of credentials a client uses no more than `RoleCredentials` has.
+        return cast("AioCredentials | None", _signing_as.get()) or await super().get_credentials()
+
+
+class Sessions:
+    """Makes clients. All have the SDK's retries off, since every request has to pass the funnel."""
+
+    def __init__(self, limits: LimitSettings) -> None:
+        with sdk_errors():
+            core = _SharedSession()
+            core.register_component("response_parser_factory", RawAnswers())
+            if "AWS_REGION" in os.environ and "AWS_DEFAULT_REGION" not in os.environ:
+                # Containers and every other SDK know this name; botocore does not.
+                core.set_config_variable("region", os.environ["AWS_REGION"])
+            self._sdk = aioboto3.Session(botocore_session=core)
+        self._core = core
+        self.config = AioConfig(
+            user_agent=f"patchsweep/{__version__}",
+            retries={"total_max_attempts": 1},
+            connect_timeout=limits.connect_timeout_s,
+            read_timeout=limits.read_timeout_s,
+            max_pool_connections=limits.max_in_flight,
+            # The service judges better: its answer is quoted, the SDK's would be a traceback.
+            parameter_validation=False,
+        )
+
+    @property
+    def region(self) -> str | None:
+        """The Region that the AWS settings in force name."""
+        with sdk_errors():
+            region: str | None = self._core.get_config_variable("region")
+            return region
+
+    async def has_credentials(self) -> bool:
+        """Whether the SDK finds any credentials for the run itself."""
+        with sdk_errors():
+            credentials = await self._core.get_credentials()
+            return credentials is not None
+
+    async def known_regions(self, service: str, partition: str) -> list[str]:
+        """The Regions that this version of the SDK knows of; AWS may have more."""
+        regions: list[str] = await self._core.get_available_regions(service, partition)
+        return regions
+
+    def ec2(self, region: str, role: RoleCredentials | None) -> AbstractAsyncContextManager[EC2Client]:
+        return _opened(self._sdk.client("ec2", region_name=region, config=self.config), role)
+
+    def organizations(self, region: str) -> AbstractAsyncContextManager[OrganizationsClient]:
+        return _opened(self._sdk.client("organizations", region_name=region, config=self.config))
+
+    def s3(self) -> AbstractAsyncContextManager[S3Client]:
+        return _opened(self._sdk.client("s3", config=self.config))
+
+    def ssm(self, region: str, role: RoleCredentials | None) -> AbstractAsyncContextManager[SSMClient]:
+        return _opened(self._sdk.client("ssm", region_name=region, config=self.config), role)
+
+    def sts(self, region: str) -> AbstractAsyncContextManager[STSClient]:
+        return _opened(self._sdk.client("sts", region_name=region, config=self.config))
+
+
+@asynccontextmanager
+async def _opened(opening: ClientCreatorContext[C], role: RoleCredentials | None = None) -> AsyncIterator[C]:
+    """A client that signs as `role`, or with the credentials of the run."""
+    before = _signing_as.set(role)
+    try:
+        with sdk_errors():
+            client = await opening.__aenter__()
+    finally:
+        _signing_as.reset(before)
+    try:
+        yield client
+    finally:
+        with anyio.move_on_after(CLOSE_WITHIN_S, shield=True):
+            await opening.__aexit__(None, None, None)

@@ -1,0 +1,118 @@
+"""The SSM answers as they come: permissive structs, decoded straight from the bytes; unknown members are skipped."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+import msgspec
+from msgspec import Struct
+
+from scanner.aws.operations import Operation
+from scanner.errors import Transient, Unavailable
+from scanner.model import Target
+
+MAX_ANSWER_BYTES = 8 * 1024 * 1024
+"""A page of 50 patches has about 12 kB; what is larger than this is not a page."""
+
+Time = float | str | None
+"""Epoch seconds, ISO 8601 text, or nothing. Zero, negative and year 1 mean unknown."""
+
+
+class WirePatch(Struct, rename="pascal", gc=False):
+    """PatchComplianceData."""
+
+    kb_id: str | None = msgspec.field(default=None, name="KBId")
+    title: str | None = None
+    classification: str | None = None
+    severity: str | None = None
+    state: str | None = None
+    installed_time: Time = None
+    cve_ids: str | None = msgspec.field(default=None, name="CVEIds")
+
+
+class PatchesAnswer(Struct, rename="pascal"):
+    """Of DescribeInstancePatches."""
+
+    patches: list[WirePatch]
+    next_token: str | None = None
+
+
+class WirePatchState(Struct, rename="pascal", gc=False):
+    """InstancePatchState."""
+
+    instance_id: str
+    patch_group: str | None = None
+    baseline_id: str | None = None
+    snapshot_id: str | None = None
+    operation: str | None = None
+    operation_start_time: Time = None
+    operation_end_time: Time = None
+    reboot_option: str | None = None
+    installed_count: int | None = None
+    installed_other_count: int | None = None
+    installed_pending_reboot_count: int | None = None
+    installed_rejected_count: int | None = None
+    missing_count: int | None = None
+    failed_count: int | None = None
+    not_applicable_count: int | None = None
+    unreported_not_applicable_count: int | None = None
+    available_security_update_count: int | None = None
+    critical_non_compliant_count: int | None = None
+    security_non_compliant_count: int | None = None
+    other_non_compliant_count: int | None = None
+
+
+class PatchStatesAnswer(Struct, rename="pascal"):
+    """Of DescribeInstancePatchStates."""
+
+    instance_patch_states: list[WirePatchState]
+    next_token: str | None = None
+
+
+class WireNode(Struct, rename="pascal", gc=False):
+    """InstanceInformation."""
+
+    instance_id: str
+    resource_type: str | None = None
+    platform_type: str | None = None
+    platform_name: str | None = None
+    platform_version: str | None = None
+    computer_name: str | None = None
+    ip_address: str | None = msgspec.field(default=None, name="IPAddress")
+    agent_version: str | None = None
+    ping_status: str | None = None
+    last_ping_date_time: Time = None
+
+
+class NodesAnswer(Struct, rename="pascal"):
+    """Of DescribeInstanceInformation."""
+
+    instance_information_list: list[WireNode]
+    next_token: str | None = None
+
+
+A = TypeVar("A")
+PATCHES = msgspec.json.Decoder(PatchesAnswer)
+PATCH_STATES = msgspec.json.Decoder(PatchStatesAnswer)
+NODES = msgspec.json.Decoder(NodesAnswer)
+
+
+def decoded(decoder: msgspec.json.Decoder[A], body: bytes, operation: Operation, at: Target) -> A:
+    """Decode an answer.
+
+    Raises:
+        Transient: torn, not JSON, or without the list it is all about: a page of a proxy, or half an answer.
+        Unavailable: too large to be an answer.
+    """
+    if len(body) > MAX_ANSWER_BYTES:
+        raise Unavailable(
+            f"{operation} in account {at.account_id}, Region {at.region}, failed: the answer has {len(body)} bytes, "
+            f"more than {MAX_ANSWER_BYTES}; check what stands between here and AWS"
+        )
+    try:
+        return decoder.decode(body)
+    except msgspec.DecodeError as error:
+        raise Transient(
+            f"{operation} in account {at.account_id}, Region {at.region}, failed: the answer is torn or not one of "
+            f"AWS ({error})"
+        ) from error
