@@ -13,9 +13,12 @@ TEMPLATES = sorted((DEPLOY / "cloudformation").glob("*.yaml"))
 
 def resources(template: str) -> dict[str, dict]:
     """The resources of a template, intrinsic functions in their long form (`{"Fn::Sub": …}`)."""
-    decoded, faults = cfnlint.decode.decode(str(DEPLOY / "cloudformation" / template))
-    assert not faults, faults
-    return decoded["Resources"]
+    return _decoded(template)["Resources"]
+
+
+def parameters(template: str) -> dict[str, dict]:
+    """The parameters of a template."""
+    return _decoded(template)["Parameters"]
 
 
 def allowed(role: dict) -> Iterator[tuple[str, list, dict]]:
@@ -25,6 +28,12 @@ def allowed(role: dict) -> Iterator[tuple[str, list, dict]]:
             assert statement["Effect"] == "Allow", statement
             for action in _list(statement["Action"]):
                 yield action, _list(statement["Resource"]), statement.get("Condition", {})
+
+
+def _decoded(template: str) -> dict[str, dict]:
+    decoded, faults = cfnlint.decode.decode(str(DEPLOY / "cloudformation" / template))
+    assert not faults, faults
+    return decoded
 
 
 def _list(value: object) -> list:

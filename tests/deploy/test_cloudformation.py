@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,7 @@ import pyarrow as pa
 import pytest
 
 from scanner.tables import TABLES
-from tests.deploy.templates import TEMPLATES, resources
+from tests.deploy.templates import DEPLOY, TEMPLATES, parameters, resources
 
 CFN_LINT = Path(sys.executable).with_name("cfn-lint")
 
@@ -60,3 +61,21 @@ def test_athena_has_every_column_of_a_table_in_its_type(name):
         field.name: glue_type(field.type) for field in TABLES[name]
     }
     assert len(columns) == len(TABLES[name])
+
+
+def printed() -> dict[str, set[str]]:
+    """The parameters that the README's command gives to each template."""
+    text = (DEPLOY / "README.md").read_text()
+    commands = re.findall(r"cloudformation/([\w-]+\.yaml) --param((?:.*\\\n)*.*)", text)
+    return {template: set(re.findall(r"(?:ParameterKey=|(?<=\s))(\w+)[=,]", given)) for template, given in commands}
+
+
+def test_every_template_has_a_printed_command():
+    assert printed().keys() == {path.name for path in TEMPLATES}
+
+
+@pytest.mark.parametrize("template", [path.name for path in TEMPLATES])
+def test_the_printed_commands_give_a_template_what_it_takes_and_all_that_it_needs(template):
+    declared = parameters(template)
+    assert printed()[template] <= declared.keys()
+    assert {name for name, parameter in declared.items() if "Default" not in parameter} <= printed()[template]

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import inspect
+import re
+
 import pytest
 
+from scanner.aws import s3
 from scanner.aws.operations import OPERATIONS
 from tests.deploy.templates import allowed, resources
 
-STORE_ACTIONS = {"s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:ListBucket"}
-"""What the store and the sinks need on S3; the operations table is about what is scanned."""
+STORE_ACTIONS = {
+    "delete_objects": "s3:DeleteObject",
+    "get_object": "s3:GetObject",
+    "list_objects_v2": "s3:ListBucket",
+    "put_object": "s3:PutObject",
+}
+"""What IAM calls the S3 operations; the operations table is about what is scanned."""
 
 WITHOUT_RESOURCE = {
     "ec2:DescribeRegions",
@@ -33,8 +42,14 @@ def actions_called_by(caller: str) -> set[str]:
     return {operation.iam_action for operation in OPERATIONS if caller in operation.callers}
 
 
+def test_every_operation_that_the_store_calls_on_s3_is_known_here():
+    assert set(re.findall(r"_client\.(\w+)\(", inspect.getsource(s3))) == set(STORE_ACTIONS)
+
+
 def test_the_hub_may_do_exactly_what_the_code_calls_with_the_credentials_of_the_run():
-    assert sorted(action for action, _, _ in allowed(ROLES["hub"])) == sorted(actions_called_by("hub") | STORE_ACTIONS)
+    assert sorted(action for action, _, _ in allowed(ROLES["hub"])) == sorted(
+        actions_called_by("hub") | {*STORE_ACTIONS.values()}
+    )
 
 
 def test_a_member_may_do_exactly_what_the_code_calls_with_the_assumed_role():
@@ -67,7 +82,7 @@ def test_the_hub_assumes_one_role_name_within_the_organization():
 def test_the_hub_sees_the_store_and_the_tables_of_its_bucket_and_no_other_object():
     grants = {action: (resources, condition) for action, resources, condition in allowed(ROLES["hub"])}
     objects = [{"Fn::Sub": "${Bucket.Arn}/store/*"}, {"Fn::Sub": "${Bucket.Arn}/tables/*"}]
-    assert all(grants[action] == (objects, {}) for action in STORE_ACTIONS - {"s3:ListBucket"})
+    assert all(grants[action] == (objects, {}) for action in {*STORE_ACTIONS.values()} - {"s3:ListBucket"})
     assert grants["s3:ListBucket"] == ([{"Fn::GetAtt": ["Bucket", "Arn"]}], {})
 
 
