@@ -77,13 +77,13 @@ def configure(log_format: LogFormat, *, terminal: bool, quiet: bool = False) -> 
 
 def _console(*, colors: bool) -> list[Processor]:
     renderer = structlog.dev.ConsoleRenderer(
-        colors=colors, pad_event_to=0, exception_formatter=structlog.dev.plain_traceback
+        colors=colors, pad_event_to=0, sort_keys=False, exception_formatter=structlog.dev.plain_traceback
     )
     return [_printable, renderer]
 
 
 def _json() -> list[Processor]:
-    return [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer(ensure_ascii=False)]
+    return [structlog.processors.dict_tracebacks, _event_first, structlog.processors.JSONRenderer(ensure_ascii=False)]
 
 
 def _without_secrets(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
@@ -95,8 +95,16 @@ def _without_secrets(_logger: WrappedLogger, _method: str, event: EventDict) -> 
     return event
 
 
+def _event_first(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    return {name: event.pop(name) for name in ("timestamp", "level", "event") if name in event} | event
+
+
 def _printable(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    return {name: terminal_text(value) if isinstance(value, str) else value for name, value in event.items()}
+    return {
+        name: terminal_text(value) if isinstance(value, str) else value
+        for name, value in event.items()
+        if value is not None
+    }
 
 
 class LogObserver:

@@ -10,11 +10,11 @@ from msgspec import Struct, json, structs
 
 from scanner.model import EpochMs, NodeStatus, ScanRow, ScanStatus, Target, TargetOutcome
 from scanner.report import is_gap
-from scanner.wording import Line, Tone, breakdown, counted, duration, entry
+from scanner.wording import Line, Tone, breakdown, counted, duration, entry, wrapped
 
-GAPS_SHOWN = 10
+GAPS_SHOWN = 8
 ACCOUNTS_SHOWN = 5
-INCOMPLETE_NODES = "SELECT * FROM nodes WHERE status IN ('mismatched', 'denied', 'failed', 'unfinished')"
+INCOMPLETE_NODES = "FROM nodes WHERE status IN ('mismatched', 'denied', 'failed', 'unfinished')"
 _TONES: dict[ScanStatus, Tone] = {ScanStatus.COMPLETE: "good", ScanStatus.PARTIAL: "warn", ScanStatus.FAILED: "bad"}
 
 
@@ -62,7 +62,7 @@ class Ending(Struct, frozen=True):
 def summary(ending: Ending, width: int = 80) -> list[Line]:
     """The end-of-run text, no line longer than `width` where the words allow it."""
     return [
-        Line(_headline(ending), _TONES[ending.scan.status]),
+        *wrapped(_headline(ending), width, _TONES[ending.scan.status]),
         *_coverage(ending, width),
         *_patches(ending, width),
         *_run(ending, width),
@@ -120,7 +120,7 @@ def _coverage(ending: Ending, width: int) -> Iterator[Line]:
     targets = [outcome for outcome in ending.outcomes if is_gap(outcome, scan.scope)]
     for outcome in targets[:GAPS_SHOWN]:
         yield from _gap(str(outcome.target), outcome.status, outcome.reason, width)
-    yield from _more(len(targets) - GAPS_SHOWN, "target", "SELECT * FROM targets WHERE status <> 'scanned'")
+    yield from _more(len(targets) - GAPS_SHOWN, "target", "FROM targets WHERE status <> 'scanned'")
     nodes = ending.node_gaps[:GAPS_SHOWN]
     for gap in nodes:
         yield from _gap(f"{gap.target} {gap.instance_id}", gap.status, gap.reason, width)
@@ -133,7 +133,8 @@ def _gap(label: str, status: str, reason: str | None, width: int) -> Iterator[Li
 
 def _more(hidden: int, noun: str, sql: str) -> Iterator[Line]:
     if hidden > 0:
-        yield Line(f'  … and {counted(hidden, noun)} more: patchsweep query "{sql}"', "dim")
+        yield Line(f"  … and {counted(hidden, noun)} more:", "dim")
+        yield Line(f'    patchsweep query "{sql}"', "dim")
 
 
 def _patches(ending: Ending, width: int) -> Iterator[Line]:
@@ -148,7 +149,7 @@ def _patches(ending: Ending, width: int) -> Iterator[Line]:
             yield from entry(state.lower(), "none", width)
     worst = list(_by_count(ending.patches.accounts).items())[:ACCOUNTS_SHOWN]
     if worst:
-        yield from entry("worst", ", ".join(f"account {account} {count:,}" for account, count in worst), width)
+        yield from entry("by account", ", ".join(f"{account}: {count:,}" for account, count in worst), width)
 
 
 def _by_count(counts: Mapping[str, int]) -> dict[str, int]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from textwrap import TextWrapper
+from collections.abc import Mapping, Sequence
+from textwrap import TextWrapper, wrap
 from typing import Literal
 
 from msgspec import Struct
@@ -42,12 +42,37 @@ def breakdown(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{number:,} {name.replace('_', ' ')}" for name, number in counts.items() if number) or "none"
 
 
-def entry(label: str, text: str, width: int, *, tone: Tone = "plain", indent: int = 2, gap: int = 12) -> Iterable[Line]:
+def wrapped(text: str, width: int, tone: Tone = "plain") -> list[Line]:
+    """The text, which is our own, broken at words."""
+    return [Line(line, tone) for line in wrap(text, width, break_on_hyphens=False, break_long_words=False)]
+
+
+def entry(label: str, text: str, width: int, *, tone: Tone = "plain", indent: int = 2, gap: int = 12) -> list[Line]:
     """A label and its text in the column beside it, wrapped under itself; outside text comes out harmless."""
     head = f"{'':{indent}}{terminal_text(label):<{gap}}"
     # A label that fills its column still needs room before the text.
     head = head if head.endswith(" ") else head + "  "
     wrapper = TextWrapper(
-        width=width, initial_indent=head, subsequent_indent=" " * (indent + gap), break_on_hyphens=False
+        width=width,
+        initial_indent=head,
+        subsequent_indent=" " * (indent + gap),
+        break_on_hyphens=False,
+        break_long_words=False,
     )
     return [Line(line, tone) for line in wrapper.wrap(terminal_text(text)) or [head.rstrip()]]
+
+
+def aligned(rows: Sequence[Sequence[str | int]], header: Sequence[str]) -> list[str]:
+    """The rows under their header in columns two spaces apart, numbers to the right; outside text made harmless."""
+    texts = [header, *([_cell(value) for value in row] for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*texts, strict=True)]
+    right = [bool(rows) and all(isinstance(row[place], int) for row in rows) for place in range(len(header))]
+    return ["  ".join(_padded(*cell) for cell in zip(line, widths, right, strict=True)).rstrip() for line in texts]
+
+
+def _cell(value: str | int) -> str:
+    return terminal_text(value) if isinstance(value, str) else f"{value:,}"
+
+
+def _padded(text: str, width: int, right: bool) -> str:  # noqa: FBT001 - one of a row's three columns
+    return text.rjust(width) if right else text.ljust(width)

@@ -14,6 +14,7 @@ from scanner.layers import load
 
 _F = TypeVar("_F", bound=Callable[..., object])
 _DEFAULTS = Settings()
+_COLUMN = len("--progress / --no-progress")
 
 
 class Sectioned(click.Option):
@@ -29,13 +30,16 @@ class SectionedCommand(click.Command):
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         sections: dict[str, list[tuple[str, str]]] = {}
+        last: list[tuple[str, str]] = []
         for parameter in self.get_params(ctx):
             record = parameter.get_help_record(ctx)
-            if record is not None:
-                sections.setdefault(getattr(parameter, "section", "Other"), []).append(record)
-        for title, records in sections.items():
+            if isinstance(parameter, click.Option) and record is not None:
+                title = getattr(parameter, "section", None)
+                (sections.setdefault(title, []) if title else last).append(record)
+        for title, records in (sections | {"Other": last}).items():
             with formatter.section(title):
-                formatter.write_dl(records, col_max=24)
+                # Every section in the same two columns.
+                formatter.write_dl([(names.ljust(_COLUMN), text) for names, text in records], col_max=_COLUMN)
 
 
 def section(title: str, options: dict[str, tuple[str, str]]) -> Callable[[_F], _F]:
@@ -107,7 +111,7 @@ LOG: dict[str, tuple[str, str]] = {
 def config_option(command: _F) -> _F:
     """`--config FILE`; its variable is `PATCHSWEEP_CONFIG`."""
     text = "TOML file with settings; see config/patchsweep.toml."
-    return click.option("--config", metavar="FILE", cls=Sectioned, section="Other", help=text)(command)
+    return click.option("--config", metavar="FILE", help=text)(command)
 
 
 def demo_option(command: _F) -> _F:

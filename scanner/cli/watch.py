@@ -46,7 +46,8 @@ class Watch:
     def __init__(self, settings: Settings, bar: progress.Progress | None) -> None:
         self._settings = settings
         self._gaps = GapObserver()
-        self.observers: list[Observer] = [LogObserver(), self._gaps, *([bar] if bar else [])]
+        # Where progress is drawn the summary follows at once, so that a line for each gap would say it twice.
+        self.observers: list[Observer] = [self._gaps, bar or LogObserver()]
 
     def ended(self, finished: Finished, exit_code: int) -> None:
         """Log the run's line, show the summary on stderr and write it where the settings say.
@@ -68,6 +69,11 @@ class Watch:
             paint(summary(ending, width()))
         if self._settings.summary is not None:
             write_whole(self._settings.summary, summary_json(ending, exit_code))
+
+
+def log_to_stderr(settings: Settings) -> None:
+    """Logging set up for a command that shows no progress."""
+    configure(settings.log_format, terminal=sys.stderr.isatty())
 
 
 @contextmanager

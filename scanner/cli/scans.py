@@ -1,0 +1,125 @@
+"""`patchsweep scans`: list, verify and prune."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
+
+import anyio
+import click
+
+from scanner.cli import options
+from scanner.cli.application import AppLoader
+from scanner.cli.options import Sectioned, SectionedCommand, section, settings_of
+
+if TYPE_CHECKING:
+    from scanner.config import Settings
+    from scanner.model import ScanRow
+    from scanner.store.store import Store
+
+_T = TypeVar("_T")
+
+
+class DefaultsToList(click.Group):
+    """Runs `list` where no command is named, with the options given."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        bare = not args or (args[0].startswith("-") and args[0] not in ctx.help_option_names)
+        return super().parse_args(ctx, ["list", *args] if bare else args)
+
+
+@click.group("scans", cls=DefaultsToList)
+def command() -> None:
+    """List, verify and remove stored scans; alone it lists them."""
+
+
+@command.command("list", cls=SectionedCommand, short_help="List the scans of a store.")
+@section("Run", options.STORE)
+@options.config_option
+@click.pass_obj
+def list_scans(app: AppLoader, /, *, config: str | None, **given: object) -> int:
+    """List the scans of a store, the newest last."""
+    lines = _with_store(app, settings_of(config, given), _listing)
+    click.echo("\n".join(lines))
+    return 0
+
+
+@command.command("verify", cls=SectionedCommand, short_help="Hold a scan's files against its manifest.")
+@click.argument("scan_id", default="latest")
+@section("Run", options.STORE)
+@options.config_option
+@click.pass_obj
+def verify(app: AppLoader, /, *, scan_id: str, config: str | None, **given: object) -> int:
+    """Read every file of a scan, the newest or SCAN_ID, and hold it against the manifest.
+
+    Ends with 1 if a file is missing or was changed.
+    """
+    found, problems = _with_store(app, settings_of(config, given), partial(_verified, scan_id))
+    for problem in problems:
+        click.echo(f"{found}: {problem}")
+    if not problems:
+        click.echo(f"{found}: every file is there and as it was written")
+    return 1 if problems else 0
+
+
+@command.command("prune", cls=SectionedCommand, short_help="Remove all but the newest scans.")
+@click.option(
+    "--keep",
+    type=click.IntRange(min=1),
+    required=True,
+    metavar="N",
+    cls=Sectioned,
+    section="Run",
+    help="How many of the newest stay.",
+)
+@section("Run", options.STORE)
+@options.config_option
+@click.pass_obj
+def prune(app: AppLoader, /, *, keep: int, config: str | None, **given: object) -> int:
+    """Remove all but the newest N scans, and whatever unfinished is older."""
+    removed = _with_store(app, settings_of(config, given), lambda store: store.prune(keep))
+    for scan_id in removed:
+        click.echo(f"removed {scan_id}")
+    if not removed:
+        click.echo("nothing to remove")
+    return 0
+
+
+def _with_store(app: AppLoader, settings: Settings, work: Callable[[Store], Awaitable[_T]]) -> _T:
+    async def run() -> _T:
+        async with app().open_store(settings) as store:
+            return await work(store)
+
+    return anyio.run(run)
+
+
+async def _verified(scan_id: str, store: Store) -> tuple[str, list[str]]:
+    found = await store.resolve(scan_id)
+    return found, await store.verify(found)
+
+
+async def _listing(store: Store) -> list[str]:
+    from scanner.wording import aligned  # noqa: PLC0415 - not needed for --help
+
+    rows = [_row((await store.manifest(scan_id)).scan) for scan_id in await store.committed()]
+    rows += [(scan_id, "unfinished", "", "", "", "", "") for scan_id in await store.unfinished()]
+    if not rows:
+        return [f"no scans in {store.url}"]
+    header = ("scan", "status", "mode", "targets", "nodes", "patch rows", "took")
+    return aligned(sorted(rows, key=lambda row: row[0]), header)
+
+
+def _row(scan: ScanRow) -> tuple[str | int, ...]:
+    from scanner.wording import duration  # noqa: PLC0415 - not needed for --help
+
+    took = duration((scan.finished_at - scan.started_at) / 1000)
+    return (
+        scan.scan_id,
+        scan.status.value,
+        scan.mode,
+        sum(scan.targets.values()),
+        sum(scan.nodes.values()),
+        scan.patch_rows,
+        took,
+    )

@@ -1,0 +1,20 @@
+"""`patchsweep sinks`."""
+
+from __future__ import annotations
+
+import click
+
+from scanner import __version__
+from scanner.cli.options import SectionedCommand
+
+
+@click.command("sinks", cls=SectionedCommand)
+def command() -> int:
+    """Show the installed sinks, and where each comes from."""
+    from scanner.sinks.registry import installed_sinks  # noqa: PLC0415 - brings Arrow, not needed for --help
+    from scanner.wording import aligned  # noqa: PLC0415 - as above
+
+    sinks = installed_sinks().installed(__version__)
+    rows = [(sink.name, sink.distribution, sink.version, sink.note or "") for sink in sinks]
+    click.echo("\n".join(aligned(rows, ("type", "from", "version", "note"))))
+    return 0

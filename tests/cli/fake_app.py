@@ -1,0 +1,91 @@
+"""An app with no AWS, no store and no clock: it remembers what it was asked and ends as it is told to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import BinaryIO
+
+from msgspec import Struct
+
+from scanner.config import Settings
+from scanner.interfaces import Observer
+from scanner.model import (
+    ManagedNode,
+    NodeScan,
+    NodeStatus,
+    Scope,
+    Target,
+    TargetOutcome,
+    TargetStatus,
+)
+from scanner.report import scan_row
+
+TARGETS = [Target("111122223333", "eu-west-1", "payments"), Target("444455556666", "us-east-1")]
+
+
+class Tally(Struct, frozen=True):
+    missing: dict[str, int] = {}
+    failed: dict[str, int] = {}
+    accounts: dict[str, int] = {}
+
+
+class Finished(Struct, frozen=True):
+    scan: object
+    outcomes: tuple[TargetOutcome, ...]
+    tally: Tally
+    sink_failures: dict[str, str]
+    notes: tuple[str, ...]
+    store: str
+    elapsed_s: float
+
+
+def outcome(target, status=TargetStatus.SCANNED, reason=None, **counts):
+    zero = {"nodes": 0, "patch_rows": 0, "requests": 0, "throttles": 0, "retries": 0}
+    return TargetOutcome(target, status, reason, **{**zero, **counts}, started_at=1_000, finished_at=2_500)
+
+
+def finished(outcomes, nodes, *, scope=None, sink_failures=None, notes=(), tally=None, store="./patchsweep-data"):
+    row = scan_row(
+        scan_id="20261123T210611Z-a1b2c3",
+        started_at=1_795_381_571_000,
+        finished_at=1_795_381_771_500,
+        mode="full",
+        states=(),
+        scope=scope or Scope("current", "current"),
+        version="0.1.0",
+        outcomes=outcomes,
+        nodes=nodes,
+    )
+    return Finished(row, tuple(outcomes), tally or Tally(), sink_failures or {}, tuple(notes), store, 200.5)
+
+
+class FakeApp:
+    """Stands where `scanner.app` stands."""
+
+    def __init__(self, ending: Finished | BaseException | None = None) -> None:
+        self.ending = ending or finished([outcome(TARGETS[0], nodes=2)], {NodeStatus.VERIFIED: 2})
+        self.settings: Settings | None = None
+        self.resume: str | None = None
+        self.demo: bool | None = None
+
+    def __call__(self) -> FakeApp:
+        return self
+
+    async def run_scan(
+        self, settings: Settings, *, resume: str | None, demo: bool, observers: Sequence[Observer], stdout: BinaryIO
+    ) -> Finished:
+        self.settings, self.resume, self.demo = settings, resume, demo
+        if isinstance(self.ending, BaseException):
+            raise self.ending
+        for result in self.ending.outcomes:
+            for observer in observers:
+                observer.target_opened(result.target)
+                observer.nodes_found(result.target, 1)
+                observer.node_ended(node_scan(result.target))
+                observer.target_ended(result)
+        stdout.flush()
+        return self.ending
+
+
+def node_scan(target, status=NodeStatus.VERIFIED, reason=None, instance_id="i-0123456789abcdef0"):
+    return NodeScan(target, ManagedNode(instance_id), None, status, reason, (), 1, 0, 1_795_381_571_000)
