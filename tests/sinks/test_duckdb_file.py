@@ -1,0 +1,107 @@
+"""The DuckDB file: its types, its privacy, and the ways it can be out of reach."""
+
+from __future__ import annotations
+
+import io
+import stat
+import subprocess
+import sys
+from contextlib import contextmanager
+
+import duckdb
+import pytest
+
+from scanner.errors import ConfigError, SinkError
+from scanner.sinks.context import SinkContext
+from scanner.sinks.duckdb_file import duckdb_sink
+from scanner.sinks.samples import awkward_scan, empty_scan
+
+
+def make(file, scan_id="s1"):
+    return duckdb_sink(str(file), SinkContext(scan_id, pytest.fail, io.BytesIO()))
+
+
+async def publish(sink, scan):
+    try:
+        for batch in scan.batches:
+            await sink.write(batch)
+        await sink.commit(scan.summary)
+    finally:
+        await sink.aclose()
+
+
+@contextmanager
+def held_by_another_process(file):
+    hold = f"import duckdb; c = duckdb.connect({str(file)!r}); print('held', flush=True); input()"
+    with subprocess.Popen([sys.executable, "-c", hold], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout.readline() == b"held\n"
+        yield
+        other.communicate(b"\n")
+
+
+async def test_the_tables_have_the_types_of_the_contract(tmp_path):
+    await publish(make(tmp_path / "p.duckdb"), empty_scan("s1"))
+    with duckdb.connect(tmp_path / "p.duckdb") as database:
+        types = dict(database.sql("SELECT column_name, column_type FROM (DESCRIBE patches)").fetchall())
+        assert types["installed_time"] == "TIMESTAMP WITH TIME ZONE"
+        assert types["cve_ids"] == "VARCHAR[]"
+        assert dict(database.sql("SELECT column_name, column_type FROM (DESCRIBE nodes)").fetchall())[
+            "missing_count"
+        ] == "BIGINT"  # fmt: skip
+
+
+async def test_only_the_owner_can_read_the_file_and_nothing_lies_beside_it(tmp_path):
+    for scan_id in ("s1", "s2"):
+        await publish(make(tmp_path / "p.duckdb", scan_id), awkward_scan(scan_id))
+        assert {path.name: stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()} == {"p.duckdb": 0o600}
+
+
+async def test_tables_of_others_in_the_same_file_stay(tmp_path):
+    with duckdb.connect(tmp_path / "p.duckdb") as database:
+        database.execute("CREATE TABLE tickets AS SELECT 7 AS number")
+    await publish(make(tmp_path / "p.duckdb"), awkward_scan("s1"))
+    with duckdb.connect(tmp_path / "p.duckdb") as database:
+        assert database.table("tickets").fetchall() == [(7,)]
+
+
+async def test_a_database_that_another_process_holds_is_a_sentence_and_stays_as_it_was(tmp_path):
+    file = tmp_path / "p.duckdb"
+    await publish(make(file), awkward_scan("s1"))
+    with held_by_another_process(file), pytest.raises(SinkError, match=r"cannot add the scan to .*: .*lock.*publish"):
+        await publish(make(file, "s2"), awkward_scan("s2"))
+    with duckdb.connect(file) as database:
+        assert database.sql("SELECT scan_id FROM scans").fetchall() == [("s1",)]
+
+
+async def test_a_table_of_another_shape_is_a_sentence_and_nothing_is_added(tmp_path):
+    with duckdb.connect(tmp_path / "p.duckdb") as database:
+        database.execute("CREATE TABLE scans AS SELECT 'x' AS scan_id, 7 AS number")
+    with pytest.raises(SinkError, match="cannot add the scan"):
+        await publish(make(tmp_path / "p.duckdb"), awkward_scan("s1"))
+    with duckdb.connect(tmp_path / "p.duckdb") as database:
+        assert database.sql("SHOW TABLES").fetchall() == [("scans",)]
+
+
+async def test_a_new_file_that_cannot_be_filled_is_not_left_behind(tmp_path):
+    folder = tmp_path / "out"
+    folder.mkdir()
+    sink = make(folder / "p.duckdb")
+    folder.rmdir()
+    with pytest.raises(SinkError, match="cannot add the scan"):
+        await publish(sink, awkward_scan("s1"))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("content", [b"", b"name,count\n", b"SQLite format 3\0" * 20])
+def test_a_file_that_is_no_database_is_refused_before_the_scan(tmp_path, content):
+    (tmp_path / "p.duckdb").write_bytes(content)
+    with pytest.raises(ConfigError, match="needs a DuckDB database"):
+        make(tmp_path / "p.duckdb")
+    assert (tmp_path / "p.duckdb").read_bytes() == content
+
+
+def test_a_folder_that_is_missing_is_named_before_the_scan(tmp_path):
+    with pytest.raises(ConfigError, match=r"the folder .*/nowhere for the sink duckdb:.* does not exist: create it"):
+        make(tmp_path / "nowhere" / "p.duckdb")
+    with pytest.raises(ConfigError, match="needs a file"):
+        make(tmp_path)

@@ -1,0 +1,67 @@
+"""The Parquet sink in a bucket, over the wire."""
+
+from __future__ import annotations
+
+import io
+
+import pyarrow.parquet as pq
+import pytest
+from moto.server import ThreadedMotoServer
+
+from scanner.aws.s3 import open_files
+from scanner.aws.sessions import Sessions
+from scanner.config import LimitSettings
+from scanner.sinks.context import SinkContext
+from scanner.sinks.parquet import parquet_sink
+from scanner.sinks.samples import awkward_scan, empty_scan
+
+
+@pytest.fixture
+def bucket(monkeypatch):
+    server = ThreadedMotoServer("127.0.0.1", 0)
+    server.start()
+    host, port = server.get_host_and_port()
+    for name, value in {
+        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_REGION": "us-east-1",
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }.items():
+        monkeypatch.setenv(name, value)
+    yield "patchsweep-sink"
+    server.stop()
+
+
+async def publish(files, scan):
+    sink = parquet_sink(files.url, SinkContext(scan.summary.scan.scan_id, lambda _: files, io.BytesIO()))
+    try:
+        for batch in scan.batches:
+            await sink.write(batch)
+        await sink.commit(scan.summary)
+    finally:
+        await sink.aclose()
+
+
+async def test_scans_stand_side_by_side_in_a_bucket_and_one_is_replaced_whole(bucket):
+    async with Sessions(LimitSettings()).s3() as client:
+        await client.create_bucket(Bucket=bucket)
+    async with open_files(f"s3://{bucket}/reports/patches") as files:
+        await publish(files, awkward_scan("s1"))
+        await publish(files, awkward_scan("s2"))
+        await publish(files, empty_scan("s1"))
+        names = await files.names()
+        assert names == [
+            "_published/s1.json",
+            "_published/s2.json",
+            "nodes/account_id=000000000042/region=us-east-1/s2-00000.parquet",
+            "nodes/account_id=111122223333/region=eu-west-3/s2-00000.parquet",
+            "patches/account_id=000000000042/region=us-east-1/s2-00000.parquet",
+            "patches/account_id=111122223333/region=eu-west-3/s2-00000.parquet",
+            "scans/s1.parquet",
+            "scans/s2.parquet",
+            "targets/s1.parquet",
+            "targets/s2.parquet",
+        ]
+        rows = [pq.read_table(io.BytesIO(await files.get(name))).num_rows for name in names if "patches/" in name]
+        assert sum(rows) == awkward_scan("s2").tables["patches"].num_rows
