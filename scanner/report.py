@@ -21,20 +21,21 @@ def scan_row(
     scope: Scope,
     version: str,
     outcomes: Iterable[TargetOutcome],
-    nodes: Mapping[NodeStatus, int],
+    nodes: Mapping[str, int] | Mapping[NodeStatus, int],
 ) -> ScanRow:
     """The `scans` row of these outcomes; `nodes` counts the nodes of the whole scan by status."""
     outcomes = list(outcomes)
+    by_status = {NodeStatus(status): count for status, count in nodes.items()}
     targets = Counter(outcome.status for outcome in outcomes)
     return ScanRow(
         scan_id=scan_id,
-        status=scan_status(scope, targets, nodes),
+        status=scan_status(scope, targets, by_status),
         started_at=started_at,
         finished_at=finished_at,
         mode=mode,
         states=tuple(states),
         scope=scope,
-        nodes={status.value: nodes.get(status, 0) for status in NodeStatus},
+        nodes={status.value: by_status.get(status, 0) for status in NodeStatus},
         targets={status.value: targets.get(status, 0) for status in TargetStatus},
         patch_rows=sum(outcome.patch_rows for outcome in outcomes),
         requests=sum(outcome.requests for outcome in outcomes),
@@ -50,10 +51,11 @@ def scan_status(scope: Scope, targets: Mapping[TargetStatus, int], nodes: Mappin
     """
     found = sum(nodes.values())
     delivered = sum(count for status, count in nodes.items() if status.is_delivered)
-    if not delivered and (found or not targets.get(TargetStatus.SCANNED)):
+    readable = bool(targets.get(TargetStatus.SCANNED))
+    if not delivered and (found or not readable):
         return ScanStatus.FAILED
     covered = {TargetStatus.SCANNED} | ({TargetStatus.DISABLED} if scope.regions == ALL_ENABLED else set())
-    whole_targets = all(status in covered for status, count in targets.items() if count)
+    whole_targets = readable and all(status in covered for status, count in targets.items() if count)
     whole_nodes = all(status.is_complete for status, count in nodes.items() if count)
     return ScanStatus.COMPLETE if whole_targets and whole_nodes else ScanStatus.PARTIAL
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Protocol
 
 from msgspec import Struct, json, structs
 
@@ -27,23 +26,15 @@ class NodeGap(Struct, frozen=True):
     reason: str | None
 
 
-class PatchCounts(Protocol):
+class PatchCounts(Struct, frozen=True):
     """Patches that are not in place, counted over the whole scan."""
 
-    @property
-    def missing(self) -> Mapping[str, int]:
-        """Missing patches by severity."""
-        ...
-
-    @property
-    def failed(self) -> Mapping[str, int]:
-        """Patches that failed to install, by severity."""
-        ...
-
-    @property
-    def accounts(self) -> Mapping[str, int]:
-        """Missing and failed patches by account id."""
-        ...
+    missing: Mapping[str, int]
+    """Missing patches by severity."""
+    failed: Mapping[str, int]
+    """Patches that failed to install, by severity."""
+    accounts: Mapping[str, int]
+    """Missing and failed patches by account id."""
 
 
 class Ending(Struct, frozen=True):

@@ -27,7 +27,7 @@ def counted(number: int, noun: str) -> str:
 
 def duration(seconds: float) -> str:
     """`0.4 s`, `42 s`, `3 min 20 s`, `2 h 5 min`."""
-    if seconds < 10:  # noqa: PLR2004 - below it a tenth tells something
+    if seconds < 9.95:  # noqa: PLR2004 - below it a tenth tells something, and does not round up to 10.0
         return f"{seconds:.1f} s"
     whole = round(seconds)
     minutes, rest = divmod(whole, 60)
