@@ -10,6 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
+from scanner.sinks.partitions import Partition
 from scanner.tables import TABLES
 from tests.deploy.templates import DEPLOY, TEMPLATES, parameters, resources
 
@@ -49,18 +50,30 @@ def glue_type(kind: pa.DataType) -> str:
     return {pa.string(): "string", pa.int64(): "bigint"}[kind]
 
 
+def athena_table(name: str) -> dict:
+    inputs = (resource["Properties"].get("TableInput", {}) for resource in resources("athena.yaml").values())
+    return next(table for table in inputs if table.get("Name") == name)
+
+
 @pytest.mark.parametrize("name", TABLES)
 def test_athena_has_every_column_of_a_table_in_its_type(name):
-    table = next(
-        resource["Properties"]["TableInput"]
-        for resource in resources("athena.yaml").values()
-        if resource["Properties"].get("TableInput", {}).get("Name") == name
-    )
+    table = athena_table(name)
     columns = table["StorageDescriptor"]["Columns"] + table.get("PartitionKeys", [])
     assert {column["Name"]: column["Type"] for column in columns} == {
         field.name: glue_type(field.type) for field in TABLES[name]
     }
     assert len(columns) == len(TABLES[name])
+
+
+@pytest.mark.parametrize("name", ["nodes", "patches"])
+def test_athena_looks_where_the_sink_puts_the_rows_of_an_account_and_region(name):
+    table = athena_table(name)
+    values = {"account_id": "123456789012", "region": "eu-west-1"}
+    # Without a template of its own, projection looks in LOCATION/KEY=VALUE/KEY=VALUE.
+    folders = [f"{key['Name']}={values[key['Name']]}" for key in table["PartitionKeys"]]
+    location = table["StorageDescriptor"]["Location"]["Fn::Sub"]
+    assert location + "/".join(folders) == "${TablesLocation}/" + Partition(name, *values.values()).folder
+    assert "storage.location.template" not in table["Parameters"]
 
 
 def printed() -> dict[str, set[str]]:

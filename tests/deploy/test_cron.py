@@ -12,7 +12,7 @@ from tests.deploy.templates import DEPLOY
 
 CRONTAB = DEPLOY / "cron" / "patchsweep.cron"
 STATE, LOG, BIN = "/var/lib/patchsweep", "/var/log/patchsweep", "/opt/patchsweep/bin"
-FAKE = '#!/bin/sh\necho "asked to $*"\nexit ${FAKE_EXIT_CODE}\n'
+FAKE = '#!/bin/sh\necho "asked to $*" >&2\nexit ${FAKE_EXIT_CODE}\n'
 
 
 def entry() -> list[str]:
