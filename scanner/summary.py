@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Protocol
 
 from msgspec import Struct, json, structs
 
@@ -26,15 +27,23 @@ class NodeGap(Struct, frozen=True):
     reason: str | None
 
 
-class PatchCounts(Struct, frozen=True):
+class PatchCounts(Protocol):
     """Patches that are not in place, counted over the whole scan."""
 
-    missing: Mapping[str, int]
-    """Missing patches by severity."""
-    failed: Mapping[str, int]
-    """Patches that failed to install, by severity."""
-    accounts: Mapping[str, int]
-    """Missing and failed patches by account id."""
+    @property
+    def missing(self) -> Mapping[str, int]:
+        """Missing patches by severity."""
+        ...
+
+    @property
+    def failed(self) -> Mapping[str, int]:
+        """Patches that failed to install, by severity."""
+        ...
+
+    @property
+    def accounts(self) -> Mapping[str, int]:
+        """Missing and failed patches by account id."""
+        ...
 
 
 class Ending(Struct, frozen=True):

@@ -7,9 +7,10 @@ from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 if TYPE_CHECKING:
-    from scanner.app import Finished, PlanReport, PublishReport
+    from scanner.app import Finished, PublishReport
     from scanner.config import Settings
     from scanner.interfaces import Observer
+    from scanner.plan import Plan
     from scanner.store.store import Store
 
 
@@ -20,7 +21,7 @@ class App(Protocol):
         self, settings: Settings, *, resume: str | None, demo: bool, observers: Sequence[Observer], stdout: BinaryIO
     ) -> Finished: ...
 
-    async def run_plan(self, settings: Settings, *, demo: bool) -> PlanReport: ...
+    async def run_plan(self, settings: Settings, *, demo: bool) -> Plan: ...
 
     async def run_publish(self, settings: Settings, scan_id: str | None, *, stdout: BinaryIO) -> PublishReport: ...
 

@@ -11,14 +11,13 @@ from scanner.cli import progress
 from scanner.cli.paint import paint, width
 from scanner.cli.whole_file import check_folder, write_whole
 from scanner.log import LogObserver, configure, log_scan_ended
-from scanner.summary import GAPS_SHOWN, Ending, NodeGap, PatchCounts, summary, summary_json
+from scanner.summary import GAPS_SHOWN, Ending, NodeGap, summary, summary_json
 
 if TYPE_CHECKING:
     from scanner.app import Finished
     from scanner.config import Settings
     from scanner.interfaces import Observer
     from scanner.model import NodeScan, Target, TargetOutcome
-    from scanner.views.tally import TallyResult
 
 
 class GapObserver:
@@ -60,7 +59,7 @@ class Watch:
             scan=finished.scan,
             outcomes=finished.outcomes,
             node_gaps=self._gaps.gaps,
-            patches=_patch_counts(finished.tally),
+            patches=finished.tally,
             sink_failures=finished.sink_failures,
             notes=finished.notes,
             store=finished.store,
@@ -70,17 +69,6 @@ class Watch:
             paint(summary(ending, width()))
         if self._settings.summary is not None:
             write_whole(self._settings.summary, summary_json(ending, exit_code))
-
-
-def _patch_counts(tally: TallyResult) -> PatchCounts:
-    def by_severity(state: str) -> dict[str, int]:
-        return {row.severity or "no severity": row.patches for row in tally.patches_by_severity if row.state == state}
-
-    return PatchCounts(
-        missing=by_severity("MISSING"),
-        failed=by_severity("FAILED"),
-        accounts={row.account_id: row.missing + row.failed for row in tally.accounts},
-    )
 
 
 def log_to_stderr(settings: Settings) -> None:

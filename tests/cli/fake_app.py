@@ -20,18 +20,20 @@ from scanner.model import (
     TargetStatus,
 )
 from scanner.report import scan_row
-from scanner.views.tally import TallyResult
 
 TARGETS = [Target("111122223333", "eu-west-1", "payments"), Target("444455556666", "us-east-1")]
 
 
-NOTHING_LACKING = TallyResult({}, (), (), {}, ())
+class Tally(Struct, frozen=True):
+    missing: dict[str, int] = {}
+    failed: dict[str, int] = {}
+    accounts: dict[str, int] = {}
 
 
 class Finished(Struct, frozen=True):
     scan: ScanRow
     outcomes: tuple[TargetOutcome, ...]
-    tally: TallyResult
+    tally: Tally
     sink_failures: dict[str, str]
     notes: tuple[str, ...]
     store: str
@@ -55,7 +57,7 @@ def finished(outcomes, nodes, *, scope=None, sink_failures=None, notes=(), tally
         outcomes=outcomes,
         nodes=nodes,
     )
-    return Finished(row, tuple(outcomes), tally or NOTHING_LACKING, sink_failures or {}, tuple(notes), store, 200.5)
+    return Finished(row, tuple(outcomes), tally or Tally(), sink_failures or {}, tuple(notes), store, 200.5)
 
 
 class FakeApp:

@@ -1,0 +1,79 @@
+"""`patchsweep query`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+import anyio
+import click
+
+from scanner.cli import options
+from scanner.cli.application import AppLoader
+from scanner.cli.options import Sectioned, SectionedCommand, section, settings_of
+
+if TYPE_CHECKING:
+    from scanner.config import Settings
+
+Format = Literal["table", "json", "csv"]
+
+
+@click.command("query", cls=SectionedCommand)
+@click.argument("sql")
+@click.option(
+    "--scan",
+    "scans",
+    metavar="ID",
+    multiple=True,
+    default=["latest"],
+    cls=Sectioned,
+    section="Run",
+    help="Scan to ask: an id, or latest. Repeatable.  [default: latest]",
+)
+@section("Run", options.STORE)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "json", "csv"]),
+    default="table",
+    cls=Sectioned,
+    section="Output",
+    help="How to write the rows on stdout.  [default: table]",
+)
+@options.config_option
+@click.pass_obj
+def command(
+    app: AppLoader, /, *, sql: str, scans: tuple[str, ...], form: Format, config: str | None, **given: object
+) -> int:
+    """Ask the store in SQL (DuckDB's): one SELECT over patches, nodes, targets
+    and scans; - reads it from stdin.
+
+    \b
+    Missing patches by account:
+      patchsweep query "SELECT account_id, count(*) FROM patches
+                        WHERE state = 'MISSING' GROUP BY 1 ORDER BY 2 DESC"
+    Nodes that lack the fix for a CVE:
+      patchsweep query "SELECT DISTINCT account_id, region, instance_id
+                        FROM patches WHERE state IN ('MISSING', 'FAILED')
+                        AND list_contains(cve_ids, 'CVE-2026-12345')"
+    What was not read:
+      patchsweep query "FROM targets WHERE status <> 'scanned'"
+    """  # noqa: D205, D301 - click's mark for lines that are not to be re-wrapped
+    settings = settings_of(config, given)
+    text = click.get_text_stream("stdin").read() if sql == "-" else sql
+    anyio.run(_answer, app, settings, text, scans, form)
+    return 0
+
+
+async def _answer(app: AppLoader, settings: Settings, sql: str, scans: tuple[str, ...], form: Format) -> None:
+    from scanner.views.query import open_views  # noqa: PLC0415 - brings DuckDB, not needed for --help
+    from scanner.views.render import rendered  # noqa: PLC0415 - as above
+
+    async with app().open_store(settings) as store:
+        scan_ids = list(dict.fromkeys([await store.resolve(scan) for scan in scans]))
+        async with (
+            store.local_copy(scan_ids) as copy,
+            open_views(copy.scans, copy.segments, copy.targets) as views,
+            views.run(sql) as rows,
+        ):
+            async for piece in rendered(rows.schema, rows, form):
+                click.echo(piece, nl=False)
