@@ -9,6 +9,7 @@ from pathlib import Path
 
 from scanner.errors import StoreError
 
+_THROUGH_A_FILE = "a part of the path is a file, not a folder: choose another `store.location`"
 _WAY_OUT = {
     errno.ENOSPC: "the disk is full: free some space, then resume the scan",
     errno.EDQUOT: "the disk quota is used up: free some space, then resume the scan",
@@ -16,7 +17,8 @@ _WAY_OUT = {
     errno.EACCES: "permission denied: let this user read and write there, or choose another `store.location`",
     errno.EPERM: "not permitted: let this user read and write there, or choose another `store.location`",
     errno.EROFS: "the file system is read-only: choose another `store.location`",
-    errno.ENOTDIR: "a part of the path is a file, not a folder: choose another `store.location`",
+    errno.ENOTDIR: _THROUGH_A_FILE,
+    errno.EEXIST: _THROUGH_A_FILE,
     errno.EISDIR: "a folder stands where a file should be: move it away",
     errno.ENAMETOOLONG: "the path is too long: choose a shorter `store.location`",
     errno.EMFILE: "too many open files: raise the limit of this process (ulimit -n)",

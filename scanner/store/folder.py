@@ -120,14 +120,17 @@ def _get(path: Path) -> bytes | None:
 def _names(root: Path, prefix: str) -> list[str]:
     start = root / prefix.rpartition("/")[0]
     with as_store_error("list", start):
-        if not start.exists():
-            return []
         names = (path.relative_to(root).as_posix() for path in _visible_files(start))
         return sorted(name for name in names if name.startswith(prefix))
 
 
 def _visible_files(folder: Path) -> Iterator[Path]:
-    with os.scandir(folder) as entries:
+    try:
+        entries = os.scandir(folder)
+    except FileNotFoundError:
+        # Not made yet, or removed by another process while we looked.
+        return
+    with entries:
         for entry in entries:
             if entry.name.startswith("."):
                 continue

@@ -13,7 +13,8 @@ from scanner.errors import StoreError
 from scanner.model import EpochMs, Mode, ScanRow
 
 _J = TypeVar("_J", bound=Struct)
-_URL_PASSWORD = re.compile(r"(?<=://)([^/@:]*):[^/]*@")
+# The second form is a password with a slash in it; a port with a slash behind it is none.
+_URL_PASSWORD = re.compile(r"(?<=://)([^/@:]*):(?:[^/]*|(?!\d+/).*)@")
 _PARAMETER_PASSWORD = re.compile(r"\b(password|sslpassword)=[^&\s]*")
 
 
@@ -25,6 +26,8 @@ class ScanHeader(Struct, frozen=True):
     version: str
     mode: Mode
     settings: Settings
+    demo: bool = False
+    """Whether it reads the embedded simulated organization."""
     format: Literal[1] = 1
 
 

@@ -13,7 +13,7 @@ from scanner.model import EpochMs
 
 SCANS = "scans/"
 LATEST = "latest.json"
-_PART = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._=-]*\Z")
+_PART = re.compile(r"[^./\\\0][^/\\\0]*\Z")
 _SCAN_ID = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{6}\Z")
 _SEGMENT = re.compile(r"(?P<sequence>\d{6,})-(?P<writer>[0-9a-f]{8})-(?P<digest>[0-9a-f]{16})\.parquet\Z")
 
@@ -22,8 +22,7 @@ def checked(name: str) -> str:
     """The name itself.
 
     Raises:
-        StoreError: it is empty, absolute, has `..` or a part that starts with a dot, or a character outside
-            `A-Z a-z 0-9 . _ = -`.
+        StoreError: it is empty or absolute, has an empty part or one that starts with a dot, or a backslash or NUL.
     """
     if not all(_PART.match(part) for part in name.split("/")):
         raise StoreError(f"{name!r} cannot be the name of a file in a store")

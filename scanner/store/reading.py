@@ -9,8 +9,8 @@ from msgspec import Struct
 
 from scanner.errors import ScanNotFound, StoreError
 from scanner.interfaces import Files
-from scanner.store.manifest import FileEntry, from_json
-from scanner.store.names import ScanNames, digest_in
+from scanner.store.manifest import FileEntry, Manifest, from_json
+from scanner.store.names import ScanNames, checked, digest_in
 from scanner.store.segments import KEY_COLUMNS, decode, digest
 
 _J = TypeVar("_J", bound=Struct)
@@ -56,6 +56,19 @@ async def load(files: Files, name: str, kind: type[_J]) -> _J:
     return from_json(data, kind, place)
 
 
+async def load_manifest(files: Files, names: ScanNames) -> Manifest:
+    """The manifest of a committed scan; raises `ScanNotFound`, or `StoreError` if it is not this scan's own."""
+    manifest = await load(files, names.manifest, Manifest)
+    listed = [entry.name for entry in (*manifest.segments, manifest.targets)]
+    if manifest.scan.scan_id != names.scan_id or not all(_is_part_of(names, name) for name in listed):
+        raise StoreError(f"{files.url}/{names.manifest} belongs to another scan: restore it from a copy")
+    return manifest
+
+
+def _is_part_of(names: ScanNames, name: str) -> bool:
+    return checked(name).startswith(f"{names.folder}/")
+
+
 async def fetch(files: Files, entry: FileEntry) -> bytes:
     """The bytes a manifest vouches for.
 
@@ -90,20 +103,21 @@ async def survey(files: Files, names: ScanNames) -> Survey:
     """
     found = Survey([], [])
     for name in await files.names(names.segments):
+        promised = digest_in(name)
+        if promised is None:
+            found.ignored.append(IgnoredFile(name, "it is not named like a segment"))
+            continue
         data = await files.get(name)
         if data is None:
             continue
         try:
-            found.segments.append(await _inspect(name, data, names))
+            found.segments.append(await _inspect(name, data, promised, names))
         except StoreError as reason:
             found.ignored.append(IgnoredFile(name, str(reason)))
     return found
 
 
-async def _inspect(name: str, data: bytes, names: ScanNames) -> FoundSegment:
-    promised = digest_in(name)
-    if promised is None:
-        raise StoreError("it is not named like a segment")
+async def _inspect(name: str, data: bytes, promised: str, names: ScanNames) -> FoundSegment:
     actual = await digest(data)
     if not actual.startswith(promised):
         raise StoreError("it is torn or was changed: its content does not match its name")

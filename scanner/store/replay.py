@@ -35,11 +35,12 @@ def slices(segment: pa.Table, batch_rows: int) -> Iterator[pa.Table]:
     """Cut a segment table between nodes so that no part but one of a single node has more patch rows than asked."""
     start, rows = 0, 0
     for number, patch_rows in enumerate(pc.list_value_length(segment.column("patches")).to_pylist()):
-        if rows + patch_rows > batch_rows and number > start:
+        # A node without patches counts too, so that a batch of them has an end.
+        cost = max(patch_rows, 1)
+        if rows + cost > batch_rows and number > start:
             yield segment.slice(start, number - start)
             start, rows = number, 0
-        # A node without patches is a row too, so that a batch of them has an end.
-        rows += max(patch_rows, 1)
+        rows += cost
     if start < len(segment):
         yield segment.slice(start)
 

@@ -18,7 +18,7 @@ from scanner.store import keys, names, replay, writing
 from scanner.store.local_copy import LocalCopy, local_copy
 from scanner.store.manifest import FileEntry, Manifest, ScanHeader, SegmentEntry, to_json, without_secrets
 from scanner.store.names import ScanNames
-from scanner.store.reading import IgnoredFile, load, survey
+from scanner.store.reading import IgnoredFile, load, load_manifest, survey
 from scanner.tables import scans_table
 
 _BATCH_ROWS = 50_000
@@ -136,7 +136,7 @@ class Store:
 
     async def manifest(self, scan_id: str) -> Manifest:
         """The row and the files of a committed scan."""
-        return await load(self._files, ScanNames(scan_id).manifest, Manifest)
+        return await load_manifest(self._files, ScanNames(scan_id))
 
     async def summary(self, scan_id: str) -> ScanSummary:
         """A committed scan as `commit` returned it."""

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 import pyarrow as pa
 from anyio import to_thread
 from msgspec import Struct
 
 from scanner.interfaces import NodeBatch, ScanSummary
+
+_K = TypeVar("_K")
 
 _REASONS_SHOWN = 20
 # Reasons may name nodes and so be all different; only the frequent ones are held on to.
@@ -80,11 +82,11 @@ class Tally:
         for (state, _), patches in self._severities.items():
             states[state] += patches
         return TallyResult(
-            patches_by_state=dict(states.most_common()),
-            patches_by_severity=tuple(SeverityTally(*key, count) for key, count in self._severities.most_common()),
+            patches_by_state=dict(_largest_first(states)),
+            patches_by_severity=tuple(SeverityTally(*key, count) for key, count in _largest_first(self._severities)),
             accounts=self._worst_accounts(),
-            nodes_by_status=dict(self._statuses.most_common()),
-            reasons=tuple(ReasonTally(*key, count) for key, count in self._reasons.most_common(_REASONS_SHOWN)),
+            nodes_by_status=dict(_largest_first(self._statuses)),
+            reasons=tuple(ReasonTally(*key, count) for key, count in _largest_first(self._reasons)[:_REASONS_SHOWN]),
         )
 
     def _worst_accounts(self) -> tuple[AccountTally, ...]:
@@ -105,6 +107,11 @@ class Tally:
                 self._reasons[str(status), reason] += nodes
         if len(self._reasons) > _REASONS_HELD:
             self._reasons = Counter(dict(self._reasons.most_common(_REASONS_HELD // 2)))
+
+
+def _largest_first(counts: Counter[_K]) -> list[tuple[_K, int]]:
+    """Equal counts in the order of their keys, so that the same scan always reads the same."""
+    return sorted(counts.items(), key=lambda item: (-item[1], str(item[0])))
 
 
 def _groups(table: pa.Table, *columns: str) -> Iterator[tuple[tuple[str | None, ...], int]]:

@@ -1,0 +1,154 @@
+"""Scans to put into a store: made by hand for cases, by Hypothesis for round trips."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+
+from hypothesis import strategies as st
+
+from scanner.config import ScopeSettings, Settings
+from scanner.interfaces import NodeBatch
+from scanner.model import (
+    ManagedNode,
+    NodeScan,
+    NodeStatus,
+    Patch,
+    PatchState,
+    ScanRow,
+    ScanStatus,
+    Scope,
+    Target,
+    TargetOutcome,
+    TargetStatus,
+)
+from scanner.store.manifest import Manifest, ScanHeader
+from scanner.store.store import Store
+from scanner.tables import segment_table
+
+TARGET = Target("111111111111", "eu-west-1", "prod")
+STARTED_MS = 1_790_000_000_000
+NOBODY = "20200101T000000Z-000000"
+
+
+def node(
+    number: int,
+    patches: int = 2,
+    status: NodeStatus = NodeStatus.VERIFIED,
+    reason: str | None = None,
+    scanned_at: int = 1_000,
+    target: Target = TARGET,
+) -> NodeScan:
+    """A node `i-<number>` with so many patches, every other one missing."""
+    return NodeScan(
+        target=target,
+        node=ManagedNode(f"i-{number:04d}", platform_type="Linux"),
+        state=PatchState(f"i-{number:04d}", missing_count=patches // 2),
+        status=status,
+        reason=reason,
+        patches=[
+            Patch(
+                kb_id=f"KB{number}-{row}",
+                title=None if row % 3 else "title",
+                classification="Security",
+                severity="Critical" if row % 2 else None,
+                state="MISSING" if row % 2 else "INSTALLED",
+                installed_time=None if row % 2 else 1_500_000_000_000,
+                cve_ids=("CVE-2026-1", "CVE-2026-2") if row % 2 else (),
+            )
+            for row in range(patches)
+        ],
+        pages=1,
+        restarts=0,
+        scanned_at=scanned_at,
+    )
+
+
+def header(scan_id: str, settings: Settings | None = None) -> ScanHeader:
+    return ScanHeader(scan_id, STARTED_MS, "0.1.0", "full", settings or Settings())
+
+
+def secret_settings() -> Settings:
+    return Settings(
+        scope=ScopeSettings(role_name="reader", external_id="hush-external"),
+        sinks=("postgresql://me:hush-password@db/patches", "postgresql://db/x?password=hush-parameter&sslmode=require"),
+    )
+
+
+def scan_row(scan_id: str, nodes: dict[str, int], status: ScanStatus = ScanStatus.COMPLETE) -> ScanRow:
+    return ScanRow(
+        scan_id=scan_id,
+        status=status,
+        started_at=STARTED_MS,
+        finished_at=STARTED_MS + 60_000,
+        mode="full",
+        states=(),
+        scope=Scope("current", "current"),
+        nodes=nodes,
+        targets={"scanned": 1},
+        patch_rows=0,
+        requests=7,
+        throttles=1,
+        version="0.1.0",
+    )
+
+
+def outcome(target: Target = TARGET) -> TargetOutcome:
+    return TargetOutcome(target, TargetStatus.SCANNED, None, 2, 4, 7, 1, 0, STARTED_MS, STARTED_MS + 60_000)
+
+
+async def commit(store: Store, segments: Sequence[Sequence[NodeScan]], started_ms: int = STARTED_MS) -> str:
+    """A committed scan of these segments."""
+    scan_id = store.new_scan_id(started_ms)
+    await store.begin(header(scan_id))
+    for nodes in segments:
+        await store.add_segment(scan_id, segment_table(scan_id, nodes))
+    await store.commit(scan_row(scan_id, {}), [outcome()])
+    return scan_id
+
+
+async def commit_manifest(store: Store, segments: Sequence[Sequence[NodeScan]]) -> Manifest:
+    return await store.manifest(await commit(store, segments))
+
+
+async def instance_ids(batches: AsyncIterator[NodeBatch]) -> list[str]:
+    """The nodes of all batches, in order, repeated ones too."""
+    return [instance_id async for batch in batches for instance_id in batch.nodes.column("instance_id").to_pylist()]
+
+
+_text = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
+_times = st.none() | st.integers(-62_135_596_800_000, 253_402_300_799_000)
+_patches = st.builds(
+    Patch,
+    kb_id=_text,
+    title=st.none() | _text,
+    classification=st.none() | _text,
+    severity=st.none() | _text,
+    state=_text,
+    installed_time=_times,
+    cve_ids=st.lists(_text, max_size=3).map(tuple),
+)
+_nodes = st.builds(
+    ManagedNode,
+    instance_id=_text,
+    computer_name=st.none() | _text,
+    platform_name=st.none() | _text,
+    last_ping_time=_times,
+)
+_states = st.none() | st.builds(
+    PatchState, instance_id=_text, snapshot_id=st.none() | _text, missing_count=st.none() | st.integers(0, 2**40)
+)
+node_scans = st.lists(
+    st.builds(
+        NodeScan,
+        target=st.sampled_from([TARGET, Target("222222222222", "us-east-1")]),
+        node=_nodes,
+        state=_states,
+        status=st.sampled_from(NodeStatus),
+        reason=st.none() | _text,
+        patches=st.lists(_patches, max_size=5),
+        pages=st.integers(0, 9),
+        restarts=st.integers(0, 9),
+        scanned_at=st.integers(0, 4_000_000_000_000),
+    ),
+    max_size=6,
+)

@@ -1,0 +1,165 @@
+"""Damaged stores: what is torn, foreign or gone is named, and never taken for data."""
+
+from __future__ import annotations
+
+import pytest
+
+from scanner.errors import StoreError
+from scanner.store.folder import LocalFiles
+from scanner.store.store import Store
+from scanner.tables import segment_table
+from tests.store.memory_files import MemoryFiles
+from tests.store.samples import NOBODY, commit, commit_manifest, header, instance_ids, node, outcome, scan_row
+
+SEGMENTS = f"scans/{NOBODY}/segments"
+
+
+@pytest.mark.parametrize("share", [0, 0.01, 0.25, 0.5, 0.75, 0.99])
+async def test_a_torn_segment_of_an_unfinished_scan_is_ignored_and_named(share):
+    files = MemoryFiles()
+    store = Store(files)
+    await store.add_segment(NOBODY, segment_table(NOBODY, [node(1)]))
+    torn = (await store.add_segment(NOBODY, segment_table(NOBODY, [node(2)]))).name
+    files.held[torn] = files.held[torn][: int(len(files.held[torn]) * share)]
+    done = await store.done_nodes(NOBODY)
+    assert done.instance_ids("111111111111", "eu-west-1") == {"i-0001"}
+    assert [(file.name, file.reason) for file in done.ignored] == [
+        (torn, "it is torn or was changed: its content does not match its name")
+    ]
+
+
+async def test_a_single_changed_byte_anywhere_is_noticed():
+    files = MemoryFiles()
+    store = Store(files)
+    name = (await store.add_segment(NOBODY, segment_table(NOBODY, [node(1)]))).name
+    whole = files.held[name]
+    for position in range(0, len(whole), len(whole) // 40):
+        files.held[name] = whole[:position] + bytes([whole[position] ^ 1]) + whole[position + 1 :]
+        assert [file.name for file in (await store.done_nodes(NOBODY)).ignored] == [name]
+
+
+async def test_foreign_files_among_the_segments_are_ignored_and_named():
+    files = MemoryFiles()
+    store = Store(files)
+    await store.add_segment(NOBODY, segment_table(NOBODY, [node(1)]))
+    other = await store.add_segment("20210101T000000Z-000000", segment_table("another", [node(9)]))
+    moved = f"{SEGMENTS}/{other.name.rpartition('/')[2]}"
+    files.held |= {moved: files.held[other.name], f"{SEGMENTS}/notes (1).txt": b"mine", f"{SEGMENTS}/": b""}
+    done = await store.done_nodes(NOBODY)
+    assert done.instance_ids("111111111111", "eu-west-1") == {"i-0001"}
+    assert {file.name: file.reason for file in done.ignored} == {
+        moved: "it belongs to another scan",
+        f"{SEGMENTS}/notes (1).txt": "it is not named like a segment",
+        f"{SEGMENTS}/": "it is not named like a segment",
+    }
+
+
+async def test_a_commit_goes_past_foreign_files():
+    files = MemoryFiles()
+    files.held[f"{SEGMENTS}/notes.txt"] = b"mine"
+    store = Store(files)
+    await store.add_segment(NOBODY, segment_table(NOBODY, [node(1)]))
+    summary = await store.commit(scan_row(NOBODY, {"verified": 1}), [outcome()])
+    assert summary.scan.nodes["verified"] == 1
+    assert await store.verify(NOBODY) == []
+
+
+async def test_a_damaged_segment_of_a_committed_scan_is_named_by_replay_and_verify():
+    files = MemoryFiles()
+    store = Store(files)
+    manifest = await commit_manifest(store, [[node(1)], [node(2)], [node(3)]])
+    scan_id, damaged = manifest.scan.scan_id, manifest.segments[1].name
+    files.held[damaged] = files.held[damaged].replace(b"KB2-0", b"KB9-9")
+    batches = store.replay(scan_id)
+    assert (await anext(batches)).nodes.column("instance_id").to_pylist() == ["i-0001"]
+    with pytest.raises(StoreError, match=f"memory:/{damaged} is not what was committed"):
+        await anext(batches)
+    problems = await store.verify(scan_id)
+    assert [damaged in problem for problem in problems] == [True]
+
+
+async def test_verify_names_every_damaged_file_once():
+    files = MemoryFiles()
+    store = Store(files)
+    manifest = await commit_manifest(store, [[node(1)], [node(2)], [node(3)]])
+    gone, torn, _ = manifest.segments
+    del files.held[gone.name]
+    files.held[torn.name] = files.held[torn.name][:50]
+    files.held[manifest.targets.name] = b"PAR1"
+    problems = await store.verify(manifest.scan.scan_id)
+    assert len(problems) == 3
+    for name, problem in zip((gone.name, torn.name, manifest.targets.name), problems, strict=True):
+        assert name in problem
+    assert "is missing" in problems[0]
+
+
+async def test_a_summary_does_not_trust_a_damaged_targets_file():
+    files = MemoryFiles()
+    store = Store(files)
+    manifest = await commit_manifest(store, [[node(1)]])
+    files.held[manifest.targets.name] += b"x"
+    with pytest.raises(StoreError, match=f"{manifest.targets.name} is not what was committed"):
+        await store.summary(manifest.scan.scan_id)
+
+
+@pytest.mark.parametrize("damage", [b"", b"{}", b'{"scan": ', b"\x00" * 50])
+async def test_a_damaged_manifest_is_named_and_leaves_the_other_scans_readable(damage):
+    files = MemoryFiles()
+    store = Store(files)
+    good, bad = await commit(store, [[node(1)]], 1_790_000_000_000), await commit(store, [[node(2)]], 1_790_000_001_000)
+    files.held[f"scans/{bad}/manifest.json"] = damage
+    with pytest.raises(StoreError, match=f"memory:/scans/{bad}/manifest.json is damaged"):
+        await store.manifest(bad)
+    assert [f"scans/{bad}/manifest.json" in problem for problem in await store.verify(bad)] == [True]
+    assert await instance_ids(store.replay(good)) == ["i-0001"]
+
+
+async def test_a_manifest_that_names_files_of_others_is_not_believed(tmp_path):
+    files = LocalFiles(tmp_path)
+    store = Store(files)
+    manifest = await commit_manifest(store, [[node(1)]])
+    path = tmp_path / f"scans/{manifest.scan.scan_id}/manifest.json"
+    honest = path.read_text()
+    for other in ("latest.json", "scans/20210101T000000Z-000000/segments/x", "../outside", "/etc/passwd"):
+        path.write_text(honest.replace(manifest.targets.name, other))
+        with pytest.raises(StoreError, match=r"belongs to another scan|cannot be the name"):
+            await store.summary(manifest.scan.scan_id)
+
+
+async def test_a_manifest_copied_from_another_scan_is_not_believed():
+    files = MemoryFiles()
+    store = Store(files)
+    scan_id = await commit(store, [[node(1)]])
+    await store.begin(header(NOBODY))
+    files.held[f"scans/{NOBODY}/manifest.json"] = files.held[f"scans/{scan_id}/manifest.json"]
+    with pytest.raises(StoreError, match=f"scans/{NOBODY}/manifest.json belongs to another scan"):
+        await store.manifest(NOBODY)
+
+
+async def test_a_local_copy_misses_no_file(tmp_path):
+    store = Store(LocalFiles(tmp_path))
+    manifest = await commit_manifest(store, [[node(1)], [node(2)]])
+    gone, cut = (tmp_path / entry.name for entry in manifest.segments)
+    cut.write_bytes(cut.read_bytes()[:-1])
+    with pytest.raises(StoreError, match=f"{cut.name} has .* bytes instead of"):
+        async with store.local_copy([manifest.scan.scan_id]):
+            pass
+    gone.unlink()
+    with pytest.raises(StoreError, match=f"{gone.name} is missing"):
+        async with store.local_copy([manifest.scan.scan_id]):
+            pass
+
+
+async def test_a_fetched_copy_is_verified_and_goes_away():
+    files = MemoryFiles()
+    store = Store(files)
+    manifest = await commit_manifest(store, [[node(1)], [node(2)]])
+    async with store.local_copy([manifest.scan.scan_id]) as copy:
+        assert [path.read_bytes() for path in copy.segments] == [files.held[e.name] for e in manifest.segments]
+        assert copy.scans == (manifest.scan,)
+        paths = [*copy.segments, *copy.targets]
+    assert not [path for path in paths if path.exists()]
+    files.held[manifest.segments[0].name] += b"x"
+    with pytest.raises(StoreError, match="is not what was committed"):
+        async with store.local_copy([manifest.scan.scan_id]):
+            pass
