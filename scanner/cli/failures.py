@@ -32,7 +32,8 @@ def misused(error: click.ClickException) -> int:
         return MISUSED
     context = error.ctx if isinstance(error, click.UsageError) else None
     text = error.format_message().rstrip(".")
-    say(f"{text}; see: {context.command_path} --help" if context else text)
+    # Where click names no command, its parser stumbled over the words of one.
+    say(f"{text}; see: {context.command_path if context else 'patchsweep COMMAND'} --help")
     return error.exit_code
 
 

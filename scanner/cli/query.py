@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Literal
 
 import anyio
@@ -59,7 +60,7 @@ def command(
       patchsweep query "FROM targets WHERE status <> 'scanned'"
     """  # noqa: D205, D301 - click's mark for lines that are not to be re-wrapped
     settings = settings_of(config, given)
-    text = click.get_text_stream("stdin").read() if sql == "-" else sql
+    text = sys.stdin.read() if sql == "-" else sql
     anyio.run(_answer, app, settings, text, scans, form)
     return 0
 

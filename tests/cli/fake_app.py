@@ -1,8 +1,9 @@
-"""An app with no AWS, no store and no clock: it remembers what it was asked and ends as it is told to."""
+"""An app with no AWS and no clock: it remembers what it was asked and ends as it is told to. Its store is a folder."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from typing import BinaryIO
 
 from msgspec import Struct
@@ -19,7 +20,10 @@ from scanner.model import (
     TargetOutcome,
     TargetStatus,
 )
+from scanner.plan import Plan
 from scanner.report import scan_row
+from scanner.store.folder import LocalFiles
+from scanner.store.store import Store
 
 TARGETS = [Target("111122223333", "eu-west-1", "payments"), Target("444455556666", "us-east-1")]
 
@@ -60,6 +64,12 @@ def finished(outcomes, nodes, *, scope=None, sink_failures=None, notes=(), tally
     return Finished(row, tuple(outcomes), tally or Tally(), sink_failures or {}, tuple(notes), store, 200.5)
 
 
+class PublishReport(Struct, frozen=True):
+    scan_id: str
+    rows: int
+    failures: dict[str, str]
+
+
 class FakeApp:
     """Stands where `scanner.app` stands."""
 
@@ -68,6 +78,9 @@ class FakeApp:
         self.settings: Settings | None = None
         self.resume: str | None = None
         self.demo: bool | None = None
+        self.plan = Plan((), 10.0)
+        self.published: str | None = None
+        self.publish_failures: dict[str, str] = {}
 
     def __call__(self) -> FakeApp:
         return self
@@ -86,6 +99,18 @@ class FakeApp:
                 observer.target_ended(result)
         stdout.flush()
         return self.ending
+
+    async def run_plan(self, settings: Settings, *, demo: bool) -> Plan:
+        self.settings, self.demo = settings, demo
+        return self.plan
+
+    async def run_publish(self, settings: Settings, scan_id: str | None, *, stdout: BinaryIO) -> PublishReport:
+        self.settings, self.published = settings, scan_id
+        return PublishReport(scan_id or "the-newest", 1_234, self.publish_failures)
+
+    @asynccontextmanager
+    async def open_store(self, settings: Settings) -> AsyncIterator[Store]:
+        yield Store(LocalFiles(settings.store.location))
 
 
 def node_scan(target, status=NodeStatus.VERIFIED, reason=None, instance_id="i-0123456789abcdef0"):

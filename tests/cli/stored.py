@@ -1,0 +1,47 @@
+"""Scans in a store on disk, for commands that read it."""
+
+from __future__ import annotations
+
+import anyio
+
+from scanner.config import Settings
+from scanner.model import ManagedNode, NodeScan, NodeStatus, Patch, Scope, Target, TargetOutcome, TargetStatus
+from scanner.report import scan_row
+from scanner.store.folder import LocalFiles
+from scanner.store.manifest import ScanHeader
+from scanner.store.store import Store
+from scanner.tables import segment_table
+
+AT = 1_795_381_571_000
+TARGET = Target("111122223333", "eu-west-1", "payments")
+OLD, NEW, UNFINISHED = "20261120T020000Z-aaaaaa", "20261121T020000Z-bbbbbb", "20261122T020000Z-cccccc"
+
+
+def store_two_scans_and_an_unfinished_one(folder) -> None:
+    anyio.run(_fill, Store(LocalFiles(str(folder))))
+
+
+async def _fill(store: Store) -> None:
+    for scan_id, states in ((OLD, ["INSTALLED"]), (NEW, ["INSTALLED", "MISSING", "MISSING"])):
+        await _begin(store, scan_id)
+        patches = [Patch(f"KB{n}", "=cmd()\x1b[2J", "Security", "Critical", s, AT) for n, s in enumerate(states)]
+        node = NodeScan(TARGET, ManagedNode("i-0a"), None, NodeStatus.VERIFIED, None, patches, 1, 0, AT)
+        await store.add_segment(scan_id, segment_table(scan_id, [node]))
+        outcome = TargetOutcome(TARGET, TargetStatus.SCANNED, None, 1, len(patches), 3, 0, 0, AT, AT + 90_000)
+        row = scan_row(
+            scan_id=scan_id,
+            started_at=AT,
+            finished_at=AT + 90_000,
+            mode="full",
+            states=(),
+            scope=Scope("current", "current"),
+            version="0.1.0",
+            outcomes=[outcome],
+            nodes={NodeStatus.VERIFIED: 1},
+        )
+        await store.commit(row, [outcome])
+    await _begin(store, UNFINISHED)
+
+
+async def _begin(store: Store, scan_id: str) -> None:
+    await store.begin(ScanHeader(scan_id, AT, "0.1.0", "full", Settings()))

@@ -1,0 +1,172 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from scanner.cli.scan import command
+from scanner.config import Settings
+from scanner.keys import KEYS
+from scanner.layers import load
+from scanner.model import NodeStatus, Scope, TargetStatus
+from tests.cli.fake_app import TARGETS, FakeApp, Tally, finished, outcome
+from tests.cli.running import run
+
+PARTIAL = finished(
+    [outcome(TARGETS[0], nodes=2), outcome(TARGETS[1], TargetStatus.DENIED, "the role reader cannot be assumed")],
+    {NodeStatus.VERIFIED: 2},
+)
+FAILED = finished([outcome(TARGETS[1], TargetStatus.DENIED, "the role reader cannot be assumed")], {})
+GIVEN = {
+    "--accounts": ("111122223333,444455556666", "scope.accounts"),
+    "--exclude-accounts": ("777788889999", "scope.exclude_accounts"),
+    "--regions": ("eu-west-1,us-gov-west-1", "scope.regions"),
+    "--exclude-regions": ("eu-west-1", "scope.exclude_regions"),
+    "--role-name": ("reader", "scope.role_name"),
+    "--external-id": ("hush", "scope.external_id"),
+    "--tag": ("Env=prod,test", "nodes.tags"),
+    "--platform": ("linux", "nodes.platform_types"),
+    "--ping-status": ("Online", "nodes.ping_statuses"),
+    "--states": ("missing,FAILED", "patches.states"),
+    "--severities": ("Critical", "patches.severities"),
+    "--classifications": ("Security", "patches.classifications"),
+    "--kb-ids": ("KB1,KB2", "patches.kb_ids"),
+    "--mode": ("delta", "mode"),
+    "--store": ("s3://bucket/prefix", "store.location"),
+    "--sink": ("csv:out", "sinks"),
+    "--rate": ("4", "limits.rate_per_s"),
+    "--max-rate": ("40", "limits.max_rate_per_s"),
+    "--max-in-flight": ("7", "limits.max_in_flight"),
+    "--log-format": ("json", "log_format"),
+    "--summary": ("summary.json", "summary"),
+}
+
+
+def test_without_options_the_defaults_reach_the_app():
+    app = FakeApp()
+
+    assert run("scan", app=app).code == 0
+    assert (app.settings, app.resume, app.demo) == (Settings(), None, False)
+
+
+@pytest.mark.parametrize("option", GIVEN)
+def test_an_option_reaches_the_app_as_its_setting_and_so_does_its_variable(option, monkeypatch):
+    text, path = GIVEN[option]
+    extra = [] if option == "--role-name" else ["--role-name", "reader"]
+    by_option, by_variable = FakeApp(), FakeApp()
+
+    assert run("scan", option, text, *extra, app=by_option).code == 0
+    monkeypatch.setenv(KEYS[path].variable, text)
+    assert run("scan", *extra, app=by_variable).code == 0
+
+    role = {"scope.role_name": "reader"}
+    assert by_option.settings == by_variable.settings == load(None, {}, role | {path: text})
+    assert by_option.settings != load(None, {}, {} if option == "--role-name" else role)
+
+
+def test_every_setting_with_an_option_here_is_tried_above():
+    options = {option for parameter in command.params for option in parameter.opts if "__" in (parameter.name or "")}
+
+    assert options <= set(GIVEN)
+
+
+def test_a_repeated_sink_is_several_sinks():
+    app = FakeApp()
+    run("scan", "--sink", "jsonl:-", "--sink", "postgresql://a,b/db", app=app)
+
+    assert app.settings.sinks == ("jsonl:-", "postgresql://a,b/db")
+
+
+@pytest.mark.parametrize(
+    ("argv", "resume"),
+    [(["--resume"], "latest"), (["--resume", "20261123T210611Z-a1b2c3"], "20261123T210611Z-a1b2c3"), ([], None)],
+)
+def test_resume_takes_a_scan_or_the_newest(argv, resume):
+    app = FakeApp()
+    run("scan", *argv, app=app)
+
+    assert app.resume == resume
+
+
+def test_resume_may_stand_before_another_option():
+    app = FakeApp()
+    run("scan", "--resume", "--demo", app=app)
+
+    assert (app.resume, app.demo) == ("latest", True)
+
+
+@pytest.mark.parametrize(("flag", "progress"), [("--progress", True), ("--no-progress", False)])
+def test_progress_can_be_asked_for_and_declined(flag, progress):
+    app = FakeApp()
+    run("scan", flag, app=app)
+
+    assert app.settings.progress is progress
+
+
+@pytest.mark.parametrize(
+    ("ending", "code"),
+    [
+        (FakeApp().ending, 0),
+        (PARTIAL, 3),
+        (FAILED, 1),
+        (finished([outcome(TARGETS[0])], {}, sink_failures={"csv:out": "the disk is full"}), 3),
+    ],
+    ids=["complete", "partial", "failed", "sink failed"],
+)
+def test_the_exit_code_and_the_first_line_of_the_summary_tell_how_it_ended(ending, code):
+    ended = run("scan", "--log-format", "console", app=FakeApp(ending))
+
+    assert ended.code == code
+    assert ended.stdout == ""
+    assert f"Scan {ending.scan.scan_id} is {ending.scan.status}" in ended.stderr
+
+
+def test_off_a_terminal_the_log_is_json_and_the_summary_plain_text():
+    ended = run("scan", app=FakeApp(PARTIAL))
+
+    lines = ended.stderr.splitlines()
+    events = [json.loads(line) for line in lines if line.startswith("{")]
+    assert [event["event"] for event in events] == ["target_ended", "target_ended", "scan_ended"]
+    assert "\x1b" not in ended.stderr
+    assert "  denied      444455556666/us-east-1: the role reader cannot be assumed" in lines
+
+
+def test_who_asks_for_json_gets_nothing_else_on_stderr():
+    ended = run("scan", "--log-format", "json", app=FakeApp(PARTIAL))
+
+    assert all(json.loads(line)["event"] for line in ended.stderr.splitlines())
+
+
+def test_the_summary_file_holds_the_row_the_counts_and_the_exit_code(tmp_path):
+    tally = Tally({"Critical": 3}, {"Low": 1}, {"111122223333": 4})
+    ending = finished(list(PARTIAL.outcomes), {NodeStatus.VERIFIED: 2}, scope=Scope("current", "current"), tally=tally)
+
+    run("scan", "--summary", "out.json", app=FakeApp(ending))
+
+    written = json.loads((tmp_path / "out.json").read_text())
+    assert written["status"] == "partial"
+    assert written["exit_code"] == 3
+    assert written["nodes"]["verified"] == 2
+    assert written["targets"] == {"scanned": 1, "denied": 1, "disabled": 0, "failed": 0, "unfinished": 0}
+    assert written["missing"] == {"Critical": 3}
+    assert written["started_at"] == "2026-11-22T21:06:11.000Z"
+    assert [path.name for path in tmp_path.iterdir()] == ["out.json"]
+
+
+def test_a_summary_file_that_cannot_be_written_is_told_before_the_scan(tmp_path):
+    app = FakeApp()
+    ended = run("scan", "--summary", str(tmp_path / "nowhere" / "out.json"), app=app)
+
+    assert ended.code == 2
+    assert "the folder" in ended.stderr
+    assert "nowhere" in ended.stderr
+    assert app.settings is None
+
+
+def test_a_config_file_is_read(tmp_path):
+    (tmp_path / "a.toml").write_text('mode = "delta"\n[store]\nlocation = "elsewhere"')
+    app = FakeApp()
+
+    run("scan", "--config", "a.toml", "--store", "here", app=app)
+
+    assert app.settings == load(None, {}, {"mode": "delta", "store.location": "here"})
