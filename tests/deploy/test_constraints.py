@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+import sys
 import tomllib
-from importlib.metadata import requires
+from importlib.metadata import packages_distributions, requires
 from itertools import chain
 
+import grimp
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -46,6 +48,22 @@ def test_what_those_need_in_turn_is_pinned_too():
         wanted.extend(plain - seen)
         seen |= plain
     assert seen - PINS.keys() == set()
+
+
+def test_every_package_that_the_code_imports_is_named():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    # aiobotocore pins the one botocore that it works with.
+    wanted = {Requirement(line).name for line in project["dependencies"]} | {"botocore"}
+    imported = grimp.build_graph(
+        "scanner", include_external_packages=True, exclude_type_checking_imports=True, cache_dir=None
+    ).modules
+    origins = packages_distributions()
+    used = {
+        canonicalize_name(origins[module][0])
+        for module in imported
+        if not module.startswith("scanner") and module not in sys.stdlib_module_names
+    }
+    assert used - wanted == set()
 
 
 def test_no_address_stands_in_it():
