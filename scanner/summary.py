@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from shlex import quote
 from typing import Protocol
 
 from msgspec import Struct, json, structs
 
+from scanner.config import StoreSettings
 from scanner.model import EpochMs, NodeStatus, ScanRow, ScanStatus, Target, TargetOutcome
 from scanner.report import is_gap
 from scanner.wording import Line, Tone, breakdown, counted, duration, entry, wrapped
@@ -98,13 +100,13 @@ def _headline(ending: Ending) -> str:
     if scan.status is ScanStatus.COMPLETE:
         return f"{head}: {counted(sum(scan.nodes.values()), 'node')}, nothing left out."
     if scan.status is ScanStatus.FAILED:
-        return f"{head}: nothing could be read."
+        return f"Scan {scan.scan_id} failed: nothing could be read."
     gaps = [(sum(is_gap(outcome, scan.scope) for outcome in ending.outcomes), sum(scan.targets.values()), "target")]
     gaps.append((_incomplete_nodes(scan), sum(scan.nodes.values()), "node"))
     return (
         f"{head}: "
         + " and ".join(f"{gap:,} of {counted(total, noun)}" for gap, total, noun in gaps if gap)
-        + (" not read or not verified.")
+        + " not read or not verified."
     )
 
 
@@ -165,11 +167,11 @@ def _run(ending: Ending, width: int) -> Iterator[Line]:
     for sink, reason in ending.sink_failures.items():
         yield from entry("sink failed", f"{sink}: {reason}", width, tone="bad")
     for note in ending.notes:
-        yield from entry("note", note, width, tone="warn")
+        yield from entry("note", note, width)
 
 
 def _next(ending: Ending) -> Iterator[Line]:
-    store = "" if ending.store == "./patchsweep-data" else f" --store {ending.store}"
+    store = "" if ending.store == StoreSettings().location else f" --store {quote(ending.store)}"
     if ending.sink_failures:
         yield from (Line(), Line(f"Send it again: patchsweep publish {ending.scan.scan_id}{store} --sink SPEC", "dim"))
     elif ending.scan.status is not ScanStatus.FAILED:

@@ -18,6 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from scanner.model import NodeScan, Target, TargetOutcome, TargetStatus
+from scanner.wording import counted
 
 SLOTS = 8
 DRAWS_PER_S = 5
@@ -68,7 +69,7 @@ class Progress:
         lines: list[RenderableType] = [self._bar(), self._counts()]
         lines += [Text(f"  {target!s:<32} {_share(nodes)} nodes", style="dim") for target, nodes in shown]
         if hidden > 0:
-            lines.append(Text(f"  and {hidden:,} more targets open", style="dim"))
+            lines.append(Text(f"  and {counted(hidden, 'target')} more open", style="dim"))
         return Group(*lines)
 
     def _bar(self) -> Table:
@@ -83,9 +84,10 @@ class Progress:
         return bar
 
     def _counts(self) -> Text:
-        text = Text(f"  {self._rows:,} patch rows, {self._targets_ended:,} targets ended")
+        text = Text(f"  {counted(self._rows, 'patch row')}, {counted(self._targets_ended, 'target')} ended")
         if self._node_gaps or self._target_gaps:
-            text.append(f", not read: {self._node_gaps:,} nodes, {self._target_gaps:,} targets", style="yellow")
+            gaps = f"{counted(self._node_gaps, 'node')}, {counted(self._target_gaps, 'target')}"
+            text.append(f", not in order: {gaps}", style="yellow")
         return text
 
 

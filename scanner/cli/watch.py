@@ -45,6 +45,7 @@ class Watch:
 
     def __init__(self, settings: Settings, bar: progress.Progress | None) -> None:
         self._settings = settings
+        self._draws = bar is not None
         self._gaps = GapObserver()
         # Where progress is drawn the summary follows at once, so that a line for each gap would say it twice.
         self.observers: list[Observer] = [self._gaps, bar or LogObserver()]
@@ -52,9 +53,10 @@ class Watch:
     def ended(self, finished: Finished, exit_code: int) -> None:
         """Log the run's line, show the summary on stderr and write it where the settings say.
 
-        Whoever asks for JSON logs by name wants nothing else on stderr.
+        Whoever asks for JSON logs by name wants nothing else on stderr, and who watches the progress no log.
         """
-        log_scan_ended(finished.scan, finished.sink_failures)
+        if not self._draws:
+            log_scan_ended(finished.scan, finished.sink_failures)
         ending = Ending(
             scan=finished.scan,
             outcomes=finished.outcomes,

@@ -118,7 +118,8 @@ def test_the_exit_code_and_the_first_line_of_the_summary_tell_how_it_ended(endin
 
     assert ended.code == code
     assert ended.stdout == ""
-    assert f"Scan {ending.scan.scan_id} is {ending.scan.status}" in ended.stderr
+    how = "failed" if code == 1 else f"is {ending.scan.status}"
+    assert f"Scan {ending.scan.scan_id} {how}" in ended.stderr
 
 
 def test_off_a_terminal_the_log_is_json_and_the_summary_plain_text():
