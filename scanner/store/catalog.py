@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 from msgspec import Struct
 
 from scanner.errors import ConfigError, ScanNotFound
 from scanner.interfaces import Files
 from scanner.store.manifest import Latest, to_json
-from scanner.store.names import LATEST, SCANS, ScanNames, is_scan_id
+from scanner.store.names import LATEST, SCANS, ScanNames, begun_at, is_scan_id
+
+_ABANDONED_AFTER = timedelta(days=7)
 
 
 class Catalog(Struct, frozen=True):
@@ -73,19 +76,30 @@ async def point_to_latest(files: Files) -> None:
 
 
 async def prune(files: Files, keep: int) -> list[str]:
-    """Remove all but the newest `keep` committed scans, and unfinished ones that are older than all kept ones.
+    """Remove all but the newest `keep` committed scans, and unfinished ones that nobody will resume any more.
 
+    Those are older than all kept ones and begun a week before the newest: a scan under way is never among them.
     Returns the ids removed. A scan stops being committed before its first segment goes.
     """
     if keep < 1:
         raise ConfigError(f"--keep {keep} would leave no scan: keep at least 1")
     lists = await catalog(files)
     kept = lists.committed[-keep:]
-    abandoned = [scan_id for scan_id in lists.unfinished if kept and scan_id < kept[0]]
+    abandoned = [scan_id for scan_id in lists.unfinished if kept and _is_abandoned(scan_id, kept)]
     removed = sorted([*lists.committed[:-keep], *abandoned, *lists.debris])
     for scan_id in removed:
         await _remove(files, ScanNames(scan_id))
     return removed
+
+
+def _is_abandoned(scan_id: str, kept: Sequence[str]) -> bool:
+    return scan_id < kept[0] and begun_at(kept[-1]) - begun_at(scan_id) > _ABANDONED_AFTER
+
+
+async def discard_empty(files: Files, names: ScanNames) -> None:
+    """Remove a scan of which nothing but its header is there."""
+    if await files.names(f"{names.folder}/") == [names.header]:
+        await _remove(files, names)
 
 
 async def _remove(files: Files, names: ScanNames) -> None:

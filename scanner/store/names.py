@@ -14,6 +14,7 @@ from scanner.model import EpochMs
 SCANS = "scans/"
 LATEST = "latest.json"
 _PART = re.compile(r"[^./\\\0][^/\\\0]*\Z")
+_STARTED = "%Y%m%dT%H%M%SZ"
 _SCAN_ID = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{6}\Z")
 _SEGMENT = re.compile(r"(?P<sequence>\d{6,})-(?P<writer>[0-9a-f]{8})-(?P<digest>[0-9a-f]{16})\.parquet\Z")
 
@@ -40,12 +41,23 @@ def checked_prefix(prefix: str) -> str:
 def new_scan_id(now_ms: EpochMs) -> str:
     """An id that sorts by the second the scan was started in, like `20261123T210611Z-a1b2c3`."""
     started = datetime.fromtimestamp(now_ms // 1000, UTC)
-    return f"{started:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+    return f"{started:{_STARTED}}-{secrets.token_hex(3)}"
+
+
+def begun_at(scan_id: str) -> datetime:
+    """The second a scan was started in, which its id holds."""
+    return datetime.strptime(scan_id.partition("-")[0], _STARTED).replace(tzinfo=UTC)
 
 
 def is_scan_id(text: str) -> bool:
-    """Whether it has the form of a scan id, so that it can stand in a path."""
-    return _SCAN_ID.match(text) is not None
+    """Whether it is a scan id, and so can stand in a path."""
+    if _SCAN_ID.match(text) is None:
+        return False
+    try:
+        begun_at(text)
+    except ValueError:
+        return False
+    return True
 
 
 class ScanNames(Struct, frozen=True):

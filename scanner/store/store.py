@@ -78,6 +78,10 @@ class Store:
         clean = msgspec.structs.replace(header, settings=without_secrets(header.settings))
         await self._files.put(ScanNames(header.scan_id).header, to_json(clean))
 
+    async def discard_empty(self, scan_id: str) -> None:
+        """Remove an unfinished scan that holds no segment; any other stays as it is."""
+        await catalogs.discard_empty(self._files, ScanNames(scan_id))
+
     async def add_segment(self, scan_id: str, table: pa.Table) -> SegmentEntry:
         """Make the nodes of a segment table (`tables.segment_table`) durable; they are when this returns.
 
@@ -175,5 +179,5 @@ class Store:
         return await replay.problems(self._files, ScanNames(scan_id), manifest)
 
     async def prune(self, keep: int) -> list[str]:
-        """Remove all but the newest `keep` committed scans and what is older than them; returns the ids removed."""
+        """Remove all but the newest `keep` committed scans, and unfinished ones long given up; returns their ids."""
         return await catalogs.prune(self._files, keep)

@@ -52,7 +52,8 @@ class DyingFiles:
         return await self._files.names(prefix)
 
     async def delete(self, names: Sequence[str]) -> None:
-        for name in names:
+        # The order within one call is nobody's promise.
+        for name in reversed(names):
             self._spend(name)
             await self._files.delete([name])
 

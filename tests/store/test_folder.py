@@ -32,7 +32,7 @@ from scanner.store.folder import LocalFiles
 
 async def main():
     files = LocalFiles(sys.argv[1])
-    await files.put("a/small", b"x" * 1000)
+    await files.put("a/large", b"old")
     resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))
     try:
         await files.put("a/large", b"x" * 100_000)
@@ -89,13 +89,13 @@ async def test_a_killed_writer_leaves_whole_files_only(tmp_path):
         assert len(set(data)) == 1
 
 
-def test_a_disk_that_takes_no_more_ends_in_a_sentence_and_leaves_nothing_behind(tmp_path):
+def test_a_disk_that_takes_no_more_ends_in_a_sentence_and_what_stood_there_stays(tmp_path):
     said = subprocess.run(
         [sys.executable, "-c", _WRITES_TOO_MUCH, str(tmp_path)], capture_output=True, text=True, check=True
     )
     assert said.stdout.startswith(f"cannot write {tmp_path}/a/large: ")
     assert said.stdout.count("\n") == 1
-    assert [path.name for path in (tmp_path / "a").iterdir()] == ["small"]
+    assert [(path.name, path.read_bytes()) for path in (tmp_path / "a").iterdir()] == [("large", b"old")]
 
 
 async def test_a_path_through_a_file_ends_in_a_sentence(tmp_path):

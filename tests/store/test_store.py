@@ -6,6 +6,7 @@ import pytest
 
 from scanner.errors import ConfigError, ScanNotFound, StoreError
 from scanner.model import NodeStatus, ScanStatus, Target
+from scanner.store.folder import LocalFiles
 from scanner.store.manifest import Latest, from_json
 from scanner.store.names import LATEST, is_scan_id, new_scan_id
 from scanner.store.store import Store
@@ -152,6 +153,7 @@ async def test_a_scan_header_holds_the_settings_and_no_secret():
 async def test_names_that_are_no_scan_ids_are_no_scans():
     files = MemoryFiles()
     files.held = {"scans/notes/manifest.json": b"", "scans/readme.txt": b"", "scans//manifest.json": b""}
+    files.held |= {"scans/20261399T000000Z-000000/manifest.json": b""}
     assert await Store(files).committed() == []
 
 
@@ -167,7 +169,7 @@ def test_scan_ids_sort_by_time_and_differ_within_a_second():
 async def test_pruning_keeps_the_newest_scans_and_takes_what_is_older(open_place, tmp_path, s3_url):
     async with open_place(tmp_path, s3_url) as files:
         store = Store(files)
-        abandoned = store.new_scan_id(STARTED_MS - 5_000)
+        abandoned = store.new_scan_id(STARTED_MS - 8 * 86_400_000)
         await store.begin(header(abandoned))
         ids = [await commit(store, [[node(1)]], STARTED_MS + 1000 * number) for number in range(4)]
         running = store.new_scan_id(STARTED_MS + 9_000)
@@ -176,6 +178,27 @@ async def test_pruning_keeps_the_newest_scans_and_takes_what_is_older(open_place
         assert (await store.committed(), await store.unfinished()) == (ids[2:], [running])
         assert not [name for name in await files.names() if ids[0] in name or abandoned in name]
         assert await store.verify(ids[3]) == []
+
+
+async def test_pruning_leaves_a_scan_alone_that_may_still_be_running():
+    store = Store(MemoryFiles())
+    running = store.new_scan_id(STARTED_MS - 6 * 86_400_000)
+    await store.begin(header(running))
+    scan_id = await commit(store, [[node(1)]])
+    assert await store.prune(1) == []
+    assert (await store.unfinished(), await store.committed()) == ([running], [scan_id])
+
+
+async def test_a_scan_that_holds_nothing_can_be_discarded_and_any_other_not(tmp_path):
+    store = Store(LocalFiles(tmp_path))
+    for scan_id in (NOBODY, store.new_scan_id(STARTED_MS)):
+        async with store.exclusive(scan_id):
+            await store.begin(header(scan_id))
+    await store.add_segment(NOBODY, segment_table(NOBODY, [node(1)]))
+    for scan_id in await store.unfinished():
+        await store.discard_empty(scan_id)
+    assert [path.name for path in (tmp_path / "scans").iterdir()] == [NOBODY]
+    assert await store.unfinished() == [NOBODY]
 
 
 async def test_pruning_below_one_scan_is_a_wrong_setting():

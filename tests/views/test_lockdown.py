@@ -68,6 +68,13 @@ def _everything(folder) -> dict[str, bytes]:
     return {str(path): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
+@pytest.mark.parametrize("sql", COMMANDS)
+async def test_a_command_is_turned_away_before_duckdb_sees_it(tmp_path, sql):
+    async with filled_views(tmp_path) as views:
+        with pytest.raises(ConfigError, match="a query has to be one SELECT over patches, nodes, targets and scans"):
+            await views.fetch(sql)
+
+
 @pytest.mark.parametrize("sql", [*READS, *WRITES, *COMMANDS])
 async def test_nothing_but_a_select_over_the_views_is_run(tmp_path, sql):
     (tmp_path / "secret.txt").write_text("hush")
