@@ -96,7 +96,8 @@ def _without_secrets(_logger: WrappedLogger, _method: str, event: EventDict) -> 
 
 
 def _event_first(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    return {name: event.pop(name) for name in ("timestamp", "level", "event") if name in event} | event
+    first = {name: event[name] for name in ("timestamp", "level", "event") if name in event}
+    return {**first, **event}
 
 
 def _printable(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
