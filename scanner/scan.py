@@ -61,14 +61,13 @@ async def _scan_target(target: Target, fleet: Fleet, job: ScanJob) -> TargetOutc
     nodes = rows = 0
 
     def found(target: Target, count: int) -> None:
-        nonlocal nodes
-        nodes += count
         for observer in job.observers:
             observer.nodes_found(target, count)
 
     async def deliver(scan: NodeScan) -> None:
-        nonlocal rows
+        nonlocal nodes, rows
         await job.deliver(scan)
+        nodes += 1
         rows += len(scan.patches)
         for observer in job.observers:
             observer.node_ended(scan)
