@@ -18,6 +18,8 @@ CLEAN_INTERVAL_S = 1.0
 """After this long with requests let through and none throttled, the rate rises by `STEP_PER_S`."""
 STEP_PER_S = 1.0
 CUT = 0.5
+WHOLE_TOKEN = 1.0 - 1e-9
+"""Less than one by what rounding may lose: a waiter would otherwise be sent to sleep for no time at all."""
 
 
 class Ticket(Struct, frozen=True):
@@ -58,7 +60,7 @@ class AimdGauge:
 
     def reserve(self, now: float) -> Ticket | float:
         self._advance(now)
-        if self._tokens >= 1.0:
+        if self._tokens >= WHOLE_TOKEN:
             self._tokens -= 1.0
             return Ticket(self._epoch)
         return (1.0 - self._tokens) / self.rate_per_s

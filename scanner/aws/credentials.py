@@ -1,4 +1,4 @@
-"""Credentials to sign with: those of the run as the SDK finds them, and roles assumed from them."""
+"""The credentials of an assumed role."""
 
 from __future__ import annotations
 
@@ -30,12 +30,10 @@ class SessionKeys(Struct, frozen=True):
 
 
 class RoleCredentials:
-    """Signs as a role, in the form that aiobotocore asks for. However many use it, one renewal is under way at most.
+    """The session of a role, renewed in time. However many use it, one renewal is under way at most.
 
     A refusal is final: every further use raises the same `Denied` without asking again.
     """
-
-    method = "sts-assume-role"
 
     def __init__(self, assume: Callable[[], Awaitable[SessionKeys]], now: Clock) -> None:
         self.issue = 0
@@ -60,9 +58,6 @@ class RoleCredentials:
         keys = self._keys
         assert keys is not None
         return ReadOnlyCredentials(keys.access_key, keys.secret_key, keys.token)
-
-    async def get_account_id(self) -> None:
-        """Ask nobody: no service here routes by account."""
 
     async def renew(self, issue: int) -> None:
         """Replace this issue of the session, which AWS calls expired; does nothing if it is replaced already."""

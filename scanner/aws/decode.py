@@ -15,7 +15,7 @@ _END_OF_TIME_S = 253_402_300_800.0
 """The first second of the year 10,000."""
 
 
-class _Remembered(dict[str, V], Generic[V]):
+class Remembered(dict[str, V], Generic[V]):
     """What a function made of a text, so that the same few texts are worked on, and kept in memory, once."""
 
     def __init__(self, make: Callable[[str], V]) -> None:
@@ -51,10 +51,10 @@ def cve_ids(joined: str) -> tuple[str, ...]:
     return tuple(sorted({cve.strip() for cve in joined.split(",")} - {""}))
 
 
-_texts: _Remembered[str | None] = _Remembered(lambda text: text or None)
-_names: _Remembered[str] = _Remembered(lambda text: text)
-_states: _Remembered[str] = _Remembered(documented_state)
-_cves: _Remembered[tuple[str, ...]] = _Remembered(cve_ids)
+_texts: Remembered[str | None] = Remembered(lambda text: text or None)
+_names: Remembered[str] = Remembered(lambda text: text)
+_states: Remembered[str] = Remembered(documented_state)
+_cves: Remembered[tuple[str, ...]] = Remembered(cve_ids)
 
 
 def patches_of(rows: Sequence[WirePatch]) -> list[Patch]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import anyio
 from msgspec import Struct
@@ -17,6 +18,9 @@ from scanner.config import ScopeSettings
 from scanner.errors import AwsError, ConfigError, Denied, Disabled
 from scanner.model import CallCounts, Target, TargetOutcome, TargetStatus
 from scanner.targets import Account, check_scope, included, largest_first, targets_of
+
+if TYPE_CHECKING:
+    from types_aiobotocore_ec2 import EC2Client
 
 ACCOUNTS_SIDE_BY_SIDE = 16
 ALL_REGIONS = "*"
@@ -95,23 +99,19 @@ class Discoverer:
         outcomes: dict[Account, TargetOutcome] = {}
         waiting = iter(accounts)
 
-        async def ask() -> None:
+        async def ask(client: EC2Client) -> None:
             for account in waiting:
+                role = self._roles.of(account.account_id)
+                at = Target(account.account_id, self._caller.region)
                 try:
-                    regions[account] = await self._enabled_in(account)
+                    regions[account] = await described_regions(client, at, role, self._funnel, self._counts)
                 except AwsError as error:
                     outcomes[account] = _shut(account, error)
 
-        async with anyio.create_task_group() as workers:
+        async with self._sessions.ec2(self._caller.region) as client, anyio.create_task_group() as workers:
             for _ in range(min(ACCOUNTS_SIDE_BY_SIDE, len(accounts))):
-                workers.start_soon(ask)
+                workers.start_soon(ask, client)
         return regions, [outcomes[account] for account in accounts if account in outcomes]
-
-    async def _enabled_in(self, account: Account) -> list[str]:
-        role = self._roles.of(account.account_id)
-        at = Target(account.account_id, self._caller.region)
-        async with self._sessions.ec2(self._caller.region, role) as client:
-            return await described_regions(client, at, role, self._funnel, self._counts)
 
 
 def _shut(account: Account, error: AwsError) -> TargetOutcome:

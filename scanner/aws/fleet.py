@@ -1,4 +1,4 @@
-"""The managed nodes of an organization as a `Fleet`: one SSM client a target, opened late and closed early."""
+"""The managed nodes of an organization as a `Fleet`."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from scanner.aws.operations import (
     Operation,
 )
 from scanner.aws.paging import Page, PagingRules, pages
+from scanner.aws.region_clients import RegionClients
 from scanner.aws.roles import Roles
 from scanner.aws.sdk_transport import SdkTransport
-from scanner.aws.sessions import Sessions
 from scanner.aws.transport import Payload, Transport
 from scanner.config import NodeSettings, PatchSettings
 from scanner.model import CallCounts, ManagedNode, PatchPage, PatchState, Target
@@ -41,7 +41,7 @@ class SsmFleet:
 
     def __init__(
         self,
-        sessions: Sessions,
+        clients: RegionClients,
         roles: Roles,
         funnel: Funnel,
         *,
@@ -49,7 +49,7 @@ class SsmFleet:
         patches: PatchSettings,
         max_restarts: int,
     ) -> None:
-        self._sessions = sessions
+        self._clients = clients
         self._roles = roles
         self._funnel = funnel
         self._nodes = nodes
@@ -68,16 +68,15 @@ class SsmFleet:
         role = self._roles.of(target.account_id)
         if role is not None:
             await role.get_frozen_credentials()
-        async with self._sessions.ssm(target.region, role) as client:
-            yield SsmTarget(
-                target,
-                SdkTransport(client),
-                self._funnel,
-                role,
-                nodes=self._nodes,
-                patches=self._patches,
-                max_restarts=self._max_restarts,
-            )
+        yield SsmTarget(
+            target,
+            SdkTransport(await self._clients.of(target.region), role),
+            self._funnel,
+            role,
+            nodes=self._nodes,
+            patches=self._patches,
+            max_restarts=self._max_restarts,
+        )
 
 
 class SsmTarget:

@@ -13,6 +13,7 @@ from scanner.aws.discovery import Discoverer, Discovery
 from scanner.aws.fleet import SsmFleet
 from scanner.aws.funnel import Funnel
 from scanner.aws.identity import Caller, caller_of
+from scanner.aws.region_clients import region_clients
 from scanner.aws.roles import Roles
 from scanner.aws.sessions import Sessions
 from scanner.config import ScopeSettings, Settings
@@ -58,13 +59,13 @@ async def open_aws(settings: Settings) -> AsyncIterator[Aws]:
     funnel = Funnel(limiters, anyio.CapacityLimiter(limits.max_in_flight), policy)
     sts_funnel = Funnel(limiters, anyio.CapacityLimiter(STS_IN_FLIGHT), policy)
     counts = CallCounts()
-    async with sessions.sts(region) as sts:
+    async with sessions.sts(region) as sts, region_clients(sessions) as clients:
         caller = await caller_of(sts, region, sts_funnel, counts)
         roles = Roles(sts, caller, settings.scope, funnel=sts_funnel, counts=counts, now=time.time)
         yield Aws(
             caller=caller,
             fleet=SsmFleet(
-                sessions,
+                clients,
                 roles,
                 funnel,
                 nodes=settings.nodes,

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
+from scanner.aws.acting import acting_as
 from scanner.aws.credentials import RoleCredentials
 from scanner.aws.funnel import Funnel
 from scanner.aws.identity import Caller
@@ -28,14 +29,14 @@ async def described_regions(
     *,
     enabled_only: bool = True,
 ) -> list[str]:
-    """The Regions enabled for the account of the client, or all there are, sorted.
+    """The Regions enabled for the account of the role (without one, the caller's), or all there are, sorted.
 
     Raises:
         AwsError: what the error table says.
     """
 
     async def attempt() -> list[str]:
-        with sdk_errors():
+        with sdk_errors(), acting_as(role):
             answer = await client.describe_regions(AllRegions=not enabled_only)
         return sorted(region["RegionName"] for region in answer["Regions"])
 
@@ -57,12 +58,12 @@ async def check_regions(
     if not unknown:
         return
     try:
-        async with sessions.ec2(caller.region, None) as client:
+        async with sessions.ec2(caller.region) as client:
             existing = await described_regions(client, caller.target, None, funnel, counts, enabled_only=False)
     except AwsError:
         existing = []
     strange = next((name for name in unknown if name not in existing), None)
     if strange is not None:
-        near = get_close_matches(strange, {*known, *existing}, n=1)
-        hint = f"; did you mean {near[0]}?" if near else f"; the caller's partition is {caller.partition}"
+        near = get_close_matches(strange, {*known, *existing})
+        hint = f"; did you mean {' or '.join(near)}?" if near else f"; the caller's partition is {caller.partition}"
         raise ConfigError(f"There is no Region {strange!r} in scope.regions (--regions) with Systems Manager{hint}")

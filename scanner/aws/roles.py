@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from scanner.aws.acting import acting_as
 from scanner.aws.credentials import RoleCredentials, SessionKeys
 from scanner.aws.funnel import Funnel
 from scanner.aws.identity import Caller
@@ -77,7 +78,8 @@ class Roles:
             request["ExternalId"] = self._scope.external_id
 
         async def attempt() -> SessionKeys:
-            with sdk_errors():
+            # The request that needs the session may be under way as this very role.
+            with sdk_errors(), acting_as(None):
                 keys = (await self._sts.assume_role(**request))["Credentials"]
             return SessionKeys(
                 access_key=keys["AccessKeyId"],

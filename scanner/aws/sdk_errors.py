@@ -66,7 +66,8 @@ def sdk_errors() -> Iterator[None]:
 def _service_error(error: ClientError) -> ServiceError:
     said = error.response.get("Error", {})
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    return ServiceError(said.get("Code", ""), said.get("Message", ""), status)
+    # An empty XML element comes as None.
+    return ServiceError(said.get("Code") or "", said.get("Message") or "", status)
 
 
 def _silence(error: BotoCoreError) -> Silence | None:

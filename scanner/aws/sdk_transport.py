@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from botocore import xform_name
 
+from scanner.aws.acting import acting_as
+from scanner.aws.credentials import RoleCredentials
 from scanner.aws.operations import Operation
 from scanner.aws.raw_answers import RAW_BODY
 from scanner.aws.sdk_errors import sdk_errors
@@ -16,13 +18,14 @@ if TYPE_CHECKING:
 
 
 class SdkTransport:
-    """Implements `Transport` over an SSM client of `Sessions`."""
+    """Implements `Transport` over an SSM client of `Sessions`, asking as a role or, without one, as the run itself."""
 
-    def __init__(self, client: SSMClient) -> None:
+    def __init__(self, client: SSMClient, role: RoleCredentials | None) -> None:
         self._client = client
+        self._role = role
 
     async def send(self, operation: Operation, payload: Payload) -> bytes:
         method = getattr(self._client, xform_name(operation.name))
-        with sdk_errors():
+        with sdk_errors(), acting_as(self._role):
             body: bytes = (await method(**payload))[RAW_BODY]
         return body

@@ -5,16 +5,17 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from contextvars import ContextVar
+from functools import cache
 from typing import TYPE_CHECKING, TypeVar, cast
 
 import aioboto3
 import anyio
 from aiobotocore.config import AioConfig
 from aiobotocore.session import AioSession
+from botocore.loaders import Loader, create_loader
 
 from scanner import __version__
-from scanner.aws.credentials import RoleCredentials
+from scanner.aws.acting import ActingCredentials
 from scanner.aws.raw_answers import RawAnswers
 from scanner.aws.sdk_errors import sdk_errors
 from scanner.config import LimitSettings
@@ -32,24 +33,30 @@ if TYPE_CHECKING:
 C = TypeVar("C", bound="AioBaseClient")
 CLOSE_WITHIN_S = 5.0
 
-_signing_as: ContextVar[RoleCredentials | None] = ContextVar("signing_as", default=None)
-
 
 class _SharedSession(AioSession):
     """One session for all accounts: a session of its own for each would cost 11 MB and 150 ms."""
 
     async def get_credentials(self) -> AioCredentials | None:  # type: ignore[override]  # aiobotocore overrides so too
-        # Of credentials a client uses no more than `RoleCredentials` has.
-        return cast("AioCredentials | None", _signing_as.get()) or await super().get_credentials()
+        own = await super().get_credentials()
+        # Of credentials a client uses no more than `ActingCredentials` has.
+        return None if own is None else cast("AioCredentials", ActingCredentials(own))
+
+
+@cache
+def _loader(data_path: str | None) -> Loader:
+    """The models of the services, which take a third of a second to read: once in a process."""
+    return create_loader(data_path)
 
 
 class Sessions:
-    """Makes clients. All have the SDK's retries off, since every request has to pass the funnel."""
+    """Makes clients that sign as whoever asks (see `acting_as`), with the SDK's retries off: the funnel has its own."""
 
     def __init__(self, limits: LimitSettings) -> None:
         with sdk_errors():
             core = _SharedSession()
             core.register_component("response_parser_factory", RawAnswers())
+            core.register_component("data_loader", _loader(core.get_config_variable("data_path")))
             if "AWS_REGION" in os.environ and "AWS_DEFAULT_REGION" not in os.environ:
                 # Containers and every other SDK know this name; botocore does not.
                 core.set_config_variable("region", os.environ["AWS_REGION"])
@@ -83,8 +90,8 @@ class Sessions:
         regions: list[str] = await self._core.get_available_regions(service, partition)
         return regions
 
-    def ec2(self, region: str, role: RoleCredentials | None) -> AbstractAsyncContextManager[EC2Client]:
-        return _opened(self._sdk.client("ec2", region_name=region, config=self.config), role)
+    def ec2(self, region: str) -> AbstractAsyncContextManager[EC2Client]:
+        return _opened(self._sdk.client("ec2", region_name=region, config=self.config))
 
     def organizations(self, region: str) -> AbstractAsyncContextManager[OrganizationsClient]:
         return _opened(self._sdk.client("organizations", region_name=region, config=self.config))
@@ -92,22 +99,17 @@ class Sessions:
     def s3(self) -> AbstractAsyncContextManager[S3Client]:
         return _opened(self._sdk.client("s3", config=self.config))
 
-    def ssm(self, region: str, role: RoleCredentials | None) -> AbstractAsyncContextManager[SSMClient]:
-        return _opened(self._sdk.client("ssm", region_name=region, config=self.config), role)
+    def ssm(self, region: str) -> AbstractAsyncContextManager[SSMClient]:
+        return _opened(self._sdk.client("ssm", region_name=region, config=self.config))
 
     def sts(self, region: str) -> AbstractAsyncContextManager[STSClient]:
         return _opened(self._sdk.client("sts", region_name=region, config=self.config))
 
 
 @asynccontextmanager
-async def _opened(opening: ClientCreatorContext[C], role: RoleCredentials | None = None) -> AsyncIterator[C]:
-    """A client that signs as `role`, or with the credentials of the run."""
-    before = _signing_as.set(role)
-    try:
-        with sdk_errors():
-            client = await opening.__aenter__()
-    finally:
-        _signing_as.reset(before)
+async def _opened(opening: ClientCreatorContext[C]) -> AsyncIterator[C]:
+    with sdk_errors():
+        client = await opening.__aenter__()
     try:
         yield client
     finally:

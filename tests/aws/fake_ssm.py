@@ -13,6 +13,9 @@ import msgspec
 from aiohttp import web
 from msgspec import Struct
 
+from scanner.config import LimitSettings
+
+QUICK = LimitSettings(rate_per_s=1000.0, max_rate_per_s=1000.0, burst=1000.0, max_attempts=3)
 HUB = "111111111111"
 MEMBER = "222222222222"
 _CREDENTIAL = re.compile(r"Credential=(?P<key>[^/]+)/\d+/(?P<region>[^/]+)/(?P<service>[^/]+)/")
@@ -33,6 +36,9 @@ class Answer(Struct, frozen=True):
     body: bytes
     status: int = 200
     reset: bool = False
+    """The connection is closed in place of an answer."""
+    broken_off: bool = False
+    """The connection is closed after the body, which was to be longer."""
 
 
 Script = Answer | Callable[[Call], Answer]
@@ -95,16 +101,25 @@ class FakeAws:
     def of(self, operation: str) -> list[Call]:
         return [call for call in self.calls if call.operation == operation]
 
-    async def answer(self, request: web.Request) -> web.Response:
+    async def answer(self, request: web.Request) -> web.StreamResponse:
         call = await _call_of(request)
         self.calls.append(call)
         script = self._scripts[call.operation]
         scripted = script.pop(0) if len(script) > 1 else script[0]
         answer = scripted if isinstance(scripted, Answer) else scripted(call)
-        if answer.reset:
-            assert request.transport is not None
-            request.transport.close()
+        if answer.reset or answer.broken_off:
+            return await _cut_off(request, answer)
         return web.Response(body=answer.body, status=answer.status, content_type="application/x-amz-json-1.1")
+
+
+async def _cut_off(request: web.Request, answer: Answer) -> web.StreamResponse:
+    response = web.StreamResponse(status=answer.status, headers={"Content-Length": str(len(answer.body) + 9)})
+    if answer.broken_off:
+        await response.prepare(request)
+        await response.write(answer.body)
+    assert request.transport is not None
+    request.transport.close()
+    return response
 
 
 async def _call_of(request: web.Request) -> Call:

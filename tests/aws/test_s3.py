@@ -1,0 +1,117 @@
+"""Files under an S3 prefix, against moto's server."""
+
+from __future__ import annotations
+
+import logging
+import socket
+
+import pytest
+from moto.core import DEFAULT_ACCOUNT_ID
+from moto.s3.models import s3_backends
+from moto.server import ThreadedMotoServer
+
+from scanner.aws.s3 import open_files, parse_s3_url
+from scanner.aws.sessions import Sessions
+from scanner.config import LimitSettings
+from scanner.errors import ConfigError, StoreError
+from tests.aws.fake_ssm import QUICK
+
+
+@pytest.fixture(scope="module")
+def moto():
+    logging.getLogger("werkzeug").setLevel("ERROR")
+    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture
+async def bucket(moto, monkeypatch, request):
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", moto)
+    name = f"bucket-{abs(hash(request.node.name))}"
+    async with Sessions(QUICK).s3() as client:
+        await client.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    return name
+
+
+@pytest.mark.parametrize(
+    ("url", "parts"),
+    [
+        ("s3://bucket", ("bucket", "")),
+        ("s3://bucket/", ("bucket", "")),
+        ("s3://my.bucket-1/a/b", ("my.bucket-1", "a/b")),
+        ("s3://bucket/a/b/", ("bucket", "a/b")),
+    ],
+)
+def test_an_s3_url_is_a_bucket_and_a_prefix(url, parts):
+    assert parse_s3_url(url) == parts
+
+
+@pytest.mark.parametrize("url", ["s3:/bucket", "s3://", "s3://B", "/bucket", "https://bucket/x", "s3://under_score/x"])
+def test_what_is_no_s3_url_is_refused(url):
+    with pytest.raises(ConfigError, match="write it as s3://bucket/prefix"):
+        parse_s3_url(url)
+
+
+@pytest.mark.parametrize("prefix", ["", "/deep/down"])
+async def test_what_is_put_can_be_listed_got_and_deleted(bucket, prefix):
+    async with open_files(f"s3://{bucket}{prefix}", QUICK) as files:
+        assert files.url == f"s3://{bucket}{prefix}"
+        assert await files.names() == []
+        for name in ("scans/2/b", "scans/1/a", "latest.json"):
+            await files.put(name, name.encode())
+        assert await files.names() == ["latest.json", "scans/1/a", "scans/2/b"]
+        assert await files.names("scans/") == ["scans/1/a", "scans/2/b"]
+        assert await files.get("scans/1/a") == b"scans/1/a"
+        assert await files.get("scans/3/c") is None
+        await files.put("latest.json", b"replaced")
+        assert await files.get("latest.json") == b"replaced"
+        await files.delete(["scans/1/a", "scans/never"])
+        assert await files.names() == ["latest.json", "scans/2/b"]
+
+
+async def test_neighbours_of_the_prefix_are_not_among_its_files(bucket):
+    async with open_files(f"s3://{bucket}/one", QUICK) as one, open_files(f"s3://{bucket}/one-more", QUICK) as other:
+        await other.put("x", b"")
+        assert await one.names() == []
+
+
+async def test_more_files_than_a_page_or_a_deletion_holds(bucket):
+    names = [f"{number:05}" for number in range(1003)]
+    for name in names:
+        s3_backends[DEFAULT_ACCOUNT_ID]["aws"].put_object(bucket, f"p/{name}", b"")
+    async with open_files(f"s3://{bucket}/p", QUICK) as files:
+        assert await files.names() == names
+        await files.delete(names)
+        assert await files.names() == []
+
+
+async def test_deleting_nothing_asks_nothing(bucket):
+    async with open_files(f"s3://{bucket}/p", QUICK) as files:
+        await files.delete([])
+
+
+async def test_a_bucket_that_is_not_there_is_told_with_the_way_out(bucket):
+    async with open_files("s3://no-such-bucket/p", QUICK) as files:
+        for asking in (files.put("x", b""), files.names(), files.get("x")):
+            with pytest.raises(StoreError, match=r"s3://no-such-bucket/p.*NoSuchBucket.*create the bucket"):
+                await asking
+
+
+async def test_an_endpoint_that_nobody_serves_is_told_after_some_tries(monkeypatch):
+    with socket.socket() as unserved:
+        unserved.bind(("127.0.0.1", 0))
+        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", f"http://127.0.0.1:{unserved.getsockname()[1]}")
+        async with open_files("s3://bucket/p", LimitSettings(max_attempts=2)) as files:
+            with pytest.raises(StoreError, match=r"x cannot be written to s3://bucket/p: .* \(tried 2 times"):
+                await files.put("x", b"")
+
+
+async def test_without_credentials_the_way_out_is_named(monkeypatch):
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    with pytest.raises(ConfigError, match="No AWS credentials found to reach s3://bucket/p"):
+        async with open_files("s3://bucket/p"):
+            pass
