@@ -66,8 +66,12 @@ def aligned(rows: Sequence[Sequence[str | int]], header: Sequence[str]) -> list[
     """The rows under their header in columns two spaces apart, numbers to the right; outside text made harmless."""
     texts = [header, *([_cell(value) for value in row] for row in rows)]
     widths = [max(map(len, column)) for column in zip(*texts, strict=True)]
-    right = [bool(rows) and all(isinstance(row[place], int) for row in rows) for place in range(len(header))]
+    right = [_are_numbers([row[place] for row in rows]) for place in range(len(header))]
     return ["  ".join(_padded(*cell) for cell in zip(line, widths, right, strict=True)).rstrip() for line in texts]
+
+
+def _are_numbers(column: Sequence[str | int]) -> bool:
+    return any(isinstance(value, int) for value in column) and all(isinstance(v, int) or not v for v in column)
 
 
 def _cell(value: str | int) -> str:

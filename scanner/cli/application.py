@@ -33,6 +33,6 @@ AppLoader = Callable[[], App]
 
 def load_app() -> App:
     """The real thing."""
-    from scanner import app  # noqa: PLC0415 - heavy, and not needed for --help
+    from scanner import app
 
     return app

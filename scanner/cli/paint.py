@@ -13,9 +13,17 @@ _STYLES = {"plain": "", "head": "bold", "good": "green", "warn": "yellow", "bad"
 PLAIN_WIDTH = 100
 
 
-def width() -> int:
+def stderr_width() -> int:
     """Columns to write for; a fixed number where there is no terminal, so that logs look alike."""
-    console = Console(stderr=True)
+    return _width(Console(stderr=True))
+
+
+def stdout_width() -> int:
+    """The same for stdout."""
+    return _width(Console())
+
+
+def _width(console: Console) -> int:
     return min(console.width, PLAIN_WIDTH) if console.is_terminal else PLAIN_WIDTH
 
 

@@ -11,9 +11,10 @@ import click
 from scanner.cli import options
 from scanner.cli.application import AppLoader
 from scanner.cli.options import SectionedCommand, section, settings_of
+from scanner.model import TargetStatus
 
 if TYPE_CHECKING:
-    from scanner.plan import Plan
+    from scanner.plan import Plan, PlannedTarget
 
 TARGETS_SHOWN = 40
 
@@ -32,48 +33,68 @@ def command(app: AppLoader, /, *, demo: bool, config: str | None, **given: objec
     Lists the nodes and reads AWS's own patch counts, which takes about three
     calls for 50 nodes. A delta scan takes less than what is shown.
     """
-    from scanner.cli.watch import log_to_stderr  # noqa: PLC0415 - brings rich and structlog
+    from scanner.cli.paint import stdout_width
+    from scanner.cli.watch import log_to_stderr
 
     settings = settings_of(config, given)
     log_to_stderr(settings)
     plan = anyio.run(partial(app().run_plan, settings, demo=demo))
-    click.echo("\n".join(plan_text(plan)))
+    click.echo("\n".join(plan_text(plan, stdout_width())))
     return plan_exit_code(plan)
 
 
-def plan_text(plan: Plan) -> list[str]:
-    """The totals, then the targets, those that take longest first."""
-    from scanner.wording import aligned, counted, duration  # noqa: PLC0415 - not needed for --help
+def plan_text(plan: Plan, width: int = 80) -> list[str]:
+    """The totals, the targets that would be read, those that take longest first, and the others with their reasons."""
+    from scanner.wording import counted, duration, entry, wrapped
 
-    targets = sorted(plan.targets, key=lambda target: (-target.minutes, target.target.account_id, target.target.region))
+    readable = [target for target in plan.targets if target.status is TargetStatus.SCANNED]
+    others = [target for target in plan.targets if target.status is not TargetStatus.SCANNED]
+    totals = (
+        f"A scan would read {counted(plan.nodes, 'node')} of {counted(len(readable), 'target')}: "
+        f"about {counted(plan.rows, 'patch row')} in {counted(plan.calls, 'call')}. It would take about "
+        f"{duration(plan.minutes * 60)} if AWS permits {plan.rate_per_s:g} calls a second for each target."
+    )
+    lines = [
+        *wrapped(totals, width),
+        *(
+            line
+            for target in others[:TARGETS_SHOWN]
+            for line in entry(
+                target.status, f"{target.target}: {target.reason}" if target.reason else str(target.target), width
+            )
+        ),
+    ]
+    return [*(line.text for line in lines), *_more(others), "", *_table(readable), *_more(readable)]
+
+
+def _table(targets: list[PlannedTarget]) -> list[str]:
+    from scanner.wording import aligned, duration
+
+    longest = sorted(targets, key=lambda target: (-target.minutes, target.target.account_id, target.target.region))
     rows = [
         (
             target.target.account_id,
             target.target.region,
-            target.status.value,
             target.nodes,
             target.rows,
             target.calls,
             duration(target.minutes * 60),
-            target.reason or "",
         )
-        for target in targets[:TARGETS_SHOWN]
+        for target in longest[:TARGETS_SHOWN]
     ]
-    header = ("account", "Region", "status", "nodes", "patch rows", "calls", "time", "reason")
-    hidden = len(targets) - len(rows)
-    totals = (
-        f"A scan would read {counted(plan.nodes, 'node')} of {counted(len(targets), 'target')}: "
-        f"about {counted(plan.rows, 'patch row')} in {counted(plan.calls, 'call')}, "
-        f"{duration(plan.minutes * 60)} at {plan.rate_per_s:g} calls a second for each target and operation."
-    )
-    more = [f"… and {counted(hidden, 'target')} more, none slower than these"] if hidden > 0 else []
-    return [totals, "", *aligned(rows, header), *more]
+    return aligned(rows, ("account", "Region", "nodes", "patch rows", "calls", "time")) if rows else []
+
+
+def _more(targets: list[PlannedTarget]) -> list[str]:
+    from scanner.wording import counted
+
+    hidden = len(targets) - TARGETS_SHOWN
+    return [f"… and {counted(hidden, 'target')} more"] if hidden > 0 else []
 
 
 def plan_exit_code(plan: Plan) -> int:
     """0 every target can be read, 3 some, 1 none."""
-    readable = sum(target.status == "scanned" for target in plan.targets)
-    if not readable:
+    statuses = {target.status for target in plan.targets}
+    if TargetStatus.SCANNED not in statuses:
         return 1
-    refused = sum(target.status in ("denied", "failed") for target in plan.targets)
-    return 3 if refused else 0
+    return 3 if statuses - {TargetStatus.SCANNED, TargetStatus.DISABLED} else 0

@@ -25,9 +25,9 @@ def command(app: AppLoader, /, *, scan_id: str | None, config: str | None, **giv
 
     Publishing the same scan twice leaves it there once.
     """
-    from scanner.cli.paint import paint  # noqa: PLC0415 - brings rich, not needed for --help
-    from scanner.cli.watch import log_to_stderr  # noqa: PLC0415 - as above
-    from scanner.wording import Line, counted  # noqa: PLC0415 - as above
+    from scanner.cli.paint import paint
+    from scanner.cli.watch import log_to_stderr
+    from scanner.wording import Line, counted
 
     settings = settings_of(config, given)
     if not settings.sinks:

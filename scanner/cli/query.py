@@ -66,8 +66,8 @@ def command(
 
 
 async def _answer(app: AppLoader, settings: Settings, sql: str, scans: tuple[str, ...], form: Format) -> None:
-    from scanner.views.query import open_views  # noqa: PLC0415 - brings DuckDB, not needed for --help
-    from scanner.views.render import rendered  # noqa: PLC0415 - as above
+    from scanner.views.query import open_views
+    from scanner.views.render import rendered
 
     async with app().open_store(settings) as store:
         scan_ids = list(dict.fromkeys([await store.resolve(scan) for scan in scans]))

@@ -49,8 +49,8 @@ def command(app: AppLoader, /, *, demo: bool, resume: str | None, config: str | 
     Lists are separated by commas. Results go to the store and to sinks,
     logs and the summary to stderr.
     """
-    from scanner.cli.watch import watched  # noqa: PLC0415 - brings rich and structlog
-    from scanner.report import exit_code  # noqa: PLC0415 - as above
+    from scanner.cli.watch import watched
+    from scanner.report import exit_code
 
     settings = settings_of(config, given)
     with watched(settings) as watch:

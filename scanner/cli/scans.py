@@ -100,18 +100,18 @@ async def _verified(scan_id: str, store: Store) -> tuple[str, list[str]]:
 
 
 async def _listing(store: Store) -> list[str]:
-    from scanner.wording import aligned  # noqa: PLC0415 - not needed for --help
+    from scanner.wording import aligned
 
     rows = [_row((await store.manifest(scan_id)).scan) for scan_id in await store.committed()]
     rows += [(scan_id, "unfinished", "", "", "", "", "") for scan_id in await store.unfinished()]
     if not rows:
         return [f"no scans in {store.url}"]
-    header = ("scan", "status", "mode", "targets", "nodes", "patch rows", "took")
+    header = ("scan", "status", "mode", "targets", "nodes", "rows", "took")
     return aligned(sorted(rows, key=lambda row: row[0]), header)
 
 
 def _row(scan: ScanRow) -> tuple[str | int, ...]:
-    from scanner.wording import duration  # noqa: PLC0415 - not needed for --help
+    from scanner.wording import duration
 
     took = duration((scan.finished_at - scan.started_at) / 1000)
     return (

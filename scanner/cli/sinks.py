@@ -11,8 +11,8 @@ from scanner.cli.options import SectionedCommand
 @click.command("sinks", cls=SectionedCommand)
 def command() -> int:
     """Show the installed sinks, and where each comes from."""
-    from scanner.sinks.registry import installed_sinks  # noqa: PLC0415 - brings Arrow, not needed for --help
-    from scanner.wording import aligned  # noqa: PLC0415 - as above
+    from scanner.sinks.registry import installed_sinks
+    from scanner.wording import aligned
 
     sinks = installed_sinks().installed(__version__)
     rows = [(sink.name, sink.distribution, sink.version, sink.note or "") for sink in sinks]

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from scanner.cli import progress
-from scanner.cli.paint import paint, width
+from scanner.cli.paint import paint, stderr_width
 from scanner.cli.whole_file import check_folder, write_whole
 from scanner.log import LogObserver, configure, log_scan_ended
 from scanner.summary import GAPS_SHOWN, Ending, NodeGap, summary, summary_json
@@ -68,7 +68,7 @@ class Watch:
             elapsed_s=finished.elapsed_s,
         )
         if self._settings.log_format != "json":
-            paint(summary(ending, width()))
+            paint(summary(ending, stderr_width()))
         if self._settings.summary is not None:
             write_whole(self._settings.summary, summary_json(ending, exit_code))
 

@@ -82,7 +82,7 @@ def test_scans_are_listed_with_what_became_of_them_unfinished_ones_too(words, st
     lines = run(*words, "--store", store, app=FakeApp()).stdout.splitlines()
 
     assert [line.split() for line in lines] == [
-        ["scan", "status", "mode", "targets", "nodes", "patch", "rows", "took"],
+        ["scan", "status", "mode", "targets", "nodes", "rows", "took"],
         [OLD, "complete", "full", "1", "1", "1", "1", "min", "30", "s"],
         [NEW, "complete", "full", "1", "1", "3", "1", "min", "30", "s"],
         [UNFINISHED, "unfinished"],
