@@ -28,8 +28,6 @@ _TYPES = {
     pa.list_(pa.string()): "VARCHAR[]",
 }
 _CONFIG: dict[str, str | bool | int | float | list[str]] = {
-    # Rows go into the file itself at a commit, and none are left in a write-ahead log that others could read.
-    "checkpoint_threshold": "0b",
     "autoinstall_known_extensions": False,
     "autoload_known_extensions": False,
 }

@@ -16,6 +16,8 @@ from scanner.sinks.context import SinkContext
 from scanner.sinks.duckdb_file import duckdb_sink
 from scanner.sinks.samples import awkward_scan, empty_scan
 
+SCAN = awkward_scan("s1")
+
 
 def make(file, scan_id="s1"):
     return duckdb_sink(str(file), SinkContext(scan_id, pytest.fail, io.BytesIO()))
@@ -82,13 +84,37 @@ async def test_a_table_of_another_shape_is_a_sentence_and_nothing_is_added(tmp_p
         assert database.sql("SHOW TABLES").fetchall() == [("scans",)]
 
 
-async def test_a_new_file_that_cannot_be_filled_is_not_left_behind(tmp_path):
+async def test_a_folder_that_went_away_is_a_sentence(tmp_path):
     folder = tmp_path / "out"
     folder.mkdir()
     sink = make(folder / "p.duckdb")
     folder.rmdir()
     with pytest.raises(SinkError, match="cannot add the scan"):
         await publish(sink, awkward_scan("s1"))
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_a_new_file_that_cannot_be_filled_is_not_left_behind(tmp_path, monkeypatch):
+    spools, place = tmp_path / "spools", tmp_path / "place"
+    spools.mkdir()
+    place.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(spools))
+    sink = make(place / "p.duckdb")
+    await sink.write(SCAN.batches[0])
+    next(spools.rglob("patches.parquet")).unlink()
+    with pytest.raises(SinkError, match="cannot add the scan"):
+        await sink.commit(SCAN.summary)
+    await sink.aclose()
+    assert list(place.iterdir()) == []
+
+
+async def test_no_temporary_file_stays(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    sink = make(tmp_path / "p.duckdb")
+    await sink.write(SCAN.batches[0])
+    (spool,) = tmp_path.iterdir()
+    assert stat.S_IMODE(spool.stat().st_mode) == 0o700
+    await sink.aclose()
     assert list(tmp_path.iterdir()) == []
 
 

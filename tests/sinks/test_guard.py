@@ -34,8 +34,8 @@ class FakeSink:
         await self._called("aclose")
 
     async def _called(self, name):
-        self.calls.append(name)
         await checkpoint()
+        self.calls.append(name)
         if name in self.hangs:
             await anyio.sleep_forever()
         if name in self.errors:

@@ -99,6 +99,12 @@ async def test_a_stream_that_takes_little_at_a_time_gets_all():
     assert len([json.loads(line) for line in stdout.taken.splitlines()]) == 7
 
 
+async def test_rows_do_not_wait_in_a_buffer_for_the_next_batch():
+    raw = Trickle()
+    await jsonl_sink("-", context(io.BufferedWriter(raw, 1 << 20))).write(SCAN.batches[0])
+    assert raw.taken.endswith(b"}\n")
+
+
 async def written(folder, scan):
     sink = jsonl_sink(str(folder), context())
     for batch in scan.batches:
@@ -145,6 +151,25 @@ async def test_a_place_that_cannot_work_is_refused_before_anything_is_written(tm
         jsonl_sink(str(tmp_path / "missing" / "out"), context())
     with pytest.raises(ConfigError, match=r"needs a folder and .* is a file"):
         jsonl_sink(str(tmp_path / "file"), context())
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_that_must_not_be_written_is_refused_before_the_scan(tmp_path):
+    tmp_path.chmod(0o500)
+    with pytest.raises(ConfigError, match="cannot write in"):
+        jsonl_sink(str(tmp_path / "out"), context())
+
+
+async def test_a_replacement_that_breaks_off_leaves_no_scans_file_to_vouch_for_the_folder(tmp_path):
+    await written(tmp_path, SCAN)
+    (tmp_path / "nodes.jsonl").unlink()
+    (tmp_path / "nodes.jsonl").mkdir()
+    sink = jsonl_sink(str(tmp_path), context())
+    await sink.write(SCAN.batches[0])
+    with pytest.raises(SinkError, match=r"cannot replace the files of .*: Is a directory; put that right"):
+        await sink.commit(SCAN.summary)
+    await sink.aclose()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["nodes.jsonl", "patches.jsonl", "targets.jsonl"]
 
 
 async def test_a_sink_that_is_only_made_leaves_no_trace(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from pathlib import Path
 
 import anyio
@@ -77,6 +78,7 @@ async def test_a_scan_that_has_shrunk_leaves_no_file_of_its_former_self():
         "_published/s1.json", "scans/s1.parquet", "targets/s1.parquet"
     }  # fmt: skip
     assert {name: data for name, data in files.content.items() if "s1" not in name} == others
+    assert json.loads(files.content["_published/s1.json"]) == ["scans/s1.parquet", "targets/s1.parquet"]
 
 
 @pytest.mark.parametrize("refused", ["patches/", "targets/", "scans/"])
