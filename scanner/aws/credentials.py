@@ -36,7 +36,7 @@ class RoleCredentials:
     """
 
     def __init__(self, assume: Callable[[], Awaitable[SessionKeys]], now: Clock) -> None:
-        self.issue = 0
+        self._issue = 0
         self._assume = assume
         self._now = now
         self._keys: SessionKeys | None = None
@@ -44,8 +44,8 @@ class RoleCredentials:
         self._refusal: Denied | None = None
         self._renewing = anyio.Lock()
 
-    async def get_frozen_credentials(self) -> ReadOnlyCredentials:
-        """Keys that hold for the next request.
+    async def ready(self) -> int:
+        """Have a session that holds for the next request; gives the number of its issue.
 
         Raises:
             Denied: the role is refused.
@@ -55,6 +55,11 @@ class RoleCredentials:
             async with self._renewing:
                 if self._now() >= self._renew_at:
                     await self._renew_early()
+        return self._issue
+
+    async def get_frozen_credentials(self) -> ReadOnlyCredentials:
+        """The keys of a session that is ready; raises as `ready`."""
+        await self.ready()
         keys = self._keys
         assert keys is not None
         return ReadOnlyCredentials(keys.access_key, keys.secret_key, keys.token)
@@ -62,7 +67,7 @@ class RoleCredentials:
     async def renew(self, issue: int) -> None:
         """Replace this issue of the session, which AWS calls expired; does nothing if it is replaced already."""
         async with self._renewing:
-            if issue == self.issue:
+            if issue == self._issue:
                 await self._renew()
 
     async def _renew_early(self) -> None:
@@ -84,4 +89,4 @@ class RoleCredentials:
         now = self._now()
         self._keys = keys
         self._renew_at = keys.expires_at - min(RENEW_BEFORE_S, (keys.expires_at - now) / 4)
-        self.issue += 1
+        self._issue += 1

@@ -67,7 +67,7 @@ class SsmFleet:
         """
         role = self._roles.of(target.account_id)
         if role is not None:
-            await role.get_frozen_credentials()
+            await role.ready()
         yield SsmTarget(
             target,
             SdkTransport(await self._clients.of(target.region), role),

@@ -22,9 +22,8 @@ T = TypeVar("T")
 class Renewable(Protocol):
     """Credentials that can be had anew when AWS says that they have expired."""
 
-    @property
-    def issue(self) -> int:
-        """Which issue of them a request signed now would use."""
+    async def ready(self) -> int:
+        """See to it that a request can be signed; gives the number of the issue it will be signed with."""
         ...
 
     async def renew(self, issue: int) -> None:
@@ -74,7 +73,8 @@ class Funnel:
 
         async def once() -> T:
             nonlocal issue
-            issue = credentials.issue if credentials is not None else 0
+            if credentials is not None:
+                issue = await credentials.ready()
             return await self._send(operation, at, attempt, counts)
 
         async def renew() -> None:

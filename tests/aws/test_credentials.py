@@ -87,7 +87,7 @@ async def test_a_short_session_is_not_renewed_for_every_request(role, sts, time)
 
 async def test_an_issue_that_expired_under_many_is_replaced_once(role, sts):
     await use(role)
-    await many(role.renew, role.issue)
+    await many(role.renew, await role.ready())
     assert sts.asked == 2
     assert await use(role) == "key-2"
 
@@ -99,7 +99,7 @@ async def test_a_refusal_is_final(role, sts):
             await use(role)
         assert caught.value.code == "AccessDenied"
     with pytest.raises(Denied):
-        await role.renew(role.issue)
+        await role.renew(0)
     assert sts.asked == 1
 
 
