@@ -1,0 +1,114 @@
+"""What the server sends back: results and errors in the form each AWS protocol gives them."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Literal
+from uuid import uuid4
+from xml.sax.saxutils import escape
+
+import msgspec
+from msgspec import Struct
+
+Protocol = Literal["json", "query", "ec2", "rest-json"]
+PROTOCOLS: dict[str, Protocol] = {
+    "ssm": "json",
+    "organizations": "json",
+    "sts": "query",
+    "ec2": "ec2",
+    "account": "rest-json",
+}
+STS_NAMESPACE = "https://sts.amazonaws.com/doc/2011-06-15/"
+EC2_NAMESPACE = "http://ec2.amazonaws.com/doc/2016-11-15/"
+_JSON = "application/x-amz-json-1.1"
+_XML = "text/xml;charset=UTF-8"
+
+
+class Delivery(Enum):
+    """How a reply gets to the caller."""
+
+    WHOLE = "whole"
+    RESET = "the connection is reset instead"
+    CUT = "the connection ends in the middle of the body"
+    SLOW = "a pause in the middle of the body"
+    HANGING = "nothing for a long time, then a reset"
+
+
+class Reply(Struct, frozen=True):
+    """An HTTP answer, and how it is delivered."""
+
+    status: int
+    body: bytes
+    content_type: str = _JSON
+    delivery: Delivery = Delivery.WHOLE
+    request_id: str = ""
+    occupies_organizations: bool = False
+    """Organizations refuses other requests until this reply is delivered."""
+
+
+class AwsFailure(Exception):
+    """An error answer of AWS. `member` is where its text stands; None: the shape has no text at all."""
+
+    def __init__(
+        self,
+        code: str,
+        message: str = "",
+        *,
+        status: int = 400,
+        member: Literal["message", "Message"] | None = "message",
+    ) -> None:
+        super().__init__(code, message)
+        self.code = code
+        self.message = message
+        self.status = status
+        self.member = member
+
+
+def modeled(code: str, message: str = "") -> AwsFailure:
+    """An error that the SSM model declares: its text stands in `Message`, framework errors use `message`."""
+    return AwsFailure(code, message, member="Message")
+
+
+def json_reply(result: object) -> Reply:
+    """The result of a JSON 1.1 operation."""
+    return Reply(200, msgspec.json.encode(result))
+
+
+def xml_reply(operation: str, result: str) -> Reply:
+    """The result of a query operation; `result` is XML."""
+    body = (
+        f'<{operation}Response xmlns="{STS_NAMESPACE}"><{operation}Result>{result}</{operation}Result>'
+        f"<ResponseMetadata><RequestId>{uuid4()}</RequestId></ResponseMetadata></{operation}Response>"
+    )
+    return Reply(200, body.encode(), _XML)
+
+
+def ec2_reply(operation: str, result: str) -> Reply:
+    """The result of an EC2 operation; `result` is XML."""
+    body = (
+        f'<?xml version="1.0" encoding="UTF-8"?>\n<{operation}Response xmlns="{EC2_NAMESPACE}">'
+        f"<requestId>{uuid4()}</requestId>{result}</{operation}Response>"
+    )
+    return Reply(200, body.encode(), _XML)
+
+
+def error_reply(service: str, failure: AwsFailure) -> Reply:
+    """The failure in the protocol of the service."""
+    match PROTOCOLS.get(service, "json"):
+        case "query":
+            body = (
+                f'<ErrorResponse xmlns="{STS_NAMESPACE}"><Error><Type>Sender</Type><Code>{failure.code}</Code>'
+                f"<Message>{escape(failure.message)}</Message></Error><RequestId>{uuid4()}</RequestId></ErrorResponse>"
+            )
+            return Reply(failure.status, body.encode(), _XML)
+        case "ec2":
+            body = (
+                f"<Response><Errors><Error><Code>{failure.code}</Code><Message>{escape(failure.message)}</Message>"
+                f"</Error></Errors><RequestID>{uuid4()}</RequestID></Response>"
+            )
+            return Reply(failure.status, body.encode(), _XML)
+        case _:
+            error = {"__type": failure.code}
+            if failure.member is not None:
+                error[failure.member] = failure.message
+            return Reply(failure.status, msgspec.json.encode(error))

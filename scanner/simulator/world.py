@@ -1,0 +1,109 @@
+"""The simulated organization as a frozen model: what exists, not how it is asked for."""
+
+from __future__ import annotations
+
+from enum import Enum, StrEnum
+
+from msgspec import Struct
+
+DEFAULT_ROLE = "patchsweep-reader"
+
+
+class Trait(Enum):
+    """What is special about a node. GONE, DENIED and MISMATCHED decide how a right scan ends it."""
+
+    NEVER_SCANNED = "managed, but no patching operation ever ran"
+    ASSOCIATION_SCANNED = "scanned by AWS-RunPatchBaselineAssociation, which reports no patches"
+    GONE = "listed, but its patches are refused with InvalidInstanceId"
+    DENIED = "listed, but a tag-scoped policy forbids its patches"
+    MISMATCHED = "its counts never agree with its rows"
+    CONNECTION_LOST = "does not answer the health ping; has patch data all the same"
+    LISTED_TWICE = "comes twice in the listing of nodes"
+    STATE_TWICE = "its patch state comes twice in one answer"
+    STATE_MISSING = "has patches but no patch state"
+    COUNTS_UNKNOWN = "its last operation failed: every count is -1, every time 1970"
+    NO_SNAPSHOT = "its patch state has no SnapshotId"
+    PATCHED_MIDWAY = "a patching operation replaces its rows while they are first read"
+
+
+EMPTY_TRAITS = frozenset({Trait.NEVER_SCANNED, Trait.ASSOCIATION_SCANNED})
+"""Nodes with neither patch state nor rows."""
+
+
+class RegionStatus(StrEnum):
+    """Whether an account can use a Region."""
+
+    OPEN = "open"
+    SCP_DENIED = "denied by a service control policy"
+    NOT_ENABLED = "not enabled"
+
+
+class AccountStatus(StrEnum):
+    """As Organizations names it."""
+
+    ACTIVE = "ACTIVE"
+    SUSPENDED = "SUSPENDED"
+    PENDING_CLOSURE = "PENDING_CLOSURE"
+
+
+class Node(Struct, frozen=True, gc=False):
+    """One managed node. Its patches are not stored: `seed`, `platform` and `rows` decide them."""
+
+    instance_id: str
+    seed: int
+    platform: str
+    """A key of `generate.platforms.PLATFORMS`."""
+    rows: int
+    """About how many patches it lists."""
+    computer_name: str
+    traits: frozenset[Trait] = frozenset()
+    tags: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def is_hybrid(self) -> bool:
+        return self.instance_id.startswith("mi-")
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether AWS has no patch data on it at all."""
+        return bool(self.traits & EMPTY_TRAITS)
+
+
+class Region(Struct, frozen=True):
+    """One Region of one account, with its nodes in the order they are listed."""
+
+    name: str
+    nodes: tuple[Node, ...] = ()
+    status: RegionStatus = RegionStatus.OPEN
+
+
+class Account(Struct, frozen=True):
+    """One account. Without `has_role` nobody can assume a role in it."""
+
+    account_id: str
+    name: str
+    regions: dict[str, Region]
+    status: AccountStatus = AccountStatus.ACTIVE
+    has_role: bool = True
+
+
+class World(Struct, frozen=True):
+    """Everything there is. `as_of_s` is the world's newest moment, in epoch seconds."""
+
+    seed: int
+    as_of_s: int
+    hub_account_id: str
+    """The account whose credentials the caller holds; the management account where there is an organization."""
+    accounts: dict[str, Account]
+    has_organization: bool = True
+    role_name: str = DEFAULT_ROLE
+    external_id: str | None = None
+
+    @property
+    def home_region(self) -> str:
+        """The Region a caller is set to: the first of the caller's own account."""
+        return next(iter(self.accounts[self.hub_account_id].regions))
+
+    @property
+    def node_count(self) -> int:
+        return sum(len(region.nodes) for account in self.accounts.values() for region in account.regions.values())
