@@ -16,7 +16,8 @@ MAX_PAGES = 2_000
 ROWS_A_PAGE = 50
 """What the service gives at most, whatever its model says."""
 
-_Fingerprint = tuple[object, ...]
+Fingerprint = tuple[object, ...]
+"""What identifies a patching operation's result; equal ones mean equal rows."""
 
 
 class NodeWork(Struct, frozen=True):
@@ -63,7 +64,7 @@ class Verdict(Struct, frozen=True):
 READ_AGAIN = Verdict(None)
 
 
-def fingerprint(state: PatchState | None) -> _Fingerprint | None:
+def fingerprint(state: PatchState | None) -> Fingerprint | None:
     """What changes whenever a patching operation has ended: the operation's identity and every count."""
     if state is None:
         return None

@@ -1,0 +1,184 @@
+"""What committed scans know of nodes, and the rows that a delta scan takes from them."""
+
+from __future__ import annotations
+
+import pytest
+from msgspec import structs
+
+from scanner.config import PatchSettings, Settings
+from scanner.errors import StoreError
+from scanner.model import NodeStatus, Target
+from scanner.store.store import Store
+from scanner.tables import batch_of, segment_table
+from tests.store.memory_files import MemoryFiles
+from tests.store.samples import STARTED_MS, TARGET, header, node, scan_row
+
+KEY = (TARGET.account_id, TARGET.region)
+ELSEWHERE = Target("222222222222", "us-east-1")
+
+
+def seen(number, *, snapshot="s1", end=5_000, **kwargs):
+    """A node whose patch state identifies an operation."""
+    scan = node(number, **kwargs)
+    return structs.replace(scan, state=structs.replace(scan.state, snapshot_id=snapshot, operation_end_time=end))
+
+
+async def committed(store, scan_id, *segments, settings=None):
+    await store.begin(header(scan_id, settings))
+    for scans in segments:
+        await store.add_segment(scan_id, segment_table(scan_id, scans))
+    await store.commit(scan_row(scan_id, {}), [])
+
+
+def scan_id(number):
+    return f"2026010{number}T000000Z-aaaaaa"
+
+
+@pytest.fixture
+def files():
+    return MemoryFiles()
+
+
+@pytest.fixture
+def store(files):
+    return Store(files)
+
+
+async def known(store, *, targets=(KEY,), patches=None, since=0):
+    return await store.history(set(targets), patches or PatchSettings(), since)
+
+
+async def test_a_node_with_the_same_operation_and_counts_is_unchanged(store):
+    await committed(store, scan_id(1), [seen(1)])
+
+    past = await known(store)
+
+    assert past.is_unchanged(TARGET, seen(1).state)
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        structs.replace(seen(1).state, snapshot_id="s2"),
+        structs.replace(seen(1).state, operation_end_time=5_001),
+        structs.replace(seen(1).state, missing_count=7),
+        structs.replace(seen(1).state, failed_count=0),
+        structs.replace(seen(1).state, instance_id="i-0002"),
+    ],
+    ids=["another snapshot", "another end", "another count", "a count that was unknown", "another node"],
+)
+async def test_whatever_differs_the_node_is_read(store, state):
+    await committed(store, scan_id(1), [seen(1)])
+
+    assert not (await known(store)).is_unchanged(TARGET, state)
+
+
+@pytest.mark.parametrize("kept", [{"snapshot": None}, {"end": None}], ids=["no snapshot id", "no end time"])
+async def test_a_state_that_names_no_operation_is_always_read(store, kept):
+    await committed(store, scan_id(1), [seen(1, **kept)])
+
+    assert not (await known(store)).is_unchanged(TARGET, seen(1, **kept).state)
+
+
+@pytest.mark.parametrize("status", [NodeStatus.MISMATCHED, NodeStatus.FAILED, NodeStatus.NO_PATCH_DATA])
+async def test_only_verified_rows_are_carried_over(store, status):
+    await committed(store, scan_id(1), [seen(1, status=status)])
+
+    assert (await known(store)).is_empty
+
+
+async def test_rows_read_too_long_ago_are_read_again(store):
+    await committed(store, scan_id(1), [seen(1, scanned_at=1_000), seen(2, scanned_at=2_000)])
+
+    past = await known(store, since=1_500)
+
+    assert not past.is_unchanged(TARGET, seen(1).state)
+    assert past.is_unchanged(TARGET, seen(2).state)
+
+
+async def test_a_scan_under_other_patch_filters_says_nothing(store):
+    await committed(store, scan_id(1), [seen(1)], settings=Settings(patches=PatchSettings(states=("MISSING",))))
+
+    assert (await known(store)).is_empty
+    assert not (await known(store, patches=PatchSettings(states=("MISSING",)))).is_empty
+
+
+async def test_each_target_is_taken_from_the_newest_scan_that_holds_it(store):
+    await committed(store, scan_id(1), [seen(1, snapshot="old"), seen(9, target=ELSEWHERE)])
+    await committed(store, scan_id(2), [seen(1, snapshot="new")])
+
+    past = await known(store, targets=[KEY, (ELSEWHERE.account_id, ELSEWHERE.region)])
+
+    assert past.is_unchanged(TARGET, seen(1, snapshot="new").state)
+    assert not past.is_unchanged(TARGET, seen(1, snapshot="old").state)
+    assert past.is_unchanged(ELSEWHERE, seen(9).state)
+
+
+async def test_a_node_that_the_newest_scan_could_not_read_is_read_though_an_older_scan_has_it(store):
+    await committed(store, scan_id(1), [seen(1)])
+    await committed(store, scan_id(2), [seen(1, status=NodeStatus.FAILED), seen(2)])
+
+    assert not (await known(store)).is_unchanged(TARGET, seen(1).state)
+
+
+async def test_an_unfinished_scan_says_nothing(store):
+    await store.begin(header(scan_id(1)))
+    await store.add_segment(scan_id(1), segment_table(scan_id(1), [seen(1)]))
+
+    assert (await known(store)).is_empty
+
+
+async def test_carried_rows_are_the_stored_ones_under_what_was_found_now(store):
+    await committed(store, scan_id(1), [seen(1, patches=3), seen(2, patches=0)], [seen(3, patches=2)])
+    past = await known(store)
+    found = [
+        structs.replace(
+            seen(number),
+            status=NodeStatus.UNCHANGED,
+            patches=(),
+            pages=0,
+            scanned_at=9_000,
+            node=structs.replace(seen(number).node, ping_status="ConnectionLost"),
+        )
+        for number in (3, 1, 2)
+    ]
+
+    tables = [await past.renewed(segment, scan_id(2), scans) for segment, scans in past.by_segment(found).items()]
+
+    batches = [batch_of(table) for table in tables]
+    nodes = {row["instance_id"]: row for batch in batches for row in batch.nodes.to_pylist()}
+    rows = sorted(row["kb_id"] for batch in batches for row in batch.patches.to_pylist())
+    assert rows == ["KB1-0", "KB1-1", "KB1-2", "KB3-0", "KB3-1"]
+    assert {row["status"] for row in nodes.values()} == {"unchanged"}
+    assert {row["scan_id"] for row in nodes.values()} == {scan_id(2)}
+    assert {row["ping_status"] for row in nodes.values()} == {"ConnectionLost"}
+    assert {key: row["patch_rows"] for key, row in nodes.items()} == {"i-0001": 3, "i-0002": 0, "i-0003": 2}
+    assert {row["scanned_at"].timestamp() for row in nodes.values()} == {1.0}
+
+
+async def test_a_damaged_segment_costs_its_own_nodes_only_and_is_named(store, files):
+    await committed(store, scan_id(1), [seen(1)], [seen(2)])
+    damaged = next(name for name in sorted(files.held) if "/segments/" in name)
+    files.held[damaged] = files.held[damaged][:100]
+
+    past = await known(store)
+
+    assert [past.is_unchanged(TARGET, seen(number).state) for number in (1, 2)].count(True) == 1
+    assert len(past.damaged) == 1
+    assert damaged in past.damaged[0]
+
+
+async def test_a_segment_damaged_since_is_an_error_that_names_it(store, files):
+    await committed(store, scan_id(1), [seen(1)])
+    past = await known(store)
+    damaged = next(name for name in files.held if "/segments/" in name)
+    files.held[damaged] = b""
+
+    with pytest.raises(StoreError, match=damaged):
+        await past.renewed(0, scan_id(2), [structs.replace(seen(1), status=NodeStatus.UNCHANGED)])
+
+
+async def test_rows_that_were_carried_over_once_can_be_carried_over_again(store):
+    await committed(store, scan_id(1), [seen(1, status=NodeStatus.UNCHANGED, scanned_at=STARTED_MS)])
+
+    assert (await known(store, since=STARTED_MS - 1)).is_unchanged(TARGET, seen(1).state)
