@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, nullcontext
 from typing import Protocol, runtime_checkable
 
@@ -10,11 +10,13 @@ import msgspec
 import pyarrow as pa
 from msgspec import Struct
 
+from scanner.config import PatchSettings
 from scanner.errors import StoreError
 from scanner.interfaces import Files, NodeBatch, ScanSummary
 from scanner.model import EpochMs, ScanRow, TargetOutcome
 from scanner.store import catalog as catalogs
 from scanner.store import keys, names, replay, writing
+from scanner.store.history import History, history
 from scanner.store.local_copy import LocalCopy, local_copy
 from scanner.store.manifest import FileEntry, Manifest, ScanHeader, SegmentEntry, to_json, without_secrets
 from scanner.store.names import ScanNames
@@ -169,6 +171,10 @@ class Store:
         manifests = [await self.manifest(scan_id) for scan_id in scan_ids]
         async with local_copy(self._files, manifests) as copy:
             yield copy
+
+    async def history(self, targets: Collection[keys.TargetKey], patches: PatchSettings, since: EpochMs) -> History:
+        """What committed scans know of these targets under the same patch filters, read from AWS after `since`."""
+        return await history(self._files, await self.committed(), targets, patches, since)
 
     async def verify(self, scan_id: str) -> list[str]:
         """Read every file of a committed scan; a sentence for each that is missing, changed or unreadable."""

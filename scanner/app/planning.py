@@ -1,0 +1,59 @@
+"""`plan`: what a scan would take, without reading a patch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import anyio
+
+from scanner.app.demo import demo_organization, demo_settings
+from scanner.aws.gateway import open_aws
+from scanner.config import Settings
+from scanner.errors import AwsError
+from scanner.interfaces import Fleet
+from scanner.model import Target, TargetStatus
+from scanner.node import NodeWork
+from scanner.plan import Estimate, Plan, PlannedTarget, estimate, planned
+from scanner.scan import status_of
+
+
+async def run_plan(settings: Settings, *, demo: bool) -> Plan:
+    """List the nodes of every target in scope, with their patch states.
+
+    Raises:
+        ConfigError: the settings or the AWS settings in force cannot work.
+        Unavailable: the organization could not be listed.
+    """
+    with ExitStack() as stack:
+        if demo:
+            settings = demo_settings(settings)
+            stack.enter_context(demo_organization())
+        async with open_aws(settings) as aws:
+            discovery = await aws.discover()
+            found: list[PlannedTarget] = [
+                planned(outcome.target, outcome.status, outcome.reason, Estimate(), settings.limits.rate_per_s)
+                for outcome in discovery.outcomes
+            ]
+            waiting = iter(discovery.targets)
+            async with anyio.create_task_group() as workers:
+                for _ in range(settings.limits.max_open_targets):
+                    workers.start_soon(_plan_targets, waiting, aws.fleet, settings, found)
+    return Plan(tuple(found), settings.limits.rate_per_s)
+
+
+async def _plan_targets(
+    waiting: Iterator[Target], fleet: Fleet, settings: Settings, found: list[PlannedTarget]
+) -> None:
+    for target in waiting:
+        total = Estimate()
+        status, reason = TargetStatus.SCANNED, None
+        try:
+            async with fleet.open(target) as reader:
+                async for nodes in reader.nodes():
+                    states = await reader.patch_states([node.instance_id for node in nodes]) if nodes else {}
+                    work = [NodeWork(node, states.get(node.instance_id)) for node in nodes]
+                    total += estimate(work, settings.patches.states)
+        except AwsError as error:
+            status, reason = status_of(error), str(error)
+        found.append(planned(target, status, reason, total, settings.limits.rate_per_s))

@@ -1,0 +1,53 @@
+"""`publish`: a committed scan, sent to sinks again from the store."""
+
+from __future__ import annotations
+
+from contextlib import aclosing
+from typing import BinaryIO
+
+from msgspec import Struct
+
+from scanner.app.places import open_places
+from scanner.app.sinks import build_sinks
+from scanner.config import Settings
+from scanner.interfaces import ScanSummary, Sink
+from scanner.sinks.publish import publish
+from scanner.sinks.registry import installed_sinks
+from scanner.sinks.spec import parse_spec
+from scanner.store.store import Store
+
+
+class PublishReport(Struct, frozen=True):
+    """What was sent; `failures` are reasons by sink."""
+
+    scan_id: str
+    rows: int
+    failures: dict[str, str]
+
+
+async def run_publish(settings: Settings, scan_id: str | None, *, stdout: BinaryIO) -> PublishReport:
+    """Send a committed scan (None: the newest) to the sinks of the settings.
+
+    Raises:
+        ScanNotFound: there is no such committed scan.
+        StoreError: the scan cannot be read.
+        ConfigError: a sink that cannot work.
+    """
+    specs = [parse_spec(text) for text in settings.sinks]
+    locations = [settings.store.location, *(spec.where for spec in specs)]
+    async with open_places(locations, settings.limits) as files:
+        store = Store(files(settings.store.location))
+        scan_id = await store.resolve(scan_id)
+        sinks = build_sinks(specs, installed_sinks(), scan_id=scan_id, files=files, stdout=stdout)
+        summary = await store.summary(scan_id)
+        failures = await replay(store, summary, sinks.all)
+        return PublishReport(scan_id, summary.scan.patch_rows, failures)
+
+
+async def replay(store: Store, summary: ScanSummary, sinks: dict[str, Sink]) -> dict[str, str]:
+    """Send a committed scan to sinks; gives the reasons of those that failed."""
+    if not sinks:
+        return {}
+    async with aclosing(store.replay(summary.scan.scan_id)) as batches:
+        failures = await publish(batches, summary, sinks)
+    return {sink: str(error) for sink, error in failures.items()}

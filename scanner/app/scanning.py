@@ -1,0 +1,185 @@
+"""`scan`: from settings to a committed scan."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import AsyncExitStack, contextmanager
+from typing import BinaryIO
+
+import anyio
+from msgspec import Struct
+
+from scanner.app.delivery import Delivery
+from scanner.app.demo import demo_organization
+from scanner.app.ending import ended_outcomes, ended_row
+from scanner.app.finished import Finished, PatchTotals
+from scanner.app.known import history_notes, known_nodes
+from scanner.app.opening import Opened, open_scan, resume_command
+from scanner.app.places import open_places
+from scanner.app.publishing import replay
+from scanner.app.sinks import RunSinks, build_sinks
+from scanner.app.stopping import Stop, stoppable
+from scanner.aws.gateway import Aws, open_aws
+from scanner.config import Settings
+from scanner.errors import Interrupted, PatchsweepError
+from scanner.interfaces import Observer
+from scanner.model import NodeScan, TargetOutcome
+from scanner.node import comparable_states
+from scanner.reading import Deliver, ReadingRules
+from scanner.scan import ScanJob, nothing_known, scan_targets
+from scanner.sinks.guard import GuardedSinks
+from scanner.sinks.registry import installed_sinks
+from scanner.sinks.spec import parse_spec
+from scanner.store.history import History
+from scanner.store.store import Store
+from scanner.views.tally import Tally
+from scanner.writing import FlushRules, write_segments
+
+NODES_IN_HAND = 16
+"""Delivered nodes that wait for the writer; more would only cost memory."""
+
+
+class _Run(Struct, frozen=True):
+    """The parts of one run."""
+
+    opened: Opened
+    store: Store
+    sinks: RunSinks
+    live: GuardedSinks
+    tally: Tally
+    stop: Stop
+    observers: Sequence[Observer]
+    began_s: float
+
+
+async def run_scan(
+    settings: Settings, *, resume: str | None, demo: bool, observers: Sequence[Observer], stdout: BinaryIO
+) -> Finished:
+    """Read every node in scope into the store and the sinks.
+
+    Args:
+        settings: what to do; on resume the scope, nodes, patches and mode are those the scan was begun with.
+        resume: None for a new scan, `latest` or the id of an unfinished one.
+        demo: read the embedded simulated organization.
+        observers: told what happens while it happens.
+        stdout: where a sink on `-` writes.
+
+    Raises:
+        Interrupted: by a signal; what was read whole is in the store, and the message says how to go on.
+        PatchsweepError: the run could not start, or the store failed; what is in the store stays resumable.
+    """
+    began_s = time.monotonic()
+    specs = [parse_spec(text) for text in settings.sinks]
+    places = [settings.store.location, *(spec.where for spec in specs)]
+    with _one_error():
+        async with stoppable() as stop, open_places(places, settings.limits) as files:
+            store = Store(files(settings.store.location))
+            async with open_scan(store, settings, resume, demo=demo) as opened:
+                sinks = build_sinks(specs, installed_sinks(), scan_id=opened.scan_id, files=files, stdout=stdout)
+                live = GuardedSinks(sinks.live)
+                run = _Run(opened, store, sinks, live, Tally(), stop, observers, began_s)
+                try:
+                    return await _scan_and_commit(run)
+                finally:
+                    await live.aclose()
+    raise Interrupted("stopped: the store or a sink did not finish in time", stop.signal_number or 0)
+
+
+async def _scan_and_commit(run: _Run) -> Finished:
+    async with AsyncExitStack() as stack:
+        if run.opened.demo:
+            stack.enter_context(demo_organization())
+        aws = await stack.enter_async_context(open_aws(run.opened.settings))
+        outcomes, notes = await _read(run, aws)
+    row = ended_row(run.opened, outcomes, run.tally.result(), aws.counts)
+    summary = await run.store.commit(row, outcomes)
+    with run.stop.phase():
+        await run.live.commit(summary)
+        failures = await replay(run.store, summary, run.sinks.replayed)
+    if run.stop.signal_number is not None:
+        again = f"patchsweep publish {row.scan_id}"
+        raise Interrupted(
+            f"stopped after the scan was committed; send it to its sinks with `{again}`", run.stop.signal_number
+        )
+    return Finished(
+        scan=summary.scan,
+        outcomes=tuple(outcomes),
+        tally=PatchTotals.of(run.tally.result()),
+        sink_failures={**{sink: str(error) for sink, error in run.live.failures.items()}, **failures},
+        notes=(*run.opened.notes, *notes),
+        store=run.store.url,
+        elapsed_s=time.monotonic() - run.began_s,
+    )
+
+
+async def _read(run: _Run, aws: Aws) -> tuple[list[TargetOutcome], list[str]]:
+    """Read all targets into the store; a signal ends the reading, and what was read whole is stored all the same."""
+    store = run.opened.settings.store
+    delivery = Delivery(run.store, run.opened.scan_id, run.tally, run.live)
+    send, receive = anyio.create_memory_object_stream[NodeScan](NODES_IN_HAND)
+    outcomes: list[TargetOutcome] = []
+    past: History | None = None
+    async with anyio.create_task_group() as writer:
+        flush = FlushRules(store.flush_rows, store.flush_interval_s)
+        writer.start_soon(write_segments, receive, delivery.put, flush)
+        async with send:
+            with run.stop.phase():
+                if run.opened.is_resumed:
+                    await delivery.repeat()
+                discovery = await aws.discover()
+                past = await known_nodes(run.store, run.opened.settings, discovery.targets)
+                job = _job(run, send.send, past)
+                outcomes = [*discovery.outcomes, *await scan_targets(discovery.targets, aws.fleet, job)]
+    if run.stop.signal_number is None and past is not None:
+        with run.stop.phase():
+            await delivery.carry_over(past)
+    if run.stop.signal_number is not None:
+        raise Interrupted(_stopped(run), run.stop.signal_number)
+    return ended_outcomes(outcomes, run.opened.done, delivery.carried_rows), history_notes(past)
+
+
+def _stopped(run: _Run) -> str:
+    if not run.tally.result().nodes_by_status:
+        return "stopped before a node was read, so there is nothing to go on from"
+    return f"stopped; go on with `{resume_command(run.opened)}`"
+
+
+def _job(run: _Run, deliver: Deliver, past: History | None) -> ScanJob:
+    settings = run.opened.settings
+    return ScanJob(
+        rules=_rules(settings),
+        max_open_targets=settings.limits.max_open_targets,
+        deliver=deliver,
+        now=time.time,
+        observers=run.observers,
+        done={key: target.instance_ids for key, target in run.opened.done.targets.items()},
+        is_unchanged=nothing_known if past is None else past.is_unchanged,
+    )
+
+
+def _rules(settings: Settings) -> ReadingRules:
+    patches = settings.patches
+    return ReadingRules(
+        states=patches.states,
+        comparable=comparable_states(
+            patches.states, other_filters=bool(patches.severities or patches.classifications or patches.kb_ids)
+        ),
+        max_nodes=settings.limits.max_nodes_per_target,
+        max_restarts=settings.limits.max_node_restarts,
+    )
+
+
+@contextmanager
+def _one_error() -> Iterator[None]:
+    """Turn a group of errors that users or AWS caused into its first; a group with one of our bugs stays whole."""
+    try:
+        yield
+    except BaseExceptionGroup as group:
+        errors, rest = group.split(PatchsweepError)
+        if errors is None or rest is not None:
+            raise
+        error: BaseException = errors
+        while isinstance(error, BaseExceptionGroup):
+            error = error.exceptions[0]
+        raise error from group
