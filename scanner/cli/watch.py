@@ -78,6 +78,12 @@ def log_to_stderr(settings: Settings) -> None:
     configure(settings.log_format, terminal=sys.stderr.isatty())
 
 
+def _may_draw(settings: Settings) -> bool:
+    """Not where the same terminal shows a log for machines or the data."""
+    shows_data = sys.stdout.isatty() and any(sink.endswith(":-") for sink in settings.sinks)
+    return settings.log_format != "json" and not shows_data
+
+
 @contextmanager
 def watched(settings: Settings) -> Iterator[Watch]:
     """Logging set up, and progress drawn if stderr is a terminal or the settings ask for it.
@@ -88,7 +94,7 @@ def watched(settings: Settings) -> Iterator[Watch]:
     if settings.summary is not None:
         check_folder(settings.summary)
     terminal = sys.stderr.isatty()
-    wanted = terminal and settings.log_format != "json" if settings.progress is None else settings.progress
+    wanted = terminal and _may_draw(settings) if settings.progress is None else settings.progress
     configure(settings.log_format, terminal=terminal, quiet=wanted)
     if not wanted:
         yield Watch(settings, None)
