@@ -37,7 +37,7 @@ def answer(simulation: Simulation, request: RawRequest) -> Reply:
     except AwsFailure as failure:
         simulation.stats.errors[failure.code] += 1
         reply = error_reply(service, failure)
-    return structs.replace(reply, request_id=str(uuid4()))
+    return reply if reply.request_id else structs.replace(reply, request_id=str(uuid4()))
 
 
 def _counted(simulation: Simulation, call: Call, request: RawRequest) -> Reply:

@@ -40,8 +40,9 @@ class Reply(Struct, frozen=True):
     status: int
     body: bytes
     content_type: str = _JSON
-    delivery: Delivery = Delivery.WHOLE
     request_id: str = ""
+    """As the body names it; empty: it does not."""
+    delivery: Delivery = Delivery.WHOLE
     occupies_organizations: bool = False
     """Organizations refuses other requests until this reply is delivered."""
 
@@ -76,37 +77,40 @@ def json_reply(result: object) -> Reply:
 
 def xml_reply(operation: str, result: str) -> Reply:
     """The result of a query operation; `result` is XML."""
+    request_id = str(uuid4())
     body = (
         f'<{operation}Response xmlns="{STS_NAMESPACE}"><{operation}Result>{result}</{operation}Result>'
-        f"<ResponseMetadata><RequestId>{uuid4()}</RequestId></ResponseMetadata></{operation}Response>"
+        f"<ResponseMetadata><RequestId>{request_id}</RequestId></ResponseMetadata></{operation}Response>"
     )
-    return Reply(200, body.encode(), _XML)
+    return Reply(200, body.encode(), _XML, request_id)
 
 
 def ec2_reply(operation: str, result: str) -> Reply:
     """The result of an EC2 operation; `result` is XML."""
+    request_id = str(uuid4())
     body = (
         f'<?xml version="1.0" encoding="UTF-8"?>\n<{operation}Response xmlns="{EC2_NAMESPACE}">'
-        f"<requestId>{uuid4()}</requestId>{result}</{operation}Response>"
+        f"<requestId>{request_id}</requestId>{result}</{operation}Response>"
     )
-    return Reply(200, body.encode(), _XML)
+    return Reply(200, body.encode(), _XML, request_id)
 
 
 def error_reply(service: str, failure: AwsFailure) -> Reply:
     """The failure in the protocol of the service."""
+    request_id = str(uuid4())
     match PROTOCOLS.get(service, "json"):
         case "query":
             body = (
                 f'<ErrorResponse xmlns="{STS_NAMESPACE}"><Error><Type>Sender</Type><Code>{failure.code}</Code>'
-                f"<Message>{escape(failure.message)}</Message></Error><RequestId>{uuid4()}</RequestId></ErrorResponse>"
+                f"<Message>{escape(failure.message)}</Message></Error><RequestId>{request_id}</RequestId></ErrorResponse>"
             )
-            return Reply(failure.status, body.encode(), _XML)
+            return Reply(failure.status, body.encode(), _XML, request_id)
         case "ec2":
             body = (
                 f"<Response><Errors><Error><Code>{failure.code}</Code><Message>{escape(failure.message)}</Message>"
-                f"</Error></Errors><RequestID>{uuid4()}</RequestID></Response>"
+                f"</Error></Errors><RequestID>{request_id}</RequestID></Response>"
             )
-            return Reply(failure.status, body.encode(), _XML)
+            return Reply(failure.status, body.encode(), _XML, request_id)
         case _:
             error = {"__type": failure.code}
             if failure.member is not None:

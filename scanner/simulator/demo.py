@@ -1,0 +1,134 @@
+"""The organization behind `--demo`: small enough for a minute, with everything in it that a real one has."""
+
+from __future__ import annotations
+
+import time
+from random import Random
+
+from msgspec import Struct
+
+from scanner.simulator.buckets import Limits, Rate
+from scanner.simulator.generate.nodes import make_node
+from scanner.simulator.generate.packages import DAY_S
+from scanner.simulator.world import Account, AccountStatus, Node, Region, RegionStatus, Trait, World
+
+DEMO_REGIONS = ("eu-west-1", "eu-central-1", "us-east-1", "ap-southeast-2")
+DEMO_LIMITS = Limits(default=Rate(rate_per_s=25.0, burst=50.0), latency_s=0.01)
+_SEED = 20
+_ROWS = {
+    "amazon-linux-2023": 190,
+    "amazon-linux-2": 210,
+    "rhel-9": 230,
+    "ubuntu-22.04": 420,
+    "ubuntu-24.04": 390,
+    "windows-2022": 560,
+    "windows-2019": 610,
+}
+"""Rows a node lists: a half to a quarter of the usual, so that a scan takes seconds."""
+_LINUX = ("amazon-linux-2023", "amazon-linux-2023", "amazon-linux-2", "rhel-9", "ubuntu-22.04", "ubuntu-24.04")
+_WINDOWS = ("windows-2022", "windows-2022", "windows-2019")
+
+
+class _Plan(Struct, frozen=True):
+    """An account of the demonstration: what runs there, and how many nodes in each Region."""
+
+    name: str
+    platforms: tuple[str, ...]
+    roles: tuple[str, ...]
+    nodes: tuple[int, int, int, int]
+    hybrid: int = 0
+    """How many of the first Region's nodes are machines outside AWS."""
+    environment: str = "prod"
+    has_role: bool = True
+    status: AccountStatus = AccountStatus.ACTIVE
+    regions: dict[str, RegionStatus] = {}
+    """Regions that are not open."""
+
+
+_PLANS = (
+    _Plan("meridian-management", ("amazon-linux-2023",), ("bastion",), (3, 0, 0, 0)),
+    _Plan("meridian-log-archive", ("amazon-linux-2023",), ("logs", "search"), (5, 2, 2, 0)),
+    _Plan(
+        "meridian-shared-services",
+        (*_LINUX, *_WINDOWS),
+        ("build", "dns", "mail", "files", "directory"),
+        (26, 12, 9, 5),
+        hybrid=8,
+    ),
+    _Plan("meridian-prod-web", _LINUX, ("web", "api", "proxy", "cache"), (40, 34, 38, 22)),
+    _Plan("meridian-prod-data", ("rhel-9", "amazon-linux-2", "ubuntu-22.04"), ("db", "queue", "etl"), (28, 22, 24, 10)),
+    _Plan("meridian-prod-erp", (*_WINDOWS, "rhel-9"), ("erp", "reports", "sql"), (18, 14, 0, 0)),
+    _Plan("meridian-staging", (*_LINUX, "windows-2022"), ("web", "api", "db"), (22, 14, 12, 0), environment="staging"),
+    _Plan("meridian-dev", (*_LINUX, "windows-2022"), ("dev", "ci", "api"), (30, 12, 20, 8), environment="dev"),
+    _Plan(
+        "meridian-analytics",
+        ("ubuntu-24.04", "ubuntu-22.04"),
+        ("notebook", "spark"),
+        (16, 0, 14, 0),
+        regions={"ap-southeast-2": RegionStatus.NOT_ENABLED},
+    ),
+    _Plan(
+        "meridian-payments",
+        ("rhel-9", "amazon-linux-2023"),
+        ("pay", "ledger", "vault"),
+        (16, 16, 0, 0),
+        regions={"us-east-1": RegionStatus.SCP_DENIED, "ap-southeast-2": RegionStatus.SCP_DENIED},
+    ),
+    _Plan("meridian-sandbox", _LINUX, ("try",), (9, 0, 4, 0), environment="sandbox", has_role=False),
+    _Plan("meridian-legacy-crm", _WINDOWS, ("crm",), (6, 0, 0, 0), status=AccountStatus.SUSPENDED),
+)
+_SPECIAL: dict[tuple[str, str, int], Trait] = {
+    ("meridian-prod-web", "eu-west-1", 7): Trait.MISMATCHED,
+    ("meridian-prod-web", "us-east-1", 11): Trait.GONE,
+    ("meridian-prod-data", "eu-central-1", 3): Trait.DENIED,
+    ("meridian-staging", "eu-west-1", 5): Trait.NEVER_SCANNED,
+    ("meridian-dev", "us-east-1", 2): Trait.NEVER_SCANNED,
+    ("meridian-dev", "eu-west-1", 14): Trait.ASSOCIATION_SCANNED,
+    ("meridian-prod-erp", "eu-central-1", 4): Trait.COUNTS_UNKNOWN,
+    ("meridian-shared-services", "eu-west-1", 1): Trait.CONNECTION_LOST,
+    ("meridian-shared-services", "eu-west-1", 3): Trait.CONNECTION_LOST,
+    ("meridian-dev", "ap-southeast-2", 0): Trait.CONNECTION_LOST,
+}
+"""Nodes that do not end as the others do, by account, Region and place in the listing."""
+
+
+def demo_world(*, as_of_s: int | None = None) -> World:
+    """A company of twelve accounts; `as_of_s` is its newest moment in epoch seconds, last midnight if not given."""
+    rng = Random(_SEED)
+    accounts = {}
+    for plan in _PLANS:
+        account_id = f"{rng.randrange(10**11, 10**12)}"
+        accounts[account_id] = _account(plan, account_id, rng)
+    return World(
+        seed=_SEED,
+        as_of_s=int(time.time()) // DAY_S * DAY_S if as_of_s is None else as_of_s,
+        hub_account_id=next(iter(accounts)),
+        accounts=accounts,
+    )
+
+
+def _account(plan: _Plan, account_id: str, rng: Random) -> Account:
+    regions = {
+        name: Region(name, _nodes(plan, name, count, rng), plan.regions.get(name, RegionStatus.OPEN))
+        for name, count in zip(DEMO_REGIONS, plan.nodes, strict=True)
+    }
+    return Account(account_id, plan.name, regions, plan.status, plan.has_role)
+
+
+def _nodes(plan: _Plan, region: str, count: int, rng: Random) -> tuple[Node, ...]:
+    nodes = []
+    for n in range(count):
+        platform = rng.choice(plan.platforms)
+        special = _SPECIAL.get((plan.name, region, n))
+        node = make_node(
+            rng,
+            platform,
+            number=n + 1,
+            rows=_ROWS[platform],
+            hybrid=region == DEMO_REGIONS[0] and n < plan.hybrid,
+            traits=frozenset({special} if special else ()),
+            tags=(("Environment", plan.environment), ("PatchGroup", f"{plan.environment}-weekly")),
+            role=rng.choice(plan.roles),
+        )
+        nodes.append(node)
+    return tuple(nodes)
