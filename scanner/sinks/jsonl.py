@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import partial
 from typing import BinaryIO, ClassVar
 
 import pyarrow as pa
@@ -9,6 +11,7 @@ from anyio import to_thread
 
 from scanner.errors import SinkError
 from scanner.interfaces import NodeBatch, ScanSummary, Sink
+from scanner.sinks.apart import run_apart, write_all
 from scanner.sinks.context import SinkContext
 from scanner.sinks.folder import FolderSink, TextForm
 from scanner.sinks.places import checked_folder
@@ -51,23 +54,16 @@ class JsonlStream:
     async def aclose(self) -> None:
         """Nothing to do: what was sent is sent, and the stream belongs to the process."""
 
-    async def _send(self, tables: dict[str, pa.Table]) -> None:
-        # A reader that has stopped reading must not keep the process from ending: the thread is left behind then.
-        await to_thread.run_sync(self._print, tables, abandon_on_cancel=True)
-
-    def _print(self, tables: dict[str, pa.Table]) -> None:
-        try:
-            for name, table in tables.items():
-                _write_all(self._stream, self._encoders[name].lines(table))
-            self._stream.flush()
-        except BrokenPipeError as error:
-            raise SinkError("the reader of standard output went away before the last row of jsonl:-") from error
-        except OSError as error:
-            raise SinkError(f"cannot write the rows of jsonl:- to standard output: {error.strerror}") from error
+    async def _send(self, tables: Mapping[str, pa.Table]) -> None:
+        for name, table in tables.items():
+            lines = await to_thread.run_sync(self._encoders[name].lines, table)
+            await run_apart(partial(_print, self._stream, lines))
 
 
-def _write_all(stream: BinaryIO, data: bytes) -> None:
-    rest = memoryview(data)
-    while rest:
-        # An unbuffered stream may take less than it is given.
-        rest = rest[stream.write(rest) :]
+def _print(stream: BinaryIO, lines: bytes) -> None:
+    try:
+        write_all(stream, lines)
+    except BrokenPipeError as error:
+        raise SinkError("the reader of standard output went away before the last row of jsonl:-") from error
+    except OSError as error:
+        raise SinkError(f"cannot write the rows of jsonl:- to standard output: {error.strerror}") from error

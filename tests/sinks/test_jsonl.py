@@ -6,13 +6,16 @@ import io
 import json
 import os
 import stat
+import sys
+from subprocess import PIPE, Popen
+from threading import Thread
 
 import pytest
 
 from scanner.errors import ConfigError, SinkError
 from scanner.sinks.context import SinkContext
 from scanner.sinks.jsonl import jsonl_sink
-from scanner.sinks.samples import awkward_scan, empty_scan
+from scanner.sinks.samples import awkward_scan, empty_scan, large_scan
 
 SCAN = awkward_scan("s1")
 
@@ -103,6 +106,45 @@ async def test_rows_do_not_wait_in_a_buffer_for_the_next_batch():
     raw = Trickle()
     await jsonl_sink("-", context(io.BufferedWriter(raw, 1 << 20))).write(SCAN.batches[0])
     assert raw.taken.endswith(b"}\n")
+
+
+async def test_a_pipe_that_does_not_block_gets_all():
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    read = []
+    with os.fdopen(reader, "rb") as pipe:
+        drain = Thread(target=lambda: read.append(pipe.read()))
+        drain.start()
+        with os.fdopen(writer, "wb") as stdout:
+            await jsonl_sink("-", context(stdout)).write(large_scan("s1").batches[0])
+        drain.join()
+    assert read[0].count(b"\n") == 10_001
+
+
+READER_THAT_STOPPED = """
+import sys, anyio
+from scanner.sinks.context import SinkContext
+from scanner.sinks.guard import GuardedSinks
+from scanner.sinks.jsonl import jsonl_sink
+from scanner.sinks.samples import large_scan
+
+async def main():
+    sinks = GuardedSinks({"out": jsonl_sink("-", SinkContext("s1", None, sys.stdout.buffer))}, call_deadline_s=0.2)
+    await sinks.write(large_scan("s1").batches[0])
+    await sinks.aclose()
+    print(sinks.failures["out"], file=sys.stderr)
+
+anyio.run(main)
+"""
+
+
+def test_a_reader_that_stops_reading_does_not_keep_the_process_from_ending():
+    with Popen([sys.executable, "-c", READER_THAT_STOPPED], stdout=PIPE, stderr=PIPE) as process:
+        try:
+            assert process.wait(timeout=60) == 0
+        finally:
+            process.kill()
+        assert process.stderr.read() == b"it did not take a batch of nodes within 0.2 s and was dropped\n"
 
 
 async def written(folder, scan):
