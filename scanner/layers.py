@@ -7,6 +7,7 @@ import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from functools import reduce
 from pathlib import Path
+from types import MappingProxyType
 
 import msgspec
 from msgspec import Struct
@@ -35,13 +36,19 @@ class Given(Struct, frozen=True):
     where: str
 
 
-def load(config: str | None, environ: Mapping[str, str], options: Mapping[str, object]) -> Settings:
+def load(
+    config: str | None,
+    environ: Mapping[str, str],
+    options: Mapping[str, object],
+    assumed: Mapping[str, object] = MappingProxyType({}),
+) -> Settings:
     """The settings of a run, the later layer winning key by key.
 
     Args:
         config: The TOML file, or None for the one that `PATCHSWEEP_CONFIG` names, or none at all.
         environ: The environment; an empty variable counts as not set.
         options: What the command line gave, by dotted key; None counts as not given.
+        assumed: What is taken where no layer says otherwise, by dotted key and typed.
 
     Raises:
         ConfigError: One line for each thing that is wrong, in every layer, overridden ones too.
@@ -52,7 +59,7 @@ def load(config: str | None, environ: Mapping[str, str], options: Mapping[str, o
         *variable_values(environ, lines),
         *option_values(options),
     ]
-    values: dict[str, object] = {}
+    values = dict(assumed)
     origins: dict[str, str] = {}
     for item in given:
         try:

@@ -120,10 +120,17 @@ def demo_option(command: _F) -> _F:
     return click.option("--demo", is_flag=True, cls=Sectioned, section="Scope", help=text)(command)
 
 
-def settings_of(config: str | None, options: dict[str, object]) -> Settings:
+def settings_of(config: str | None, options: dict[str, object], *, demo: bool = False) -> Settings:
     """The settings of this process with these options, as click names them, on top.
 
     Raises:
         ConfigError: All that is wrong, a line each.
     """
-    return load(config, os.environ, {name.replace("__", "."): value for name, value in options.items()})
+    given = {name.replace("__", "."): value for name, value in options.items()}
+    return load(config, os.environ, given, _demo_role() if demo else {})
+
+
+def _demo_role() -> dict[str, object]:
+    from scanner.simulator.world import DEFAULT_ROLE
+
+    return {"scope.role_name": DEFAULT_ROLE}

@@ -36,7 +36,7 @@ def command(app: AppLoader, /, *, demo: bool, config: str | None, **given: objec
     from scanner.cli.paint import stdout_width
     from scanner.cli.watch import log_to_stderr
 
-    settings = settings_of(config, given)
+    settings = settings_of(config, given, demo=demo)
     log_to_stderr(settings)
     plan = anyio.run(partial(app().run_plan, settings, demo=demo))
     click.echo("\n".join(plan_text(plan, stdout_width())))

@@ -52,7 +52,7 @@ def command(app: AppLoader, /, *, demo: bool, resume: str | None, config: str | 
     from scanner.cli.watch import watched
     from scanner.report import exit_code
 
-    settings = settings_of(config, given)
+    settings = settings_of(config, given, demo=demo)
     with watched(settings) as watch:
         run = partial(
             app().run_scan, settings, resume=resume, demo=demo, observers=watch.observers, stdout=sys.stdout.buffer

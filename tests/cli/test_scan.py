@@ -95,6 +95,14 @@ def test_resume_may_stand_before_another_option():
     assert (app.resume, app.demo) == ("latest", True)
 
 
+def test_a_demo_knows_the_role_of_its_own_organization():
+    app = FakeApp()
+
+    assert run("scan", "--accounts", "organization", app=app).code == 2
+    assert run("scan", "--accounts", "organization", "--demo", app=app).code == 0
+    assert app.settings.scope.role_name == "patchsweep-reader"
+
+
 @pytest.mark.parametrize(("flag", "progress"), [("--progress", True), ("--no-progress", False)])
 def test_progress_can_be_asked_for_and_declined(flag, progress):
     app = FakeApp()
