@@ -14,6 +14,8 @@ from scanner.model import EpochMs, NodeStatus, ScanRow, ScanStatus, Target, Targ
 from scanner.report import is_gap
 from scanner.wording import Line, Tone, breakdown, counted, duration, entry, wrapped
 
+_SEVERITIES = ("Critical", "Important", "Moderate", "Medium", "Low")
+
 GAPS_SHOWN = 8
 ACCOUNTS_SHOWN = 5
 INCOMPLETE_NODES = "FROM nodes WHERE status IN ('mismatched', 'denied', 'failed', 'unfinished')"
@@ -146,12 +148,17 @@ def _patches(ending: Ending, width: int) -> Iterator[Line]:
         if states and state not in states:
             yield from entry(state.lower(), "not asked for (states filter)", width, tone="dim")
         elif total := sum(counts.values()):
-            yield from entry(state.lower(), f"{total:,}: {breakdown(_by_count(counts))}", width)
+            yield from entry(state.lower(), f"{total:,}: {breakdown(_worst_first(counts))}", width)
         else:
             yield from entry(state.lower(), "none", width)
     worst = list(_by_count(ending.patches.accounts).items())[:ACCOUNTS_SHOWN]
     if worst:
         yield from entry("by account", ", ".join(f"{account}: {count:,}" for account, count in worst), width)
+
+
+def _worst_first(counts: Mapping[str, int]) -> dict[str, int]:
+    """By severity as AWS ranks it; words of the distributions' own follow, the frequent ones first."""
+    return {name: counts[name] for name in _SEVERITIES if name in counts} | _by_count(counts)
 
 
 def _by_count(counts: Mapping[str, int]) -> dict[str, int]:

@@ -49,7 +49,7 @@ def text_of(end, width=80):
 
 
 def test_a_complete_scan_reads_like_this():
-    lacking = Lacking({"Critical": 12, "Important": 1_200}, {}, {"111122223333": 1_212})
+    lacking = Lacking({"Important": 1_200, "optional": 9, "required": 20, "Critical": 12}, {}, {"111122223333": 1_241})
 
     assert text_of(ending([outcome(1), outcome(2)], {VERIFIED: 3, NodeStatus.GONE: 1}, lacking=lacking)) == (
         "Scan 20261123T210611Z-a1b2c3 is complete: 4 nodes, nothing left out.\n"
@@ -59,9 +59,9 @@ def test_a_complete_scan_reads_like_this():
         "  nodes       3 verified, 1 gone\n"
         "\n"
         "Patches\n"
-        "  missing     1,212: 1,200 Important, 12 Critical\n"
+        "  missing     1,241: 12 Critical, 1,200 Important, 20 required, 9 optional\n"
         "  failed      none\n"
-        "  by account  111122223333: 1,212\n"
+        "  by account  111122223333: 1,241\n"
         "\n"
         "Run\n"
         "  read        1,200,000 patch rows in 2,000 calls, 8 throttled, 3 min 20 s\n"
