@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from threading import Event, Lock
 from typing import TypeVar
 
 import anyio
@@ -14,7 +15,7 @@ import duckdb
 import pyarrow as pa
 from anyio import to_thread
 
-from scanner.errors import ConfigError, PatchsweepError, StoreError
+from scanner.errors import ConfigError, StoreError
 from scanner.model import ScanRow
 from scanner.views.database import open_database, select_only
 
@@ -23,6 +24,7 @@ Parameters = Mapping[str, str | int | float | bool | list[str] | None]
 
 _T = TypeVar("_T")
 _BATCH_ROWS = 10_000
+_INTERRUPT_EVERY_S = 0.02
 
 
 class Rows:
@@ -59,7 +61,13 @@ class Views:
         """
         cursor = self._connection.cursor()
         try:
-            yield Rows(cursor, await _interruptible(cursor, partial(_reader, cursor, sql, parameters)))
+            reader = await _interruptible(cursor, partial(_reader, cursor, sql, parameters))
+            try:
+                yield Rows(cursor, reader)
+            finally:
+                # A reader that is closed with rows to come waits for all of them, unless the query was interrupted.
+                cursor.interrupt()
+                reader.close()
         finally:
             cursor.close()
 
@@ -82,7 +90,7 @@ async def open_views(
         try:
             connection = await to_thread.run_sync(partial(open_database, scans, segments, targets, Path(spill)))
         except duckdb.Error as error:
-            raise StoreError(_sentence("the store cannot be queried", error)) from error
+            raise StoreError(_unreadable(error)) from error
         try:
             yield Views(connection)
         finally:
@@ -94,49 +102,58 @@ def _reader(cursor: duckdb.DuckDBPyConnection, sql: str, parameters: Parameters 
     if select is None:
         raise ConfigError("a query has to be one SELECT over patches, nodes, targets and scans: nothing else is run")
     relation = cursor.sql(select, params=dict(parameters) if parameters else None)
-    # DuckDB 2 renamed the method.
+    # DuckDB 2 has renamed the method, and streams where DuckDB 1 reads the answer whole.
     read = relation.to_arrow_reader if hasattr(relation, "to_arrow_reader") else relation.fetch_record_batch
     return read(_BATCH_ROWS)
 
 
 async def _interruptible(cursor: duckdb.DuckDBPyConnection, work: Callable[[], _T]) -> _T:
-    """Do DuckDB's work in a thread; if this task is cancelled the query is interrupted and then waited for."""
-    ended = anyio.Event()
-    async with anyio.create_task_group() as group:
-        group.start_soon(_interrupt_when_cancelled, cursor, ended)
+    """Do DuckDB's work in a thread; if this task is cancelled the query is interrupted and then waited for.
+
+    The thread is let go on cancellation and waited for here, as a task that is cancelled by asyncio itself, on
+    Ctrl-C, leaves a shielded wait too.
+    """
+    claim, ended = Lock(), Event()
+
+    def run() -> _T:
+        if not claim.acquire(blocking=False):
+            raise ConfigError("the query was cancelled before it began")
         try:
-            result = await to_thread.run_sync(_caught, work)
+            return _translated(work)
         finally:
             ended.set()
-        group.cancel_scope.cancel()
-    if isinstance(result, PatchsweepError):
-        raise result
-    return result
 
-
-async def _interrupt_when_cancelled(cursor: duckdb.DuckDBPyConnection, ended: anyio.Event) -> None:
     try:
-        await anyio.sleep_forever()
-    finally:
-        with anyio.CancelScope(shield=True):
-            # Again and again: an interrupt that comes just before the query starts is forgotten.
-            while not ended.is_set():
-                cursor.interrupt()
-                with anyio.move_on_after(0.02):
-                    await ended.wait()
+        return await to_thread.run_sync(run, abandon_on_cancel=True)
+    except anyio.get_cancelled_exc_class():
+        # Whoever takes the claim first decides: a query that has not begun never will.
+        if not claim.acquire(blocking=False):
+            await _stop(cursor, ended)
+        raise
 
 
-def _caught(work: Callable[[], _T]) -> _T | PatchsweepError:
-    """The result or the user's error, as a value: raised inside the task group it would come out in a group."""
+async def _stop(cursor: duckdb.DuckDBPyConnection, ended: Event) -> None:
+    with anyio.CancelScope(shield=True):
+        # Again and again: an interrupt that comes just before the query starts is forgotten.
+        while not ended.is_set():
+            cursor.interrupt()
+            await anyio.sleep(_INTERRUPT_EVERY_S)
+
+
+def _translated(work: Callable[[], _T]) -> _T:
     try:
         return work()
-    except ConfigError as error:
-        return error
     except duckdb.IOException as error:
-        return StoreError(_sentence("the store cannot be queried", error))
+        raise StoreError(_unreadable(error)) from error
     # Errors that come up while rows are read reach us through Arrow, as its own.
     except (duckdb.Error, pa.ArrowException, OSError) as error:
-        return ConfigError(_sentence("the query failed", error))
+        raise ConfigError(_sentence("the query failed", error)) from error
+
+
+def _unreadable(error: Exception) -> str:
+    return (
+        f"{_sentence('the store cannot be queried', error)}; see which files are damaged with `patchsweep scans verify`"
+    )
 
 
 def _sentence(what: str, error: Exception) -> str:

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
 import anyio
 import pytest
 
@@ -14,6 +19,26 @@ from tests.store.samples import commit, commit_manifest, node
 from tests.views.open_store import fill, filled_views, views_of
 
 ENDLESS = "SELECT count(*) FROM range(1_000_000_000) a, range(1_000_000) b WHERE a.range + b.range = -1"
+
+_ASKS_WITHOUT_END = """
+import sys, anyio
+from scanner.store.folder import LocalFiles
+from scanner.store.store import Store
+from tests.views.open_store import views_of
+
+async def main(folder):
+    store = Store(LocalFiles(folder))
+    async with (
+        views_of(store, await store.committed()) as views,
+        views.run("SELECT i FROM range(1_000_000_000_000) t(i) WHERE i < 30_000 OR md5(i::VARCHAR) = ''") as rows,
+    ):
+        await anext(rows)
+        print("asking", flush=True)
+        async for _ in rows:
+            pass
+
+anyio.run(main, *sys.argv[1:])
+"""
 
 
 @pytest.mark.parametrize("table", TABLES)
@@ -123,6 +148,28 @@ async def test_a_cancelled_query_stops_and_the_views_stay_usable(tmp_path):
             await views.fetch(ENDLESS)
         assert scope.cancelled_caught
         assert (await views.fetch("SELECT 1 AS one")).to_pylist() == [{"one": 1}]
+
+
+def _interrupt_a_query(folder: Path) -> str:
+    """What a program says that gets a Ctrl-C in the middle of a query."""
+    with subprocess.Popen(
+        [sys.executable, "-c", _ASKS_WITHOUT_END, str(folder)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as asking:
+        assert asking.stdout.readline() == "asking\n"
+        asking.send_signal(signal.SIGINT)
+        try:
+            return asking.communicate(timeout=30)[1]
+        finally:
+            asking.kill()
+
+
+async def test_ctrl_c_stops_a_query(tmp_path):
+    """The interpreter's own Ctrl-C cancels the main task by asyncio's means, which go through anyio's shields."""
+    await fill(LocalFiles(tmp_path))
+    assert _interrupt_a_query(tmp_path).rstrip().endswith("KeyboardInterrupt")
 
 
 async def test_a_query_cancelled_before_it_starts_ends_too(tmp_path):
