@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import click
 
-from scanner.cells import terminal_text
+from scanner.cli.output import say
 from scanner.errors import ConfigError, Interrupted, PatchsweepError, ScanNotFound
 
 FAILED = 1
@@ -17,12 +17,6 @@ OUR_FAULT = (
     "stopped by a fault in patchsweep itself, shown below; what the store holds stays, "
     "and a scan goes on from there with: patchsweep scan --resume"
 )
-
-
-def say(text: str) -> None:
-    """Each line on stderr, after the command's name."""
-    for line in text.splitlines():
-        click.echo(f"patchsweep: {terminal_text(line)}", err=True)
 
 
 def misused(error: click.ClickException) -> int:

@@ -11,6 +11,7 @@ import click
 from scanner.cli import options
 from scanner.cli.application import AppLoader
 from scanner.cli.options import SectionedCommand, section, settings_of
+from scanner.cli.output import put_lines
 from scanner.model import TargetStatus
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def command(app: AppLoader, /, *, demo: bool, config: str | None, **given: objec
     settings = settings_of(config, given, demo=demo)
     log_to_stderr(settings)
     plan = anyio.run(partial(app().run_plan, settings, demo=demo))
-    click.echo("\n".join(plan_text(plan, stdout_width())))
+    put_lines(plan_text(plan, stdout_width()))
     return plan_exit_code(plan)
 
 

@@ -11,6 +11,7 @@ import click
 from scanner.cli import options
 from scanner.cli.application import AppLoader
 from scanner.cli.options import Sectioned, SectionedCommand, section, settings_of
+from scanner.cli.output import put
 
 if TYPE_CHECKING:
     from scanner.config import Settings
@@ -77,4 +78,4 @@ async def _answer(app: AppLoader, settings: Settings, sql: str, scans: tuple[str
             views.run(sql) as rows,
         ):
             async for piece in rendered(rows.schema, rows, form):
-                click.echo(piece, nl=False)
+                put(piece)

@@ -12,6 +12,7 @@ import click
 from scanner.cli import options
 from scanner.cli.application import AppLoader
 from scanner.cli.options import Sectioned, SectionedCommand, section, settings_of
+from scanner.cli.output import put_lines
 
 if TYPE_CHECKING:
     from scanner.config import Settings
@@ -40,8 +41,7 @@ def command() -> None:
 @click.pass_obj
 def list_scans(app: AppLoader, /, *, config: str | None, **given: object) -> int:
     """List the scans of a store, the newest last."""
-    lines = _with_store(app, settings_of(config, given), _listing)
-    click.echo("\n".join(lines))
+    put_lines(_with_store(app, settings_of(config, given), _listing))
     return 0
 
 
@@ -56,10 +56,7 @@ def verify(app: AppLoader, /, *, scan_id: str, config: str | None, **given: obje
     Ends with 1 if a file is missing or was changed.
     """
     found, problems = _with_store(app, settings_of(config, given), partial(_verified, scan_id))
-    for problem in problems:
-        click.echo(f"{found}: {problem}")
-    if not problems:
-        click.echo(f"{found}: every file is there and as it was written")
+    put_lines([f"{found}: {problem}" for problem in problems or ["every file is there and as it was written"]])
     return 1 if problems else 0
 
 
@@ -79,10 +76,7 @@ def verify(app: AppLoader, /, *, scan_id: str, config: str | None, **given: obje
 def prune(app: AppLoader, /, *, keep: int, config: str | None, **given: object) -> int:
     """Remove all but the newest N scans, and whatever unfinished is older."""
     removed = _with_store(app, settings_of(config, given), lambda store: store.prune(keep))
-    for scan_id in removed:
-        click.echo(f"removed {scan_id}")
-    if not removed:
-        click.echo("nothing to remove")
+    put_lines([f"removed {scan_id}" for scan_id in removed] or ["nothing to remove"])
     return 0
 
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, get_type_hints
 import anyio
 import click
 
-from scanner.cli.failures import say
 from scanner.cli.options import Sectioned, SectionedCommand
+from scanner.cli.output import put_lines, say
 from scanner.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -117,9 +117,8 @@ async def _until_stopped(world: World, faults: Faults, limits: Limits, port: int
     try:
         async with serve(world, faults=faults, limits=limits, port=port) as simulator:
             with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
-                click.echo("unset AWS_PROFILE AWS_SESSION_TOKEN")
-                for name, value in simulator.environment().items():
-                    click.echo(f"export {name}={quote(value)}")
+                exports = [f"export {name}={quote(value)}" for name, value in simulator.environment().items()]
+                put_lines(["unset AWS_PROFILE AWS_SESSION_TOKEN", *exports])
                 say(
                     f"serving {counted(world.node_count, 'node')} in {counted(len(world.accounts), 'account')} "
                     f"on {simulator.url}; "

@@ -6,6 +6,7 @@ import click
 
 from scanner import __version__
 from scanner.cli.options import SectionedCommand
+from scanner.cli.output import put_lines
 
 
 @click.command("sinks", cls=SectionedCommand)
@@ -16,5 +17,5 @@ def command() -> int:
 
     sinks = installed_sinks().installed(__version__)
     rows = [(sink.name, sink.distribution, sink.version, sink.note or "") for sink in sinks]
-    click.echo("\n".join(aligned(rows, ("type", "from", "version", "note"))))
+    put_lines(aligned(rows, ("type", "from", "version", "note")))
     return 0

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 
@@ -154,10 +155,20 @@ def test_every_problem_of_the_settings_is_told_before_anything_starts(monkeypatc
     assert app.settings is None
 
 
-def test_a_reader_of_stdout_that_leaves_ends_the_command_quietly():
-    shell = f"{sys.executable} -m scanner sinks | true; exit ${{PIPESTATUS[0]}}"
-    # The pipe is closed before anything is written, because nothing reads it.
-    ended = subprocess.run(["bash", "-c", shell], capture_output=True, text=True, check=False)
+def test_a_full_disk_behind_stdout_is_told_in_a_sentence():
+    with open("/dev/full", "w") as full:  # noqa: PTH123 - a device
+        argv = [sys.executable, "-m", "scanner", "sinks"]
+        ended = subprocess.run(argv, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
 
-    assert "Traceback" not in ended.stderr
-    assert ended.stderr == ""
+    assert ended.returncode == 1
+    assert ended.stderr == "patchsweep: standard output cannot be written: No space left on device\n"
+
+
+def test_a_reader_of_stdout_that_has_gone_ends_the_command_quietly():
+    reader, writer = os.pipe()
+    os.close(reader)
+    argv = [sys.executable, "-m", "scanner", "sinks"]
+    ended = subprocess.run(argv, stdout=writer, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writer)
+
+    assert (ended.returncode, ended.stderr) == (1, "")

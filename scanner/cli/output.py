@@ -1,0 +1,34 @@
+"""What commands print: data on stdout, sentences on stderr."""
+
+from __future__ import annotations
+
+import click
+
+from scanner.cells import terminal_text
+from scanner.errors import PatchsweepError
+
+
+def put(text: str) -> None:
+    """Text on stdout, as it is.
+
+    Raises:
+        BrokenPipeError: Its reader has gone.
+        PatchsweepError: It cannot be written for another reason.
+    """
+    try:
+        click.echo(text, nl=False)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise PatchsweepError(f"standard output cannot be written: {error.strerror or error}") from error
+
+
+def put_lines(lines: list[str]) -> None:
+    """The lines on stdout; raises as `put` does."""
+    put("".join(f"{line}\n" for line in lines))
+
+
+def say(text: str) -> None:
+    """Each line on stderr, after the command's name."""
+    for line in text.splitlines():
+        click.echo(f"patchsweep: {terminal_text(line)}", err=True)
