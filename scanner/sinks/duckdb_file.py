@@ -84,13 +84,15 @@ class DuckdbSink:
         is_new = not self._file.exists()
         try:
             self._close_writers()
+            self._file.parent.mkdir(0o700, parents=True, exist_ok=True)
             with closing(duckdb.connect(self._file, config=_CONFIG)) as database:
                 if is_new:
                     self._file.chmod(0o600)
                 _replace_scan(database, self._scan_id, self._spooled)
         except (duckdb.Error, OSError) as error:
             if is_new:
-                self._file.unlink(missing_ok=True)
+                with suppress(OSError):  # what refused the file may refuse its removal
+                    self._file.unlink(missing_ok=True)
             why = str(error).partition("\n")[0]
             raise SinkError(
                 f"cannot add the scan to {self._file}: {why}; put that right, then send it again with publish"

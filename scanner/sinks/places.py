@@ -11,21 +11,19 @@ from scanner.errors import ConfigError, SinkError
 
 
 def checked_folder(where: str, label: str) -> Path:
-    """The folder, which is there or can be made in a folder that is.
+    """The folder, which is there or can be made.
 
     Raises:
         ConfigError: neither is the case, or the folder cannot be written; the message names the sink by `label`.
     """
     with _as_config_error(label):
         folder = Path(where).expanduser().absolute()
-        if folder.exists() and not folder.is_dir():
-            raise ConfigError(f"the sink {label} needs a folder and {folder} is a file: choose another place")
-        _check_writable(folder if folder.is_dir() else folder.parent, label)
+        _check_writable(folder, label)
         return folder
 
 
 def checked_file(where: str, label: str) -> Path:
-    """The file, which is there or can be made in a folder that is.
+    """The file, which is there or can be made, its folder too.
 
     Raises:
         ConfigError: neither is the case, or its folder cannot be written; the message names the sink by `label`.
@@ -39,10 +37,11 @@ def checked_file(where: str, label: str) -> Path:
 
 
 def _check_writable(folder: Path, label: str) -> None:
+    """Look at the nearest folder there is: what is missing below it will be made."""
+    while not folder.exists():
+        folder = folder.parent
     if not folder.is_dir():
-        raise ConfigError(
-            f"the folder {folder} for the sink {label} does not exist: create it, or choose another place"
-        )
+        raise ConfigError(f"the sink {label} needs a folder and {folder} is a file: choose another place")
     if not os.access(folder, os.W_OK | os.X_OK):
         raise ConfigError(
             f"the sink {label} cannot write in {folder}: let this user write there, or choose another place"

@@ -26,7 +26,7 @@ class StagedFiles:
     def __init__(self, folder: Path, names: Sequence[str]) -> None:
         self._folder = folder
         self._is_new = not folder.is_dir()
-        folder.mkdir(0o700, exist_ok=True)
+        folder.mkdir(0o700, parents=True, exist_ok=True)
         self._cover = Path(tempfile.mkdtemp(prefix=_COVER, dir=folder))
         self._lock = _hold(self._cover)
         self._files: dict[str, BinaryIO] = {}

@@ -84,14 +84,15 @@ async def test_a_table_of_another_shape_is_a_sentence_and_nothing_is_added(tmp_p
         assert database.sql("SHOW TABLES").fetchall() == [("scans",)]
 
 
-async def test_a_folder_that_went_away_is_a_sentence(tmp_path):
+async def test_a_folder_that_a_file_took_the_place_of_is_a_sentence(tmp_path):
     folder = tmp_path / "out"
     folder.mkdir()
     sink = make(folder / "p.duckdb")
     folder.rmdir()
+    folder.touch()
     with pytest.raises(SinkError, match="cannot add the scan"):
         await publish(sink, awkward_scan("s1"))
-    assert list(tmp_path.iterdir()) == []
+    assert list(tmp_path.iterdir()) == [folder]
 
 
 async def test_a_new_file_that_cannot_be_filled_is_not_left_behind(tmp_path, monkeypatch):
@@ -126,8 +127,14 @@ def test_a_file_that_is_no_database_is_refused_before_the_scan(tmp_path, content
     assert (tmp_path / "p.duckdb").read_bytes() == content
 
 
-def test_a_folder_that_is_missing_is_named_before_the_scan(tmp_path):
-    with pytest.raises(ConfigError, match=r"the folder .*/nowhere for the sink duckdb:.* does not exist: create it"):
-        make(tmp_path / "nowhere" / "p.duckdb")
+async def test_a_folder_that_is_missing_is_made_with_the_database(tmp_path):
+    await publish(make(tmp_path / "new" / "folder" / "p.duckdb"), empty_scan("s1"))
+    assert (tmp_path / "new" / "folder" / "p.duckdb").exists()
+
+
+def test_a_place_that_is_no_file_is_named_before_the_scan(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigError, match=r"the sink duckdb:.* needs a folder and .*/file is a file"):
+        make(tmp_path / "file" / "p.duckdb")
     with pytest.raises(ConfigError, match="needs a file"):
         make(tmp_path)

@@ -7,6 +7,8 @@ import json
 import os
 import stat
 import sys
+import tempfile
+from pathlib import Path
 from subprocess import PIPE, Popen
 from threading import Thread
 
@@ -189,17 +191,28 @@ async def test_what_a_killed_run_left_is_cleared_and_what_a_running_one_holds_is
 
 async def test_a_place_that_cannot_work_is_refused_before_anything_is_written(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(ConfigError, match=r"missing for the sink jsonl:.*create it"):
-        jsonl_sink(str(tmp_path / "missing" / "out"), context())
+    with pytest.raises(ConfigError, match=r"needs a folder and .* is a file"):
+        jsonl_sink(str(tmp_path / "file" / "out"), context())
     with pytest.raises(ConfigError, match=r"needs a folder and .* is a file"):
         jsonl_sink(str(tmp_path / "file"), context())
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_folder_that_must_not_be_written_is_refused_before_the_scan(tmp_path):
-    tmp_path.chmod(0o500)
+@pytest.fixture
+def folder_of_another():
+    """A folder that the test may look into and not write to, also where the tests run as root."""
+    folder = Path(tempfile.mkdtemp())
+    folder.chmod(0o555)
+    before = os.getresuid()
+    if before[1] == 0:
+        os.setresuid(65534, 65534, 0)
+    yield folder
+    os.setresuid(*before)
+    folder.rmdir()
+
+
+def test_a_folder_that_must_not_be_written_is_refused_before_the_scan(folder_of_another):
     with pytest.raises(ConfigError, match="cannot write in"):
-        jsonl_sink(str(tmp_path / "out"), context())
+        jsonl_sink(str(folder_of_another / "out"), context())
 
 
 async def test_a_replacement_that_breaks_off_leaves_no_scans_file_to_vouch_for_the_folder(tmp_path):

@@ -201,8 +201,9 @@ def test_an_address_that_is_no_bucket_is_refused_before_the_scan(where):
 
 
 def test_a_folder_that_cannot_be_made_is_refused_before_the_scan(tmp_path):
-    with pytest.raises(ConfigError, match=r"the folder .*/nowhere for the sink parquet:.* does not exist: create it"):
-        parquet_sink(f"{tmp_path}/nowhere/out", SinkContext("s1", pytest.fail, io.BytesIO()))
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigError, match=r"the sink parquet:.* needs a folder and .*/file is a file"):
+        parquet_sink(f"{tmp_path}/file/out", SinkContext("s1", pytest.fail, io.BytesIO()))
 
 
 async def test_a_bucket_is_opened_through_the_context():
