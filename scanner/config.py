@@ -10,6 +10,7 @@ from msgspec import Struct, field, structs
 from scanner.model import Mode
 
 LogFormat = Literal["auto", "console", "json"]
+TransportName = Literal["direct", "sdk"]
 
 HIDDEN = "***"
 # Up to the last @ before the path: a password may hold an @ of its own.
@@ -93,6 +94,8 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     limits: LimitSettings = field(default_factory=LimitSettings)
     store: StoreSettings = field(default_factory=StoreSettings)
     mode: Mode = "full"
+    transport: TransportName = "direct"
+    """How SSM requests travel: signed and sent by patchsweep, or through the SDK's own slower pipeline."""
     full_scan_every_days: int = 7
     """In delta mode, how old the last full reading may be."""
     sinks: tuple[str, ...] = ()

@@ -8,7 +8,7 @@ from scanner.aws.funnel import Funnel
 from scanner.aws.identity import Caller
 from scanner.aws.operations import LIST_ACCOUNTS
 from scanner.aws.paging import Page, PagingRules, pages
-from scanner.aws.sdk_errors import sdk_errors
+from scanner.aws.sdk_errors import sdk_errors, whole
 from scanner.model import CallCounts
 from scanner.targets import Account
 
@@ -38,7 +38,7 @@ async def active_accounts(
                     answer = await client.list_accounts(MaxResults=PAGE_SIZE)
                 else:
                     answer = await client.list_accounts(MaxResults=PAGE_SIZE, NextToken=token)
-            return Page(answer["Accounts"], answer.get("NextToken"))
+            return Page(whole(answer, "Accounts")["Accounts"], answer.get("NextToken"))
 
         return await funnel.call(LIST_ACCOUNTS, caller.target, attempt, counts=counts)
 

@@ -20,10 +20,9 @@ from scanner.aws.operations import (
     Operation,
 )
 from scanner.aws.paging import Page, PagingRules, pages
-from scanner.aws.region_clients import RegionClients
 from scanner.aws.roles import Roles
-from scanner.aws.sdk_transport import SdkTransport
 from scanner.aws.transport import Payload, Transport
+from scanner.aws.transports import Transports
 from scanner.config import NodeSettings, PatchSettings
 from scanner.model import CallCounts, ManagedNode, PatchPage, PatchState, Target
 
@@ -41,7 +40,7 @@ class SsmFleet:
 
     def __init__(
         self,
-        clients: RegionClients,
+        transports: Transports,
         roles: Roles,
         funnel: Funnel,
         *,
@@ -49,7 +48,7 @@ class SsmFleet:
         patches: PatchSettings,
         max_restarts: int,
     ) -> None:
-        self._clients = clients
+        self._transports = transports
         self._roles = roles
         self._funnel = funnel
         self._nodes = nodes
@@ -70,7 +69,7 @@ class SsmFleet:
             await role.ready()
         yield SsmTarget(
             target,
-            SdkTransport(await self._clients.of(target.region), role),
+            await self._transports.of(target.region, role),
             self._funnel,
             role,
             nodes=self._nodes,

@@ -16,6 +16,7 @@ from scanner.aws.identity import Caller, caller_of
 from scanner.aws.region_clients import region_clients
 from scanner.aws.roles import Roles
 from scanner.aws.sessions import Sessions
+from scanner.aws.transports import open_transports
 from scanner.config import ScopeSettings, Settings
 from scanner.errors import ConfigError
 from scanner.limits import Limiters
@@ -59,13 +60,17 @@ async def open_aws(settings: Settings) -> AsyncIterator[Aws]:
     funnel = Funnel(limiters, anyio.CapacityLimiter(limits.max_in_flight), policy)
     sts_funnel = Funnel(limiters, anyio.CapacityLimiter(STS_IN_FLIGHT), policy)
     counts = CallCounts()
-    async with sessions.sts(region) as sts, region_clients(sessions) as clients:
+    async with (
+        sessions.sts(region) as sts,
+        region_clients(sessions) as clients,
+        open_transports(sessions, clients, limits, settings.transport) as transports,
+    ):
         caller = await caller_of(sts, region, sts_funnel, counts)
         roles = Roles(sts, caller, settings.scope, funnel=sts_funnel, counts=counts, now=time.time)
         yield Aws(
             caller=caller,
             fleet=SsmFleet(
-                clients,
+                transports,
                 roles,
                 funnel,
                 nodes=settings.nodes,

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from scanner.aws.funnel import Funnel
 from scanner.aws.operations import GET_CALLER_IDENTITY
-from scanner.aws.sdk_errors import sdk_errors
+from scanner.aws.sdk_errors import sdk_errors, whole
 from scanner.errors import AwsError, ConfigError, CredentialsExpired, Disabled, Transient
 from scanner.model import CallCounts, Target
 
@@ -43,7 +43,7 @@ async def caller_of(sts: STSClient, region: str, funnel: Funnel, counts: CallCou
 
     async def attempt() -> Caller:
         with sdk_errors():
-            answer = await sts.get_caller_identity()
+            answer = whole(await sts.get_caller_identity(), "Account", "Arn")
         return Caller(account_id=answer["Account"], arn=answer["Arn"], region=region)
 
     try:

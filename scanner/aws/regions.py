@@ -11,7 +11,7 @@ from scanner.aws.credentials import RoleCredentials
 from scanner.aws.funnel import Funnel
 from scanner.aws.identity import Caller
 from scanner.aws.operations import DESCRIBE_REGIONS
-from scanner.aws.sdk_errors import sdk_errors
+from scanner.aws.sdk_errors import sdk_errors, whole
 from scanner.aws.sessions import Sessions
 from scanner.errors import AwsError, ConfigError
 from scanner.model import CallCounts, Target
@@ -37,7 +37,7 @@ async def described_regions(
 
     async def attempt() -> list[str]:
         with sdk_errors(), acting_as(role):
-            answer = await client.describe_regions(AllRegions=not enabled_only)
+            answer = whole(await client.describe_regions(AllRegions=not enabled_only), "Regions")
         return sorted(region["RegionName"] for region in answer["Regions"])
 
     return await funnel.call(DESCRIBE_REGIONS, at, attempt, counts=counts, credentials=role)

@@ -9,7 +9,7 @@ from scanner.aws.credentials import RoleCredentials, SessionKeys
 from scanner.aws.funnel import Funnel
 from scanner.aws.identity import Caller
 from scanner.aws.operations import ASSUME_ROLE
-from scanner.aws.sdk_errors import sdk_errors
+from scanner.aws.sdk_errors import sdk_errors, whole
 from scanner.config import ScopeSettings
 from scanner.errors import ConfigError, Denied, Unavailable
 from scanner.interfaces import Clock
@@ -80,7 +80,8 @@ class Roles:
         async def attempt() -> SessionKeys:
             # The request that needs the session may be under way as this very role.
             with sdk_errors(), acting_as(None):
-                keys = (await self._sts.assume_role(**request))["Credentials"]
+                answer = await self._sts.assume_role(**request)
+            keys = whole(answer, "Credentials")["Credentials"]
             return SessionKeys(
                 access_key=keys["AccessKeyId"],
                 secret_key=keys["SecretAccessKey"],

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import TypeVar
 
 from aiohttp import ClientConnectorCertificateError, ClientConnectorDNSError, ClientPayloadError
 from botocore.exceptions import (
@@ -26,6 +27,8 @@ from botocore.parsers import ResponseParserError
 
 from scanner.aws.transport import NoAnswer, ServiceError, Silence
 from scanner.errors import ConfigError, CredentialsExpired
+
+A = TypeVar("A", bound=Mapping[str, object])
 
 _LOST_CREDENTIALS = (
     CredentialRetrievalError,
@@ -61,6 +64,18 @@ def sdk_errors() -> Iterator[None]:
         if silence is None:
             raise ConfigError(f"The AWS settings in force cannot work: {error}") from error
         raise NoAnswer(silence, str(error)) from error
+
+
+def whole(answer: A, *members: str) -> A:
+    """The answer, which has to hold these members: botocore takes a torn or empty one for a success without them.
+
+    Raises:
+        NoAnswer: one is missing.
+    """
+    missing = [name for name in members if answer.get(name) is None]
+    if missing:
+        raise NoAnswer(Silence.CONNECTION, f"the answer lacks {', '.join(missing)}")
+    return answer
 
 
 def _service_error(error: ClientError) -> ServiceError:

@@ -12,6 +12,8 @@ import aioboto3
 import anyio
 from aiobotocore.config import AioConfig
 from aiobotocore.session import AioSession
+from botocore.credentials import ReadOnlyCredentials
+from botocore.exceptions import NoCredentialsError
 from botocore.loaders import Loader, create_loader
 
 from scanner import __version__
@@ -84,6 +86,25 @@ class Sessions:
         with sdk_errors():
             credentials = await self._core.get_credentials()
             return credentials is not None
+
+    async def frozen_credentials(self) -> ReadOnlyCredentials:
+        """The keys of the run itself, renewed by the SDK where they can be.
+
+        Raises:
+            CredentialsExpired: they cannot be renewed.
+        """
+        with sdk_errors():
+            credentials = await self._core.get_credentials()
+            if credentials is None:
+                raise NoCredentialsError
+            keys: ReadOnlyCredentials = await credentials.get_frozen_credentials()
+            return keys
+
+    @property
+    def ca_bundle(self) -> str | None:
+        """The file of certificates to trust, where the AWS settings name one."""
+        bundle: str | None = self._core.get_config_variable("ca_bundle")
+        return bundle
 
     async def known_regions(self, service: str, partition: str) -> list[str]:
         """The Regions that this version of the SDK knows of; AWS may have more."""

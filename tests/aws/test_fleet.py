@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import anyio
 import pytest
+from msgspec import structs
 
 from scanner.aws.gateway import open_aws
 from scanner.config import NodeSettings, PatchSettings, ScopeSettings, Settings
@@ -207,9 +208,10 @@ async def test_an_error_that_cannot_pass_is_told_after_one_request(aws, answer, 
         error("ExpiredTokenException", "The security token included in the request is expired"),
     ],
 )
-async def test_a_failure_that_may_pass_is_met_with_another_request(aws, passing):
+@pytest.mark.parametrize("transport", ["direct", "sdk"])
+async def test_a_failure_that_may_pass_is_met_with_another_request(aws, passing, transport):
     aws.on("DescribeInstancePatches", passing, PAGE)
-    page = await patches_of(target=AT_MEMBER)
+    page = await patches_of(target=AT_MEMBER, settings=structs.replace(SETTINGS, transport=transport))
     assert len(page.patches) == 1
     assert len(aws.of("DescribeInstancePatches")) == 2
 
@@ -217,7 +219,7 @@ async def test_a_failure_that_may_pass_is_met_with_another_request(aws, passing)
 async def test_the_sdk_itself_repeats_nothing(aws):
     aws.on("DescribeInstancePatches", error("InternalServerError", status=500))
     with pytest.raises(Unavailable, match=r"tried 3 times"):
-        await patches_of()
+        await patches_of(settings=structs.replace(SETTINGS, transport="sdk"))
     assert [call.sdk_attempt for call in aws.of("DescribeInstancePatches")] == ["attempt=1"] * 3
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Awaitable, Callable
-from typing import Protocol
 
 import msgspec
+from botocore.credentials import ReadOnlyCredentials
 from msgspec import Struct
 
 from scanner.aws.direct.connections import Connections
@@ -20,17 +20,6 @@ _TARGET_PREFIX = "AmazonSSM"
 _SUCCESS = range(200, 300)
 
 Now = Callable[[], float]
-
-
-class FrozenKeys(Protocol):
-    """Keys at one moment, as botocore freezes them."""
-
-    @property
-    def access_key(self) -> str: ...
-    @property
-    def secret_key(self) -> str: ...
-    @property
-    def token(self) -> str | None: ...
 
 
 class Endpoint(Struct, frozen=True):
@@ -61,7 +50,7 @@ class DirectTransport:
     def __init__(
         self,
         endpoint: Endpoint,
-        keys: Callable[[], Awaitable[FrozenKeys]],
+        keys: Callable[[], Awaitable[ReadOnlyCredentials]],
         connections: Connections,
         *,
         user_agent: str,
@@ -72,7 +61,7 @@ class DirectTransport:
         self._connections = connections
         self._now = now
         self._signer: Signer | None = None
-        self._signs_with: tuple[str, str | None] | None = None
+        self._signs_with: ReadOnlyCredentials | None = None
         self._head = (
             f"POST / HTTP/1.1\r\nHost: {host_of(endpoint.url)}\r\nUser-Agent: {user_agent}\r\n"
             f"Content-Type: {_CONTENT_TYPE}\r\n"
@@ -90,12 +79,12 @@ class DirectTransport:
             return answer
         raise _failure(status, answer)
 
-    def _signer_for(self, keys: FrozenKeys) -> Signer:
-        if self._signer is None or self._signs_with != (keys.access_key, keys.token):
-            self._signs_with = (keys.access_key, keys.token)
+    def _signer_for(self, keys: ReadOnlyCredentials) -> Signer:
+        if self._signer is None or self._signs_with != keys:
+            self._signs_with = keys
             self._signer = Signer(
-                keys.access_key,
-                keys.secret_key,
+                keys.access_key or "",
+                keys.secret_key or "",
                 keys.token,
                 region=self._endpoint.region,
                 service=self._endpoint.signing_name,
