@@ -45,17 +45,21 @@ class Watch:
 
     def __init__(self, settings: Settings, bar: progress.Progress | None) -> None:
         self._settings = settings
-        self._draws = bar is not None
         self._gaps = GapObserver()
         # Where progress is drawn the summary follows at once, so that a line for each gap would say it twice.
-        self.observers: list[Observer] = [self._gaps, bar or LogObserver()]
+        self._logs = bar is None or settings.log_format == "json"
+        self.observers: list[Observer] = [self._gaps]
+        if bar is not None:
+            self.observers.append(bar)
+        if self._logs:
+            self.observers.append(LogObserver())
 
     def ended(self, finished: Finished, exit_code: int) -> None:
         """Log the run's line, show the summary on stderr and write it where the settings say.
 
         Whoever asks for JSON logs by name wants nothing else on stderr, and who watches the progress no log.
         """
-        if not self._draws:
+        if self._logs:
             log_scan_ended(finished.scan, finished.sink_failures)
         ending = Ending(
             scan=finished.scan,
@@ -95,7 +99,7 @@ def watched(settings: Settings) -> Iterator[Watch]:
         check_folder(settings.summary)
     terminal = sys.stderr.isatty()
     wanted = terminal and _may_draw(settings) if settings.progress is None else settings.progress
-    configure(settings.log_format, terminal=terminal, quiet=wanted)
+    configure(settings.log_format, terminal=terminal, quiet=wanted and settings.log_format != "json")
     if not wanted:
         yield Watch(settings, None)
         return

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
-from scanner.errors import ConfigError
+from scanner.errors import ConfigError, PatchsweepError
 
 
 def check_folder(path: str) -> None:
@@ -22,7 +22,7 @@ def write_whole(path: str, data: bytes) -> None:
     """Write by a temporary file beside it and a rename.
 
     Raises:
-        ConfigError: The file cannot be written there.
+        PatchsweepError: The file cannot be written there.
     """
     target = Path(path)
     temporary: Path | None = None
@@ -35,4 +35,4 @@ def write_whole(path: str, data: bytes) -> None:
     except OSError as error:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
-        raise ConfigError(f"the summary file {path} cannot be written: {error.strerror or error}") from error
+        raise PatchsweepError(f"the summary file {path} cannot be written: {error.strerror or error}") from error

@@ -63,6 +63,14 @@ def test_a_log_for_machines_is_not_drawn_over():
     assert "\x1b" not in seen
 
 
+def test_a_log_for_machines_is_complete_where_progress_is_asked_for_too():
+    seen = on_a_terminal("--log-format", "json", "--progress")
+
+    assert "found so far" in seen
+    assert '"target_ended"' in seen
+    assert '"scan_ended"' in seen
+
+
 def test_data_on_the_same_terminal_is_not_drawn_over():
     assert "found so far" not in on_a_terminal("--sink", "jsonl:-", stdout_too=True)
     assert "found so far" in on_a_terminal("--sink", "jsonl:-")
