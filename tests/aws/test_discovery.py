@@ -9,7 +9,20 @@ from scanner.aws.gateway import open_aws
 from scanner.config import ScopeSettings, Settings
 from scanner.errors import ConfigError, Unavailable
 from scanner.model import Target, TargetStatus
-from tests.aws.fake_ssm import HUB, MEMBER, QUICK, FakeAws, ec2_error, error, ok, regions, role_session, serving
+from tests.aws.fake_ssm import (
+    HUB,
+    MEMBER,
+    QUICK,
+    Answer,
+    FakeAws,
+    ec2_error,
+    error,
+    identity,
+    ok,
+    regions,
+    role_session,
+    serving,
+)
 from tests.aws.fake_ssm import xml_error as sts_error
 
 THIRD = "333333333333"
@@ -205,3 +218,28 @@ async def test_a_region_of_another_partition_is_refused(aws):
 async def test_a_scope_that_comes_to_nothing_is_refused(aws, scope, sentence):
     with pytest.raises(ConfigError, match=sentence):
         await discovered(**scope)
+
+
+@pytest.mark.parametrize(
+    ("operation", "torn"),
+    [
+        ("ListAccounts", Answer(b"{}")),
+        ("ListAccounts", Answer(b"")),
+        ("DescribeRegions", Answer(b"")),
+        ("DescribeRegions", Answer(b"<DescribeRegionsResponse></DescribeRegionsResponse>")),
+        ("AssumeRole", Answer(b"")),
+        ("GetCallerIdentity", Answer(b"")),
+    ],
+)
+async def test_a_torn_answer_is_not_taken_for_an_empty_one(aws, operation, torn):
+    whole = {
+        "ListAccounts": ok(Accounts=[account(MEMBER)]),
+        "DescribeRegions": regions("eu-west-1"),
+        "AssumeRole": role_session,
+        "GetCallerIdentity": identity(),
+    }
+    for name, answer in whole.items():
+        aws.on(name, *([torn, answer] if name == operation else [answer]))
+    found = await targets_of(accounts=("organization",), regions=("enabled",), role_name="r")
+    assert found == [f"{MEMBER}/eu-west-1"]
+    assert len(aws.of(operation)) == 2
