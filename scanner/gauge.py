@@ -25,8 +25,8 @@ ENOUGH = 16
 SOME = 6
 """Below this many requests between two refusals the limit has fallen so far that it has to be looked for."""
 MAX_REFUSALS_PER_CUT = 8.0
-CATCH_UP_SLOTS = 2.0
-"""Lateness up to so many requests is made up for; the event loop is late now and then, the bucket is not."""
+SHORTEST_WAIT_S = 1e-6
+"""What rounding may leave of a wait; nobody can sleep so little."""
 IDLE_S = 1.0
 """After a pause of this length the bucket may be full, and the time since the last cut measures nothing."""
 
@@ -47,14 +47,16 @@ class RefillGauge:
 
     Args:
         rate_per_s: where to start.
+        burst: how many requests may go out at once after a pause, or to make up for a late event loop.
         min_rate_per_s: the floor; it is never slower, whatever the server says.
         max_rate_per_s: the ceiling; it is never faster, whatever the server grants.
     """
 
-    def __init__(self, *, rate_per_s: float, min_rate_per_s: float, max_rate_per_s: float) -> None:
+    def __init__(self, *, rate_per_s: float, burst: float, min_rate_per_s: float, max_rate_per_s: float) -> None:
         self._floor = min_rate_per_s
         self._ceiling = max(max_rate_per_s, min_rate_per_s)
         self._rate = self._bounded(rate_per_s)
+        self._spare_slots = max(burst, 1.0) - 1.0
         self._refill: float | None = None
         self._is_sure = False
         self._is_probing = True
@@ -76,13 +78,14 @@ class RefillGauge:
     def reserve(self, now: float) -> Ticket | float:
         """A ticket to send at once, or the seconds until it is worth asking again. Nothing is booked ahead."""
         if self._due is None:
-            self._due = self._granted_at = self._mark = now
-        if now < self._due:
+            self._granted_at = self._mark = now
+            self._due = now - self._spare_slots / self._rate
+        if self._due - now > SHORTEST_WAIT_S:
             return self._due - now
-        self._was_idle = self._was_idle or now - self._due > IDLE_S
+        self._was_idle = self._was_idle or now - max(self._due, self._granted_at) > IDLE_S
         self._speed_up(now)
         slot = 1.0 / self._rate
-        self._due = max(self._due, now - CATCH_UP_SLOTS * slot) + slot
+        self._due = max(self._due, now - self._spare_slots * slot) + slot
         self._granted_at = now
         return Ticket(self._epoch, self._tokens)
 
