@@ -73,6 +73,9 @@ class LimitSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """Tries of one request that fails for passing reasons; throttles do not count."""
     throttle_patience_s: float = 300.0
     """How long one request may be throttled and nothing else."""
+    retry_first_delay_s: float = 0.25
+    """The longest pause before a request is tried again for the first time; it doubles with each further try."""
+    retry_max_delay_s: float = 20.0
     max_node_restarts: int = 4
 
 

@@ -111,7 +111,7 @@ def _limit_faults(limits: LimitSettings) -> Iterator[Fault]:
         yield from _at_least(f"limits.{name}", getattr(limits, name), 0, exclusive=True)
     for name in ("burst", "max_in_flight", "max_open_targets", "max_nodes_per_target", "max_attempts"):
         yield from _at_least(f"limits.{name}", getattr(limits, name), 1)
-    for name in ("throttle_patience_s", "max_node_restarts"):
+    for name in ("throttle_patience_s", "retry_first_delay_s", "retry_max_delay_s", "max_node_restarts"):
         yield from _at_least(f"limits.{name}", getattr(limits, name), 0)
     if low > start:
         yield "limits.rate_per_s", f"{start:g} a second is below limits.min_rate_per_s ({low:g})"

@@ -29,12 +29,17 @@ class RetryPolicy(Struct, frozen=True):
 
     max_attempts: int
     throttle_patience_s: float
-    first_delay_s: float = 0.25
-    max_delay_s: float = 20.0
+    first_delay_s: float
+    max_delay_s: float
 
     @classmethod
     def of(cls, limits: LimitSettings) -> RetryPolicy:
-        return cls(max_attempts=limits.max_attempts, throttle_patience_s=limits.throttle_patience_s)
+        return cls(
+            max_attempts=limits.max_attempts,
+            throttle_patience_s=limits.throttle_patience_s,
+            first_delay_s=limits.retry_first_delay_s,
+            max_delay_s=limits.retry_max_delay_s,
+        )
 
 
 async def with_retries(

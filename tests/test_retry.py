@@ -164,5 +164,5 @@ async def test_a_cancelled_call_is_not_tried_again():
 
 
 def test_the_policy_follows_the_settings():
-    policy = RetryPolicy.of(LimitSettings(max_attempts=3, throttle_patience_s=7.0))
-    assert (policy.max_attempts, policy.throttle_patience_s) == (3, 7.0)
+    limits = LimitSettings(max_attempts=3, throttle_patience_s=7.0, retry_first_delay_s=0.5, retry_max_delay_s=9.0)
+    assert RetryPolicy.of(limits) == RetryPolicy(3, 7.0, first_delay_s=0.5, max_delay_s=9.0)
