@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 from scanner.aws.error_table import kind_of
-from scanner.aws.sdk_errors import sdk_errors
+from scanner.aws.sdk_errors import sdk_errors, whole
 from scanner.aws.sessions import Sessions
 from scanner.aws.transport import NoAnswer, ServiceError
 from scanner.config import LimitSettings
@@ -104,8 +104,10 @@ class S3Files:
     async def _page(self, prefix: str, token: str) -> ListObjectsV2OutputTypeDef:
         async def attempt() -> ListObjectsV2OutputTypeDef:
             if token:
-                return await self._client.list_objects_v2(Bucket=self._bucket, Prefix=prefix, ContinuationToken=token)
-            return await self._client.list_objects_v2(Bucket=self._bucket, Prefix=prefix)
+                page = await self._client.list_objects_v2(Bucket=self._bucket, Prefix=prefix, ContinuationToken=token)
+            else:
+                page = await self._client.list_objects_v2(Bucket=self._bucket, Prefix=prefix)
+            return whole(page, "Name")
 
         return await self._ask(attempt, f"{self.url} cannot be listed")
 

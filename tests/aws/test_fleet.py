@@ -6,6 +6,7 @@ import anyio
 import pytest
 from msgspec import structs
 
+from scanner.aws.acting import acting_as
 from scanner.aws.gateway import open_aws
 from scanner.config import NodeSettings, PatchSettings, ScopeSettings, Settings
 from scanner.errors import (
@@ -185,10 +186,11 @@ async def test_the_filters_of_the_settings_go_with_every_page(aws):
         (Answer(b"", 404), Unavailable),
     ],
 )
-async def test_an_error_that_cannot_pass_is_told_after_one_request(aws, answer, kind):
+@pytest.mark.parametrize("transport", ["direct", "sdk"])
+async def test_an_error_that_cannot_pass_is_told_after_one_request(aws, answer, kind, transport):
     aws.on("DescribeInstancePatches", answer, PAGE)
     with pytest.raises(kind, match=f"ssm:DescribeInstancePatches in account {HUB}, Region eu-west-1, failed: "):
-        await patches_of()
+        await patches_of(settings=structs.replace(SETTINGS, transport=transport))
     assert len(aws.of("DescribeInstancePatches")) == 1
 
 
@@ -334,3 +336,11 @@ async def test_an_external_id_that_sts_rejects_is_quoted(aws):
     aws.on("AssumeRole", xml_error("ValidationError", "1 validation error detected: Value at 'externalId'", 400))
     with pytest.raises(RequestRejected, match="Value at 'externalId'"):
         await patches_of(target=AT_MEMBER)
+
+
+async def test_a_session_that_runs_out_while_a_request_is_signed_is_renewed_with_the_own_credentials(aws):
+    async with open_aws(SETTINGS) as aws_:
+        role = aws_.fleet._roles.of(MEMBER)
+        with acting_as(role):
+            await role.ready()
+    assert [call.access_key for call in aws.of("AssumeRole")] == ["AKIAHUB"]

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 import socket
+from contextlib import asynccontextmanager
 
 import pytest
+from aiohttp import web
 from moto.core import DEFAULT_ACCOUNT_ID
 from moto.s3.models import s3_backends
 from moto.server import ThreadedMotoServer
@@ -107,6 +109,97 @@ async def test_an_endpoint_that_nobody_serves_is_told_after_some_tries(monkeypat
         async with open_files("s3://bucket/p", LimitSettings(max_attempts=2)) as files:
             with pytest.raises(StoreError, match=r"x cannot be written to s3://bucket/p: .* \(tried 2 times"):
                 await files.put("x", b"")
+
+
+CUT = b"only the beg"
+"""Announced as longer than it is."""
+
+
+class FakeS3:
+    """Answers with a script, one request after the other; the last answer is given for ever after."""
+
+    def __init__(self, *answers):
+        self.answers = list(answers)
+        self.asked = 0
+
+    async def answer(self, request):
+        self.asked += 1
+        status, body = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        await request.read()
+        response = web.Response(status=status, body=body, content_type="application/xml")
+        if body == CUT:
+            response.content_length = len(CUT) + 9
+            await response.prepare(request)
+            await response.write_eof()
+            request.transport.close()
+        return response
+
+
+def s3_error(code):
+    return f"<Error><Code>{code}</Code><Message>said S3</Message></Error>".encode()
+
+
+@asynccontextmanager
+async def scripted(monkeypatch, *answers):
+    fake = FakeS3(*answers)
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", fake.answer)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        host, port = runner.addresses[0][:2]
+        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", f"http://{host}:{port}")
+        async with open_files("s3://bucket/p", QUICK) as files:
+            yield fake, files
+    finally:
+        await runner.cleanup()
+
+
+@pytest.mark.parametrize(
+    "passing",
+    [
+        (503, s3_error("SlowDown")),
+        (500, s3_error("InternalError")),
+        (503, b""),
+        (400, s3_error("RequestTimeout")),
+        (200, CUT),
+    ],
+)
+async def test_what_may_pass_is_tried_again(monkeypatch, passing):
+    async with scripted(monkeypatch, passing, (200, b"the bytes")) as (fake, files):
+        assert await files.get("x") == b"the bytes"
+        assert fake.asked == 2
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "way_out"),
+    [
+        (403, "AccessDenied", "allow s3:ListBucket on the bucket"),
+        (403, "InvalidAccessKeyId", "check AWS_PROFILE"),
+        (400, "ExpiredToken", "fresh ones are not to be had"),
+        (400, "SomethingNew", "see what S3 says"),
+    ],
+)
+async def test_what_cannot_pass_is_told_after_one_request(monkeypatch, status, code, way_out):
+    async with scripted(monkeypatch, (status, s3_error(code))) as (fake, files):
+        with pytest.raises(StoreError, match=f"x cannot be read from s3://bucket/p: {code} .said S3.*{way_out}"):
+            await files.get("x")
+        assert fake.asked == 1
+
+
+async def test_a_file_that_was_not_deleted_is_told(monkeypatch):
+    failed = b"<DeleteResult><Error><Key>p/x</Key><Code>AccessDenied</Code><Message>no</Message></Error></DeleteResult>"
+    async with scripted(monkeypatch, (200, failed)) as (_, files):
+        with pytest.raises(StoreError, match="1 files cannot be removed from s3://bucket/p: AccessDenied"):
+            await files.delete(["x"])
+
+
+async def test_a_listing_torn_on_the_way_is_not_taken_for_empty(monkeypatch):
+    whole = b"<ListBucketResult><Name>bucket</Name><Contents><Key>p/x</Key></Contents></ListBucketResult>"
+    async with scripted(monkeypatch, (200, b""), (200, b"<ListBucketResult><Na"), (200, whole)) as (fake, files):
+        assert await files.names() == ["x"]
+        assert fake.asked == 3
 
 
 async def test_without_credentials_the_way_out_is_named(monkeypatch):
