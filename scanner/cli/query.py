@@ -15,6 +15,7 @@ from scanner.cli.output import put
 
 if TYPE_CHECKING:
     from scanner.config import Settings
+    from scanner.store.store import Store
 
 Format = Literal["table", "json", "csv"]
 
@@ -29,7 +30,7 @@ Format = Literal["table", "json", "csv"]
     default=["latest"],
     cls=Sectioned,
     section="Run",
-    help="Scan to ask: an id, or latest. Repeatable.  [default: latest]",
+    help="Scans to ask: an id, latest, or all. Repeatable.  [default: latest]",
 )
 @section("Run", options.STORE)
 @click.option(
@@ -71,7 +72,7 @@ async def _answer(app: AppLoader, settings: Settings, sql: str, scans: tuple[str
     from scanner.views.render import rendered
 
     async with app().open_store(settings) as store:
-        scan_ids = list(dict.fromkeys([await store.resolve(scan) for scan in scans]))
+        scan_ids = await _asked(store, scans)
         async with (
             store.local_copy(scan_ids) as copy,
             open_views(copy.scans, copy.segments, copy.targets) as views,
@@ -79,3 +80,10 @@ async def _answer(app: AppLoader, settings: Settings, sql: str, scans: tuple[str
         ):
             async for piece in rendered(rows.schema, rows, form):
                 put(piece)
+
+
+async def _asked(store: Store, scans: tuple[str, ...]) -> list[str]:
+    """The committed scans that were asked for, each once; `resolve` says it where there is none."""
+    if "all" in scans:
+        return await store.committed() or [await store.resolve()]
+    return list(dict.fromkeys([await store.resolve(scan) for scan in scans]))
