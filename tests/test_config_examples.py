@@ -61,4 +61,4 @@ def test_the_keys_shown_as_comments_load_too(tmp_path):
     path = tmp_path / "patchsweep.toml"
     path.write_text(COMMENTED_KEY.sub(r"\1", (CONFIG / "patchsweep.toml").read_text()))
 
-    assert load(str(path), {}, {}).scope.role_name == "patchsweep-member"
+    assert load(str(path), {}, {}).scope.role_name == "patchsweep-reader"

@@ -17,7 +17,7 @@ from scanner.layers import load
 from tests.deploy.templates import DEPLOY, resources
 
 [CONTAINER] = resources("hub.yaml")["TaskDefinition"]["Properties"]["ContainerDefinitions"]
-SUBSTITUTES = {"RoleName": "patchsweep-member", "Bucket": "results"}
+SUBSTITUTES = {"RoleName": "patchsweep-reader", "Bucket": "results"}
 
 
 def systemd() -> list[str]:
