@@ -30,7 +30,7 @@ def answer(simulation: Simulation, request: RawRequest) -> Reply:
     try:
         signed = signed_by(request)
         service = signed.service
-        keys = keys_of(request, signed, simulation.sessions)
+        keys = keys_of(request, signed, simulation.sessions, skew_s=simulation.faults.clock_skew_s)
         operation = operation_of(service, request.path, request.headers, request.body)
         call = Call(service, operation, signed.region, keys, request.body)
         reply = _counted(simulation, call, request)
@@ -43,6 +43,8 @@ def answer(simulation: Simulation, request: RawRequest) -> Reply:
 def _counted(simulation: Simulation, call: Call, request: RawRequest) -> Reply:
     stats, key = simulation.stats, (call.account_id, call.region, call.operation)
     stats.by_key[key] += 1
+    for watcher in simulation.watchers:
+        watcher(call)
     stats.sdk_attempts[_sdk_attempt(request.headers.get("amz-sdk-request", ""))] += 1
     handler = OPERATIONS.get((call.service, call.operation))
     if handler is None:

@@ -47,8 +47,8 @@ def signed_by(request: RawRequest) -> Signed:
     return signed
 
 
-def keys_of(request: RawRequest, signed: Signed, sessions: Sessions) -> Keys:
-    """The keys that the request was signed with.
+def keys_of(request: RawRequest, signed: Signed, sessions: Sessions, *, skew_s: float = 0.0) -> Keys:
+    """The keys that the request was signed with; the service's clock is `skew_s` ahead of this machine's.
 
     Raises:
         AwsFailure: keys unknown, session token missing or wrong, signature wrong, session ended.
@@ -57,7 +57,7 @@ def keys_of(request: RawRequest, signed: Signed, sessions: Sessions) -> Keys:
     keys = sessions.find(signed.access_key)
     if keys is None or not hmac.compare_digest(keys.token or "", request.headers.get("x-amz-security-token", "")):
         raise _failure(_UNKNOWN_KEY[protocol], _TOKEN_INVALID)
-    fault = signature_fault(request, signed, keys.secret_key, time.time())
+    fault = signature_fault(request, signed, keys.secret_key, time.time() + skew_s)
     if fault is not None:
         raise _failure(_BAD_SIGNATURE[protocol], fault)
     if sessions.has_ended(keys):

@@ -95,6 +95,9 @@ class Faults(Struct, frozen=True, forbid_unknown_fields=True):
     session_lifetime_s: float | None = None
     """Assumed sessions end so soon, whatever the Expiration says; None: they keep what they promise."""
 
+    clock_skew_s: float = 0.0
+    """How far the service's clock is ahead of the caller's; more than five minutes and no signature is good."""
+
     # Lasting: the probability that a node, account or target is like that.
     never_scanned: Probability = 0.0
     association_scanned: Probability = 0.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 
 from scanner.simulator.generate.facts import WirePatchState, wire_patch_state
 from scanner.simulator.generate.patches import NodePatches, patches_of
@@ -10,7 +11,7 @@ from scanner.simulator.world import AccountStatus, Node, Region, RegionStatus, W
 
 
 class Reality:
-    """A world, and the changes to it in mid-run: nodes patched, roles revoked, Regions disabled."""
+    """A world, and the changes to it in mid-run: nodes patched, come or gone, roles revoked, Regions disabled."""
 
     def __init__(self, world: World) -> None:
         self.world = world
@@ -20,9 +21,22 @@ class Reality:
         """(account id, Region) that were disabled."""
         self._generations: Counter[int] = Counter()
         self._indexes: dict[tuple[str, str], dict[str, Node]] = {}
+        self._changed: dict[tuple[str, str], Region] = {}
 
     def region(self, account_id: str, region: str) -> Region | None:
-        return self.world.accounts[account_id].regions.get(region)
+        return self._changed.get((account_id, region)) or self.world.accounts[account_id].regions.get(region)
+
+    def set_nodes(self, account_id: str, region: str, nodes: Sequence[Node]) -> None:
+        """Let the Region have these nodes from now on, in this order.
+
+        Raises:
+            KeyError: there is no such Region.
+        """
+        found = self.region(account_id, region)
+        if found is None:
+            raise KeyError(region)
+        self._changed[account_id, region] = Region(region, tuple(nodes), found.status)
+        self._indexes.pop((account_id, region), None)
 
     def region_status(self, account_id: str, region: str) -> RegionStatus:
         """Whether the account can use the Region; one that the world does not name is not enabled."""

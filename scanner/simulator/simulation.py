@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from msgspec import Struct
 
 from scanner.simulator.afflict import afflicted
@@ -31,6 +33,10 @@ class Call(Struct, frozen=True):
         return self.keys.account_id
 
 
+Watcher = Callable[[Call], None]
+"""Told of each request that has a valid signature, before it is answered."""
+
+
 class Simulation:
     """The parts of a running simulator, put together once."""
 
@@ -46,6 +52,7 @@ class Simulation:
         self.midway = Midway(faults, self.reality)
         self.stats = Stats()
         self.organizations_busy = False
+        self.watchers: list[Watcher] = []
 
     @property
     def world(self) -> World:

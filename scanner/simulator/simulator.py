@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from scanner.simulator.buckets import Limits, Rate
-from scanner.simulator.simulation import Simulation
+from scanner.simulator.simulation import Simulation, Watcher
 from scanner.simulator.stats import Stats
 from scanner.simulator.truth import Truth, truth
-from scanner.simulator.world import World
+from scanner.simulator.world import Node, World
 
 
 class Simulator:
@@ -79,6 +79,18 @@ class Simulator:
         if node is None:
             raise KeyError(instance_id)
         self._simulation.reality.patch(node)
+
+    def set_nodes(self, account_id: str, region: str, nodes: Sequence[Node]) -> None:
+        """Let a Region have these nodes from now on: others come, those left out are gone.
+
+        Raises:
+            KeyError: there is no such Region.
+        """
+        self._simulation.reality.set_nodes(account_id, region, nodes)
+
+    def watch(self, watcher: Watcher) -> None:
+        """Tell this of each request before it is answered, from the server's thread."""
+        self._simulation.watchers.append(watcher)
 
     def expire_sessions(self, account_id: str | None = None) -> int:
         """End all assumed sessions now, or those of one account; gives how many."""
