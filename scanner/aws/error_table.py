@@ -109,7 +109,8 @@ any other code at all is `Unavailable`."""
 
 _ROWS_OF_OPERATION: dict[tuple[Operation, str], Row] = {
     (ASSUME_ROLE, "AccessDenied"): Row(
-        Denied, "create the role there, and let it trust the caller with the external id in use"
+        Denied,
+        "create the role there, let it trust the caller and the external id in use, and allow the caller to assume it",
     ),
     (LIST_ACCOUNTS, "AccessDeniedException"): Row(
         ConfigError, "run in the management or a delegated administrator account, or name the account ids"
