@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from typing import Literal
 
 from msgspec import Struct, field, structs
 
+from scanner.masking import MASK, masked
 from scanner.model import Mode
 
 LogFormat = Literal["auto", "console", "json"]
 TransportName = Literal["direct", "sdk"]
-
-HIDDEN = "***"
-# Up to the last @ before the path: a password may hold an @ of its own.
-_PASSWORD = re.compile(r"(://[^/?#:]*:)[^/?#]*@")
-_PARAMETER = re.compile(r"(\b[^=?&\s]*(?:password|secret|token|api_?key|credential)[^=?&\s]*=)[^&\s]+", re.IGNORECASE)
 
 
 class ScopeSettings(Struct, frozen=True, forbid_unknown_fields=True):
@@ -32,7 +27,7 @@ class ScopeSettings(Struct, frozen=True, forbid_unknown_fields=True):
     external_id: str | None = None
 
     def __repr__(self) -> str:
-        return _repr(self, external_id=self.external_id and HIDDEN)
+        return _repr(self, external_id=self.external_id and MASK)
 
 
 class NodeSettings(Struct, frozen=True, forbid_unknown_fields=True):
@@ -110,18 +105,13 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     """A file that gets the `scans` row and the outcome counts as JSON."""
 
     def __repr__(self) -> str:
-        return _repr(self, sinks=tuple(map(without_password, self.sinks)))
+        return _repr(self, sinks=tuple(map(masked, self.sinks)))
 
 
 def settings_without_secrets(settings: Settings) -> Settings:
-    """The same settings, fit to be stored and shown: no external id, no password in a sink."""
-    scope = structs.replace(settings.scope, external_id=settings.scope.external_id and HIDDEN)
-    return structs.replace(settings, scope=scope, sinks=tuple(map(without_password, settings.sinks)))
-
-
-def without_password(url: str) -> str:
-    """The URL or sink spec with its password and secret-looking parameters hidden."""
-    return _PARAMETER.sub(rf"\1{HIDDEN}", _PASSWORD.sub(rf"\1{HIDDEN}@", url))
+    """The same settings, fit to be stored: without the external id, and the secrets of sinks masked."""
+    scope = structs.replace(settings.scope, external_id=None)
+    return structs.replace(settings, scope=scope, sinks=tuple(map(masked, settings.sinks)))
 
 
 def _repr(settings: Struct, **shown: object) -> str:

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, TextIO, cast
 import structlog
 
 from scanner.cells import terminal_text
-from scanner.config import LogFormat, without_password
+from scanner.config import LogFormat
+from scanner.masking import MASK, masked
 from scanner.model import NodeScan, ScanRow, Target, TargetOutcome, TargetStatus
 
 if TYPE_CHECKING:
@@ -89,9 +90,9 @@ def _json() -> list[Processor]:
 def _without_secrets(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     for name, value in event.items():
         if any(secret in name for secret in _SECRET_NAMES):
-            event[name] = "***"
+            event[name] = MASK
         elif isinstance(value, str) and "://" in value:
-            event[name] = without_password(value)
+            event[name] = masked(value)
     return event
 
 

@@ -7,8 +7,9 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 
-from scanner.config import LimitSettings, PatchSettings, ScopeSettings, Settings, without_password
+from scanner.config import LimitSettings, PatchSettings, ScopeSettings, Settings
 from scanner.keys import hint
+from scanner.masking import masked
 from scanner.model import PATCH_STATES
 
 Fault = tuple[str, str]
@@ -144,6 +145,6 @@ def _at_least(path: str, value: float, bound: float, *, exclusive: bool = False)
 def _sink_faults(sinks: tuple[str, ...]) -> Iterator[Fault]:
     for spec, times in Counter(sinks).items():
         if not _SINK.fullmatch(spec):
-            yield "sinks", f"{without_password(spec)!a} is not type:where (like jsonl:- or parquet:s3://bucket/prefix)"
+            yield "sinks", f"{masked(spec)!a} is not type:where (like jsonl:- or parquet:s3://bucket/prefix)"
         elif times > 1:
-            yield "sinks", f"{without_password(spec)} is given {times} times"
+            yield "sinks", f"{masked(spec)} is given {times} times"

@@ -7,13 +7,9 @@ import re
 from msgspec import Struct
 
 from scanner.errors import ConfigError
+from scanner.masking import masked
 
 _TYPE = re.compile(r"[a-z][a-z0-9_+-]*\Z")
-_MASK = "***"
-# What follows `user:` in `scheme://user:password@host`, up to the last `@` (a password may hold one itself); a user
-# alone is masked too, because a token is written that way.
-_USER_INFO = re.compile(r"://(?:[^:/@?]*:)?(?P<secret>[^?]*)@")
-_PARAMETER = re.compile(r"[?&][^=&]*(?:password|passwd|pwd|secret|token|key)[^=&]*=(?P<secret>[^&]+)", re.IGNORECASE)
 
 
 class SinkSpec(Struct, frozen=True, repr_omit_defaults=True):
@@ -30,20 +26,13 @@ class SinkSpec(Struct, frozen=True, repr_omit_defaults=True):
 
     def redacted(self, text: str) -> str:
         """The text with every secret of this spec masked."""
-        for secret in sorted(_secrets(self.where), key=len, reverse=True):
-            text = text.replace(secret, _MASK)
-        return text
+        return masked(text, secrets_of=self.where)
 
     def __repr__(self) -> str:
         return f"SinkSpec({self.label!r})"
 
     def __str__(self) -> str:
         return self.label
-
-
-def _secrets(where: str) -> set[str]:
-    found = [*_USER_INFO.finditer(where), *_PARAMETER.finditer(where)]
-    return {match["secret"] for match in found if match["secret"]}
 
 
 def parse_spec(text: str) -> SinkSpec:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Literal, TypeVar
 
 import msgspec
@@ -14,8 +13,6 @@ from scanner.model import EpochMs, Mode, ScanRow
 
 _J = TypeVar("_J", bound=Struct)
 # The second form is a password with a slash in it; a port with a slash behind it is none.
-_URL_PASSWORD = re.compile(r"(?<=://)([^/@:]*):(?:[^/]*|(?!\d+/).*)@")
-_PARAMETER_PASSWORD = re.compile(r"\b(password|sslpassword)=[^&\s]*")
 
 
 class ScanHeader(Struct, frozen=True):
@@ -60,19 +57,6 @@ class Latest(Struct, frozen=True):
 
     scan_id: str
     manifest: str
-
-
-def without_secrets(settings: Settings) -> Settings:
-    """The settings less the external id and any password in a sink's URL."""
-    return msgspec.structs.replace(
-        settings,
-        scope=msgspec.structs.replace(settings.scope, external_id=None),
-        sinks=tuple(_without_password(sink) for sink in settings.sinks),
-    )
-
-
-def _without_password(spec: str) -> str:
-    return _PARAMETER_PASSWORD.sub(r"\1=", _URL_PASSWORD.sub(r"\1@", spec))
 
 
 def to_json(value: Struct) -> bytes:

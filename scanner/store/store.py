@@ -10,7 +10,7 @@ import msgspec
 import pyarrow as pa
 from msgspec import Struct
 
-from scanner.config import PatchSettings
+from scanner.config import PatchSettings, settings_without_secrets
 from scanner.errors import StoreError
 from scanner.interfaces import Files, NodeBatch, ScanSummary
 from scanner.model import EpochMs, ScanRow, TargetOutcome
@@ -18,7 +18,7 @@ from scanner.store import catalog as catalogs
 from scanner.store import keys, names, replay, writing
 from scanner.store.history import History, history
 from scanner.store.local_copy import LocalCopy, local_copy
-from scanner.store.manifest import FileEntry, Manifest, ScanHeader, SegmentEntry, to_json, without_secrets
+from scanner.store.manifest import FileEntry, Manifest, ScanHeader, SegmentEntry, to_json
 from scanner.store.names import ScanNames
 from scanner.store.reading import IgnoredFile, load, load_manifest, survey
 from scanner.tables import scans_table
@@ -77,7 +77,7 @@ class Store:
 
     async def begin(self, header: ScanHeader) -> None:
         """Open a scan: from here on it is unfinished. Secrets in its settings are left out."""
-        clean = msgspec.structs.replace(header, settings=without_secrets(header.settings))
+        clean = msgspec.structs.replace(header, settings=settings_without_secrets(header.settings))
         await self._files.put(ScanNames(header.scan_id).header, to_json(clean))
 
     async def discard_empty(self, scan_id: str) -> None:

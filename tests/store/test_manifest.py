@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from scanner.config import Settings
+from scanner.config import Settings, settings_without_secrets
 from scanner.errors import StoreError
-from scanner.store.manifest import FileEntry, Manifest, ScanHeader, SegmentEntry, from_json, to_json, without_secrets
+from scanner.store.manifest import FileEntry, Manifest, ScanHeader, SegmentEntry, from_json, to_json
 from tests.store.samples import NOBODY, header, scan_row, secret_settings
 
 
@@ -36,19 +36,19 @@ def test_a_later_format_is_refused():
 
 
 def test_no_secret_gets_into_a_header():
-    clean = without_secrets(secret_settings())
+    clean = settings_without_secrets(secret_settings())
     assert b"hush" not in to_json(header(NOBODY, clean))
     assert clean.scope.role_name == "reader"
-    assert clean.sinks == ("postgresql://me@db/patches", "postgresql://db/x?password=&sslmode=require")
+    assert clean.sinks == ("postgresql://me:***@db/patches", "postgresql://db/x?password=***&sslmode=require")
 
 
 def test_a_password_with_slashes_and_at_signs_does_not_get_into_a_header():
-    clean = without_secrets(Settings(sinks=("postgresql://me:hush/hush@hush@db/x",)))
-    assert clean.sinks == ("postgresql://me@db/x",)
+    clean = settings_without_secrets(Settings(sinks=("postgresql://me:hush/hush@hush@db/x",)))
+    assert clean.sinks == ("postgresql://me:***@db/x",)
 
 
 @pytest.mark.parametrize(
     "sink", ["postgresql://db:5432/x?user=a@b", "jsonl:-", "parquet:s3://bucket/a:b", "csv:/a@b:c/d"]
 )
 def test_a_sink_without_a_password_is_kept_as_it_is(sink):
-    assert without_secrets(Settings(sinks=(sink,))).sinks == (sink,)
+    assert settings_without_secrets(Settings(sinks=(sink,))).sinks == (sink,)
