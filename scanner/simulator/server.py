@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
+import anyio
 from aiohttp import web
 
 from scanner.simulator.answering import answer
@@ -21,7 +22,9 @@ from scanner.simulator.simulator import Simulator
 from scanner.simulator.world import World
 
 HOST = "127.0.0.1"
-_SHUTDOWN_S = 1.0
+_SHUTDOWN_S = 0.2
+"""How long requests under way may take when the serving ends."""
+_CLEANUP_S = 5.0
 
 
 @asynccontextmanager
@@ -57,7 +60,8 @@ async def serve(
         _, bound = runner.addresses[0][:2]
         yield Simulator(simulation, f"{'https' if tls else 'http'}://{HOST}:{bound}")
     finally:
-        await runner.cleanup()
+        with anyio.move_on_after(_CLEANUP_S, shield=True):
+            await runner.cleanup()
 
 
 def _handler(simulation: Simulation) -> Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]:
