@@ -63,5 +63,6 @@ def _explained(error: AwsError, region: str) -> AwsError | ConfigError:
     if isinstance(error, Disabled) and not error.code:
         return ConfigError(f"There is no STS in Region {region}; check AWS_REGION, AWS_ENDPOINT_URL and the network")
     return ConfigError(
-        f"AWS does not accept the credentials in use ({error.code or error}); check AWS_PROFILE and the access keys"
+        f"AWS does not accept the credentials in use ({error.code or error}); check AWS_PROFILE, the access keys and "
+        "this machine's clock"
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -16,6 +16,10 @@ MAX_ANSWER_BYTES = 8 * 1024 * 1024
 
 Time = float | str | None
 """Epoch seconds, ISO 8601 text, or nothing. Zero, negative and year 1 mean unknown."""
+
+
+Count = Annotated[int, msgspec.Meta(ge=-(2**31), lt=2**31)] | None
+"""An `Integer` of the model has 32 bits; a number beyond them is no count, but a torn answer."""
 
 
 class WirePatch(Struct, rename="pascal", gc=False):
@@ -48,18 +52,18 @@ class WirePatchState(Struct, rename="pascal", gc=False):
     operation_start_time: Time = None
     operation_end_time: Time = None
     reboot_option: str | None = None
-    installed_count: int | None = None
-    installed_other_count: int | None = None
-    installed_pending_reboot_count: int | None = None
-    installed_rejected_count: int | None = None
-    missing_count: int | None = None
-    failed_count: int | None = None
-    not_applicable_count: int | None = None
-    unreported_not_applicable_count: int | None = None
-    available_security_update_count: int | None = None
-    critical_non_compliant_count: int | None = None
-    security_non_compliant_count: int | None = None
-    other_non_compliant_count: int | None = None
+    installed_count: Count = None
+    installed_other_count: Count = None
+    installed_pending_reboot_count: Count = None
+    installed_rejected_count: Count = None
+    missing_count: Count = None
+    failed_count: Count = None
+    not_applicable_count: Count = None
+    unreported_not_applicable_count: Count = None
+    available_security_update_count: Count = None
+    critical_non_compliant_count: Count = None
+    security_non_compliant_count: Count = None
+    other_non_compliant_count: Count = None
 
 
 class PatchStatesAnswer(Struct, rename="pascal"):
@@ -111,7 +115,8 @@ def decoded(decoder: msgspec.json.Decoder[A], body: bytes, operation: Operation,
         )
     try:
         return decoder.decode(body)
-    except msgspec.DecodeError as error:
+    # Bytes that are not UTF-8, or brackets without end, are no DecodeError to msgspec.
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Transient(
             f"{operation} in account {at.account_id}, Region {at.region}, failed: the answer is torn or not one of "
             f"AWS ({error})"

@@ -1,0 +1,134 @@
+"""Answers torn, flipped and forged: they are read right or called torn, and nothing else ever comes of them."""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scanner.aws import wire
+from scanner.aws.decode import node_of, patch_state_of, patches_of
+from scanner.aws.operations import DESCRIBE_INSTANCE_PATCHES
+from scanner.errors import Transient
+from scanner.model import NodeScan, NodeStatus, Target
+from scanner.tables import batch_of, segment_table
+
+HERE = Target("111111111111", "eu-west-1")
+texts = st.text(max_size=20)
+times = st.one_of(st.floats(allow_nan=False, allow_infinity=False), st.integers(), texts)
+counts = st.integers(-(2**31), 2**31 - 1)
+
+
+def some_of(required, **members):
+    return st.fixed_dictionaries(required, optional={name: st.none() | kind for name, kind in members.items()})
+
+
+rows = some_of(
+    {}, KBId=texts, Title=texts, Classification=texts, Severity=texts, State=texts, InstalledTime=times, CVEIds=texts
+)
+states = some_of(
+    {"InstanceId": texts},
+    PatchGroup=texts,
+    SnapshotId=texts,
+    OperationStartTime=times,
+    OperationEndTime=times,
+    InstalledCount=counts,
+    MissingCount=counts,
+    AvailableSecurityUpdateCount=counts,
+)
+nodes = some_of({"InstanceId": texts}, PlatformName=texts, IPAddress=texts, LastPingDateTime=times)
+ANSWERS = {
+    "Patches": (rows, wire.PATCHES),
+    "InstancePatchStates": (states, wire.PATCH_STATES),
+    "InstanceInformationList": (nodes, wire.NODES),
+}
+
+
+@st.composite
+def answers(draw):
+    """The name of the list, its rows, and the whole answer as bytes."""
+    name = draw(st.sampled_from(sorted(ANSWERS)))
+    listed = draw(st.lists(ANSWERS[name][0], max_size=5))
+    more = draw(st.dictionaries(st.just("NextToken"), st.none() | texts))
+    as_ascii = draw(st.booleans())
+    body = json.dumps({name: listed, **more, "Unknown": [1, {"x": None}]}, ensure_ascii=as_ascii)
+    return name, listed, body.encode("utf-8", "surrogatepass")
+
+
+@st.composite
+def damaged(draw):
+    name, _, body = draw(answers())
+    body = bytearray(body)
+    for _ in range(draw(st.integers(1, 4))):
+        where = draw(st.integers(0, len(body)))
+        match draw(st.sampled_from(["flip", "cut", "insert", "drop"])):
+            case "flip" if where < len(body):
+                body[where] ^= draw(st.integers(1, 255))
+            case "cut":
+                del body[where:]
+            case "insert":
+                body[where:where] = draw(st.binary(max_size=8))
+            case _:
+                del body[where : where + draw(st.integers(1, 20))]
+    return name, bytes(body)
+
+
+def read(name, body):
+    """The answer as a segment holds it: what cannot be stored has not been read."""
+    answer = wire.decoded(ANSWERS[name][1], body, DESCRIBE_INSTANCE_PATCHES, HERE)
+    patches, state, node = [], None, node_of(wire.WireNode(instance_id="i-1"))
+    match name:
+        case "Patches":
+            patches = patches_of(answer.patches)
+        case "InstancePatchStates":
+            state = next(map(patch_state_of, answer.instance_patch_states), None)
+        case _:
+            node = next(map(node_of, answer.instance_information_list), node)
+    scan = NodeScan(HERE, node, state, NodeStatus.VERIFIED, None, patches, 1, 0, 1)
+    return batch_of(segment_table("s", [scan]))
+
+
+@given(answers())
+def test_whatever_the_model_allows_is_read_row_by_row(answer):
+    name, listed, body = answer
+    batch = read(name, body)
+    if name == "Patches":
+        assert batch.patches.column("kb_id").to_pylist() == [row.get("KBId") or "" for row in listed]
+        assert batch.patches.column("title").to_pylist() == [row.get("Title") or None for row in listed]
+    elif name == "InstancePatchStates" and listed:
+        reported = listed[0].get("MissingCount")
+        expected = None if reported is None or reported < 0 else reported
+        assert batch.nodes.column("missing_count").to_pylist() == [expected]
+
+
+@given(damaged())
+def test_a_damaged_answer_is_stored_as_it_can_be_read_or_called_torn(answer):
+    with suppress(Transient):
+        read(*answer)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"Patches":[{"KBId":"\xff"}]}',
+        b'{"Patches":[{"KBId":"\\ud800"}]}',
+        b'{"Patches":[null]}',
+        b'{"Patches":[],"x":' + b"[" * 100_000,
+        b"\xef\xbb\xbf{}",
+    ],
+    ids=["no UTF-8", "half a character", "no row", "brackets without end", "a byte order mark"],
+)
+def test_what_no_json_decoder_takes_is_torn(body):
+    with pytest.raises(Transient):
+        read("Patches", body)
+
+
+@pytest.mark.parametrize("count", [2**31, -(2**40), 10**30])
+def test_a_count_beyond_32_bits_is_torn(count):
+    body = msgspec.json.encode({"InstancePatchStates": [{"InstanceId": "i-1", "MissingCount": 7}]})
+    with pytest.raises(Transient):
+        read("InstancePatchStates", body.replace(b"7", str(count).encode()))
