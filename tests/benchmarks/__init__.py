@@ -1,0 +1,1 @@
+"""Benchmarks against peers; run them with `python -m tests.benchmarks`."""

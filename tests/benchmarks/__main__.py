@@ -1,0 +1,72 @@
+"""`python -m tests.benchmarks`: run benchmarks, print their tables, write every run as JSON."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, replace
+from importlib.metadata import version
+from pathlib import Path
+
+from tests.benchmarks import hot_path
+from tests.benchmarks.plan import FULL, TINY, Size
+from tests.benchmarks.results import Result, as_text
+
+BENCHMARKS: Mapping[str, Callable[[Size], list[Result]]] = {
+    "hot-path": hot_path.hot_path,
+    "store": hot_path.store,
+}
+LONG = ("rate", "memory")
+"""Minutes each: run only when named."""
+PACKAGES = ("aioboto3", "aiobotocore", "aiohttp", "anyio", "boto3", "botocore", "httptools", "msgspec", "pyarrow")
+
+
+def machine() -> dict[str, object]:
+    """Where and with what it was measured."""
+    cpus = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
+    return {
+        "date": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "cpu": cpus[0].partition(": ")[2] if cpus else platform.machine(),
+        "cores": len(os.sched_getaffinity(0)),
+        "system": platform.platform(),
+        "python": platform.python_version(),
+        "load": os.getloadavg(),
+        "packages": {name: version(name) for name in PACKAGES},
+    }
+
+
+def run(names: list[str], size: Size, write: Callable[[str], object]) -> dict[str, object]:
+    """Run these benchmarks; tables go to `write` as they are ready, all runs into the value."""
+    report: dict[str, object] = {**machine(), "size": asdict(size)}
+    results: list[dict[str, object]] = []
+    for name in names:
+        for result in BENCHMARKS[name](size):
+            write(as_text(result) + "\n")
+            results.append({"benchmark": name, **asdict(result)})
+    return {**report, "results": results}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
+    parser.add_argument("--only", metavar="NAMES", help=f"some of {','.join(BENCHMARKS)}; without: all but {LONG}")
+    parser.add_argument("--rounds", type=int, default=FULL.rounds, help="of every client, interleaved")
+    parser.add_argument("--tiny", action="store_true", help="a few nodes, to see that everything works")
+    parser.add_argument("--json", metavar="FILE", type=Path, help="write every run there")
+    given = parser.parse_args()
+    names = given.only.split(",") if given.only else [name for name in BENCHMARKS if name not in LONG]
+    unknown = [name for name in names if name not in BENCHMARKS]
+    if unknown:
+        parser.error(f"there is no benchmark {unknown[0]!r}; there are {', '.join(BENCHMARKS)}")
+    size = TINY if given.tiny else replace(FULL, rounds=given.rounds)
+    report = run(names, size, lambda text: (sys.stdout.write(text), sys.stdout.flush()))
+    if given.json:
+        given.json.write_text(json.dumps(report, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,30 @@
+"""How large and how often a benchmark runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Size:
+    """`rounds` of every client, interleaved; the other fields are for the benchmarks they are named after."""
+
+    rounds: int
+    nodes: int
+    memory_nodes: tuple[int, int]
+    targets: int
+    rate_s: float
+    virtual_schedules: int
+
+
+FULL = Size(rounds=5, nodes=1_600, memory_nodes=(2_000, 20_000), targets=1_000, rate_s=90.0, virtual_schedules=40)
+TINY = Size(rounds=1, nodes=4, memory_nodes=(4, 8), targets=4, rate_s=2.0, virtual_schedules=1)
+
+READ_REGIONS = ("eu-west-1", "us-east-1", "eu-central-1", "us-west-2")
+EMPTY_REGIONS = ("eu-west-2", "us-east-2", "eu-west-3", "us-west-1")
+"""Regions without a node: reading them is a client's start-up and end."""
+
+
+def spread_over_regions(nodes: int) -> dict[str, int]:
+    """The nodes in equal parts."""
+    return dict.fromkeys(READ_REGIONS, nodes // len(READ_REGIONS))

@@ -1,0 +1,142 @@
+"""Servers and clients as processes of their own, each on its core, measured by the kernel."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from tempfile import mkdtemp
+
+from tests.benchmarks.answers import SESSION_TOKEN
+
+CLIENT_CORE = 0
+SERVER_CORE = 1
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What a process took from start to end."""
+
+    cpu_s: float
+    wall_s: float
+    peak_mb: float
+    stdout: str
+
+
+@contextmanager
+def on_core(core: int) -> Iterator[None]:
+    """Processes started inside run on this core where there are two; a child inherits the core of its parent."""
+    before = os.sched_getaffinity(0)
+    if len(before) > 1:
+        os.sched_setaffinity(0, {sorted(before)[core % len(before)]})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+def measured(arguments: Sequence[str], environment: Mapping[str, str], accepted: Sequence[int] = (0,)) -> Usage:
+    """Run a client on its core to its end.
+
+    Raises:
+        RuntimeError: it ended otherwise than with one of the `accepted` codes; with what it said.
+    """
+    with on_core(CLIENT_CORE):
+        process = subprocess.Popen(
+            arguments, env=environment, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+    started = time.perf_counter()
+    with process:
+        # Output is small: neither pipe fills before the end.
+        _, status, usage = os.wait4(process.pid, 0)
+        wall_s = time.perf_counter() - started
+        process.returncode = os.waitstatus_to_exitcode(status)
+        assert process.stdout is not None
+        assert process.stderr is not None
+        out, err = process.stdout.read(), process.stderr.read()
+    if process.returncode not in accepted:
+        raise RuntimeError(f"{' '.join(arguments)} ended with {process.returncode}: {err[-2000:]}")
+    return Usage(usage.ru_utime + usage.ru_stime, wall_s, usage.ru_maxrss / 1024, out)
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running fast server."""
+
+    url: str
+    ca_bundle: str | None
+    pid: int
+
+    def environment(self, **more: str) -> dict[str, str]:
+        """The environment of a client that takes it for AWS and reads no other AWS setting."""
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PATCHSWEEP_"))}
+        return {
+            **kept,
+            "AWS_ENDPOINT_URL": self.url,
+            "AWS_ACCESS_KEY_ID": "AKIABENCHMARK0000000",
+            "AWS_SECRET_ACCESS_KEY": "secret",
+            "AWS_SESSION_TOKEN": SESSION_TOKEN,
+            "AWS_REGION": "eu-west-1",
+            "AWS_DEFAULT_REGION": "eu-west-1",
+            "AWS_CONFIG_FILE": os.devnull,
+            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+            "AWS_EC2_METADATA_DISABLED": "true",
+            **({"AWS_CA_BUNDLE": self.ca_bundle} if self.ca_bundle else {}),
+            **more,
+        }
+
+    def stats(self) -> dict[str, dict[str, list[tuple[float, bool]]]]:
+        """What it counted: `counts` by operation, `answers` (seconds, let through) by operation."""
+        with urllib.request.urlopen(f"{self.url}/stats") as answer:
+            return json.load(answer)
+
+
+@contextmanager
+def serving(
+    nodes_by_region: Mapping[str, int],
+    *,
+    tls: bool = False,
+    latency_s: float = 0.0,
+    rates: Sequence[tuple[float, float]] = (),
+    burst: float = 40.0,
+) -> Iterator[Server]:
+    """A fast server on its core while the block runs."""
+    arguments = ["--nodes", json.dumps(nodes_by_region), "--latency", str(latency_s)]
+    arguments += ["--rates", json.dumps(list(rates)), "--burst", str(burst)]
+    if tls:
+        arguments += ["--certificate", *certificate()]
+    with on_core(SERVER_CORE):
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tests.benchmarks.fast_server", *arguments],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+    with process:
+        try:
+            assert process.stdout is not None
+            port = process.stdout.readline().strip()
+            scheme, bundle = ("https", certificate()[0]) if tls else ("http", None)
+            yield Server(f"{scheme}://127.0.0.1:{port}", bundle, process.pid)
+        finally:
+            process.terminate()
+
+
+@cache
+def certificate() -> tuple[str, str]:
+    """The files of a certificate for 127.0.0.1, signed by itself, and its key."""
+    folder = Path(mkdtemp(prefix="patchsweep-benchmark-"))
+    cert, key = str(folder / "cert.pem"), str(folder / "key.pem")
+    subject = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
+    made = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", *subject]
+    subprocess.run([*made, "-keyout", key, "-out", cert], check=True, capture_output=True)
+    return cert, key
