@@ -85,6 +85,9 @@ def targets_of(regions: Mapping[Account, Iterable[str]], scope: ScopeSettings) -
     return [target for target in rounds if target is not None]
 
 
-def largest_first(targets: Iterable[Target], nodes: Mapping[Target, int]) -> list[Target]:
-    """By the nodes they had, the most first, so that no big one runs last alone; unknown ones last, in their order."""
-    return sorted(targets, key=lambda target: -nodes.get(target, 0))
+def largest_first(targets: Iterable[Target], sizes: Mapping[tuple[str, str], int]) -> list[Target]:
+    """The largest first, so that no big one runs last alone; unknown ones last, in their order.
+
+    `sizes` are by (account id, Region), in whatever unit: only their order counts.
+    """
+    return sorted(targets, key=lambda target: -sizes.get((target.account_id, target.region), 0))

@@ -73,7 +73,13 @@ def test_a_target_carries_the_name_of_its_account():
 
 def test_the_largest_are_read_first_and_unknown_ones_keep_their_order():
     one, two, three, four = (Target("1" * 12, f"r-{number}") for number in range(4))
-    assert largest_first([one, two, three, four], {three: 5, two: 9}) == [two, three, one, four]
+    sizes = {("1" * 12, "r-2"): 5, ("1" * 12, "r-1"): 9}
+    assert largest_first([one, two, three, four], sizes) == [
+        two,
+        three,
+        one,
+        four,
+    ]
 
 
 accounts = st.integers(0, 30).map(lambda number: Account(f"{number:012}"))
@@ -102,7 +108,9 @@ def test_an_account_follows_itself_only_when_no_other_has_more_to_read(regions):
 @given(maps, st.dictionaries(st.integers(0, 100), st.integers(0, 9)))
 def test_ordering_loses_and_doubles_nothing(regions, hints):
     targets = targets_of(regions, ScopeSettings())
-    sizes = {targets[place % len(targets)]: size for place, size in hints.items() if targets}
+    keys = [(target.account_id, target.region) for target in targets]
+    sizes = {keys[place % len(keys)]: size for place, size in hints.items() if keys}
     ordered = largest_first(targets, sizes)
     assert sorted(map(str, ordered)) == sorted(map(str, targets))
-    assert [sizes.get(t, 0) for t in ordered] == sorted((sizes.get(t, 0) for t in ordered), reverse=True)
+    found = [sizes.get((target.account_id, target.region), 0) for target in ordered]
+    assert found == sorted(found, reverse=True)

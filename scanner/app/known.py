@@ -1,16 +1,30 @@
-"""Delta mode: what the store knows of the nodes about to be scanned."""
+"""What the store knows of the targets and nodes about to be scanned."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from scanner.config import Settings
+from scanner.errors import ScanNotFound, StoreError
 from scanner.model import Target
 from scanner.store.history import History
 from scanner.store.store import Store
+from scanner.targets import largest_first
 
 DAY_MS = 24 * 60 * 60 * 1000
+
+
+async def in_reading_order(store: Store, targets: Sequence[Target]) -> list[Target]:
+    """The targets with those first that had the most patch rows in the last committed scan."""
+    try:
+        committed = await store.committed()
+        last = (await store.summary(committed[-1])).targets.to_pydict() if committed else {}
+    except (StoreError, ScanNotFound):
+        # A damaged scan is named by `scans verify`; here it only costs the order.
+        return list(targets)
+    keys = zip(last.get("account_id", ()), last.get("region", ()), strict=True)
+    return largest_first(targets, dict(zip(keys, last.get("patch_rows", ()), strict=True)))
 
 
 async def known_nodes(store: Store, settings: Settings, targets: Iterable[Target]) -> History | None:

@@ -14,7 +14,7 @@ from scanner.app.delivery import Delivery
 from scanner.app.demo import demo_organization
 from scanner.app.ending import ended_outcomes, ended_row
 from scanner.app.finished import Finished, PatchTotals
-from scanner.app.known import history_notes, known_nodes
+from scanner.app.known import history_notes, in_reading_order, known_nodes
 from scanner.app.opening import Opened, open_scan, resume_command
 from scanner.app.places import open_places
 from scanner.app.publishing import replay
@@ -128,9 +128,10 @@ async def _read(run: _Run, aws: Aws) -> tuple[list[TargetOutcome], list[str]]:
                 if run.opened.is_resumed:
                     await delivery.repeat()
                 discovery = await aws.discover()
+                targets = await in_reading_order(run.store, discovery.targets)
                 past = await known_nodes(run.store, run.opened.settings, discovery.targets)
                 job = _job(run, send.send, past)
-                outcomes = [*discovery.outcomes, *await scan_targets(discovery.targets, aws.fleet, job)]
+                outcomes = [*discovery.outcomes, *await scan_targets(targets, aws.fleet, job)]
     if run.stop.signal_number is None and past is not None:
         with run.stop.phase():
             await delivery.carry_over(past)

@@ -17,7 +17,7 @@ from scanner.aws.sessions import Sessions
 from scanner.config import ScopeSettings
 from scanner.errors import AwsError, ConfigError, Denied, Disabled
 from scanner.model import CallCounts, Target, TargetOutcome, TargetStatus
-from scanner.targets import Account, check_scope, included, largest_first, targets_of
+from scanner.targets import Account, check_scope, included, targets_of
 
 if TYPE_CHECKING:
     from types_aiobotocore_ec2 import EC2Client
@@ -52,8 +52,8 @@ class Discoverer:
         self._funnel = funnel
         self._counts = counts
 
-    async def discover(self, scope: ScopeSettings, sizes: Mapping[Target, int] | None = None) -> Discovery:
-        """The targets of a scope; `sizes` are the node counts of an earlier scan, which put the largest first.
+    async def discover(self, scope: ScopeSettings) -> Discovery:
+        """The targets of a scope, the accounts taking turns.
 
         Raises:
             ConfigError: the scope cannot be used, or comes to nothing.
@@ -74,7 +74,7 @@ class Discoverer:
         targets = targets_of(regions, scope)
         if not targets and not outcomes:
             raise ConfigError("The scope comes to no target: every Region is excluded; shorten scope.exclude_regions")
-        return Discovery(largest_first(targets, sizes or {}), outcomes)
+        return Discovery(targets, outcomes)
 
     async def _accounts(self, scope: ScopeSettings) -> list[Account]:
         match scope.accounts:

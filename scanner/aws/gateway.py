@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import anyio
@@ -20,7 +20,7 @@ from scanner.aws.transports import open_transports
 from scanner.config import ScopeSettings, Settings
 from scanner.errors import ConfigError
 from scanner.limits import Limiters
-from scanner.model import CallCounts, Target
+from scanner.model import CallCounts
 from scanner.retry import RetryPolicy
 from scanner.targets import REGION_KEYWORDS, check_scope
 
@@ -37,9 +37,9 @@ class Aws(Struct, frozen=True):
     settings: Settings
     discoverer: Discoverer
 
-    async def discover(self, sizes: Mapping[Target, int] | None = None) -> Discovery:
+    async def discover(self) -> Discovery:
         """The targets of the scope in the settings; see `Discoverer.discover`."""
-        return await self.discoverer.discover(self.settings.scope, sizes)
+        return await self.discoverer.discover(self.settings.scope)
 
 
 @asynccontextmanager

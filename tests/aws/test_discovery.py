@@ -36,9 +36,9 @@ async def aws(monkeypatch):
         yield fake
 
 
-async def discovered(sizes=None, **scope):
+async def discovered(**scope):
     async with open_aws(Settings(limits=QUICK, scope=ScopeSettings(**scope))) as aws:
-        return await aws.discover(sizes)
+        return await aws.discover()
 
 
 async def targets_of(**scope):
@@ -151,12 +151,6 @@ async def test_many_accounts_are_asked_side_by_side_and_none_is_lost(aws):
     with anyio.fail_after(60):
         found = await targets_of(accounts=ids, role_name="r", regions=("enabled",))
     assert found == [f"{account_id}/eu-west-1" for account_id in ids]
-
-
-async def test_known_sizes_put_the_largest_first(aws):
-    big = Target(MEMBER, "us-east-1")
-    scope = {"accounts": (HUB, MEMBER), "role_name": "r", "regions": ("eu-west-1", "us-east-1")}
-    assert (await discovered({big: 900}, **scope)).targets[0] == big
 
 
 @pytest.mark.parametrize("accounts", [("organization",), (MEMBER,)])
