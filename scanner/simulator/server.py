@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 import anyio
+import anyio.lowlevel
 from aiohttp import web
 
 from scanner.simulator.answering import answer
@@ -51,9 +52,8 @@ async def serve(
         OSError: the port cannot be opened.
     """
     simulation = Simulation(world, faults, limits, clock)
-    runner = web.ServerRunner(
-        web.Server(_handler(simulation), access_log=None), handle_signals=False, shutdown_timeout=_SHUTDOWN_S
-    )
+    server = web.Server(_handler(simulation), access_log=None)
+    runner = web.ServerRunner(server, handle_signals=False, shutdown_timeout=_SHUTDOWN_S)
     await runner.setup()
     try:
         await web.TCPSite(runner, HOST, port, ssl_context=tls, backlog=1024).start()
@@ -61,7 +61,17 @@ async def serve(
         yield Simulator(simulation, f"{'https' if tls else 'http'}://{HOST}:{bound}")
     finally:
         with anyio.move_on_after(_CLEANUP_S, shield=True):
-            await runner.cleanup()
+            await _close(server, runner)
+
+
+async def _close(server: web.Server, runner: web.ServerRunner) -> None:
+    transports = [connection.transport for connection in server.connections]
+    await runner.cleanup()
+    for transport in transports:
+        if transport is not None:
+            # A TLS connection would wait half a minute for the other side to say good-bye.
+            transport.abort()
+    await anyio.lowlevel.checkpoint()
 
 
 def _handler(simulation: Simulation) -> Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]:

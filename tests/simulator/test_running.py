@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from contextlib import ExitStack, closing
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address
 from urllib.parse import urlsplit
@@ -26,12 +27,13 @@ WORLD = make_world(accounts=2, regions=2, nodes=8, rows=20)
 
 
 def test_the_environment_points_a_plain_sdk_at_a_simulator_in_a_thread(monkeypatch):
-    with serve_in_thread(WORLD) as simulator:
+    with serve_in_thread(WORLD) as simulator, ExitStack() as stack:
         for name, value in simulator.environment().items():
             monkeypatch.setenv(name, value)
         session = boto3.session.Session()
-        assert session.client("sts").get_caller_identity()["Account"] == WORLD.hub_account_id
-        ssm = session.client("ssm")
+        sts = stack.enter_context(closing(session.client("sts")))
+        assert sts.get_caller_identity()["Account"] == WORLD.hub_account_id
+        ssm = stack.enter_context(closing(session.client("ssm")))
         nodes = ssm.describe_instance_information()["InstanceInformationList"]
         pages = ssm.get_paginator("describe_instance_patches").paginate(InstanceId=nodes[0]["InstanceId"])
         kb_ids = [row["KBId"] for page in pages for row in page["Patches"]]
@@ -94,6 +96,7 @@ async def test_a_simulator_can_speak_tls(tmp_path):
             "sts", endpoint_url=simulator.url, verify=str(certificate), config=trusting, **_keys(simulator)
         )
         answer = await anyio.to_thread.run_sync(sts.get_caller_identity)
+        sts.close()
     assert answer["Account"] == WORLD.hub_account_id
 
 
