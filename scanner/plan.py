@@ -7,6 +7,7 @@ from math import ceil
 
 from msgspec import Struct
 
+from scanner.config import LimitSettings
 from scanner.model import Target, TargetStatus
 from scanner.node import ROWS_A_PAGE, NodeWork, expected_rows
 
@@ -26,10 +27,10 @@ class PlannedTarget(Struct, frozen=True):
 
 
 class Plan(Struct, frozen=True):
-    """What a scan would take. Targets run side by side, so the slowest sets the time."""
+    """What a scan would take within these limits. Targets run side by side, so the slowest sets the time."""
 
     targets: tuple[PlannedTarget, ...]
-    rate_per_s: float
+    limits: LimitSettings
 
     @property
     def nodes(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from scanner.config import LimitSettings
 from scanner.model import ManagedNode, PatchState, Target, TargetStatus
 from scanner.node import NodeWork
 from scanner.plan import Estimate, Plan, estimate, planned
@@ -31,6 +32,6 @@ def test_the_slowest_target_sets_the_time_of_the_whole():
     small = planned(HERE, TargetStatus.SCANNED, None, Estimate(1, 50, 600), 10.0)
     large = planned(HERE, TargetStatus.SCANNED, None, Estimate(1, 50, 6_000), 10.0)
 
-    plan = Plan((small, large), 10.0)
+    plan = Plan((small, large), LimitSettings())
 
     assert (plan.minutes, plan.calls, plan.nodes, plan.rows) == (10.0, 6_606, 2, 100)

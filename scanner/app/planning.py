@@ -39,7 +39,7 @@ async def run_plan(settings: Settings, *, demo: bool) -> Plan:
             async with anyio.create_task_group() as workers:
                 for _ in range(settings.limits.max_open_targets):
                     workers.start_soon(_plan_targets, waiting, aws.fleet, settings, found)
-    return Plan(tuple(found), settings.limits.rate_per_s)
+    return Plan(tuple(found), settings.limits)
 
 
 async def _plan_targets(

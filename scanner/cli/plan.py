@@ -53,10 +53,15 @@ def plan_text(plan: Plan, width: int = 80) -> list[str]:
     totals = (
         f"A scan would read {counted(plan.nodes, 'node')} of {counted(len(readable), 'target')}: "
         f"about {counted(plan.rows, 'patch row')} in {counted(plan.calls, 'call')}. It would take about "
-        f"{duration(plan.minutes * 60)} if AWS permits {plan.rate_per_s:g} calls a second for each target."
+        f"{duration(plan.minutes * 60)} if AWS permits {plan.limits.rate_per_s:g} calls a second for each target."
+    )
+    bounds = (
+        f"It begins at that rate and finds what AWS permits, between {plan.limits.min_rate_per_s:g} and "
+        f"{plan.limits.max_rate_per_s:g} calls a second for each operation; --rate and --max-rate change that."
     )
     lines = [
         *wrapped(totals, width),
+        *wrapped(bounds, width),
         *(
             line
             for target in others[:TARGETS_SHOWN]

@@ -8,7 +8,7 @@ from typing import BinaryIO
 
 from msgspec import Struct
 
-from scanner.config import Settings
+from scanner.config import LimitSettings, Settings
 from scanner.interfaces import Observer
 from scanner.model import (
     ManagedNode,
@@ -78,7 +78,7 @@ class FakeApp:
         self.settings: Settings | None = None
         self.resume: str | None = None
         self.demo: bool | None = None
-        self.plan = Plan((), 10.0)
+        self.plan = Plan((), LimitSettings())
         self.published: str | None = None
         self.publish_failures: dict[str, str] = {}
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from scanner.config import LimitSettings
 from scanner.model import Target, TargetStatus
 from scanner.plan import Plan, PlannedTarget
 from tests.cli.fake_app import FakeApp
@@ -17,7 +18,7 @@ def planned(region, status=TargetStatus.SCANNED, nodes=0, minutes=0.0, reason=No
 
 def plan(*targets):
     app = FakeApp()
-    app.plan = Plan(targets, 10.0)
+    app.plan = Plan(targets, LimitSettings())
     return run("plan", "--demo", "--role-name", "reader", app=app), app
 
 
@@ -28,7 +29,9 @@ def test_a_plan_shows_the_totals_and_the_slowest_targets_first():
     assert ended.code == 0
     assert " ".join(lines[: lines.index("")]) == (
         "A scan would read 1,010 nodes of 2 targets: about 101,000 patch rows in 2,020 calls. It would take about "
-        "12 min 0 s if AWS permits 10 calls a second for each target."
+        "12 min 0 s if AWS permits 10 calls a second for each target. "
+        "It begins at that rate and finds what AWS permits, between 0.5 and 20 calls a second for each operation; "
+        "--rate and --max-rate change that."
     )
     assert [line.split() for line in lines[lines.index("") + 1 :]] == [
         ["account", "Region", "nodes", "patch", "rows", "calls", "time"],
