@@ -61,6 +61,11 @@ async def with_retries(
     Raises:
         Unavailable: attempts, patience or fresh credentials are spent; its cause is the last error.
     """
+    try:
+        return await attempt()
+    except AwsError as error:
+        # Nearly every request succeeds at once, and tenacity costs more CPU than signing and sending it.
+        again = _replayed(error, attempt)
     history = _History(policy, refresh, on_retry, clock, jitter)
     retrying = AsyncRetrying(
         sleep=sleep,
@@ -70,7 +75,19 @@ async def with_retries(
         before_sleep=history.prepare,
         retry_error_callback=history.give_up,
     )
-    return await retrying(attempt)
+    return await retrying(again)
+
+
+def _replayed(error: AwsError, attempt: Callable[[], Awaitable[T]]) -> Callable[[], Awaitable[T]]:
+    """The attempts as tenacity is to see them: the one that failed already, then new ones."""
+    failures = [error]
+
+    async def again() -> T:
+        if failures:
+            raise failures.pop()
+        return await attempt()
+
+    return again
 
 
 class _History:
