@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
+from hashlib import file_digest
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -32,7 +33,7 @@ class LocalCopy(Struct, frozen=True):
 async def local_copy(files: Files, manifests: Sequence[Manifest]) -> AsyncIterator[LocalCopy]:
     """The files of these scans, for as long as the block runs.
 
-    Files of a folder are looked at for their size only; those fetched into a private temporary folder are verified.
+    Those of a folder stay where they are, others are fetched into a private temporary folder; all are verified.
 
     Raises:
         StoreError: one is missing or damaged; the text names it.
@@ -46,21 +47,22 @@ async def local_copy(files: Files, manifests: Sequence[Manifest]) -> AsyncIterat
 async def _local(files: Files, entry: FileEntry, folder: Path) -> Path:
     if isinstance(files, LocalFiles):
         path = files.root / entry.name
-        await to_thread.run_sync(partial(_check_size, path, entry.bytes))
+        await to_thread.run_sync(partial(_check, path, entry))
         return path
     path = folder / entry.name
     await to_thread.run_sync(partial(_write, path, await fetch(files, entry)))
     return path
 
 
-def _check_size(path: Path, expected: int) -> None:
+def _check(path: Path, entry: FileEntry) -> None:
     with as_store_error("read", path):
         try:
-            actual = path.stat().st_size
+            with path.open("rb") as file:
+                actual = file_digest(file, "sha256").hexdigest()
         except FileNotFoundError as error:
             raise StoreError(f"{path} is missing: restore it from a copy, or scan again") from error
-    if actual != expected:
-        raise StoreError(f"{path} has {actual} bytes instead of {expected}: restore it from a copy, or scan again")
+    if actual != entry.sha256:
+        raise StoreError(f"{path} is not what was committed (its checksum differs): restore it, or scan again")
 
 
 def _write(path: Path, data: bytes) -> None:

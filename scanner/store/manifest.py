@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from hashlib import sha256
 from typing import Literal, TypeVar
 
 import msgspec
@@ -12,7 +14,7 @@ from scanner.errors import StoreError
 from scanner.model import EpochMs, Mode, ScanRow
 
 _J = TypeVar("_J", bound=Struct)
-# The second form is a password with a slash in it; a port with a slash behind it is none.
+_SEALED = re.compile(rb'(.*),\n  "sha256": "([0-9a-f]{64})"\n}\n', re.DOTALL)
 
 
 class ScanHeader(Struct, frozen=True):
@@ -60,15 +62,27 @@ class Latest(Struct, frozen=True):
 
 
 def to_json(value: Struct) -> bytes:
-    """Indented, so that a person can read it."""
-    return msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n"
+    """Indented, so that a person can read it; the last member is the digest of all before it."""
+    text = msgspec.json.format(msgspec.json.encode(value), indent=2).removesuffix(b"\n}")
+    return b'%s,\n  "sha256": "%s"\n}\n' % (text, _digest(text))
 
 
 def from_json(data: bytes, kind: type[_J], place: str) -> _J:
     """What `to_json` wrote, or raises `StoreError` that names the place."""
     try:
-        return msgspec.json.decode(data, type=kind)
-    except msgspec.DecodeError as error:
-        raise StoreError(
-            f"{place} is damaged or of another version ({error}): restore it from a copy or delete its scan"
-        ) from error
+        value = msgspec.json.decode(data, type=kind)
+    # Bytes that are not UTF-8, or brackets without end, are no DecodeError to msgspec.
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise _damaged(place, str(error)) from error
+    sealed = _SEALED.fullmatch(data)
+    if sealed is None or sealed[2] != _digest(sealed[1]):
+        raise _damaged(place, "it was changed after it was written")
+    return value
+
+
+def _digest(text: bytes) -> bytes:
+    return sha256(text).hexdigest().encode()
+
+
+def _damaged(place: str, why: str) -> StoreError:
+    return StoreError(f"{place} is damaged or of another version ({why}): restore it from a copy or delete its scan")
