@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from operator import attrgetter
 
 from msgspec import Struct
 
@@ -74,7 +75,7 @@ def fingerprint(state: PatchState | None) -> Fingerprint | None:
 
 def disagreements(state: PatchState, patches: Iterable[Patch], comparable: Collection[str]) -> list[str]:
     """Each comparable state whose rows and count differ, in words; a count AWS does not give is not compared."""
-    rows = Counter(patch.state for patch in patches)
+    rows = Counter(map(attrgetter("state"), patches))
     found = []
     for name, count_name in COUNTED_STATES.items():
         count: int | None = getattr(state, count_name)

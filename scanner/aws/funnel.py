@@ -40,7 +40,7 @@ class Funnel:
     def __init__(
         self,
         limiters: Limiters,
-        in_flight: anyio.CapacityLimiter,
+        in_flight: anyio.Semaphore,
         policy: RetryPolicy,
         *,
         sleep: Sleep = anyio.sleep,

@@ -28,7 +28,7 @@ def funnel_of(time, *, rate_per_s=10.0, burst=1.0, in_flight=100, max_attempts=3
     limits = LimitSettings(rate_per_s=rate_per_s, max_rate_per_s=rate_per_s, burst=burst, max_attempts=max_attempts)
     limiters = Limiters(limits, clock=time.clock, sleep=time.sleep)
     policy = RetryPolicy(max_attempts=max_attempts, throttle_patience_s=300.0, first_delay_s=0.0, max_delay_s=0.0)
-    return Funnel(limiters, anyio.CapacityLimiter(in_flight), policy, sleep=time.sleep, clock=time.clock)
+    return Funnel(limiters, anyio.Semaphore(in_flight, fast_acquire=True), policy, sleep=time.sleep, clock=time.clock)
 
 
 class Server:

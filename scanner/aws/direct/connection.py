@@ -36,20 +36,24 @@ class Connection(asyncio.Protocol):
         """Whether it can carry another request."""
         return self._keep_alive and self._transport is not None and not self._transport.is_closing()
 
-    async def post(self, request: bytes) -> Answer:
+    async def post(self, request: bytes, timeout_s: float) -> Answer:
         """Send a whole request and wait for the whole answer; a wait that is cancelled ends the connection.
 
         Raises:
-            NoAnswer: the connection broke, or what came is not HTTP, or it was too large.
+            NoAnswer: the connection broke, or what came is not HTTP, too large or too late.
         """
         if self._transport is None or self._transport.is_closing():
             raise NoAnswer(Silence.CONNECTION, "the connection was closed before the request was sent")
-        self._answer = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        self._answer = loop.create_future()
+        # A cancel scope for each request costs as much as decoding its answer.
+        timer = loop.call_later(timeout_s, self._fail, f"no answer within {timeout_s:g} s")
         self._chunks, self._bytes = [], 0
         self._transport.write(request)
         try:
             return await self._answer
         finally:
+            timer.cancel()
             if not self._answer.done() or self._answer.cancelled():
                 self.close()
             self._answer = None

@@ -51,11 +51,7 @@ class Connections:
             NoAnswer: there was none, with the reason.
         """
         connection = self._reusable(url) or await self._connect(url)
-        try:
-            with anyio.fail_after(self._read_timeout_s):
-                answer = await connection.post(request)
-        except TimeoutError:
-            raise NoAnswer(Silence.CONNECTION, f"no answer within {self._read_timeout_s:g} s") from None
+        answer = await connection.post(request, self._read_timeout_s)
         if connection.is_usable:
             connection.idle_since_s = self._clock()
             self._idle[url].append(connection)
