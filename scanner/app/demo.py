@@ -1,4 +1,4 @@
-"""`--demo`: the embedded simulated organization in the place of AWS."""
+"""`--demo`: the embedded simulated organization in the place of AWS. The simulator loads with it, and only then."""
 
 from __future__ import annotations
 
@@ -9,8 +9,6 @@ from contextlib import contextmanager
 from msgspec import structs
 
 from scanner.config import LimitSettings, ScopeSettings, Settings
-from scanner.simulator.demo import DEMO_LIMITS, demo_world
-from scanner.simulator.run import serve_in_thread
 
 
 def demo_settings(settings: Settings) -> Settings:
@@ -19,6 +17,8 @@ def demo_settings(settings: Settings) -> Settings:
     Its role and external id are set; unless the user chose otherwise, all of its accounts and enabled Regions are in
     scope and requests start at the rate that it grants, so that nobody waits.
     """
+    from scanner.simulator.demo import DEMO_LIMITS, demo_world  # noqa: PLC0415 - a scan of AWS has no use for it
+
     world = demo_world()
     scope, chosen, limits = settings.scope, ScopeSettings(), settings.limits
     scope = structs.replace(
@@ -37,6 +37,9 @@ def demo_settings(settings: Settings) -> Settings:
 @contextmanager
 def demo_organization() -> Iterator[None]:
     """Serve the demo organization, with the AWS settings of this process pointing at nothing else meanwhile."""
+    from scanner.simulator.demo import DEMO_LIMITS, demo_world  # noqa: PLC0415 - a scan of AWS has no use for it
+    from scanner.simulator.run import serve_in_thread  # noqa: PLC0415 - as above
+
     with serve_in_thread(demo_world(), limits=DEMO_LIMITS) as simulator:
         before = {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
         _replace_aws_settings(simulator.environment())
