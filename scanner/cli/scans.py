@@ -16,7 +16,6 @@ from scanner.cli.output import put_lines
 
 if TYPE_CHECKING:
     from scanner.config import Settings
-    from scanner.model import ScanRow
     from scanner.store.store import Store
 
 _T = TypeVar("_T")
@@ -45,19 +44,20 @@ def list_scans(app: AppLoader, /, *, config: str | None, **given: object) -> int
     return 0
 
 
-@command.command("verify", cls=SectionedCommand, short_help="Hold a scan's files against its manifest.")
-@click.argument("scan_id", default="latest")
+@command.command("verify", cls=SectionedCommand, short_help="Hold scans against their manifests.")
+@click.argument("scan_id", required=False)
 @section("Run", options.STORE)
 @options.config_option
 @click.pass_obj
-def verify(app: AppLoader, /, *, scan_id: str, config: str | None, **given: object) -> int:
-    """Read every file of a scan, the newest or SCAN_ID, and hold it against the manifest.
+def verify(app: AppLoader, /, *, scan_id: str | None, config: str | None, **given: object) -> int:
+    """Hold every file of SCAN_ID, or of all scans, against its manifest.
 
     Ends with 1 if a file is missing or was changed.
     """
-    found, problems = _with_store(app, settings_of(config, given), partial(_verified, scan_id))
-    put_lines([f"{found}: {problem}" for problem in problems or ["every file is there and as it was written"]])
-    return 1 if problems else 0
+    found = _with_store(app, settings_of(config, given), partial(_verified, scan_id))
+    sound = ["every file is there and as it was written"]
+    put_lines([f"{where}: {what}" for where, problems in found.items() for what in problems or sound])
+    return 1 if any(found.values()) else 0
 
 
 @command.command("prune", cls=SectionedCommand, short_help="Remove all but the newest scans.")
@@ -88,15 +88,19 @@ def _with_store(app: AppLoader, settings: Settings, work: Callable[[Store], Awai
     return anyio.run(run)
 
 
-async def _verified(scan_id: str, store: Store) -> tuple[str, list[str]]:
-    found = await store.resolve(scan_id)
-    return found, await store.verify(found)
+async def _verified(scan_id: str | None, store: Store) -> dict[str, list[str]]:
+    """What is wrong, by scan and, where no scan is named, of the store itself."""
+    asked = [await store.resolve(scan_id)] if scan_id or not await store.committed() else await store.committed()
+    found = {each: await store.verify(each) for each in asked}
+    if scan_id is None and (pointer := await store.verify_latest()):
+        found[store.url] = pointer
+    return found
 
 
 async def _listing(store: Store) -> list[str]:
     from scanner.wording import aligned
 
-    rows = [_row((await store.manifest(scan_id)).scan) for scan_id in await store.committed()]
+    rows = [await _row(store, scan_id) for scan_id in await store.committed()]
     rows += [(scan_id, "unfinished", "", "", "", "", "") for scan_id in await store.unfinished()]
     if not rows:
         return [f"no scans in {store.url}"]
@@ -104,9 +108,14 @@ async def _listing(store: Store) -> list[str]:
     return aligned(sorted(rows, key=lambda row: row[0]), header)
 
 
-def _row(scan: ScanRow) -> tuple[str | int, ...]:
+async def _row(store: Store, scan_id: str) -> tuple[str | int, ...]:
+    from scanner.errors import StoreError
     from scanner.wording import duration
 
+    try:
+        scan = (await store.manifest(scan_id)).scan
+    except StoreError:
+        return (scan_id, "damaged", "", "", "", "", "")
     took = duration((scan.finished_at - scan.started_at) / 1000)
     return (
         scan.scan_id,

@@ -7,9 +7,9 @@ from datetime import timedelta
 
 from msgspec import Struct
 
-from scanner.errors import ConfigError, ScanNotFound
+from scanner.errors import ConfigError, ScanNotFound, StoreError
 from scanner.interfaces import Files
-from scanner.store.manifest import Latest, to_json
+from scanner.store.manifest import Latest, ScanHeader, from_json, to_json
 from scanner.store.names import LATEST, SCANS, ScanNames, begun_at, is_scan_id
 
 _ABANDONED_AFTER = timedelta(days=7)
@@ -73,6 +73,34 @@ async def point_to_latest(files: Files) -> None:
     committed = (await catalog(files)).committed
     if committed:
         await files.put(LATEST, to_json(Latest(committed[-1], ScanNames(committed[-1]).manifest)))
+
+
+async def header_problems(files: Files, names: ScanNames) -> list[str]:
+    """A sentence if the header of a scan is there and damaged; a committed scan can do without it."""
+    data = await files.get(names.header)
+    try:
+        if data is not None:
+            from_json(data, ScanHeader, f"{files.url}/{names.header}")
+    except StoreError as error:
+        return [str(error)]
+    return []
+
+
+async def latest_problems(files: Files) -> list[str]:
+    """A sentence if `latest.json` is damaged, or names another scan than the newest committed one."""
+    newest, data = (await catalog(files)).committed[-1:], await files.get(LATEST)
+    place = f"{files.url}/{LATEST}"
+    try:
+        named = [from_json(data, Latest, place).scan_id] if data is not None else []
+    except StoreError as error:
+        return [str(error)]
+    if named == newest:
+        return []
+    return [f"{place} names {_list(named)}, the newest committed scan is {_list(newest)}: the next scan puts it right"]
+
+
+def _list(scan_ids: Sequence[str]) -> str:
+    return ", ".join(scan_ids) or "none"
 
 
 async def prune(files: Files, keep: int) -> list[str]:

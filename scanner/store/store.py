@@ -178,11 +178,16 @@ class Store:
 
     async def verify(self, scan_id: str) -> list[str]:
         """Read every file of a committed scan; a sentence for each that is missing, changed or unreadable."""
+        found = await catalogs.header_problems(self._files, ScanNames(scan_id))
         try:
             manifest = await self.manifest(scan_id)
         except StoreError as error:
-            return [str(error)]
-        return await replay.problems(self._files, ScanNames(scan_id), manifest)
+            return [*found, str(error)]
+        return [*found, *await replay.problems(self._files, ScanNames(scan_id), manifest)]
+
+    async def verify_latest(self) -> list[str]:
+        """A sentence if `latest.json` does not name the newest committed scan."""
+        return await catalogs.latest_problems(self._files)
 
     async def prune(self, keep: int) -> list[str]:
         """Remove all but the newest `keep` committed scans, and unfinished ones long given up; returns their ids."""

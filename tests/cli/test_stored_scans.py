@@ -105,7 +105,7 @@ def test_a_scan_in_order_verifies(store):
     ended = run("scans", "verify", "--store", store, app=FakeApp())
 
     assert ended.code == 0
-    assert ended.stdout.startswith(NEW)
+    assert [line.split(":")[0] for line in ended.stdout.splitlines()] == [OLD, NEW]
 
 
 def test_a_scan_with_a_damaged_file_does_not_verify(store, tmp_path):
