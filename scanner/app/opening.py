@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from shlex import quote
 
 import anyio
 from msgspec import Struct, structs
@@ -83,5 +84,5 @@ async def _reopened(store: Store, settings: Settings, scan_id: str) -> Opened:
 def resume_command(opened: Opened) -> str:
     """What to type to go on with this scan."""
     location = opened.settings.store.location
-    store = "" if location == StoreSettings().location else f" --store {location}"
+    store = "" if location == StoreSettings().location else f" --store {quote(location)}"
     return f"patchsweep scan --resume {opened.scan_id}{store}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import BinaryIO
 
 import anyio
@@ -20,11 +20,11 @@ from scanner.app.places import open_places
 from scanner.app.publishing import replay
 from scanner.app.sinks import RunSinks, build_sinks
 from scanner.app.stopping import Stop, stoppable
-from scanner.aws.gateway import Aws, open_aws
+from scanner.aws.gateway import open_aws
 from scanner.config import Settings
 from scanner.errors import Interrupted, PatchsweepError
 from scanner.interfaces import Observer
-from scanner.model import NodeScan, TargetOutcome
+from scanner.model import CallCounts, NodeScan, TargetOutcome
 from scanner.node import comparable_states
 from scanner.reading import Deliver, ReadingRules
 from scanner.scan import ScanJob, nothing_known, scan_targets
@@ -87,12 +87,9 @@ async def run_scan(
 
 
 async def _scan_and_commit(run: _Run) -> Finished:
-    async with AsyncExitStack() as stack:
-        if run.opened.demo:
-            stack.enter_context(demo_organization())
-        aws = await stack.enter_async_context(open_aws(run.opened.settings))
-        outcomes, notes = await _read(run, aws)
-    row = ended_row(run.opened, outcomes, run.tally.result(), aws.counts)
+    with demo_organization() if run.opened.demo else nullcontext():
+        outcomes, hub, notes = await _read(run)
+    row = ended_row(run.opened, outcomes, run.tally.result(), hub)
     summary = await run.store.commit(row, outcomes)
     with run.stop.phase():
         await run.live.commit(summary)
@@ -113,12 +110,16 @@ async def _scan_and_commit(run: _Run) -> Finished:
     )
 
 
-async def _read(run: _Run, aws: Aws) -> tuple[list[TargetOutcome], list[str]]:
-    """Read all targets into the store; a signal ends the reading, and what was read whole is stored all the same."""
+async def _read(run: _Run) -> tuple[list[TargetOutcome], CallCounts, list[str]]:
+    """Read all targets into the store; a signal ends the reading, and what was read whole is stored all the same.
+
+    Gives the outcomes, the calls made for no target, and notes.
+    """
     store = run.opened.settings.store
     delivery = Delivery(run.store, run.opened.scan_id, run.tally, run.live)
     send, receive = anyio.create_memory_object_stream[NodeScan](NODES_IN_HAND)
     outcomes: list[TargetOutcome] = []
+    hub = CallCounts()
     past: History | None = None
     async with anyio.create_task_group() as writer:
         flush = FlushRules(store.flush_rows, store.flush_interval_s)
@@ -127,17 +128,19 @@ async def _read(run: _Run, aws: Aws) -> tuple[list[TargetOutcome], list[str]]:
             with run.stop.phase():
                 if run.opened.is_resumed:
                     await delivery.repeat()
-                discovery = await aws.discover()
-                targets = await in_reading_order(run.store, discovery.targets)
-                past = await known_nodes(run.store, run.opened.settings, discovery.targets)
-                job = _job(run, send.send, past)
-                outcomes = [*discovery.outcomes, *await scan_targets(targets, aws.fleet, job)]
+                async with open_aws(run.opened.settings) as aws:
+                    hub = aws.counts
+                    discovery = await aws.discover()
+                    targets = await in_reading_order(run.store, discovery.targets)
+                    past = await known_nodes(run.store, run.opened.settings, discovery.targets)
+                    job = _job(run, send.send, past)
+                    outcomes = [*discovery.outcomes, *await scan_targets(targets, aws.fleet, job)]
     if run.stop.signal_number is None and past is not None:
         with run.stop.phase():
             await delivery.carry_over(past)
     if run.stop.signal_number is not None:
         raise Interrupted(_stopped(run), run.stop.signal_number)
-    return ended_outcomes(outcomes, run.opened.done, delivery.carried_rows), history_notes(past)
+    return ended_outcomes(outcomes, run.opened.done, delivery.carried_rows), hub, history_notes(past)
 
 
 def _stopped(run: _Run) -> str:
