@@ -1,0 +1,34 @@
+"""`scan --demo` into every sink: each holds what the simulated organization really has."""
+
+from __future__ import annotations
+
+from scanner.simulator.demo import demo_world
+from scanner.simulator.generate.packages import DAY_S
+from scanner.simulator.reality import Reality
+from scanner.simulator.truth import truth
+from scanner.tables import TABLES
+from tests.end_to_end.tables import (
+    assert_right,
+    assert_same_rows,
+    column,
+    from_csv,
+    from_duckdb,
+    from_jsonl,
+    from_parquet,
+    from_query,
+)
+
+SINKS = ("--sink", "jsonl:out", "--sink", "csv:out", "--sink", "parquet:out", "--sink", "duckdb:out/d.duckdb")
+
+
+def test_every_sink_and_the_store_hold_the_whole_demo_organization(terminal):
+    ended = terminal.run("scan", "--demo", *SINKS)
+    assert (ended.code, ended.stdout, ended.sentences) == (3, "", [])
+    out = terminal.folder / "out"
+    stored = from_query(terminal)
+    (started_at,) = column("scans", stored["scans"], "started_at")
+    world = demo_world(as_of_s=started_at // 1000 // DAY_S * DAY_S)
+    assert_right(stored, truth(Reality(world)))
+    for sent in (from_jsonl(out), from_csv(out), from_parquet(out), from_duckdb(out / "d.duckdb")):
+        for name in TABLES:
+            assert_same_rows(sent[name], stored[name])

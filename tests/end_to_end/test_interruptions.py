@@ -1,0 +1,97 @@
+"""Scans that are killed or told to stop in the middle, and what is left to do when they are resumed."""
+
+from __future__ import annotations
+
+import re
+import signal
+import socket
+from contextlib import ExitStack, contextmanager
+from itertools import islice
+
+import pytest
+
+from scanner.simulator.build import make_world
+from scanner.simulator.run import serve_in_thread
+from tests.end_to_end.commands import ENDS_WITHIN_S, ORGANIZATION
+from tests.end_to_end.tables import assert_right, from_store, from_stream
+
+OFTEN = {"PATCHSWEEP_FLUSH_ROWS": "1000"}
+"""So that rows come out, and nodes are durable, long before the end."""
+ONE_AFTER_THE_OTHER = {"PATCHSWEEP_MAX_NODES_PER_TARGET": "4"}
+"""So that few nodes are half read at any moment, as they are few in a fleet of thousands."""
+SIGNALS = pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+
+
+@contextmanager
+def organization(terminal, **size):
+    with serve_in_thread(make_world(**size)) as simulator:
+        yield simulator, terminal.given(simulator.environment() | OFTEN)
+
+
+@contextmanager
+def silent_server():
+    """A server that never answers: its URL, and what waits for the first connection."""
+    with socket.create_server(("127.0.0.1", 0)) as server, ExitStack() as connections:
+        server.settimeout(ENDS_WITHIN_S)
+        yield f"http://127.0.0.1:{server.getsockname()[1]}", lambda: connections.enter_context(server.accept()[0])
+
+
+def scan_until(user, lines):
+    """A scan under way that has shown so many lines of its rows, and those lines."""
+    process = user.start("scan", *ORGANIZATION, "--sink", "jsonl:-")
+    return process, list(islice(process.stdout, lines))
+
+
+def test_a_killed_scan_resumes_with_the_same_rows_and_hardly_a_call_more(terminal):
+    terminal = terminal.given(ONE_AFTER_THE_OTHER)
+    with organization(terminal, accounts=1, regions=1, nodes=900, rows=100) as (simulator, user):
+        assert user.run("scan", *ORGANIZATION).code == 0
+        undisturbed = simulator.stats.requests()
+        process, _ = scan_until(user, lines=30_000)
+        process.kill()
+        user.ended(process)
+        at_the_kill = simulator.stats.requests() - undisturbed
+        resumed = user.run("scan", *ORGANIZATION, "--resume")
+        assert (resumed.code, resumed.sentences) == (0, [])
+        in_all = simulator.stats.requests() - undisturbed
+        assert undisturbed / 4 < at_the_kill < undisturbed
+        assert in_all < 1.1 * undisturbed
+        assert_right(from_store(user), simulator.truth())
+
+
+@SIGNALS
+def test_a_stopped_scan_says_how_to_go_on_and_that_works_as_it_is_typed(terminal, number, code):
+    elsewhere = terminal.given({"PATCHSWEEP_STORE": str(terminal.folder / "a store")})
+    with organization(elsewhere, accounts=2, regions=1, nodes=120, rows=60) as (simulator, user):
+        process, _ = scan_until(user, lines=1)
+        process.send_signal(number)
+        stopped = user.ended(process)
+        assert stopped.code == code
+        (sentence,) = stopped.sentences
+        command = re.fullmatch("stopped; go on with `(.+)`", sentence)[1]
+        resumed = user.without("PATCHSWEEP_STORE").shell(command)
+        assert (resumed.code, resumed.sentences) == (0, [])
+        assert_right(from_store(user), simulator.truth())
+
+
+def test_a_second_ctrl_c_does_no_harm(terminal):
+    with organization(terminal, accounts=2, regions=1, nodes=120, rows=60) as (simulator, user):
+        process, _ = scan_until(user, lines=1)
+        process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGINT)
+        stopped = user.ended(process)
+        assert (stopped.code, len(stopped.sentences)) == (130, 1)
+        resumed = user.run("scan", "--resume", "--sink", "jsonl:-")
+        assert resumed.code == 0
+        assert_right(from_stream(resumed.stdout.splitlines()), simulator.truth())
+
+
+def test_a_scan_stopped_before_it_read_a_node_leaves_nothing_to_resume(terminal):
+    with organization(terminal, accounts=1, regions=1, nodes=1) as (_, user), silent_server() as (url, connected):
+        process = user.given({"AWS_ENDPOINT_URL": url}).start("scan")
+        connected()
+        process.send_signal(signal.SIGINT)
+        stopped = user.ended(process)
+        assert stopped.code == 130
+        assert stopped.sentences == ["stopped before a node was read, so there is nothing to go on from"]
+        assert "no scans in" in user.run("scans").stdout

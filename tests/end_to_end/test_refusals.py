@@ -1,0 +1,73 @@
+"""What AWS, or the way to it, refuses: named in one sentence, with the exit code that was promised."""
+
+from __future__ import annotations
+
+import pytest
+
+from scanner.model import TargetStatus
+from scanner.simulator.build import make_world
+from scanner.simulator.run import serve_in_thread
+from tests.end_to_end.commands import ORGANIZATION
+from tests.end_to_end.tables import assert_right, columns_of, from_store
+
+
+@pytest.fixture(scope="module")
+def simulator():
+    with serve_in_thread(make_world(accounts=3, regions=2, nodes=12, rows=10)) as serving:
+        yield serving
+
+
+CANNOT_START = {
+    "unreachable": ({"AWS_ENDPOINT_URL": "http://127.0.0.1:9"}, 1, "check the network and AWS_ENDPOINT_URL"),
+    "keys that AWS does not know": (
+        {"AWS_ACCESS_KEY_ID": "AKIAAAAAAAAAAAAAAAAA"},
+        2,
+        "check AWS_PROFILE, the access keys",
+    ),
+    "a wrong secret": ({"AWS_SECRET_ACCESS_KEY": "wrong"}, 2, "redential"),
+    "a session that is over": ({"AWS_SESSION_TOKEN": "ended"}, 2, "redential"),
+    "a Region that no partition has": ({"PATCHSWEEP_REGIONS": "eu-west-9"}, 2, "eu-west-9"),
+    "a profile that is not there": ({"AWS_PROFILE": "nobody"}, 2, "nobody"),
+}
+
+
+@pytest.mark.parametrize("trouble", CANNOT_START)
+def test_a_scan_that_cannot_start_says_why_in_one_sentence_and_leaves_no_scan(terminal, simulator, trouble):
+    variables, code, named = CANNOT_START[trouble]
+    user = terminal.given(simulator.environment() | {"PATCHSWEEP_MAX_ATTEMPTS": "1"} | variables)
+    ended = user.run("scan")
+    (sentence,) = ended.sentences
+    assert (ended.code, ended.stderr) == (code, f"patchsweep: {sentence}\n")
+    assert named in sentence
+    assert user.run("scans").stdout.startswith("no scans in")
+
+
+def test_a_role_that_is_refused_in_one_account_is_a_gap_and_the_others_are_whole(terminal):
+    with serve_in_thread(make_world(accounts=3, regions=2, nodes=12, rows=10)) as simulator:
+        refused = list(simulator.world.accounts)[1]
+        simulator.revoke_role(refused)
+        user = terminal.given(simulator.environment())
+        ended = user.run("scan", *ORGANIZATION)
+        assert (ended.code, ended.sentences) == (3, [])
+        assert "role/patchsweep-reader cannot be assumed" in " ".join(ended.stderr.split())
+        tables = from_store(user)
+        assert_right(tables, simulator.truth())
+        assert columns_of("scans", tables["scans"][0])["status"] == "partial"
+
+
+def test_a_region_that_is_not_enabled_is_told_from_one_that_is_empty(terminal, simulator):
+    user = terminal.given(simulator.environment())
+    here, not_enabled = simulator.world.home_region, "sa-east-1"
+    ended = user.run("scan", "--regions", f"{here},{not_enabled}")
+    assert (ended.code, ended.sentences) == (3, [])
+    targets = [columns_of("targets", row) for row in from_store(user)["targets"]]
+    assert {target["region"]: target["status"] for target in targets} == {
+        here: TargetStatus.SCANNED,
+        not_enabled: TargetStatus.DISABLED,
+    }
+
+
+def test_a_scan_that_could_read_nothing_has_failed(terminal, simulator):
+    ended = terminal.given(simulator.environment()).run("scan", "--regions", "sa-east-1")
+    assert (ended.code, ended.sentences) == (1, [])
+    assert "failed: nothing could be read" in ended.stderr

@@ -1,0 +1,101 @@
+"""Everything apart, as in earnest: the organization in a process of its own, store and sink on S3 behind a third."""
+
+from __future__ import annotations
+
+import signal
+from contextlib import contextmanager
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+from moto.server import ThreadedMotoServer
+
+from scanner.simulator.build import make_world
+from scanner.simulator.reality import Reality
+from scanner.simulator.truth import truth
+from scanner.tables import TABLES
+from tests.end_to_end.commands import ENDS_WITHIN_S, ORGANIZATION
+from tests.end_to_end.tables import assert_right, assert_same_rows, from_jsonl, from_parquet_files, from_query
+
+BUCKET = "patch-reports"
+
+
+@contextmanager
+def simulated(terminal, *options):
+    """`patchsweep simulate`, and the variables that it prints for whoever wants to use it."""
+    with terminal.start("simulate", *options, "--port", "0") as process:
+        try:
+            lines = iter(process.stdout.readline, "")
+            exports = [next(lines) for _ in range(7)]
+            assert exports[0] == "unset AWS_PROFILE AWS_SESSION_TOKEN\n"
+            variables = (line.removeprefix("export ").strip().split("=", 1) for line in exports[1:])
+            yield dict(variables)
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(ENDS_WITHIN_S) == 0
+        finally:
+            process.kill()
+
+
+@pytest.fixture
+def s3():
+    server = ThreadedMotoServer("127.0.0.1", 0)
+    server.start()
+    host, port = server.get_host_and_port()
+    keys = {"aws_access_key_id": "a", "aws_secret_access_key": "b", "region_name": "us-east-1"}
+    client = boto3.client("s3", endpoint_url=f"http://{host}:{port}", **keys)
+    client.create_bucket(Bucket=BUCKET)
+    yield client
+    client.close()
+    server.stop()
+
+
+def objects(s3, prefix):
+    """Names below the prefix, and contents."""
+    listed = s3.list_objects_v2(Bucket=BUCKET, Prefix=prefix)
+    assert not listed["IsTruncated"]
+    keys = [item["Key"] for item in listed["Contents"]]
+    return {key.removeprefix(prefix): s3.get_object(Bucket=BUCKET, Key=key)["Body"].read() for key in keys}
+
+
+def test_a_scan_from_the_wire_to_s3_and_back_holds_the_truth(terminal, s3):
+    store, sink = f"s3://{BUCKET}/store", f"parquet:s3://{BUCKET}/lake"
+    with simulated(terminal, "--account-count", "2", "--region-count", "2", "--node-count", "12") as variables:
+        aws = terminal.given(variables | {"AWS_ENDPOINT_URL_S3": s3.meta.endpoint_url, "PATCHSWEEP_STORE": store})
+        ended = aws.run("scan", *ORGANIZATION, "--sink", sink)
+        assert (ended.code, ended.stdout, ended.sentences) == (0, "", [])
+        world = make_world(accounts=2, regions=2, nodes=12)
+
+        sent = from_parquet_files(files_of_tables(s3))
+        assert_right(sent, truth(Reality(world)))
+        stored = from_query(aws)
+        for name in TABLES:
+            assert_same_rows(sent[name], stored[name])
+
+        scan_id = stored["scans"][0][0]
+        assert scan_id in aws.run("scans").stdout
+        assert aws.run("scans", "verify").stdout == f"{scan_id}: every file is there and as it was written\n"
+        assert aws.run("publish", scan_id, "--sink", sink, "--sink", "jsonl:again").code == 0
+        for published in (from_parquet_files(files_of_tables(s3)), from_jsonl(terminal.folder / "again")):
+            for name in TABLES:
+                assert_same_rows(published[name], stored[name])
+
+
+def files_of_tables(s3):
+    """The Parquet files of the sink."""
+    return {name: content for name, content in objects(s3, "lake/").items() if name.endswith(".parquet")}
+
+
+def test_a_bucket_that_is_not_there_costs_the_sink_and_publish_repairs_it(terminal, s3):
+    with simulated(terminal, "--account-count", "1", "--region-count", "1", "--node-count", "3") as variables:
+        aws = terminal.given(variables | {"AWS_ENDPOINT_URL_S3": s3.meta.endpoint_url})
+        ended = aws.run("scan", "--sink", "parquet:s3://not-there-yet/lake")
+        assert (ended.code, ended.sentences) == (3, [])
+        assert "sink failed" in ended.stderr
+        assert "not-there-yet" in ended.stderr
+        assert "Traceback" not in ended.stderr
+        with pytest.raises(ClientError):
+            s3.head_bucket(Bucket="not-there-yet")
+        s3.create_bucket(Bucket="not-there-yet")
+        assert aws.run("publish", "--sink", "parquet:s3://not-there-yet/lake").code == 0
+        listed = s3.list_objects_v2(Bucket="not-there-yet", Prefix="lake/scans/")
+        assert listed["KeyCount"] == 1
