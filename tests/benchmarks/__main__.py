@@ -13,13 +13,18 @@ from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
 
-from tests.benchmarks import hot_path
+from tests.benchmarks import hot_path, many_targets, memory, rate, stalls, start_up
 from tests.benchmarks.plan import FULL, TINY, Size
 from tests.benchmarks.results import Result, as_text
 
 BENCHMARKS: Mapping[str, Callable[[Size], list[Result]]] = {
     "hot-path": hot_path.hot_path,
     "store": hot_path.store,
+    "stalls": stalls.stalls,
+    "targets": many_targets.many_targets,
+    "start-up": start_up.start_up,
+    "rate": rate.rate,
+    "memory": memory.memory,
 }
 LONG = ("rate", "memory")
 """Minutes each: run only when named."""

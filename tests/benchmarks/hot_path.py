@@ -104,8 +104,8 @@ def _result(runs: Sequence[Run], load: Load, *, tls: bool) -> Result:
     after_start = ratio(reading[NAIVE], reading[WHOLE])
     return Result(
         name=f"CPU seconds per 1,000 pages of 50 patches, {'TLS' if tls else 'plain HTTP'}",
-        about=f"{load.nodes:,} nodes, {load.pages:,} pages, {load.rows:,} rows; median [min-max] of {len(runs) // len(whole)} "
-        "rounds; ratios to the naive client in the same round.",
+        about=f"{load.nodes:,} nodes, {load.pages:,} pages, {load.rows:,} rows; median [min-max] of "
+        f"{len(runs) // len(whole)} rounds; ratios to the naive client in the same round.",
         columns=["client", "whole process", "times fewer", "less start-up", "times fewer", "pages/s, best", "MB, peak"],
         rows=sorted(rows),
         runs=[{field: getattr(run, field) for field in Run.__dataclass_fields__} for run in runs],

@@ -66,7 +66,7 @@ def aioboto3_gather(regions: Sequence[str]) -> dict[str, int]:
 
 
 def patchsweep_reading(regions: Sequence[str]) -> dict[str, int]:
-    """patchsweep's reading and verifying, with nobody to take the nodes."""
+    """The reading of patchsweep and verifying, with nobody to take the nodes."""
     import time  # noqa: PLC0415 - each peer pays for its own imports alone
 
     import anyio  # noqa: PLC0415 - as above

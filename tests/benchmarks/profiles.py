@@ -98,8 +98,10 @@ def _kb_id(chance: random.Random, platform: str, number: int) -> str:
 def _title(chance: random.Random, platform: str, number: int) -> str:
     version = f"{chance.randrange(20)}.{chance.randrange(40)}.{chance.randrange(900)}"
     if platform == "Windows":
-        return f"2026-{chance.randint(1, 11):02} Cumulative Security Update for Microsoft Windows Server 2022 (21H2) for x64-based Systems {version}"
-    return f"lib-package-{number:03}-with-the-long-name-of-a-module.x86_64:0:{version}-{chance.randrange(90)}.amzn2023.0.{chance.randrange(9)}"
+        system = "Microsoft Windows Server 2022 (21H2) for x64-based Systems"
+        return f"2026-{chance.randint(1, 11):02} Cumulative Security Update for {system} {version}"
+    name = f"lib-package-{number:03}-with-the-long-name-of-a-module.x86_64"
+    return f"{name}:0:{version}-{chance.randrange(90)}.amzn2023.0.{chance.randrange(9)}"
 
 
 def json_bytes(value: object) -> bytes:
