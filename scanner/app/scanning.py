@@ -78,6 +78,7 @@ async def run_scan(
             async with open_scan(store, settings, resume, demo=demo) as opened:
                 sinks = build_sinks(specs, installed_sinks(), scan_id=opened.scan_id, files=files, stdout=stdout)
                 live = GuardedSinks(sinks.live)
+                stop.tell(live.hurry)
                 run = _Run(opened, store, sinks, live, Tally(), stop, observers, began_s)
                 try:
                     return await _scan_and_commit(run)

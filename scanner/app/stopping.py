@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
 import anyio
@@ -19,6 +19,13 @@ class Stop:
     def __init__(self) -> None:
         self.signal_number: int | None = None
         self._phase: anyio.CancelScope | None = None
+        self._told: list[Callable[[], None]] = []
+
+    def tell(self, act: Callable[[], None]) -> None:
+        """Do this too when a signal comes, or at once if one came already."""
+        self._told.append(act)
+        if self.signal_number is not None:
+            act()
 
     @contextmanager
     def phase(self) -> Iterator[None]:
@@ -42,6 +49,8 @@ class Stop:
                     everything.deadline = anyio.current_time() + FINISH_WITHIN_S
                     if self._phase is not None:
                         self._phase.cancel()
+                    for act in self._told:
+                        act()
 
 
 @asynccontextmanager
