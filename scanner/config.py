@@ -98,6 +98,8 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     """In delta mode, how old the last full reading may be."""
     sinks: tuple[str, ...] = ()
     """`type:where`, one a sink."""
+    sink_timeout_s: float = 300.0
+    """How long a sink may take over one batch of nodes, or to show the scan, before the run goes on without it."""
     log_format: LogFormat = "auto"
     progress: bool | None = None
     """None: shown when stderr is a terminal."""

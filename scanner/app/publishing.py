@@ -40,14 +40,14 @@ async def run_publish(settings: Settings, scan_id: str | None, *, stdout: Binary
         scan_id = await store.resolve(scan_id)
         sinks = build_sinks(specs, installed_sinks(), scan_id=scan_id, files=files, stdout=stdout)
         summary = await store.summary(scan_id)
-        failures = await replay(store, summary, sinks.all)
+        failures = await replay(store, summary, sinks.all, settings.sink_timeout_s)
         return PublishReport(scan_id, summary.scan.patch_rows, failures)
 
 
-async def replay(store: Store, summary: ScanSummary, sinks: dict[str, Sink]) -> dict[str, str]:
+async def replay(store: Store, summary: ScanSummary, sinks: dict[str, Sink], timeout_s: float) -> dict[str, str]:
     """Send a committed scan to sinks; gives the reasons of those that failed."""
     if not sinks:
         return {}
     async with aclosing(store.replay(summary.scan.scan_id)) as batches:
-        failures = await publish(batches, summary, sinks)
+        failures = await publish(batches, summary, sinks, call_deadline_s=timeout_s)
     return {sink: str(error) for sink, error in failures.items()}

@@ -77,7 +77,7 @@ async def run_scan(
             store = Store(files(settings.store.location))
             async with open_scan(store, settings, resume, demo=demo) as opened:
                 sinks = build_sinks(specs, installed_sinks(), scan_id=opened.scan_id, files=files, stdout=stdout)
-                live = GuardedSinks(sinks.live)
+                live = GuardedSinks(sinks.live, call_deadline_s=settings.sink_timeout_s)
                 stop.tell(live.hurry)
                 run = _Run(opened, store, sinks, live, Tally(), stop, observers, began_s)
                 try:
@@ -94,7 +94,7 @@ async def _scan_and_commit(run: _Run) -> Finished:
     summary = await run.store.commit(row, outcomes)
     with run.stop.phase():
         await run.live.commit(summary)
-        failures = await replay(run.store, summary, run.sinks.replayed)
+        failures = await replay(run.store, summary, run.sinks.replayed, run.opened.settings.sink_timeout_s)
     if run.stop.signal_number is not None:
         again = f"patchsweep publish {row.scan_id}"
         raise Interrupted(
