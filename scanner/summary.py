@@ -124,21 +124,21 @@ def _coverage(ending: Ending, width: int) -> Iterator[Line]:
     targets = [outcome for outcome in ending.outcomes if is_gap(outcome, scan.scope)]
     for outcome in targets[:GAPS_SHOWN]:
         yield from _gap(str(outcome.target), outcome.status, outcome.reason, width)
-    yield from _more(len(targets) - GAPS_SHOWN, "target", "FROM targets WHERE status <> 'scanned'")
+    yield from _more(ending, len(targets) - GAPS_SHOWN, "target", "FROM targets WHERE status <> 'scanned'")
     nodes = ending.node_gaps[:GAPS_SHOWN]
     for gap in nodes:
         yield from _gap(f"{gap.target} {gap.instance_id}", gap.status, gap.reason, width)
-    yield from _more(_incomplete_nodes(scan) - len(nodes), "node", INCOMPLETE_NODES)
+    yield from _more(ending, _incomplete_nodes(scan) - len(nodes), "node", INCOMPLETE_NODES)
 
 
 def _gap(label: str, status: str, reason: str | None, width: int) -> Iterator[Line]:
     yield from entry(status, label if reason is None else f"{label}: {reason}", width, tone="warn")
 
 
-def _more(hidden: int, noun: str, sql: str) -> Iterator[Line]:
+def _more(ending: Ending, hidden: int, noun: str, sql: str) -> Iterator[Line]:
     if hidden > 0:
         yield Line(f"  … and {counted(hidden, noun)} more:", "dim")
-        yield Line(f'    patchsweep query "{sql}"', "dim")
+        yield Line(f"    {_query(ending, sql)}", "dim")
 
 
 def _patches(ending: Ending, width: int) -> Iterator[Line]:
@@ -178,9 +178,18 @@ def _run(ending: Ending, width: int) -> Iterator[Line]:
 
 
 def _next(ending: Ending) -> Iterator[Line]:
-    store = "" if ending.store == StoreSettings().location else f" --store {quote(ending.store)}"
     if ending.sink_failures:
-        yield from (Line(), Line(f"Send it again: patchsweep publish {ending.scan.scan_id}{store} --sink SPEC", "dim"))
+        again = f"patchsweep publish {ending.scan.scan_id}{_store_option(ending)} --sink SPEC"
+        yield from (Line(), Line(f"Send it again: {again}", "dim"))
     elif ending.scan.status is not ScanStatus.FAILED:
         sql = "SELECT account_id, count(*) AS missing FROM patches WHERE state = 'MISSING' GROUP BY 1 ORDER BY 2 DESC"
-        yield from (Line(), Line(f'Next: patchsweep query{store} "{sql}"', "dim"))
+        yield from (Line(), Line(f"Next: {_query(ending, sql)}", "dim"))
+
+
+def _query(ending: Ending, sql: str) -> str:
+    """The command that asks this scan, whichever is the newest by the time it is typed."""
+    return f'patchsweep query{_store_option(ending)} --scan {ending.scan.scan_id} "{sql}"'
+
+
+def _store_option(ending: Ending) -> str:
+    return "" if ending.store == StoreSettings().location else f" --store {quote(ending.store)}"

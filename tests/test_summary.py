@@ -67,7 +67,7 @@ def test_a_complete_scan_reads_like_this():
         "  read        1,200,000 patch rows in 2,000 calls, 8 throttled, 3 min 20 s\n"
         "  store       ./patchsweep-data\n"
         "\n"
-        'Next: patchsweep query "SELECT account_id, count(*) AS missing FROM patches '
+        'Next: patchsweep query --scan 20261123T210611Z-a1b2c3 "SELECT account_id, count(*) AS missing FROM patches '
         "WHERE state = 'MISSING' GROUP BY 1 ORDER BY 2 DESC\""
     )
 
@@ -108,8 +108,14 @@ def test_many_gaps_are_cut_short_with_how_to_see_the_rest():
     text = text_of(ending(targets, nodes, gaps=[gap(number) for number in range(GAPS_SHOWN)]))
 
     assert text.count("no role") == GAPS_SHOWN
-    assert "  … and 5 targets more:\n    patchsweep query \"FROM targets WHERE status <> 'scanned'\"" in text
-    assert f'  … and {900 - GAPS_SHOWN} nodes more:\n    patchsweep query "{INCOMPLETE_NODES}"' in text
+    query = "    patchsweep query --scan 20261123T210611Z-a1b2c3"
+    assert f"  … and 5 targets more:\n{query} \"FROM targets WHERE status <> 'scanned'\"" in text
+    assert f'  … and {900 - GAPS_SHOWN} nodes more:\n{query} "{INCOMPLETE_NODES}"' in text
+
+
+def test_the_queries_ask_the_store_of_the_scan():
+    text = text_of(ending([outcome(1)], {VERIFIED: 1, MISMATCHED: 900}, store="s3://patches/scans"))
+    assert text.count("patchsweep query --store s3://patches/scans --scan 20261123T210611Z-a1b2c3 ") == 2
 
 
 def test_the_query_for_the_nodes_in_question_names_the_statuses_that_are_gaps():
