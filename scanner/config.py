@@ -111,8 +111,8 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def settings_without_secrets(settings: Settings) -> Settings:
-    """The same settings, fit to be stored: without the external id, and the secrets of sinks masked."""
-    scope = structs.replace(settings.scope, external_id=None)
+    """The same settings, fit to be stored: the external id and the secrets of sinks masked."""
+    scope = structs.replace(settings.scope, external_id=settings.scope.external_id and MASK)
     return structs.replace(settings, scope=scope, sinks=tuple(map(masked, settings.sinks)))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 
 from msgspec import structs
@@ -10,7 +9,7 @@ from msgspec import structs
 from scanner import __version__
 from scanner.app.opening import Opened
 from scanner.config import Settings
-from scanner.model import CallCounts, NodeStatus, ScanRow, Scope, Target, TargetOutcome, TargetStatus
+from scanner.model import CallCounts, EpochMs, NodeStatus, ScanRow, Scope, Target, TargetOutcome, TargetStatus
 from scanner.report import scan_row
 from scanner.store.store import DoneNodes
 from scanner.views.tally import TallyResult
@@ -56,13 +55,20 @@ def _left_behind(target: Target, done: DoneNodes) -> TargetOutcome:
     )
 
 
-def ended_row(opened: Opened, outcomes: Sequence[TargetOutcome], tally: TallyResult, hub: CallCounts) -> ScanRow:
+def ended_row(
+    opened: Opened,
+    outcomes: Sequence[TargetOutcome],
+    tally: TallyResult,
+    hub: CallCounts,
+    *,
+    finished_at: EpochMs,
+) -> ScanRow:
     """The `scans` row; `hub` are the requests made for no target."""
     settings = opened.settings
     row = scan_row(
         scan_id=opened.scan_id,
         started_at=opened.started_at,
-        finished_at=int(time.time() * 1000),
+        finished_at=finished_at,
         mode=settings.mode,
         states=settings.patches.states,
         scope=scope_of(settings),

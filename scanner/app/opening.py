@@ -13,6 +13,8 @@ from msgspec import Struct, structs
 from scanner import __version__
 from scanner.app.demo import demo_settings
 from scanner.config import Settings, StoreSettings
+from scanner.errors import ConfigError
+from scanner.masking import MASK
 from scanner.model import EpochMs
 from scanner.store.manifest import ScanHeader
 from scanner.store.store import DoneNodes, Store
@@ -71,14 +73,41 @@ async def open_scan(store: Store, settings: Settings, resume: str | None, *, dem
 
 async def _reopened(store: Store, settings: Settings, scan_id: str) -> Opened:
     header = await store.header(scan_id)
-    begun = header.settings
-    # The store keeps no secrets, so this one has to be given again.
-    scope = structs.replace(begun.scope, external_id=settings.scope.external_id)
-    settings = structs.replace(settings, scope=scope, nodes=begun.nodes, patches=begun.patches, mode=begun.mode)
+    settings = resumed_settings(header.settings, settings)
     if header.demo:
         settings = demo_settings(settings)
+    _check_secrets(settings)
     done = await store.reopen(scan_id)
     return Opened(scan_id, header.started_at, settings, header.demo, is_resumed=True, done=done)
+
+
+def resumed_settings(begun: Settings, now: Settings) -> Settings:
+    """What a scan was begun with where that decides its rows; the rest as it is asked for now.
+
+    Sinks are those of the beginning unless others are named. The store keeps no secrets: they come from now.
+    """
+    return structs.replace(
+        now,
+        scope=structs.replace(begun.scope, external_id=now.scope.external_id or begun.scope.external_id),
+        nodes=begun.nodes,
+        patches=begun.patches,
+        mode=begun.mode,
+        sinks=now.sinks or begun.sinks,
+    )
+
+
+def _check_secrets(settings: Settings) -> None:
+    if settings.scope.external_id == MASK:
+        raise ConfigError(
+            "the scan was begun with an external id, which the store does not keep: "
+            "give it again with PATCHSWEEP_EXTERNAL_ID or --external-id"
+        )
+    for sink in settings.sinks:
+        if MASK in sink:
+            raise ConfigError(
+                f"the scan was begun with the sink {sink}, whose secret the store does not keep: "
+                "name the scan's sinks again with --sink"
+            )
 
 
 def resume_command(opened: Opened) -> str:

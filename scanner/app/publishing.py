@@ -7,13 +7,11 @@ from typing import BinaryIO
 
 from msgspec import Struct
 
-from scanner.app.places import open_places
-from scanner.app.sinks import build_sinks
+from scanner.app.places import open_store
+from scanner.app.sinks import open_sinks
 from scanner.config import Settings
 from scanner.interfaces import ScanSummary, Sink
 from scanner.sinks.publish import publish
-from scanner.sinks.registry import installed_sinks
-from scanner.sinks.spec import parse_spec
 from scanner.store.store import Store
 
 
@@ -33,15 +31,12 @@ async def run_publish(settings: Settings, scan_id: str | None, *, stdout: Binary
         StoreError: the scan cannot be read.
         ConfigError: a sink that cannot work.
     """
-    specs = [parse_spec(text) for text in settings.sinks]
-    locations = [settings.store.location, *(spec.where for spec in specs)]
-    async with open_places(locations, settings.limits) as files:
-        store = Store(files(settings.store.location))
+    async with open_store(settings) as store:
         scan_id = await store.resolve(scan_id)
-        sinks = build_sinks(specs, installed_sinks(), scan_id=scan_id, files=files, stdout=stdout)
-        summary = await store.summary(scan_id)
-        failures = await replay(store, summary, sinks.all, settings.sink_timeout_s)
-        return PublishReport(scan_id, summary.scan.patch_rows, failures)
+        async with open_sinks(settings, scan_id, stdout) as sinks:
+            summary = await store.summary(scan_id)
+            failures = await replay(store, summary, sinks.all, settings.sink_timeout_s)
+            return PublishReport(scan_id, summary.scan.patch_rows, failures)
 
 
 async def replay(store: Store, summary: ScanSummary, sinks: dict[str, Sink], timeout_s: float) -> dict[str, str]:

@@ -16,9 +16,9 @@ from scanner.app.ending import ended_outcomes, ended_row
 from scanner.app.finished import Finished, PatchTotals
 from scanner.app.known import history_notes, in_reading_order, known_nodes
 from scanner.app.opening import Opened, open_scan, resume_command
-from scanner.app.places import open_places
+from scanner.app.places import open_store
 from scanner.app.publishing import replay
-from scanner.app.sinks import RunSinks, build_sinks
+from scanner.app.sinks import RunSinks, open_sinks
 from scanner.app.stopping import Stop, stoppable
 from scanner.aws.gateway import open_aws
 from scanner.config import Settings
@@ -29,8 +29,6 @@ from scanner.node import comparable_states
 from scanner.reading import Deliver, ReadingRules
 from scanner.scan import ScanJob, nothing_known, scan_targets
 from scanner.sinks.guard import GuardedSinks
-from scanner.sinks.registry import installed_sinks
-from scanner.sinks.spec import parse_spec
 from scanner.store.history import History
 from scanner.store.store import Store
 from scanner.views.tally import Tally
@@ -70,27 +68,27 @@ async def run_scan(
         PatchsweepError: the run could not start, or the store failed; what is in the store stays resumable.
     """
     began_s = time.monotonic()
-    specs = [parse_spec(text) for text in settings.sinks]
-    places = [settings.store.location, *(spec.where for spec in specs)]
     with _one_error():
-        async with stoppable() as stop, open_places(places, settings.limits) as files:
-            store = Store(files(settings.store.location))
-            async with open_scan(store, settings, resume, demo=demo) as opened:
-                sinks = build_sinks(specs, installed_sinks(), scan_id=opened.scan_id, files=files, stdout=stdout)
-                live = GuardedSinks(sinks.live, call_deadline_s=settings.sink_timeout_s)
-                stop.tell(live.hurry)
-                run = _Run(opened, store, sinks, live, Tally(), stop, observers, began_s)
-                try:
-                    return await _scan_and_commit(run)
-                finally:
-                    await live.aclose()
+        async with (
+            stoppable() as stop,
+            open_store(settings) as store,
+            open_scan(store, settings, resume, demo=demo) as opened,
+            open_sinks(opened.settings, opened.scan_id, stdout) as sinks,
+        ):
+            live = GuardedSinks(sinks.live, call_deadline_s=settings.sink_timeout_s)
+            stop.tell(live.hurry)
+            run = _Run(opened, store, sinks, live, Tally(), stop, observers, began_s)
+            try:
+                return await _scan_and_commit(run)
+            finally:
+                await live.aclose()
     raise Interrupted("stopped: the store or a sink did not finish in time", stop.signal_number or 0)
 
 
 async def _scan_and_commit(run: _Run) -> Finished:
     with demo_organization() if run.opened.demo else nullcontext():
         outcomes, hub, notes = await _read(run)
-    row = ended_row(run.opened, outcomes, run.tally.result(), hub)
+    row = ended_row(run.opened, outcomes, run.tally.result(), hub, finished_at=int(time.time() * 1000))
     summary = await run.store.commit(row, outcomes)
     with run.stop.phase():
         await run.live.commit(summary)
@@ -145,7 +143,7 @@ async def _read(run: _Run) -> tuple[list[TargetOutcome], CallCounts, list[str]]:
 
 
 def _stopped(run: _Run) -> str:
-    if not run.tally.result().nodes_by_status:
+    if not run.opened.is_resumed and not run.tally.result().nodes_by_status:
         return "stopped before a node was read, so there is nothing to go on from"
     return f"stopped; go on with `{resume_command(run.opened)}`"
 

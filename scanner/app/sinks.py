@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from typing import BinaryIO
 
 from msgspec import Struct
 
-from scanner.app.places import FilesOf
+from scanner.app.places import FilesOf, open_places
+from scanner.config import Settings
 from scanner.errors import ConfigError
 from scanner.interfaces import Sink
 from scanner.sinks.context import SinkContext
-from scanner.sinks.registry import SinkRegistry
-from scanner.sinks.spec import SinkSpec
+from scanner.sinks.registry import SinkRegistry, installed_sinks
+from scanner.sinks.spec import SinkSpec, parse_spec
 
 
 class RunSinks(Struct, frozen=True):
@@ -26,14 +28,21 @@ class RunSinks(Struct, frozen=True):
         return {**self.live, **self.replayed}
 
 
-def build_sinks(
-    specs: Sequence[SinkSpec], registry: SinkRegistry, *, scan_id: str, files: FilesOf, stdout: BinaryIO
-) -> RunSinks:
-    """Every sink of these specs; nothing is touched yet.
+@asynccontextmanager
+async def open_sinks(settings: Settings, scan_id: str, stdout: BinaryIO) -> AsyncIterator[RunSinks]:
+    """Every sink of the settings, with the connections they need; nothing is touched yet, and the caller closes them.
 
     Raises:
         ConfigError: a spec that cannot work, or the same one twice.
     """
+    specs = [parse_spec(text) for text in settings.sinks]
+    async with open_places([spec.where for spec in specs], settings.limits) as files:
+        yield _built(specs, installed_sinks(), scan_id, files, stdout)
+
+
+def _built(
+    specs: Sequence[SinkSpec], registry: SinkRegistry, scan_id: str, files: FilesOf, stdout: BinaryIO
+) -> RunSinks:
     context = SinkContext(scan_id, files, stdout)
     sinks = RunSinks({}, {})
     for spec in specs:
