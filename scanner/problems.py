@@ -124,6 +124,7 @@ def _run_faults(settings: Settings) -> Iterator[Fault]:
     yield from _at_least("store.flush_rows", settings.store.flush_rows, 1)
     yield from _at_least("store.flush_interval_s", settings.store.flush_interval_s, 0, exclusive=True)
     yield from _at_least("full_scan_every_days", settings.full_scan_every_days, 1)
+    yield from _at_least("sink_timeout_s", settings.sink_timeout_s, 0, exclusive=True)
     location = settings.store.location
     if not location:
         yield "store.location", "name a folder or s3://bucket/prefix"

@@ -93,6 +93,7 @@ async def _scan_and_commit(run: _Run) -> Finished:
     with run.stop.phase():
         await run.live.commit(summary)
         failures = await replay(run.store, summary, run.sinks.replayed, run.opened.settings.sink_timeout_s)
+    await run.live.aclose()
     if run.stop.signal_number is not None:
         again = f"patchsweep publish {row.scan_id}"
         raise Interrupted(

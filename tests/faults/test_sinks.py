@@ -1,0 +1,146 @@
+"""Sinks that fail or hang: the store and the other sinks are right, the scan names them, and `publish` repairs them."""
+
+from __future__ import annotations
+
+import importlib
+import io
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+
+import anyio
+import pytest
+from msgspec import structs
+
+from scanner.app import run_publish
+from scanner.report import exit_code
+from scanner.simulator.build import make_world
+from scanner.store.folder import LocalFiles
+from scanner.store.store import Store
+from tests.faults.worlds import LIMITS, assert_is_the_truth, organization, scan, settings_for, stored
+from tests.sinks.plugins import distribution
+
+WORLD = make_world(accounts=2, regions=1, nodes=24, rows=40)
+SINK = """
+import anyio
+
+class Sink:
+    api_version = 1
+
+    def __init__(self, where, context):
+        kind, self.call, self.how = where.split("/")
+        self.live = kind == "live"
+
+    async def _act(self, call):
+        if call == self.call and self.how == "fails":
+            raise RuntimeError("the table is locked")
+        if call == self.call:
+            await anyio.sleep_forever()
+
+    async def write(self, batch):
+        await self._act("write")
+
+    async def commit(self, scan):
+        await self._act("commit")
+
+    async def aclose(self):
+        await self._act("aclose")
+"""
+
+
+@pytest.fixture
+def plugin(tmp_path, monkeypatch):
+    """A distribution whose sink `bad:KIND/CALL/HOW` fails or hangs in that call."""
+    folder = tmp_path / "plugins"
+    folder.mkdir()
+    distribution(folder, "bad-sinks", {"bad": "bad_sinks:Sink"}, {"bad_sinks": SINK})
+    monkeypatch.syspath_prepend(folder)
+    importlib.invalidate_caches()
+    yield folder
+    sys.modules.pop("bad_sinks", None)
+
+
+def rows_of(folder):
+    return {
+        name: [json.loads(line) for line in (folder / f"{name}.jsonl").read_text().splitlines()]
+        for name in ("nodes", "patches", "targets", "scans")
+    }
+
+
+def assert_sink_is_the_truth(folder, scan_id, truth):
+    rows = rows_of(folder)
+    assert sorted((row["account_id"], row["region"], row["instance_id"]) for row in rows["nodes"]) == sorted(
+        truth.nodes
+    )
+    assert len(rows["patches"]) == truth.patch_rows
+    assert [row["scan_id"] for row in rows["scans"]] == [scan_id]
+    assert len(rows["targets"]) == len(truth.targets)
+
+
+@pytest.mark.parametrize("kind", ["live", "replayed"])
+@pytest.mark.parametrize("call", ["write", "commit", "aclose"])
+@pytest.mark.parametrize("how", ["fails", "hangs"])
+async def test_a_sink_that_does_not_work_is_named_and_spoils_nothing(kind, call, how, plugin, tmp_path):
+    bad = f"bad:{kind}/{call}/{how}"
+    if (call, how) == ("aclose", "hangs"):
+        pytest.skip("its deadline is no setting: see tests/sinks/test_guard.py")
+    settings = structs.replace(
+        settings_for(tmp_path / "store", WORLD), sinks=(bad, f"jsonl:{tmp_path / 'good'}"), sink_timeout_s=0.3
+    )
+    with organization(WORLD) as simulator:
+        finished = await scan(settings)
+        truth = simulator.truth()
+        assert_is_the_truth(await stored(tmp_path / "store", finished.scan.scan_id), truth)
+    assert_sink_is_the_truth(tmp_path / "good", finished.scan.scan_id, truth)
+    assert list(finished.sink_failures) == [bad]
+    reason = finished.sink_failures[bad]
+    assert ("bad-sinks" in reason and "locked" in reason) if how == "fails" else "was dropped" in reason
+    assert exit_code(finished.scan, finished.sink_failures) == 3
+
+
+async def test_a_sink_that_failed_is_repaired_from_the_store_and_publishing_twice_leaves_the_scan_once(tmp_path):
+    place = tmp_path / "out"
+    in_the_way = place / "nodes.jsonl" / "a folder"
+    in_the_way.mkdir(parents=True)
+    settings = structs.replace(settings_for(tmp_path / "store", WORLD), sinks=(f"jsonl:{place}",))
+    with organization(WORLD) as simulator:
+        finished = await scan(settings)
+        truth, requests = simulator.truth(), simulator.stats.requests()
+        assert list(finished.sink_failures) == [f"jsonl:{place}"]
+        shutil.rmtree(place / "nodes.jsonl")
+        for _ in range(2):
+            report = await run_publish(settings, finished.scan.scan_id, stdout=io.BytesIO())
+            assert report.failures == {}
+            assert_sink_is_the_truth(place, finished.scan.scan_id, truth)
+        assert simulator.stats.requests() == requests
+
+
+def test_a_reader_of_stdout_that_has_stopped_reading_does_not_keep_a_scan_from_being_stopped(tmp_path):
+    folder = tmp_path / "store"
+    world = make_world(accounts=2, regions=1, nodes=400, rows=40)
+    command = [sys.executable, "-m", "scanner", "scan", "--accounts", "organization", "--regions", "enabled"]
+    command += ["--role-name", world.role_name, "--store", str(folder), "--sink", "jsonl:-"]
+    with organization(world) as simulator:
+        environment = {
+            **os.environ,
+            "PATCHSWEEP_RATE": str(LIMITS.rate_per_s),
+            "PATCHSWEEP_MAX_RATE": str(LIMITS.max_rate_per_s),
+            "PATCHSWEEP_FLUSH_ROWS": "500",
+        }
+        with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+            # One line of a batch that is larger than the pipe: the writer is stuck in the middle of it now.
+            process.stdout.readline()
+            process.send_signal(signal.SIGINT)
+            assert process.wait(30) == 130
+            said = process.stderr.read().decode()
+        assert "stopped; go on with `patchsweep scan --resume" in said
+
+        async def go_on():
+            (scan_id,) = await Store(LocalFiles(folder)).unfinished()
+            await scan(settings_for(folder, world), resume=scan_id)
+            assert_is_the_truth(await stored(folder, scan_id), simulator.truth())
+
+        anyio.run(go_on)
