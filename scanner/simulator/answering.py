@@ -58,7 +58,7 @@ def _counted(simulation: Simulation, call: Call, request: RawRequest) -> Reply:
     call.keys.served += 1
     trouble = _trouble(simulation, call)
     if trouble is not None:
-        stats.faults[trouble] += 1
+        stats.faults[trouble.value] += 1
         early = _instead(simulation, call, trouble)
         if early is not None:
             return early

@@ -66,6 +66,8 @@ class Faults(Struct, frozen=True, forbid_unknown_fields=True):
     """The assumed session that signed the request ends for good, long before its Expiration."""
     max_consecutive: int = 2
     """How often in a row the same request is hit at most."""
+    early_expiry_after: int = 100
+    """How many requests a session serves before it may end early: those that lost the one before get through."""
     max_early_expiries: int = 2
     """How many sessions of one account end early at most."""
     slow_s: float = 1.0

@@ -33,7 +33,10 @@ class Midway:
 
     def page_came(self, node: Node, offset: int) -> None:
         """Note that a page of a node's patches is asked for; may run a patching operation before it is answered."""
-        if offset and Trait.PATCHED_MIDWAY in node.traits and not self._reality.generation(node):
+        if not offset or Trait.PATCHED_MIDWAY not in node.traits or self._reality.generation(node):
+            return
+        # Without a patch state that moves nobody could tell a mixed listing from a right one.
+        if not node.traits & {Trait.STATE_MISSING, Trait.COUNTS_UNKNOWN}:
             self._reality.patch(node)
 
     def _is_due(self, fault: str, probability: float, what: str) -> bool:

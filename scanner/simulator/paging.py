@@ -54,7 +54,7 @@ def cut(
     dice, offset = simulation.dice, position.offset
     trouble = dice.broken(listing, offset) if token else None
     if trouble is not None:
-        simulation.stats.faults[trouble] += 1
+        simulation.stats.faults[trouble.value] += 1
     if trouble is Broken.INVALID_NEXT_TOKEN:
         raise invalid_token()
     if dice.is_empty_page(listing, offset, position.turn):

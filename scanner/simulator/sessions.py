@@ -14,8 +14,6 @@ from scanner.simulator.world import World
 MIN_SESSION_S = 900
 MAX_SESSION_S = 3600
 """Role chaining allows no longer sessions, and a scanner mostly runs under a role."""
-_MIN_SERVED = 20
-"""A session serves some requests before it may end early, so that every session gets something done."""
 
 
 class Keys(Struct):
@@ -75,7 +73,11 @@ class Sessions:
     def end_early(self, keys: Keys) -> bool:
         """End a session as the fault `early_expiry` does; False: not this one, or not again."""
         ended = self._ended_early.get(keys.account_id, 0)
-        if keys.token is None or keys.served < _MIN_SERVED or ended >= self._faults.max_early_expiries:
+        if (
+            keys.token is None
+            or keys.served < self._faults.early_expiry_after
+            or ended >= self._faults.max_early_expiries
+        ):
             return False
         self._ended_early[keys.account_id] = ended + 1
         self.end(keys)

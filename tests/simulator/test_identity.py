@@ -90,7 +90,7 @@ async def test_sessions_can_end_earlier_than_they_promise():
 
 
 async def test_chance_ends_a_session_for_good_but_not_every_one():
-    async with serve(WORLD, faults=Faults(early_expiry=1.0, max_early_expiries=1)) as simulator:
+    async with serve(WORLD, faults=Faults(early_expiry=1.0, early_expiry_after=10, max_early_expiries=1)) as simulator:
         first = await assume(simulator, MEMBER)
         async with client(simulator, "ssm", keys=first) as ssm:
             served = 0

@@ -226,6 +226,13 @@ async def test_or_old_tokens_go_on_over_the_new_rows():
         assert _true(await _pages(simulator, MaxResults=50)) == new
 
 
+async def test_rows_are_not_replaced_where_no_patch_state_could_tell():
+    faults = Faults(patched_midway=1.0, patched_midway_tokens="go_on", state_missing=1.0)
+    async with serve(WORLD, faults=faults) as simulator:
+        before = simulator.truth().patches_of(ACCOUNT, REGION, FIRST)
+        assert _true(await _pages(simulator, MaxResults=50)) == before
+
+
 async def test_a_mismatched_node_never_agrees_with_its_counts():
     async with serve(WORLD, faults=Faults(mismatched=1.0)) as simulator:
         truth = simulator.truth()
