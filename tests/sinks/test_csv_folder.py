@@ -6,7 +6,10 @@ import csv
 import io
 
 import pyarrow as pa
+from hypothesis import given
+from hypothesis import strategies as st
 
+from scanner.cells import terminal_text
 from scanner.sinks.csv_folder import CSV
 from scanner.sinks.samples import awkward_scan
 from scanner.tables import PATCHES, SCANS
@@ -47,3 +50,21 @@ def test_lists_are_joined_and_nothing_is_an_empty_cell():
     assert rows[2][5:] == ["", "", "", "MISSING", "", ""]
     scans = CSV.encoder("scans", SCANS)(SCAN.summary.scans).decode()
     assert ",INSTALLED MISSING," in scans
+
+
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]))
+TITLES = st.lists(st.none() | TEXTS | TEXTS.map("=".__add__), max_size=8)
+
+
+@given(TITLES)
+def test_every_title_comes_back_on_its_row_and_none_is_a_formula(titles):
+    sample = SCAN.batches[0].patches.slice(0, 1).to_pylist()[0]
+    table = pa.Table.from_pylist([{**sample, "title": title} for title in titles], PATCHES)
+
+    encoded = CSV.encoder("patches", PATCHES)(table).decode()
+
+    cells = [row[5] for row in csv.reader(io.StringIO(encoded, newline=""))]
+    assert [cell.removeprefix("'") for cell in cells] == [
+        terminal_text(title or "").removeprefix("'") for title in titles
+    ]
+    assert not any(cell.startswith(("=", "+", "-", "@", "\t", "\r")) for cell in cells)
