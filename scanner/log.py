@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, TextIO, cast
 
 import structlog
+from structlog.tracebacks import ExceptionDictTransformer
 
 from scanner.cells import terminal_text
 from scanner.config import LogFormat
@@ -84,7 +85,9 @@ def _console(*, colors: bool) -> list[Processor]:
 
 
 def _json() -> list[Processor]:
-    return [structlog.processors.dict_tracebacks, _event_first, structlog.processors.JSONRenderer(ensure_ascii=False)]
+    # Without local variables: they hold keys and tokens.
+    tracebacks = structlog.processors.ExceptionRenderer(ExceptionDictTransformer(show_locals=False))
+    return [tracebacks, _event_first, structlog.processors.JSONRenderer(ensure_ascii=False)]
 
 
 def _without_secrets(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:

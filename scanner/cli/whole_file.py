@@ -1,4 +1,4 @@
-"""Writes a small file whole or not at all."""
+"""Writes a small file whole or not at all, readable by its owner only."""
 
 from __future__ import annotations
 
@@ -30,7 +30,6 @@ def write_whole(path: str, data: bytes) -> None:
         with NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}.", delete=False) as file:
             temporary = Path(file.name)
             file.write(data)
-        temporary.chmod(0o644)
         temporary.replace(target)
     except OSError as error:
         if temporary is not None:
