@@ -63,6 +63,7 @@ class Verdict(Struct, frozen=True):
 
 
 READ_AGAIN = Verdict(None)
+_NEVER_THE_SAME = "AWS has no patch state to hold the rows against, and they did not come twice the same"
 
 
 def fingerprint(state: PatchState | None) -> Fingerprint | None:
@@ -102,6 +103,7 @@ def judge(
     comparable: Collection[str],
     *,
     read_before: bool,
+    repeats: bool = False,
     may_read_again: bool,
 ) -> Verdict:
     """What a reading is worth, given the node's patch state before and after it.
@@ -112,6 +114,7 @@ def judge(
         reading: the merged pages.
         comparable: the states whose rows may be held against the counts.
         read_before: an earlier reading under this same patch state already disagreed.
+        repeats: the reading before gave the very same rows.
         may_read_again: False when the attempts are used up.
     """
     if _moved(before, after, reading):
@@ -121,6 +124,9 @@ def judge(
     if after is None:
         if not reading.patches:
             return Verdict(NodeStatus.NO_PATCH_DATA)
+        if reading.pages > 1 and not repeats:
+            # No count and no snapshot tells whether an operation ended between the pages: only the same rows again do.
+            return READ_AGAIN if may_read_again else Verdict(NodeStatus.MISMATCHED, _NEVER_THE_SAME)
         return Verdict(NodeStatus.VERIFIED, "AWS has no patch state to hold the rows against")
     found = disagreements(after, reading.patches, comparable)
     if not found:

@@ -48,7 +48,7 @@ class TargetJob(Struct, frozen=True):
 
 
 class _Attempted(Struct):
-    """A node on its way through the readings: its last reading or its last error."""
+    """A node on its way through the readings: its last reading or its last error, and the rows it had `earlier`."""
 
     work: NodeWork
     reading: Reading | None = None
@@ -57,6 +57,7 @@ class _Attempted(Struct):
     restarts: int = 0
     rounds: int = 0
     disagreed: bool = False
+    earlier: Sequence[Patch] | None = None
 
 
 async def read_target(job: TargetJob, reader: TargetReader) -> int:
@@ -190,6 +191,7 @@ async def _settle(job: TargetJob, attempted: _Attempted, states: Mapping[str, Pa
         reading,
         comparable,
         read_before=attempted.disagreed,
+        repeats=attempted.earlier == reading.patches,
         may_read_again=attempted.rounds <= job.rules.max_restarts,
     )
     newest = NodeWork(work.node, after or work.state)
@@ -197,6 +199,8 @@ async def _settle(job: TargetJob, attempted: _Attempted, states: Mapping[str, Pa
         await job.deliver(_ended(job, newest, verdict, attempted, reading.patches))
         return True
     attempted.restarts += 1
+    # Held on to only where nothing else can tell whether the rows belong together.
+    attempted.earlier = reading.patches if after is None else None
     attempted.disagreed = fingerprint(work.state) == fingerprint(after)
     attempted.work = newest
     return False

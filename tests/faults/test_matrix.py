@@ -125,6 +125,9 @@ CASES = {
     "operations without counts end while nodes are read": Case(
         Faults(patched_midway=0.6, patched_midway_tokens="go_on", counts_unknown=1.0)
     ),
+    "operations that no patch state tells of end while nodes are read": Case(
+        Faults(patched_midway=0.6, patched_midway_tokens="go_on", state_missing=1.0)
+    ),
     "the listing of accounts throttles": Case(Faults(throttled=0.9, operations=("ListAccounts",)), hits="throttled"),
     "the listing of accounts takes one request at a time": Case(
         Faults(organizations_one_at_a_time=True), granted=Limits(default=FREE, latency_s=0.005)
