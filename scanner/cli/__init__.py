@@ -21,8 +21,9 @@ def main(argv: Sequence[str] | None = None, *, app: AppLoader = load_app) -> int
     """
     try:
         code = patchsweep.main(argv, "patchsweep", standalone_mode=False, obj=app)
-    except click.exceptions.Abort:
-        return ENDED_BY_CTRL_C
+    except click.exceptions.Abort as abort:
+        # click ends this way for Ctrl-C, and for an EOFError from anywhere, which is a fault and not to be silent.
+        return failed(abort.__cause__) if isinstance(abort.__cause__, EOFError) else ENDED_BY_CTRL_C
     except click.ClickException as error:
         return misused(error)
     except SystemExit as stop:

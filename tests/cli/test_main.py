@@ -112,14 +112,15 @@ def test_several_causes_at_once_are_a_sentence_each():
     assert ended.stderr == "patchsweep: the store is full\npatchsweep: a is wrong\n"
 
 
-def test_our_own_fault_ends_in_a_traceback_after_a_sentence_that_nothing_is_lost():
-    ended = run("scan", app=FakeApp(ZeroDivisionError("seven")))
+@pytest.mark.parametrize("fault", [ZeroDivisionError, EOFError])
+def test_our_own_fault_ends_in_a_traceback_after_a_sentence_that_nothing_is_lost(fault):
+    ended = run("scan", app=FakeApp(fault("seven")))
 
-    first, *rest = ended.stderr.splitlines()
+    first, *rest = ended.stderr.lstrip("\n").splitlines()
     assert ended.code == 1
     assert "patchsweep scan --resume" in first
     assert rest[0] == "Traceback (most recent call last):"
-    assert rest[-1] == "ZeroDivisionError: seven"
+    assert rest[-1] == f"{fault.__name__}: seven"
 
 
 def test_our_own_fault_is_not_hidden_by_a_users_beside_it():
