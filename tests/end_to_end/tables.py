@@ -40,13 +40,16 @@ def _queried(terminal: Terminal, name: str, options: tuple[str, ...]) -> list[Ro
 
 def from_store(terminal: Terminal) -> Tables:
     """The newest scan as `patchsweep publish` sends it."""
-    ended = terminal.run("publish", "--sink", "jsonl:-")
+    ended = terminal.run("publish", *STREAMED)
     assert ended.code == 0, ended.stderr
     return from_stream(ended.stdout.splitlines())
 
 
 def from_jsonl(folder: Path) -> Tables:
     return {name: _from_objects(name, _decode_lines((folder / f"{name}.jsonl").read_bytes())) for name in TABLES}
+
+
+STREAMED = ("--sink", "jsonl:-")
 
 
 def from_stream(lines: Iterable[str]) -> Tables:

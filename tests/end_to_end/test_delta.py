@@ -9,18 +9,19 @@ from scanner.simulator.build import make_world
 from scanner.simulator.faults import Faults
 from scanner.simulator.run import serve_in_thread
 from tests.end_to_end.commands import ORGANIZATION
-from tests.end_to_end.tables import assert_right, from_store
+from tests.end_to_end.tables import STREAMED, assert_right, from_stream
 
 NODES_A_CALL = 50
 DELTA = ("--mode", "delta")
 
 
-def delta_calls(user, simulator):
-    """Scan in delta mode; gives the requests that it cost, in all and for patches."""
+def scan_in_delta_mode(user, simulator):
+    """The tables, and the requests that the scan cost, in all and for patches."""
     before = simulator.stats.requests(), simulator.stats.requests("DescribeInstancePatches")
-    ended = user.run("scan", *ORGANIZATION, *DELTA)
+    ended = user.run("scan", *ORGANIZATION, *DELTA, *STREAMED)
     assert (ended.code, ended.sentences) == (0, [])
-    return simulator.stats.requests() - before[0], simulator.stats.requests("DescribeInstancePatches") - before[1]
+    cost = simulator.stats.requests() - before[0], simulator.stats.requests("DescribeInstancePatches") - before[1]
+    return from_stream(ended.stdout.splitlines()), *cost
 
 
 def test_a_delta_scan_reads_only_the_nodes_that_were_patched_since(terminal):
@@ -30,19 +31,19 @@ def test_a_delta_scan_reads_only_the_nodes_that_were_patched_since(terminal):
         enumeration = simulator.stats.requests() - simulator.stats.requests("DescribeInstancePatches")
         summaries = len(simulator.truth().targets) * ceil(100 / NODES_A_CALL)
 
-        calls, of_patches = delta_calls(user, simulator)
+        tables, calls, of_patches = scan_in_delta_mode(user, simulator)
         assert (calls <= enumeration, of_patches) == (True, 0)
         assert calls >= summaries
         unchanged = dict.fromkeys(simulator.truth().nodes, NodeStatus.UNCHANGED)
-        assert_right(from_store(user), simulator.truth(), statuses=unchanged)
+        assert_right(tables, simulator.truth(), statuses=unchanged)
 
         patched = list(simulator.truth().nodes)[::80]
         for key in patched:
             simulator.patch_node(*key)
         truth = simulator.truth()
-        _, of_patches = delta_calls(user, simulator)
+        tables, _, of_patches = scan_in_delta_mode(user, simulator)
         assert of_patches == sum(ceil(truth.nodes[key].patch_rows / NODES_A_CALL) for key in patched)
-        assert_right(from_store(user), truth, statuses=unchanged | dict.fromkeys(patched, NodeStatus.VERIFIED))
+        assert_right(tables, truth, statuses=unchanged | dict.fromkeys(patched, NodeStatus.VERIFIED))
 
 
 def test_a_delta_scan_reads_anew_what_no_patch_state_vouches_for(terminal):
@@ -51,8 +52,7 @@ def test_a_delta_scan_reads_anew_what_no_patch_state_vouches_for(terminal):
         user = terminal.given(simulator.environment())
         assert user.run("scan", *ORGANIZATION).code == 0
         truth = simulator.truth()
-        delta_calls(user, simulator)
-        tables = from_store(user)
+        tables, *_ = scan_in_delta_mode(user, simulator)
         statuses = {(row[1], row[2], row[3]): row[4] for row in tables["nodes"]}
         carried = [key for key, status in statuses.items() if status == NodeStatus.UNCHANGED]
         assert carried
@@ -63,7 +63,7 @@ def test_a_delta_scan_reads_anew_what_no_patch_state_vouches_for(terminal):
 def test_a_delta_scan_without_an_earlier_one_is_a_full_one_and_says_so(terminal):
     with serve_in_thread(make_world(accounts=1, regions=1, nodes=20, rows=20)) as simulator:
         user = terminal.given(simulator.environment())
-        ended = user.run("scan", *ORGANIZATION, *DELTA)
+        ended = user.run("scan", *ORGANIZATION, *DELTA, *STREAMED)
         assert ended.code == 0
         assert "no committed scan with the same patch filters to compare with" in " ".join(ended.stderr.split())
-        assert_right(from_store(user), simulator.truth())
+        assert_right(from_stream(ended.stdout.splitlines()), simulator.truth())

@@ -13,7 +13,7 @@ import pytest
 from scanner.simulator.build import make_world
 from scanner.simulator.run import serve_in_thread
 from tests.end_to_end.commands import ENDS_WITHIN_S, ORGANIZATION
-from tests.end_to_end.tables import assert_right, from_store, from_stream
+from tests.end_to_end.tables import STREAMED, assert_right, from_store, from_stream
 
 OFTEN = {"PATCHSWEEP_FLUSH_ROWS": "1000"}
 """So that rows come out, and nodes are durable, long before the end."""
@@ -38,7 +38,7 @@ def silent_server():
 
 def scan_until(user, lines):
     """A scan under way that has shown so many lines of its rows, and those lines."""
-    process = user.start("scan", *ORGANIZATION, "--sink", "jsonl:-")
+    process = user.start("scan", *ORGANIZATION, *STREAMED)
     return process, list(islice(process.stdout, lines))
 
 
@@ -51,12 +51,12 @@ def test_a_killed_scan_resumes_with_the_same_rows_and_hardly_a_call_more(termina
         process.kill()
         user.ended(process)
         at_the_kill = simulator.stats.requests() - undisturbed
-        resumed = user.run("scan", *ORGANIZATION, "--resume")
+        resumed = user.run("scan", *ORGANIZATION, "--resume", *STREAMED)
         assert (resumed.code, resumed.sentences) == (0, [])
         in_all = simulator.stats.requests() - undisturbed
         assert undisturbed / 4 < at_the_kill < undisturbed
         assert in_all < 1.1 * undisturbed
-        assert_right(from_store(user), simulator.truth())
+        assert_right(from_stream(resumed.stdout.splitlines()), simulator.truth())
 
 
 @SIGNALS
@@ -81,7 +81,7 @@ def test_a_second_ctrl_c_does_no_harm(terminal):
         process.send_signal(signal.SIGINT)
         stopped = user.ended(process)
         assert (stopped.code, len(stopped.sentences)) == (130, 1)
-        resumed = user.run("scan", "--resume", "--sink", "jsonl:-")
+        resumed = user.run("scan", "--resume", *STREAMED)
         assert resumed.code == 0
         assert_right(from_stream(resumed.stdout.splitlines()), simulator.truth())
 

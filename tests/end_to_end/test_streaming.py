@@ -7,7 +7,7 @@ from subprocess import DEVNULL
 from scanner.simulator.build import make_world
 from scanner.simulator.run import serve_in_thread
 from tests.end_to_end.commands import ORGANIZATION
-from tests.end_to_end.tables import assert_right, from_store, from_stream
+from tests.end_to_end.tables import STREAMED, assert_right, from_store, from_stream
 
 PATCHES = "DescribeInstancePatches"
 
@@ -15,7 +15,7 @@ PATCHES = "DescribeInstancePatches"
 def test_rows_come_out_while_the_scan_runs_and_stdout_holds_nothing_else(terminal):
     with serve_in_thread(make_world(accounts=1, regions=1, nodes=300, rows=100)) as simulator:
         user = terminal.given(simulator.environment() | {"PATCHSWEEP_FLUSH_ROWS": "500"})
-        with user.start("scan", *ORGANIZATION, "--sink", "jsonl:-", "--progress", stderr=DEVNULL) as process:
+        with user.start("scan", *ORGANIZATION, *STREAMED, "--progress", stderr=DEVNULL) as process:
             first = process.stdout.readline()
             asked_by_then = simulator.stats.requests(PATCHES)
             rest = process.stdout.readlines()

