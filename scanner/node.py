@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from math import ceil
 from operator import attrgetter
 
 from msgspec import Struct
@@ -14,6 +15,9 @@ from scanner.model import COUNTED_STATES, ManagedNode, NodeStatus, Patch, PatchP
 MAX_PAGES = 2_000
 """No node has this many pages: an inventory type holds 10,000 entries a node, a page at least 10 rows."""
 
+SPARE_PAGES = 50
+"""Empty pages may come in between, and rows that the counts leave out."""
+MIN_ROWS_A_PAGE = 10
 ROWS_A_PAGE = 50
 """What the service gives at most, whatever its model says."""
 
@@ -31,7 +35,8 @@ class NodeWork(Struct, frozen=True):
 class Reading:
     """The pages of one node, merged in the order they came; void as a whole once a page does not fit."""
 
-    def __init__(self) -> None:
+    def __init__(self, max_pages: int = MAX_PAGES) -> None:
+        self._max_pages = max_pages
         self.patches: list[Patch] = []
         self.pages = 0
         self._tokens: set[str] = set()
@@ -49,8 +54,8 @@ class Reading:
             return None
         if token in self._tokens:
             raise PaginationBroken("AWS gave the same NextToken twice", code="RepeatedNextToken")
-        if self.pages >= MAX_PAGES:
-            raise PaginationBroken(f"the listing did not end within {MAX_PAGES} pages", code="EndlessPagination")
+        if self.pages >= self._max_pages:
+            raise PaginationBroken(f"the listing did not end within {self._max_pages} pages", code="EndlessPagination")
         self._tokens.add(token)
         return token
 
@@ -178,6 +183,17 @@ def expected_rows(work: NodeWork, states: Collection[str]) -> int:
     if work.node.platform_type == "Windows":
         counted["NOT_APPLICABLE"] = work.state.not_applicable_count or 0
     return sum(count for name, count in counted.items() if not states or name in states)
+
+
+def max_pages(work: NodeWork, broken: int) -> int:
+    """After how many pages a listing passes for endless: far beyond the expected ones, however short they are.
+
+    The counts may be of an operation that is over, so each reading that broke off (`broken`) makes room for more.
+    """
+    if work.state is None:
+        return MAX_PAGES
+    shortest_pages = ceil(expected_rows(work, ()) / MIN_ROWS_A_PAGE)
+    return min(MAX_PAGES, (SPARE_PAGES + 2 * shortest_pages) << (2 * broken))
 
 
 def batches(work: Sequence[NodeWork], states: Collection[str], max_rows: int) -> Iterator[list[NodeWork]]:

@@ -11,7 +11,7 @@ from msgspec import Struct
 from scanner.errors import AwsError, PaginationBroken
 from scanner.interfaces import Clock, TargetReader
 from scanner.model import ManagedNode, NodeScan, NodeStatus, Patch, PatchState, Target
-from scanner.node import NodeWork, Reading, Verdict, batches, fingerprint, gap_of, judge, needs_second_look
+from scanner.node import NodeWork, Reading, Verdict, batches, fingerprint, gap_of, judge, max_pages, needs_second_look
 
 Deliver = Callable[[NodeScan], Awaitable[None]]
 """Takes a node that has ended; waits while the store or a sink is behind."""
@@ -138,7 +138,7 @@ async def _read_node(
     broken = 0
     async with limiter:
         while attempted.reading is None and attempted.error is None:
-            reading = Reading()
+            reading = Reading(max_pages(attempted.work, broken))
             try:
                 token = reading.add(await reader.patch_page(instance_id, None))
                 while token is not None:

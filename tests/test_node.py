@@ -20,6 +20,7 @@ from scanner.node import (
     fingerprint,
     gap_of,
     judge,
+    max_pages,
     needs_second_look,
 )
 from tests.fake_fleet import patch, state_of
@@ -57,6 +58,13 @@ def test_a_listing_without_end_breaks_the_reading():
 
     with pytest.raises(PaginationBroken, match="did not end"):
         reading.add(PatchPage([], "one more"))
+
+
+def test_a_listing_passes_for_endless_far_beyond_the_expected_pages_and_later_the_next_time():
+    work = NodeWork(ManagedNode("i-1"), PatchState("i-1", installed_count=400))
+
+    assert [max_pages(work, broken) for broken in range(4)] == [130, 520, MAX_PAGES, MAX_PAGES]
+    assert max_pages(NodeWork(ManagedNode("i-1"), None), 0) == MAX_PAGES
 
 
 def test_rows_that_agree_with_every_count_are_verified():
