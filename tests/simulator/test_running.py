@@ -1,4 +1,4 @@
-"""The ways to run a simulator: in a thread, until cancelled, over TLS."""
+"""The ways to run a simulator: in a thread, over TLS, until cancelled."""
 
 from __future__ import annotations
 
@@ -16,12 +16,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from scanner.simulator.buckets import Rate
 from scanner.simulator.build import make_world
-from scanner.simulator.faults import Faults
-from scanner.simulator.run import SimulateOptions, WorldOptions, serve_in_thread, simulate
+from scanner.simulator.run import serve_in_thread
 from scanner.simulator.server import serve
-from tests.simulator.clients import client, refused
 
 WORLD = make_world(accounts=2, regions=2, nodes=8, rows=20)
 
@@ -39,50 +36,6 @@ def test_the_environment_points_a_plain_sdk_at_a_simulator_in_a_thread(monkeypat
         kb_ids = [row["KBId"] for page in pages for row in page["Patches"]]
         key = (WORLD.hub_account_id, "eu-west-1", nodes[0]["InstanceId"])
         assert kb_ids == [row.kb_id for row in simulator.truth().patches_of(*key)]
-
-
-async def test_simulate_serves_what_the_options_say_until_it_is_cancelled():
-    asked = []
-
-    async def ask(simulator):
-        async with client(simulator, "sts") as sts, client(simulator, "ssm") as ssm:
-            asked.append((await sts.get_caller_identity())["Account"])
-            await ssm.describe_instance_information()
-            asked.append((await refused(ssm.describe_instance_information()))[0])
-
-    options = SimulateOptions(
-        world=WorldOptions(accounts=2, regions=1, nodes=4, rows=10),
-        rate=Rate(rate_per_s=0.001, burst=1),
-        faults=Faults(gone=1.0),
-    )
-    with anyio.fail_after(10):
-        async with anyio.create_task_group() as tasks:
-            ready = anyio.Event()
-            served = []
-
-            def is_ready(simulator):
-                served.append(simulator)
-                ready.set()
-
-            tasks.start_soon(simulate, options, is_ready)
-            await ready.wait()
-            await ask(served[0])
-            tasks.cancel_scope.cancel()
-    assert asked == [WORLD.hub_account_id, "ThrottlingException"]
-    assert {node.status.value for node in served[0].truth().nodes.values()} == {"gone"}
-
-
-async def test_without_a_world_the_demonstration_is_served():
-    served = []
-    with anyio.move_on_after(10):
-        async with anyio.create_task_group() as tasks:
-
-            def ready(simulator):
-                served.append(simulator.world.node_count)
-                tasks.cancel_scope.cancel()
-
-            tasks.start_soon(simulate, SimulateOptions(), ready)
-    assert served[0] > 300
 
 
 async def test_a_simulator_can_speak_tls(tmp_path):
@@ -133,18 +86,15 @@ def _self_signed(folder):
 
 
 async def test_a_cancelled_simulator_leaves_no_connection_open():
-    ready = anyio.Event()
-    urls = []
-
-    def is_ready(simulator):
-        urls.append(urlsplit(simulator.url))
-        ready.set()
+    async def serve_until_cancelled(*, task_status):
+        async with serve(WORLD) as simulator:
+            task_status.started(urlsplit(simulator.url))
+            await anyio.sleep_forever()
 
     with anyio.fail_after(10):
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(simulate, SimulateOptions(world=WorldOptions(nodes=1)), is_ready)
-            await ready.wait()
-            connection = await anyio.connect_tcp(urls[0].hostname, urls[0].port)
+            url = await tasks.start(serve_until_cancelled)
+            connection = await anyio.connect_tcp(url.hostname, url.port)
             await connection.send(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
             await connection.receive()
             tasks.cancel_scope.cancel()
@@ -152,4 +102,4 @@ async def test_a_cancelled_simulator_leaves_no_connection_open():
             with pytest.raises(anyio.EndOfStream):
                 await connection.receive()
         with pytest.raises(OSError, match=r".+"):
-            await anyio.connect_tcp(urls[0].hostname, urls[0].port)
+            await anyio.connect_tcp(url.hostname, url.port)
