@@ -13,7 +13,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from tempfile import mkdtemp
+from tempfile import TemporaryFile, mkdtemp
+from typing import IO
 
 from tests.benchmarks.answers import SESSION_TOKEN
 
@@ -50,22 +51,23 @@ def measured(arguments: Sequence[str], environment: Mapping[str, str], accepted:
     Raises:
         RuntimeError: it ended otherwise than with one of the `accepted` codes; with what it said.
     """
-    with on_core(CLIENT_CORE):
-        process = subprocess.Popen(
-            arguments, env=environment, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
-    started = time.perf_counter()
-    with process:
-        # Output is small: neither pipe fills before the end.
+    # Files, since a pipe that nobody reads fills up and stops its writer.
+    with TemporaryFile("w+") as stdout, TemporaryFile("w+") as stderr:
+        with on_core(CLIENT_CORE):
+            process = subprocess.Popen(arguments, env=environment, cwd=ROOT, stdout=stdout, stderr=stderr)
+        started = time.perf_counter()
         _, status, usage = os.wait4(process.pid, 0)
         wall_s = time.perf_counter() - started
         process.returncode = os.waitstatus_to_exitcode(status)
-        assert process.stdout is not None
-        assert process.stderr is not None
-        out, err = process.stdout.read(), process.stderr.read()
+        out, err = _text(stdout), _text(stderr)
     if process.returncode not in accepted:
         raise RuntimeError(f"{' '.join(arguments)} ended with {process.returncode}: {err[-2000:]}")
     return Usage(usage.ru_utime + usage.ru_stime, wall_s, usage.ru_maxrss / 1024, out)
+
+
+def _text(file: IO[str]) -> str:
+    file.seek(0)
+    return file.read()
 
 
 @dataclass(frozen=True)

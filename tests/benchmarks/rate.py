@@ -65,7 +65,8 @@ def _live(size: Size) -> Result:
     return Result(
         name="Keeping to a rate nobody tells, live",
         about=f"`patchsweep scan --max-rate {CEILING_PER_S:g}` against a token bucket of burst {BURST:g}, 40 ms "
-        "latency. Settled: the first 5 s with 90 % of the rate used and at most 5 % throttled; the shares are from then on.",
+        "latency. Settled: the first 5 s with 90 % of the rate used and at most 5 % throttled; the shares hold from "
+        "there on.",
         columns=["granted", "stretch", "settled after, s", "used of the granted", "throttled of the sent"],
         rows=rows,
         runs=runs,

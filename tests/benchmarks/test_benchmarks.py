@@ -1,0 +1,129 @@
+"""Every benchmark at a tiny size: it runs, the rows are all there, and the report has its shape."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+
+import pytest
+
+from scanner.model import Target
+from tests.benchmarks import hot_path, many_targets, stalls
+from tests.benchmarks.__main__ import run
+from tests.benchmarks.aimd import AimdGauge
+from tests.benchmarks.hot_path import CLIENTS, READING, Load
+from tests.benchmarks.plan import TINY
+from tests.benchmarks.profiles import COUNTS, make_profiles
+from tests.benchmarks.rate import stretches
+from tests.benchmarks.results import Result, as_text, ratio
+from tests.rate_server import Bucket, Run
+from tests.rate_server import run as run_in_virtual_time
+
+
+@pytest.mark.parametrize("name", list(CLIENTS))
+def test_every_client_reads_all_rows_that_the_server_has(name):
+    runs = hot_path.measure(TINY, tls=name == READING, clients={name: CLIENTS[name]})
+
+    assert [run.rows for run in runs] == [Load.of(TINY).rows]
+    assert runs[0].cpu_s > 0
+
+
+def test_a_client_that_reads_too_few_rows_spoils_the_benchmark():
+    class Careless:
+        def run(self, server, regions):
+            counted = CLIENTS[READING].run(server, regions)
+            return replace(counted, rows=counted.rows - 1) if counted.rows else counted
+
+    with pytest.raises(RuntimeError, match="Careless read"):
+        hot_path.measure(TINY, tls=False, clients={"Careless": Careless()})
+
+
+def test_the_counts_of_a_patch_state_are_those_of_its_rows():
+    for profile in make_profiles():
+        states = [row["State"] for row in profile.rows]
+        assert {name: states.count(name) for name in COUNTS} == {name: profile.state[COUNTS[name]] for name in COUNTS}
+
+
+def test_a_report_names_machine_versions_goals_and_every_run():
+    tables = []
+
+    report = json.loads(json.dumps(run(["start-up"], TINY, tables.append)))
+
+    assert {"date", "cpu", "cores", "python", "packages", "size", "results"} <= report.keys()
+    assert [result["benchmark"] for result in report["results"]] == ["start-up"]
+    for result in report["results"]:
+        assert result["runs"]
+        assert all(len(row) == len(result["columns"]) for row in result["rows"])
+        assert result["goals"]
+    assert "### CPU seconds of starting up" in tables[0]
+
+
+def test_stalls_are_measured_in_both_phases_of_a_scan():
+    [result] = stalls.stalls(TINY)
+
+    assert {(run["latency_s"], run["phase"]) for run in result.runs} == {
+        (latency_s, phase) for latency_s in stalls.LATENCIES_S for phase in stalls.PHASES
+    }
+    assert all(run["rows"] == Load.of(TINY).rows for run in result.runs)
+
+
+def test_a_missed_goal_is_called_missed():
+    text = as_text(Result("Name", "About.", ["a"], [["1"]], [], {"below 1": False, "below 3": True}))
+
+    assert "- MISSED: below 1" in text
+    assert "- met: below 3" in text
+
+
+def test_ratios_are_taken_within_a_round():
+    assert ratio([10.0, 100.0, 1.0], [5.0, 10.0, 0.5]) == 2.0
+
+
+def test_the_largest_target_first_ends_sooner_than_last():
+    sizes = {Target(f"{number:012}", "eu-west-1"): 20 for number in range(10)}
+    large = Target("999999999999", "eu-west-1")
+
+    first = many_targets.total_s([large, *sizes], {**sizes, large: 200}, 2)
+    last = many_targets.total_s([*sizes, large], {**sizes, large: 200}, 2)
+
+    assert (first, last) == (10.0, 15.0)
+
+
+def test_a_stretch_counts_from_where_it_settled():
+    steady = [(number / 10 + 0.01, True) for number in range(100, 300)]
+    rates = [(0.0, 10.0)]
+
+    [(start, end, kept)] = stretches(Run(steady, Bucket(rates, 1.0)), rates, 30.0)
+
+    assert (start, end) == (0.0, 30.0)
+    assert kept.settled_after_s == pytest.approx(10.0, abs=1.0)
+    assert kept.useful == pytest.approx(1.0, abs=0.05)
+    assert kept.throttled == 0.0
+
+
+def test_the_peer_of_the_gauge_finds_a_rate_and_saws_around_it():
+    gauge = AimdGauge(rate_per_s=10.0, burst=10.0, min_rate_per_s=0.5, max_rate_per_s=400.0)
+
+    result = run_in_virtual_time(gauge, Bucket([(0, 20)], 40), until=120.0)
+
+    assert 0.7 < result.useful(40, 120) <= 1.01
+    assert result.refused(40, 120) > 0
+
+
+def test_a_benchmark_that_does_not_exist_is_named_with_those_that_do():
+    command = [sys.executable, "-m", "tests.benchmarks", "--only", "speed"]
+
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+
+    assert ended.returncode == 2
+    assert "there is no benchmark 'speed'; there are hot-path," in ended.stderr
+
+
+def test_neither_help_nor_a_scan_of_aws_loads_what_it_does_not_need():
+    code = "import sys, scanner.cli as c; print('botocore' in sys.modules, 'pyarrow' in sys.modules); "
+    code += "c.load_app(); print(any(name.startswith('scanner.simulator') for name in sys.modules))"
+
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert ended.stdout.splitlines() == ["False False", "False"]
