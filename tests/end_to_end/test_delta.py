@@ -25,11 +25,11 @@ def scan_in_delta_mode(user, simulator):
 
 
 def test_a_delta_scan_reads_only_the_nodes_that_were_patched_since(terminal):
-    with serve_in_thread(make_world(accounts=2, regions=2, nodes=400, rows=60)) as simulator:
+    with serve_in_thread(make_world(accounts=2, regions=2, nodes=200, rows=60)) as simulator:
         user = terminal.given(simulator.environment())
         assert user.run("scan", *ORGANIZATION).code == 0
         enumeration = simulator.stats.requests() - simulator.stats.requests("DescribeInstancePatches")
-        summaries = len(simulator.truth().targets) * ceil(100 / NODES_A_CALL)
+        summaries = len(simulator.truth().targets) * ceil(50 / NODES_A_CALL)
 
         tables, calls, of_patches = scan_in_delta_mode(user, simulator)
         assert (calls <= enumeration, of_patches) == (True, 0)
@@ -37,7 +37,7 @@ def test_a_delta_scan_reads_only_the_nodes_that_were_patched_since(terminal):
         unchanged = dict.fromkeys(simulator.truth().nodes, NodeStatus.UNCHANGED)
         assert_right(tables, simulator.truth(), statuses=unchanged)
 
-        patched = list(simulator.truth().nodes)[::80]
+        patched = list(simulator.truth().nodes)[::40]
         for key in patched:
             simulator.patch_node(*key)
         truth = simulator.truth()

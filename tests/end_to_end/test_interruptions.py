@@ -15,7 +15,7 @@ from scanner.simulator.run import serve_in_thread
 from tests.end_to_end.commands import ENDS_WITHIN_S, ORGANIZATION
 from tests.end_to_end.tables import STREAMED, assert_right, from_store, from_stream
 
-OFTEN = {"PATCHSWEEP_FLUSH_ROWS": "1000"}
+OFTEN = {"PATCHSWEEP_FLUSH_ROWS": "2000"}
 """So that rows come out, and nodes are durable, long before the end."""
 ONE_AFTER_THE_OTHER = {"PATCHSWEEP_MAX_NODES_PER_TARGET": "4"}
 """So that few nodes are half read at any moment, as they are few in a fleet of thousands."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+
+import boto3
 import pytest
 
 from scanner.model import TargetStatus
@@ -25,7 +28,7 @@ CANNOT_START = {
         "check AWS_PROFILE, the access keys",
     ),
     "a wrong secret": ({"AWS_SECRET_ACCESS_KEY": "wrong"}, 2, "redential"),
-    "a session that is over": ({"AWS_SESSION_TOKEN": "ended"}, 2, "redential"),
+    "a session that AWS does not know": ({"AWS_SESSION_TOKEN": "ended"}, 2, "redential"),
     "a Region that no partition has": ({"PATCHSWEEP_REGIONS": "eu-west-9"}, 2, "eu-west-9"),
     "a profile that is not there": ({"AWS_PROFILE": "nobody"}, 2, "nobody"),
 }
@@ -40,6 +43,31 @@ def test_a_scan_that_cannot_start_says_why_in_one_sentence_and_leaves_no_scan(te
     assert (ended.code, ended.stderr) == (code, f"patchsweep: {sentence}\n")
     assert named in sentence
     assert not list(user.folder.glob("patchsweep-data/scans/*"))
+
+
+def session_of(simulator, account_id):
+    """Variables that hold a session of the account's role."""
+    own = simulator.environment()
+    keys = {"aws_access_key_id": own["AWS_ACCESS_KEY_ID"], "aws_secret_access_key": own["AWS_SECRET_ACCESS_KEY"]}
+    with closing(boto3.client("sts", endpoint_url=simulator.url, region_name=own["AWS_REGION"], **keys)) as sts:
+        role = f"arn:aws:iam::{account_id}:role/{simulator.world.role_name}"
+        given = sts.assume_role(RoleArn=role, RoleSessionName="by-hand")["Credentials"]
+    return own | {
+        "AWS_ACCESS_KEY_ID": given["AccessKeyId"],
+        "AWS_SECRET_ACCESS_KEY": given["SecretAccessKey"],
+        "AWS_SESSION_TOKEN": given["SessionToken"],
+    }
+
+
+def test_a_session_that_is_over_is_told_from_one_that_works(terminal, simulator):
+    account_id = list(simulator.world.accounts)[1]
+    user = terminal.given(session_of(simulator, account_id))
+    assert user.run("scan").code == 0
+    simulator.expire_sessions(account_id)
+    ended = user.run("scan")
+    (sentence,) = ended.sentences
+    assert (ended.code, ended.stderr) == (2, f"patchsweep: {sentence}\n")
+    assert "expired" in sentence
 
 
 def test_a_role_that_is_refused_in_one_account_is_a_gap_and_the_others_are_whole(terminal):
