@@ -40,15 +40,25 @@ _OUTPUT = {
 )
 @section("Speed", options.SPEED)
 @section("Output", _OUTPUT)
+@click.option(
+    "--profile",
+    metavar="FILE",
+    cls=Sectioned,
+    section="Output",
+    help="Write there where the time went, for `python -m pstats FILE` or a report. Slows the scan.",
+)
 @options.config_option
 @click.pass_obj
-def command(app: AppLoader, /, *, demo: bool, resume: str | None, config: str | None, **given: object) -> int:
+def command(
+    app: AppLoader, /, *, demo: bool, resume: str | None, profile: str | None, config: str | None, **given: object
+) -> int:
     """Read the patches of every node in scope into the store.
 
     Without options: the account and Region of the current credentials.
     Lists are separated by commas. Results go to the store and to sinks,
     logs and the summary to stderr.
     """
+    from scanner.cli.profile import profiled
     from scanner.cli.watch import watched
     from scanner.report import exit_code
 
@@ -57,7 +67,8 @@ def command(app: AppLoader, /, *, demo: bool, resume: str | None, config: str | 
         run = partial(
             app().run_scan, settings, resume=resume, demo=demo, observers=watch.observers, stdout=sys.stdout.buffer
         )
-        finished = anyio.run(run)
+        with profiled(profile):
+            finished = anyio.run(run)
     code = exit_code(finished.scan, finished.sink_failures)
     watch.ended(finished, code)
     return code

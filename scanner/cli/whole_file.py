@@ -9,16 +9,16 @@ from tempfile import NamedTemporaryFile
 from scanner.errors import ConfigError, PatchsweepError
 
 
-def check_folder(path: str) -> None:
-    """Raises `ConfigError` where `write_whole` could not work."""
+def check_folder(path: str, what: str = "summary") -> None:
+    """Raises `ConfigError` where `write_whole` could not work; `what` the file is stands in the sentence."""
     folder = Path(path).parent
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise ConfigError(f"the folder {folder} of the summary file {path} is not there or not writable")
+        raise ConfigError(f"the folder {folder} of the {what} file {path} is not there or not writable")
     if Path(path).is_dir():
-        raise ConfigError(f"the summary file {path} is a folder; name a file in it")
+        raise ConfigError(f"the {what} file {path} is a folder; name a file in it")
 
 
-def write_whole(path: str, data: bytes) -> None:
+def write_whole(path: str, data: bytes, what: str = "summary") -> None:
     """Write by a temporary file beside it and a rename.
 
     Raises:
@@ -34,4 +34,4 @@ def write_whole(path: str, data: bytes) -> None:
     except OSError as error:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
-        raise PatchsweepError(f"the summary file {path} cannot be written: {error.strerror or error}") from error
+        raise PatchsweepError(f"the {what} file {path} cannot be written: {error.strerror or error}") from error

@@ -1,0 +1,34 @@
+"""`--profile FILE`: where the time of a scan went, in a file that can be sent along with a report."""
+
+from __future__ import annotations
+
+import marshal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from cProfile import Profile
+
+from scanner.cli.whole_file import check_folder, write_whole
+
+
+@contextmanager
+def profiled(path: str | None) -> Iterator[None]:
+    """Profile the main thread while the block runs, and write what `pstats` and its viewers read, however it ends.
+
+    It holds names of functions and files and their times, nothing of what was read.
+
+    Raises:
+        ConfigError: the file has no folder to go to.
+        PatchsweepError: the file cannot be written.
+    """
+    if path is None:
+        yield
+        return
+    check_folder(path, "profile")
+    profile = Profile()
+    profile.enable()
+    try:
+        yield
+    finally:
+        profile.disable()
+        profile.snapshot_stats()
+        write_whole(path, marshal.dumps(profile.stats), "profile")
