@@ -123,7 +123,9 @@ CASES = {
     "nodes are denied one by one": Case(Faults(denied=0.3)),
     "nodes were never scanned": Case(Faults(never_scanned=0.3, association_scanned=0.3)),
     "nodes lost their connection": Case(Faults(connection_lost=0.5)),
-    "nodes are listed twice": Case(Faults(listed_twice=0.5)),
+    "nodes are listed twice": Case(
+        Faults(listed_twice=0.5), world=make_world(accounts=1, regions=2, nodes=240, rows=10)
+    ),
     "patch states come twice": Case(Faults(state_twice=0.5)),
     "patch states are missing": Case(Faults(state_missing=0.5)),
     "counts are -1": Case(Faults(counts_unknown=0.5)),
@@ -134,10 +136,10 @@ CASES = {
         Faults(patched_midway=0.6, patched_midway_tokens="go_on")
     ),
     "operations without a snapshot id end while nodes are read": Case(
-        Faults(patched_midway=0.6, patched_midway_tokens="go_on", no_snapshot=1.0)
+        Faults(patched_midway_tokens="go_on", no_snapshot=1.0), drive=patch_at_second_pages
     ),
     "operations without counts end while nodes are read": Case(
-        Faults(patched_midway=0.6, patched_midway_tokens="go_on", counts_unknown=1.0)
+        Faults(patched_midway_tokens="go_on", counts_unknown=1.0), drive=patch_at_second_pages
     ),
     "operations that no patch state tells of end while nodes are read": Case(
         Faults(patched_midway_tokens="go_on", state_missing=1.0), drive=patch_at_second_pages
