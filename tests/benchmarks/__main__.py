@@ -8,7 +8,7 @@ import os
 import platform
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -18,7 +18,8 @@ from tests.benchmarks.plan import FULL, TINY, Size
 from tests.benchmarks.results import Result, as_text
 
 BENCHMARKS: Mapping[str, Callable[[Size], list[Result]]] = {
-    "hot-path": hot_path.hot_path,
+    "plain": hot_path.plain,
+    "tls": hot_path.over_tls,
     "store": hot_path.store,
     "stalls": stalls.stalls,
     "targets": many_targets.many_targets,
@@ -45,15 +46,17 @@ def machine() -> dict[str, object]:
     }
 
 
-def run(names: list[str], size: Size, write: Callable[[str], object]) -> dict[str, object]:
-    """Run these benchmarks; tables go to `write` as they are ready, all runs into the value."""
-    report: dict[str, object] = {**machine(), "size": asdict(size)}
-    results: list[dict[str, object]] = []
+def run(names: list[str], size: Size) -> Iterator[tuple[str, Result]]:
+    """Run these benchmarks; gives each table as soon as it is ready."""
     for name in names:
         for result in BENCHMARKS[name](size):
-            write(as_text(result) + "\n")
-            results.append({"benchmark": name, **asdict(result)})
-    return {**report, "results": results}
+            yield name, result
+
+
+def report_of(size: Size, results: Sequence[tuple[str, Result]]) -> dict[str, object]:
+    """What the JSON file holds: where it was measured, and every run."""
+    runs = [{"benchmark": name, **asdict(result)} for name, result in results]
+    return {**machine(), "size": asdict(size), "results": runs}
 
 
 def main() -> None:
@@ -68,9 +71,14 @@ def main() -> None:
     if unknown:
         parser.error(f"there is no benchmark {unknown[0]!r}; there are {', '.join(BENCHMARKS)}")
     size = TINY if given.tiny else replace(FULL, rounds=given.rounds)
-    report = run(names, size, lambda text: (sys.stdout.write(text), sys.stdout.flush()))
-    if given.json:
-        given.json.write_text(json.dumps(report, indent=1) + "\n")
+    results = []
+    for name, result in run(names, size):
+        results.append((name, result))
+        sys.stdout.write(as_text(result) + "\n")
+        sys.stdout.flush()
+        if given.json:
+            # After each, so that a run that is stopped has lost nothing.
+            given.json.write_text(json.dumps(report_of(size, results), indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -77,9 +77,14 @@ def measure(size: Size, *, tls: bool, clients: Mapping[str, Peer | Patchsweep] =
     return runs
 
 
-def hot_path(size: Size) -> list[Result]:
-    """Plain HTTP and TLS."""
-    return [_result(measure(size, tls=tls), Load.of(size), tls=tls) for tls in (False, True)]
+def plain(size: Size) -> list[Result]:
+    """Every client over plain HTTP."""
+    return [_result(measure(size, tls=False), Load.of(size), tls=False)]
+
+
+def over_tls(size: Size) -> list[Result]:
+    """Every client over TLS, as with AWS."""
+    return [_result(measure(size, tls=True), Load.of(size), tls=True)]
 
 
 def _result(runs: Sequence[Run], load: Load, *, tls: bool) -> Result:

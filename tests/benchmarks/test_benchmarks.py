@@ -11,7 +11,7 @@ import pytest
 
 from scanner.model import Target
 from tests.benchmarks import hot_path, many_targets, stalls
-from tests.benchmarks.__main__ import run
+from tests.benchmarks.__main__ import report_of, run
 from tests.benchmarks.aimd import AimdGauge
 from tests.benchmarks.hot_path import CLIENTS, READING, Load
 from tests.benchmarks.plan import TINY
@@ -47,9 +47,9 @@ def test_the_counts_of_a_patch_state_are_those_of_its_rows():
 
 
 def test_a_report_names_machine_versions_goals_and_every_run():
-    tables = []
+    results = list(run(["start-up"], TINY))
 
-    report = json.loads(json.dumps(run(["start-up"], TINY, tables.append)))
+    report = json.loads(json.dumps(report_of(TINY, results)))
 
     assert {"date", "cpu", "cores", "python", "packages", "size", "results"} <= report.keys()
     assert [result["benchmark"] for result in report["results"]] == ["start-up"]
@@ -57,7 +57,7 @@ def test_a_report_names_machine_versions_goals_and_every_run():
         assert result["runs"]
         assert all(len(row) == len(result["columns"]) for row in result["rows"])
         assert result["goals"]
-    assert "### CPU seconds of starting up" in tables[0]
+    assert "### CPU seconds of starting up" in as_text(results[0][1])
 
 
 def test_stalls_are_measured_in_both_phases_of_a_scan():
@@ -117,7 +117,7 @@ def test_a_benchmark_that_does_not_exist_is_named_with_those_that_do():
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
 
     assert ended.returncode == 2
-    assert "there is no benchmark 'speed'; there are hot-path," in ended.stderr
+    assert "there is no benchmark 'speed'; there are plain," in ended.stderr
 
 
 def test_neither_help_nor_a_scan_of_aws_loads_what_it_does_not_need():
