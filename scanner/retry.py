@@ -164,7 +164,8 @@ class _History:
             case CredentialsExpired():
                 return "(and fresh ones are not to be had)" if self._refresh is None else "(fresh ones did no better)"
             case _:
-                return f"(tried {self._failures} times; see limits.max_attempts)"
+                times = "once" if self._failures == 1 else f"{self._failures} times"
+                return f"(tried {times}; see limits.max_attempts)"
 
 
 def _error(state: RetryCallState) -> BaseException | None:

@@ -110,8 +110,9 @@ def _check_secrets(settings: Settings) -> None:
             )
 
 
-def resume_command(opened: Opened) -> str:
-    """What to type to go on with this scan."""
-    location = opened.settings.store.location
+def resume_command(settings: Settings, scan_id: str | None = None) -> str:
+    """What to type to go on with a scan of this store, the newest unless it is named."""
+    location = settings.store.location
+    which = "" if scan_id is None else f" {scan_id}"
     store = "" if location == StoreSettings().location else f" --store {quote(location)}"
-    return f"patchsweep scan --resume {opened.scan_id}{store}"
+    return f"patchsweep scan --resume{which}{store}"

@@ -82,7 +82,10 @@ async def run_scan(
                 return await _scan_and_commit(run)
             finally:
                 await live.aclose()
-    raise Interrupted("stopped: the store or a sink did not finish in time", stop.signal_number or 0)
+    raise Interrupted(
+        f"stopped: the store or a sink did not end in time; go on with `{resume_command(settings)}`",
+        stop.signal_number or 0,
+    )
 
 
 async def _scan_and_commit(run: _Run) -> Finished:
@@ -146,7 +149,7 @@ async def _read(run: _Run) -> tuple[list[TargetOutcome], CallCounts, list[str]]:
 def _stopped(run: _Run) -> str:
     if not run.opened.is_resumed and not run.tally.result().nodes_by_status:
         return "stopped before a node was read, so there is nothing to go on from"
-    return f"stopped; go on with `{resume_command(run.opened)}`"
+    return f"stopped; go on with `{resume_command(run.opened.settings, run.opened.scan_id)}`"
 
 
 def _job(run: _Run, deliver: Deliver, past: History | None) -> ScanJob:

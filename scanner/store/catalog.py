@@ -64,8 +64,9 @@ def _pick(ids: Sequence[str], asked: str | None, what: str) -> str:
         return ids[-1]
     if asked in ids:
         return str(asked)
-    there_is = f"there is {', '.join(reversed(ids))}" if ids else "there is none: run `patchsweep scan` first"
-    raise ScanNotFound(f"no {what} has the id {asked}: {there_is}" if asked and ids else f"no {what}: {there_is}")
+    if not ids:
+        raise ScanNotFound(f"there is no {what}: run `patchsweep scan` first")
+    raise ScanNotFound(f"no {what} has the id {asked}: there is {', '.join(reversed(ids))}")
 
 
 async def point_to_latest(files: Files) -> None:

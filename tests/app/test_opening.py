@@ -110,8 +110,9 @@ async def test_there_may_be_nothing_to_resume(store):
             pass
 
 
-async def test_the_resume_command_names_the_store_where_it_is_not_the_usual_one(store):
-    async with open_scan(store, Settings(), None, demo=False) as opened:
-        assert resume_command(opened) == f"patchsweep scan --resume {opened.scan_id}"
-        elsewhere = structs.replace(opened, settings=Settings(store=StoreSettings(location="my store")))
-        assert resume_command(elsewhere).endswith("--store 'my store'")
+def test_the_resume_command_names_the_store_where_it_is_not_the_usual_one():
+    elsewhere = Settings(store=StoreSettings(location="my store"))
+
+    assert resume_command(Settings(), "s1") == "patchsweep scan --resume s1"
+    assert resume_command(elsewhere, "s1") == "patchsweep scan --resume s1 --store 'my store'"
+    assert resume_command(elsewhere) == "patchsweep scan --resume --store 'my store'"

@@ -122,7 +122,7 @@ async def test_latest_points_to_the_newest_scan_even_if_an_older_one_ends_after_
 
 async def test_a_scan_that_is_not_there_is_answered_with_those_that_are():
     store = Store(MemoryFiles())
-    with pytest.raises(ScanNotFound, match="no committed scan in memory:: there is none: run `patchsweep scan` first"):
+    with pytest.raises(ScanNotFound, match="there is no committed scan in memory:: run `patchsweep scan` first"):
         await store.resolve()
     with pytest.raises(ScanNotFound, match="no unfinished scan in memory:"):
         await store.resolve_unfinished()
