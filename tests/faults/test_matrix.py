@@ -30,7 +30,7 @@ HUB, *MEMBERS = WORLD.accounts
 
 
 class Case(Struct, frozen=True):
-    """What goes wrong; `hits` names the fault that must have struck, `limits` are settings of the scan."""
+    """What goes wrong; `hits` is the fault or error code that must have struck, `limits` are settings of the scan."""
 
     faults: Faults = NO_FAULTS
     granted: Limits = NO_LIMITS
@@ -114,8 +114,15 @@ CASES = {
     "the last page says null": Case(Faults(end_of_listing="null")),
     "the last page says an empty token": Case(Faults(end_of_listing="empty")),
     "sessions end early": one("early_expiry", 0.2, early_expiry_after=20),
-    "sessions are shorter than they claim": Case(Faults(session_lifetime_s=0.4)),
-    "sessions are ended in mid-run": Case(drive=at_request(50, Simulator.expire_sessions)),
+    "sessions are shorter than they claim": Case(
+        Faults(session_lifetime_s=2.0),
+        granted=Limits(default=FREE, latency_s=0.05),
+        limits={"max_in_flight": 2},
+        hits="ExpiredTokenException",
+    ),
+    "sessions are ended in mid-run": Case(
+        drive=at_request(50, Simulator.expire_sessions), hits="ExpiredTokenException"
+    ),
     "some roles are missing": Case(Faults(seed=1, role_missing=0.5)),
     "a policy denies some regions": Case(Faults(seed=2, scp_denied=0.5)),
     "some regions are not enabled": Case(Faults(seed=2, not_enabled=0.5)),
@@ -193,7 +200,7 @@ async def test_the_store_holds_the_truth_when(case, transport, tmp_path):
         found = await stored(tmp_path / "store", finished.scan.scan_id)
         truth = simulator.truth()
         assert_is_the_truth(found, truth)
-        assert case.hits is None or simulator.stats.faults[case.hits] > 0
+        assert case.hits is None or simulator.stats.faults[case.hits] + simulator.stats.errors[case.hits] > 0
         assert simulator.stats.sdk_retries == 0
     complete = not {node.status for node in truth.nodes.values()} & {*GAPS, NodeStatus.MISMATCHED} and all(
         target.status in (TargetStatus.SCANNED, TargetStatus.DISABLED) for target in truth.targets.values()
