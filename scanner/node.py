@@ -71,12 +71,14 @@ READ_AGAIN = Verdict(None)
 _NEVER_THE_SAME = "AWS has no patch state to hold the rows against, and they did not come twice the same"
 
 
+_identity = attrgetter(
+    "snapshot_id", "operation_end_time", *(name for name in PatchState.__struct_fields__ if name.endswith("_count"))
+)
+
+
 def fingerprint(state: PatchState | None) -> Fingerprint | None:
     """What changes whenever a patching operation has ended: the operation's identity and every count."""
-    if state is None:
-        return None
-    counts = (getattr(state, name) for name in PatchState.__struct_fields__ if name.endswith("_count"))
-    return (state.snapshot_id, state.operation_end_time, *counts)
+    return None if state is None else _identity(state)
 
 
 def disagreements(state: PatchState, patches: Iterable[Patch], comparable: Collection[str]) -> list[str]:
