@@ -6,7 +6,8 @@ Times are `timestamp[ms, UTC]`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 
 import msgspec
@@ -16,6 +17,7 @@ from scanner.interfaces import NodeBatch, ScanSummary
 from scanner.model import ManagedNode, NodeScan, NodeStatus, Patch, PatchState, ScanRow, TargetOutcome, TargetStatus
 
 TIME = pa.timestamp("ms", tz="UTC")
+ROWS_AT_ONCE = 2_000
 _KEY = [("scan_id", pa.string()), ("account_id", pa.string()), ("region", pa.string()), ("instance_id", pa.string())]
 _TIMES = {"last_ping_time", "operation_start_time", "operation_end_time", "installed_time"}
 
@@ -110,7 +112,7 @@ def segment_table(scan_id: str, scans: Sequence[NodeScan]) -> pa.Table:
         "pages": [scan.pages for scan in scans],
         "restarts": [scan.restarts for scan in scans],
         "scanned_at": [scan.scanned_at for scan in scans],
-        "patches": _nested([scan.patches for scan in scans]),
+        "patches": _patches([scan.patches for scan in scans]),
     }
     return pa.table([_column(columns[field.name], field.type) for field in SEGMENT], schema=SEGMENT)
 
@@ -120,6 +122,26 @@ def _column(values: Sequence[object] | pa.Array, kind: pa.DataType) -> pa.Array:
         return values
     # A NumPy-free detour: Arrow takes epoch milliseconds as int64 and then only relabels them.
     return pa.array(values, pa.int64()).cast(TIME) if kind == TIME else pa.array(values, kind)
+
+
+def _patches(lists: Sequence[Sequence[Patch]]) -> pa.Array:
+    parts = []
+    for few in _few_rows_each(lists):
+        parts.append(_nested(few))
+        # Arrow holds the interpreter while it takes in Python values: in between, the event loop has its turn.
+        time.sleep(0)
+    return pa.concat_arrays(parts) if parts else pa.array([], SEGMENT.field("patches").type)
+
+
+def _few_rows_each(lists: Sequence[Sequence[Patch]]) -> Iterator[Sequence[Sequence[Patch]]]:
+    start = rows = 0
+    for number, patches in enumerate(lists, 1):
+        rows += len(patches)
+        if rows >= ROWS_AT_ONCE:
+            yield lists[start:number]
+            start, rows = number, 0
+    if start < len(lists):
+        yield lists[start:]
 
 
 def _nested(lists: Sequence[Sequence[Patch]]) -> pa.Array:
