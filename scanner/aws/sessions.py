@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, TypeVar, cast
 
 import aioboto3
 import anyio
 from aiobotocore.config import AioConfig
 from aiobotocore.session import AioSession
+from anyio import to_thread
 from botocore.credentials import ReadOnlyCredentials
 from botocore.exceptions import NoCredentialsError
 from botocore.loaders import Loader, create_loader
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 
 C = TypeVar("C", bound="AioBaseClient")
 CLOSE_WITHIN_S = 5.0
+_MODELS = ("service-2", "endpoint-rule-set-1")
+"""What a client is made from; the loader remembers them by these very arguments."""
 
 
 class _SharedSession(AioSession):
@@ -112,27 +115,33 @@ class Sessions:
         return regions
 
     def ec2(self, region: str) -> AbstractAsyncContextManager[EC2Client]:
-        return _opened(self._sdk.client("ec2", region_name=region, config=self.config))
+        return self._opened("ec2", self._sdk.client("ec2", region_name=region, config=self.config))
 
     def organizations(self, region: str) -> AbstractAsyncContextManager[OrganizationsClient]:
-        return _opened(self._sdk.client("organizations", region_name=region, config=self.config))
+        return self._opened("organizations", self._sdk.client("organizations", region_name=region, config=self.config))
 
     def s3(self) -> AbstractAsyncContextManager[S3Client]:
-        return _opened(self._sdk.client("s3", config=self.config))
+        return self._opened("s3", self._sdk.client("s3", config=self.config))
 
     def ssm(self, region: str) -> AbstractAsyncContextManager[SSMClient]:
-        return _opened(self._sdk.client("ssm", region_name=region, config=self.config))
+        return self._opened("ssm", self._sdk.client("ssm", region_name=region, config=self.config))
 
     def sts(self, region: str) -> AbstractAsyncContextManager[STSClient]:
-        return _opened(self._sdk.client("sts", region_name=region, config=self.config))
+        return self._opened("sts", self._sdk.client("sts", region_name=region, config=self.config))
 
+    @asynccontextmanager
+    async def _opened(self, service: str, opening: ClientCreatorContext[C]) -> AsyncIterator[C]:
+        with sdk_errors():
+            await self._load_models(service)
+            client = await opening.__aenter__()
+        try:
+            yield client
+        finally:
+            with anyio.move_on_after(CLOSE_WITHIN_S, shield=True):
+                await opening.__aexit__(None, None, None)
 
-@asynccontextmanager
-async def _opened(opening: ClientCreatorContext[C]) -> AsyncIterator[C]:
-    with sdk_errors():
-        client = await opening.__aenter__()
-    try:
-        yield client
-    finally:
-        with anyio.move_on_after(CLOSE_WITHIN_S, shield=True):
-            await opening.__aexit__(None, None, None)
+    async def _load_models(self, service: str) -> None:
+        """Have the SDK's models of a service read by a worker thread; the event loop would be held up for 80 ms."""
+        loader: Loader = self._core.get_component("data_loader")
+        for model in _MODELS:
+            await to_thread.run_sync(partial(loader.load_service_model, service, model, api_version=None))
