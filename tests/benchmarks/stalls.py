@@ -26,21 +26,19 @@ def stalls(size: Size) -> list[Result]:
         RuntimeError: rows are missing.
     """
     runs = [run for _ in range(size.rounds) for latency_s in LATENCIES_S for run in _run(size, latency_s)]
-    reading = [run["late_max_ms"] for run in runs if run["phase"] == "reading"]
-    own = [run["cpu_max_ms"] for run in runs if run["phase"] == "reading"]
+    typical_ms = {phase: median([run["late_max_ms"] for run in runs if run["phase"] == phase]) for phase in PHASES}
     return [
         Result(
             name="How long the event loop was held up",
             about="Lateness in ms of a task in the scanning process that wakes every 5 ms; segments of 50,000 rows are "
             "stored meanwhile. Own CPU is what the loop's thread itself took from beat to beat; the rest of the "
-            "lateness is other threads and other work on the machine. Until the first node the SDK loads its models.",
+            "lateness is other threads and other work on the machine. Until the first node the SDK makes its clients.",
             columns=["latency of the server", "phase", "late, p99", "late, max", "own CPU, p99", "own CPU, max"],
             rows=[_row(runs, latency_s, phase) for latency_s in LATENCIES_S for phase in PHASES],
             runs=runs,
             goals={
-                f"reading, max below {MAX_GOAL_MS:g} ms in the median run: {median(reading):.0f}": median(reading)
-                < MAX_GOAL_MS,
-                f"reading, own CPU below {MAX_GOAL_MS:g} ms in every run: {max(own):.0f}": max(own) < MAX_GOAL_MS,
+                f"{PHASES[phase]}, max below {MAX_GOAL_MS:g} ms in the median run: {late_ms:.0f}": late_ms < MAX_GOAL_MS
+                for phase, late_ms in typical_ms.items()
             },
         )
     ]
