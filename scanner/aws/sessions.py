@@ -19,6 +19,7 @@ from botocore.loaders import Loader, create_loader
 
 from scanner import __version__
 from scanner.aws.acting import ActingCredentials
+from scanner.aws.bounded_answers import BoundedSession
 from scanner.aws.raw_answers import RawAnswers
 from scanner.aws.sdk_errors import sdk_errors
 from scanner.config import LimitSettings
@@ -73,6 +74,7 @@ class Sessions:
             connect_timeout=limits.connect_timeout_s,
             read_timeout=limits.read_timeout_s,
             max_pool_connections=limits.max_in_flight,
+            http_session_cls=BoundedSession,
             # The service judges better: its answer is quoted, the SDK's would be a traceback.
             parameter_validation=False,
         )

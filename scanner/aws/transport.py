@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import Enum, auto
-from typing import Protocol
+from typing import Final, Protocol
 
 from scanner.aws.operations import Operation
 
 Payload = Mapping[str, object]
 """The members of an SSM request, as its API names them."""
+
+
+MAX_ANSWER_BYTES: Final = 8 * 1024 * 1024
+"""A page of 50 patches has about 12 kB; a larger answer than this is refused while it arrives."""
 
 
 class ServiceError(Exception):

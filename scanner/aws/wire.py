@@ -8,11 +8,8 @@ import msgspec
 from msgspec import Struct
 
 from scanner.aws.operations import Operation
-from scanner.errors import Transient, Unavailable
+from scanner.errors import Transient
 from scanner.model import Target
-
-MAX_ANSWER_BYTES = 8 * 1024 * 1024
-"""A page of 50 patches has about 12 kB; what is larger than this is not a page."""
 
 Time = float | str | None
 """Epoch seconds, ISO 8601 text, or nothing. Zero, negative and year 1 mean unknown."""
@@ -106,13 +103,7 @@ def decoded(decoder: msgspec.json.Decoder[A], body: bytes, operation: Operation,
 
     Raises:
         Transient: torn, not JSON, or without the list it is all about: a page of a proxy, or half an answer.
-        Unavailable: too large to be an answer.
     """
-    if len(body) > MAX_ANSWER_BYTES:
-        raise Unavailable(
-            f"{operation} in account {at.account_id}, Region {at.region}, failed: the answer has {len(body)} bytes, "
-            f"more than {MAX_ANSWER_BYTES}; check what stands between here and AWS"
-        )
     try:
         return decoder.decode(body)
     # Bytes that are not UTF-8, or brackets without end, are no DecodeError to msgspec.

@@ -8,6 +8,7 @@ from msgspec import structs
 
 from scanner.aws.acting import acting_as
 from scanner.aws.gateway import open_aws
+from scanner.aws.transport import MAX_ANSWER_BYTES
 from scanner.config import NodeSettings, PatchSettings, ScopeSettings, Settings
 from scanner.errors import (
     ConfigError,
@@ -216,6 +217,13 @@ async def test_a_failure_that_may_pass_is_met_with_another_request(aws, passing,
     page = await patches_of(target=AT_MEMBER, settings=structs.replace(SETTINGS, transport=transport))
     assert len(page.patches) == 1
     assert len(aws.of("DescribeInstancePatches")) == 2
+
+
+@pytest.mark.parametrize("transport", ["direct", "sdk"])
+async def test_an_answer_beyond_the_bound_is_refused(aws, transport):
+    aws.on("DescribeInstancePatches", Answer(b" " * MAX_ANSWER_BYTES + PAGE.body))
+    with pytest.raises(Unavailable, match=f"more than {MAX_ANSWER_BYTES} bytes"):
+        await patches_of(settings=structs.replace(SETTINGS, transport=transport))
 
 
 async def test_the_sdk_itself_repeats_nothing(aws):

@@ -6,14 +6,10 @@ An asyncio protocol, because streams (asyncio's and anyio's) cost several times 
 from __future__ import annotations
 
 import asyncio
-from typing import Final
 
 import httptools
 
-from scanner.aws.transport import NoAnswer, Silence
-
-MAX_ANSWER_BYTES: Final = 8 * 1024 * 1024
-"""A page of 50 patches has about 12 kB; a larger answer than this is refused while it arrives."""
+from scanner.aws.transport import MAX_ANSWER_BYTES, NoAnswer, Silence
 
 Answer = tuple[int, bytes]
 """HTTP status and body."""

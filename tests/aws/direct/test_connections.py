@@ -8,9 +8,8 @@ from contextlib import contextmanager
 import anyio
 import pytest
 
-from scanner.aws.direct.connection import MAX_ANSWER_BYTES
 from scanner.aws.direct.connections import MAX_IDLE_S, Connections
-from scanner.aws.transport import NoAnswer, Silence
+from scanner.aws.transport import MAX_ANSWER_BYTES, NoAnswer, Silence
 from tests.aws.direct.raw_server import Hang, answer, serving
 
 REQUEST = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}"
