@@ -24,6 +24,10 @@ Monotonic = Callable[[], float]
 """Seconds on a clock that never goes back, as `time.monotonic`."""
 
 
+MAX_REFRESHES = 3
+"""A session may end again while its request waits for a turn; credentials that are never accepted have to end it."""
+
+
 class RetryPolicy(Struct, frozen=True):
     """How often and how patiently. Delays grow from `first_delay_s`, doubling up to `max_delay_s`, with full jitter."""
 
@@ -54,7 +58,8 @@ async def with_retries(
 ) -> T:
     """Run `attempt` until it succeeds or trying again is no use.
 
-    `Transient` uses up attempts, `Throttled` only patience; `CredentialsExpired` is tried once more after `refresh`.
+    `Transient` uses up attempts, `Throttled` only patience; `CredentialsExpired` is tried again after
+    `refresh`, up to `MAX_REFRESHES` times.
     Every other error passes at once. `on_retry` is told of each error that is met with another try. `attempt` must be
     one request, never a listing: what a listing gave before it failed would be given again.
 
@@ -109,7 +114,7 @@ class _History:
         self._failures = 0
         self._throttles = 0
         self._throttled_since = 0.0
-        self._refreshed = False
+        self._refreshes = 0
 
     def may_pass(self, state: RetryCallState) -> bool:
         match _error(state):
@@ -140,7 +145,7 @@ class _History:
             case Throttled():
                 return self._clock() - self._throttled_since >= self._policy.throttle_patience_s
             case CredentialsExpired():
-                return self._refreshed or self._refresh is None
+                return self._refreshes >= MAX_REFRESHES or self._refresh is None
             case _:
                 return self._failures >= self._policy.max_attempts
 
@@ -149,7 +154,7 @@ class _History:
         if self._on_retry is not None and isinstance(error, AwsError):
             self._on_retry(error)
         if isinstance(error, CredentialsExpired) and self._refresh is not None:
-            self._refreshed = True
+            self._refreshes += 1
             await self._refresh()
 
     def give_up(self, state: RetryCallState) -> NoReturn:

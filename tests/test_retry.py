@@ -7,7 +7,7 @@ import pytest
 
 from scanner.config import LimitSettings
 from scanner.errors import AwsError, ConfigError, CredentialsExpired, Denied, Throttled, Transient, Unavailable
-from scanner.retry import RetryPolicy, with_retries
+from scanner.retry import MAX_REFRESHES, RetryPolicy, with_retries
 from tests.fake_time import FakeTime
 
 POLICY = RetryPolicy(max_attempts=4, throttle_patience_s=60.0, first_delay_s=1.0, max_delay_s=8.0)
@@ -92,7 +92,7 @@ async def test_patience_starts_anew_when_something_else_happens_between_throttle
     assert await run(script) == "answer"
 
 
-async def test_expired_credentials_are_refreshed_once_and_tried_again_at_once():
+async def test_expired_credentials_are_refreshed_and_tried_again_at_once():
     time, script, refreshes = FakeTime(), Script(CredentialsExpired("old")), []
 
     async def refresh():
@@ -103,15 +103,25 @@ async def test_expired_credentials_are_refreshed_once_and_tried_again_at_once():
     assert time.now == 0.0
 
 
-async def test_credentials_that_expire_again_end_the_call():
-    script, refreshes = Script(*[CredentialsExpired("old", code="ExpiredToken")] * 3), []
+async def test_a_session_that_ends_again_while_its_request_waits_is_renewed_again():
+    script, refreshes = Script(*[CredentialsExpired("old")] * MAX_REFRESHES), []
+
+    async def refresh():
+        refreshes.append(script.tries)
+
+    assert await run(script, refresh=refresh) == "answer"
+    assert refreshes == [1, 2, 3]
+
+
+async def test_credentials_that_are_never_accepted_end_the_call():
+    script, refreshes = Script(*[CredentialsExpired("old", code="ExpiredToken")] * 9), []
 
     async def refresh():
         refreshes.append(script.tries)
 
     with pytest.raises(Unavailable, match="old"):
         await run(script, refresh=refresh)
-    assert refreshes == [1]
+    assert refreshes == [1, 2, 3]
 
 
 async def test_expired_credentials_that_nobody_can_refresh_end_the_call_at_once():
