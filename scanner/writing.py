@@ -54,10 +54,12 @@ class _Gathered:
 async def write_segments(receive: ObjectReceiveStream[NodeScan], put: PutSegment, rules: FlushRules) -> None:
     """Write every node that arrives until the stream ends; a slow `put` fills the stream and so slows the readers.
 
-    The timer flushes from a task of its own: a time-out around `receive` could lose the node it was about to give.
+    The caller closes the stream, and not before the readers are gone: were it closed here when `put` fails, they
+    would take that for a fault of their own. The timer flushes from a task of its own: a time-out around `receive`
+    could lose the node it was about to give.
     """
     gathered = _Gathered(put, rules)
-    async with receive, anyio.create_task_group() as timer:
+    async with anyio.create_task_group() as timer:
         timer.start_soon(gathered.flush_now_and_then)
         async for scan in receive:
             await gathered.add(scan)

@@ -21,7 +21,7 @@ def scanned(instance_id, rows=1):
 
 async def write(scans, rules, put):
     send, receive = anyio.create_memory_object_stream[NodeScan](1)
-    async with anyio.create_task_group() as group:
+    async with receive, anyio.create_task_group() as group:
         group.start_soon(write_segments, receive, put, rules)
         async with send:
             for scan in scans:
@@ -55,7 +55,7 @@ async def test_nodes_that_wait_too_long_are_put_before_the_segment_is_full():
         arrived.set()
 
     send, receive = anyio.create_memory_object_stream[NodeScan](1)
-    async with anyio.create_task_group() as group:
+    async with receive, anyio.create_task_group() as group:
         group.start_soon(write_segments, receive, put, FlushRules(1_000, 0.01))
         async with send:
             await send.send(scanned("i-1"))
@@ -70,7 +70,7 @@ async def test_a_slow_store_stops_the_readers():
         await held.wait()
 
     send, receive = anyio.create_memory_object_stream[NodeScan](1)
-    async with anyio.create_task_group() as group:
+    async with receive, anyio.create_task_group() as group:
         group.start_soon(write_segments, receive, put, FlushRules(1, NEVER_S))
         async with send:
             await send.send(scanned("i-1"))
@@ -79,6 +79,32 @@ async def test_a_slow_store_stops_the_readers():
             with pytest.raises(anyio.WouldBlock):
                 send.send_nowait(scanned("i-3"))
             held.set()
+
+
+async def test_a_reader_that_waits_while_the_store_fails_hears_of_the_store_alone():
+    full = anyio.Event()
+
+    async def put(scans):
+        await full.wait()
+        raise StoreError("disk full")
+
+    async def read(send):
+        async with send:
+            for number in range(9):
+                await send.send(scanned(f"i-{number}"))
+
+    async def run():
+        send, receive = anyio.create_memory_object_stream[NodeScan](1)
+        async with receive, anyio.create_task_group() as group:
+            group.start_soon(write_segments, receive, put, FlushRules(1, NEVER_S))
+            group.start_soon(read, send)
+            await anyio.wait_all_tasks_blocked()
+            full.set()
+
+    with pytest.raises(ExceptionGroup) as caught:
+        await run()
+
+    assert caught.value.split(StoreError)[1] is None
 
 
 async def test_a_store_that_fails_stops_the_run():

@@ -124,7 +124,7 @@ async def _read(run: _Run) -> tuple[list[TargetOutcome], CallCounts, list[str]]:
     outcomes: list[TargetOutcome] = []
     hub = CallCounts()
     past: History | None = None
-    async with anyio.create_task_group() as writer:
+    async with receive, anyio.create_task_group() as writer:
         flush = FlushRules(store.flush_rows, store.flush_interval_s)
         writer.start_soon(write_segments, receive, delivery.put, flush)
         async with send:
