@@ -12,7 +12,7 @@ PatchsweepError
     ├── Disabled              the Region is not usable in this account
     ├── NodeGone              InvalidInstanceId: the node left
     ├── PaginationBroken      InvalidNextToken, a repeated token, no end: read the node again
-    ├── CredentialsExpired    refresh once, then again
+    ├── CredentialsExpired    refresh, then try again, a few times at most
     ├── Throttled             too fast: slow down and try again
     ├── Transient             5xx, reset, time-out, torn body: try again
     └── Unavailable           still failing after every attempt, or an answer nobody foresaw
