@@ -10,8 +10,8 @@ from msgspec import Struct
 
 DIP = 0.10
 """How far below the measured rate a cut goes, and how far above it the climb passes as fast as below."""
-CLIMB_REQUESTS = 64
-"""From the dip below to as far above, for each refusal that comes with a cut: about 1 request in 80 is refused."""
+CLIMB_REQUESTS = 96
+"""From the dip below to as far above, for each refusal that comes with a cut: about 1 request in 120 is refused."""
 GUESS_CLIMB_REQUESTS = 32
 """The same after a guess, which is to be measured soon."""
 REST_TOKENS = 3.0
