@@ -50,13 +50,14 @@ async def with_retries(
     attempt: Callable[[], Awaitable[T]],
     policy: RetryPolicy,
     *,
+    failure: AwsError | None = None,
     refresh: Callable[[], Awaitable[None]] | None = None,
     on_retry: Callable[[AwsError], None] | None = None,
     sleep: Sleep = anyio.sleep,
     clock: Monotonic = time.monotonic,
     jitter: Callable[[float, float], float] = random.uniform,
 ) -> T:
-    """Run `attempt` until it succeeds or trying again is no use.
+    """Run `attempt` until it succeeds or trying again is no use; after a `failure`, go on as if that was the first.
 
     `Transient` uses up attempts, `Throttled` only patience; `CredentialsExpired` is tried again after
     `refresh`, up to `MAX_REFRESHES` times.
@@ -66,11 +67,12 @@ async def with_retries(
     Raises:
         Unavailable: attempts, patience or fresh credentials are spent; its cause is the last error.
     """
-    try:
-        return await attempt()
-    except AwsError as error:
-        # Nearly every request succeeds at once, and tenacity costs more CPU than signing and sending it.
-        again = _replayed(error, attempt)
+    if failure is None:
+        try:
+            return await attempt()
+        except AwsError as error:
+            # Nearly every request succeeds at once, and tenacity costs more CPU than signing and sending it.
+            failure = error
     history = _History(policy, refresh, on_retry, clock, jitter)
     retrying = AsyncRetrying(
         sleep=sleep,
@@ -80,7 +82,7 @@ async def with_retries(
         before_sleep=history.prepare,
         retry_error_callback=history.give_up,
     )
-    return await retrying(again)
+    return await retrying(_replayed(failure, attempt))
 
 
 def _replayed(error: AwsError, attempt: Callable[[], Awaitable[T]]) -> Callable[[], Awaitable[T]]:

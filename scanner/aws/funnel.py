@@ -77,6 +77,11 @@ class Funnel:
                 issue = await credentials.ready()
             return await self._send(operation, at, attempt, counts)
 
+        try:
+            return await once()
+        except AwsError as error:
+            failure = error
+
         async def renew() -> None:
             assert credentials is not None
             await credentials.renew(issue)
@@ -87,6 +92,7 @@ class Funnel:
         return await with_retries(
             once,
             self._policy,
+            failure=failure,
             refresh=renew if credentials is not None else None,
             on_retry=count,
             sleep=self._sleep,
@@ -98,19 +104,28 @@ class Funnel:
     ) -> T:
         limiter = self._limiters.of(at, operation.iam_action, operation.rate_per_s)
         ticket = await limiter.acquire()
-        async with self._in_flight:
+        await self._enter()
+        try:
             counts.requests += 1
-            try:
-                answer = await attempt()
-            except ServiceError as failure:
-                error = meaning(failure, operation, at)
-                if isinstance(error, Throttled):
-                    counts.throttles += 1
-                    limiter.throttled(ticket)
-                else:
-                    limiter.accepted(ticket)
-                raise error from failure
-            except NoAnswer as failure:
-                raise meaning(failure, operation, at) from failure
+            answer = await attempt()
+        except ServiceError as failure:
+            error = meaning(failure, operation, at)
+            if isinstance(error, Throttled):
+                counts.throttles += 1
+                limiter.throttled(ticket)
+            else:
+                limiter.accepted(ticket)
+            raise error from failure
+        except NoAnswer as failure:
+            raise meaning(failure, operation, at) from failure
+        finally:
+            self._in_flight.release()
         limiter.accepted(ticket)
         return answer
+
+    async def _enter(self) -> None:
+        try:
+            # What `acquire` does besides, to look for a cancellation, the request does anyway.
+            self._in_flight.acquire_nowait()
+        except anyio.WouldBlock:
+            await self._in_flight.acquire()

@@ -8,7 +8,6 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import cache, partial
 from typing import TYPE_CHECKING, TypeVar, cast
 
-import aioboto3
 import anyio
 from aiobotocore.config import AioConfig
 from aiobotocore.session import AioSession
@@ -66,8 +65,8 @@ class Sessions:
             if "AWS_REGION" in os.environ and "AWS_DEFAULT_REGION" not in os.environ:
                 # Containers and every other SDK know this name; botocore does not.
                 core.set_config_variable("region", os.environ["AWS_REGION"])
-            self._sdk = aioboto3.Session(botocore_session=core)
         self._core = core
+        self._own: AioCredentials | None = None
         self.config = AioConfig(
             user_agent=f"patchsweep/{__version__}",
             retries={"total_max_attempts": 1},
@@ -98,12 +97,20 @@ class Sessions:
         Raises:
             CredentialsExpired: they cannot be renewed.
         """
-        with sdk_errors():
-            credentials = await self._core.get_credentials()
-            if credentials is None:
-                raise NoCredentialsError
-            keys: ReadOnlyCredentials = await credentials.get_frozen_credentials()
-            return keys
+        try:
+            own = self._own or await self._own_credentials()
+            keys: ReadOnlyCredentials = await own.get_frozen_credentials()
+        except Exception:
+            # Entered for an error only: this is asked before every request.
+            with sdk_errors():
+                raise
+        return keys
+
+    async def _own_credentials(self) -> AioCredentials:
+        self._own = await self._core.get_credentials()
+        if self._own is None:
+            raise NoCredentialsError
+        return self._own
 
     @property
     def ca_bundle(self) -> str | None:
@@ -117,19 +124,25 @@ class Sessions:
         return regions
 
     def ec2(self, region: str) -> AbstractAsyncContextManager[EC2Client]:
-        return self._opened("ec2", self._sdk.client("ec2", region_name=region, config=self.config))
+        return self._opened("ec2", self._core.create_client("ec2", region_name=region, config=self.config))
 
     def organizations(self, region: str) -> AbstractAsyncContextManager[OrganizationsClient]:
-        return self._opened("organizations", self._sdk.client("organizations", region_name=region, config=self.config))
+        return self._opened(
+            "organizations", self._core.create_client("organizations", region_name=region, config=self.config)
+        )
 
     def s3(self) -> AbstractAsyncContextManager[S3Client]:
-        return self._opened("s3", self._sdk.client("s3", config=self.config))
+        # Not before it is needed: with boto3 it takes 40 ms, and only stores on S3 have a use for it.
+        import aioboto3  # noqa: PLC0415 - as just said
+
+        sdk = aioboto3.Session(botocore_session=self._core)
+        return self._opened("s3", sdk.client("s3", config=self.config))
 
     def ssm(self, region: str) -> AbstractAsyncContextManager[SSMClient]:
-        return self._opened("ssm", self._sdk.client("ssm", region_name=region, config=self.config))
+        return self._opened("ssm", self._core.create_client("ssm", region_name=region, config=self.config))
 
     def sts(self, region: str) -> AbstractAsyncContextManager[STSClient]:
-        return self._opened("sts", self._sdk.client("sts", region_name=region, config=self.config))
+        return self._opened("sts", self._core.create_client("sts", region_name=region, config=self.config))
 
     @asynccontextmanager
     async def _opened(self, service: str, opening: ClientCreatorContext[C]) -> AsyncIterator[C]:

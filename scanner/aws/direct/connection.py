@@ -6,6 +6,7 @@ An asyncio protocol, because streams (asyncio's and anyio's) cost several times 
 from __future__ import annotations
 
 import asyncio
+from typing import cast
 
 import httptools
 
@@ -13,15 +14,23 @@ from scanner.aws.transport import MAX_ANSWER_BYTES, NoAnswer, Silence
 
 Answer = tuple[int, bytes]
 """HTTP status and body."""
+ROOM_BYTES = 64 * 1024
+"""A page has about 12 kB; asyncio's own buffers of 256 kB would be mapped and zeroed for every read."""
 
 
-class Connection(asyncio.Protocol):
-    """Carries one request at a time; made by `loop.create_connection`."""
+class Connection(asyncio.BufferedProtocol):
+    """Carries one request at a time; made by `loop.create_connection`.
 
-    def __init__(self) -> None:
+    `room` is where received bytes land, for as long as it takes to parse them: one for all connections of a loop.
+    """
+
+    def __init__(self, room: memoryview) -> None:
+        self._room = room
         self._parser = httptools.HttpResponseParser(self)
         self._transport: asyncio.Transport | None = None
         self._answer: asyncio.Future[Answer] | None = None
+        self._deadline_s = 0.0
+        self._timer: asyncio.TimerHandle | None = None
         self._chunks: list[bytes] = []
         self._bytes = 0
         self._keep_alive = True
@@ -42,14 +51,15 @@ class Connection(asyncio.Protocol):
             raise NoAnswer(Silence.CONNECTION, "the connection was closed before the request was sent")
         loop = asyncio.get_running_loop()
         self._answer = loop.create_future()
-        # A cancel scope for each request costs as much as decoding its answer.
-        timer = loop.call_later(timeout_s, self._fail, f"no answer within {timeout_s:g} s")
+        self._deadline_s = loop.time() + timeout_s
+        # A cancel scope for each request costs as much as decoding its answer, a timer for each a fifth of that.
+        if self._timer is None or self._timer.when() > self._deadline_s:
+            self._watch(timeout_s)
         self._chunks, self._bytes = [], 0
         self._transport.write(request)
         try:
             return await self._answer
         finally:
-            timer.cancel()
             if not self._answer.done() or self._answer.cancelled():
                 self.close()
             self._answer = None
@@ -57,18 +67,36 @@ class Connection(asyncio.Protocol):
     def close(self) -> None:
         """Drop the connection at once."""
         self._keep_alive = False
+        if self._timer is not None:
+            self._timer.cancel()
         if self._transport is not None:
             self._transport.abort()
+
+    def _watch(self, timeout_s: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = asyncio.get_running_loop().call_at(self._deadline_s, self._look, timeout_s)
+
+    def _look(self, timeout_s: float) -> None:
+        self._timer = None
+        if self._answer is None:
+            return
+        if asyncio.get_running_loop().time() < self._deadline_s:
+            self._watch(timeout_s)
+        else:
+            self._fail(f"no answer within {timeout_s:g} s")
 
     # What asyncio calls.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)
 
-    def data_received(self, data: bytes) -> None:
+    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - the room is as large as it is
+        return self._room
+
+    def buffer_updated(self, nbytes: int) -> None:
         try:
-            self._parser.feed_data(data)
+            self._parser.feed_data(self._room[:nbytes])
         except httptools.HttpParserError as error:
             self._fail(f"the answer is not HTTP ({error})")
 

@@ -8,11 +8,12 @@ import ssl
 import time
 from collections import defaultdict
 from collections.abc import Callable
+from functools import partial
 from urllib.parse import urlsplit
 
 import anyio
 
-from scanner.aws.direct.connection import Answer, Connection
+from scanner.aws.direct.connection import ROOM_BYTES, Answer, Connection
 from scanner.aws.transport import NoAnswer, Silence
 
 MAX_IDLE_S = 15.0
@@ -42,6 +43,7 @@ class Connections:
         self._connect_timeout_s = connect_timeout_s
         self._read_timeout_s = read_timeout_s
         self._clock = clock
+        self._room = memoryview(bytearray(ROOM_BYTES))
         self._idle: defaultdict[str, list[Connection]] = defaultdict(list)
 
     async def post(self, url: str, request: bytes) -> Answer:
@@ -84,7 +86,7 @@ class Connections:
         try:
             with anyio.fail_after(self._connect_timeout_s):
                 _, connection = await asyncio.get_running_loop().create_connection(
-                    Connection,
+                    partial(Connection, self._room),
                     parts.hostname or "",
                     parts.port or (443 if is_tls else 80),
                     ssl=self._tls if is_tls else None,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Awaitable, Callable
+from json.encoder import encode_basestring_ascii
 
 import msgspec
 from botocore.credentials import ReadOnlyCredentials
@@ -70,7 +71,7 @@ class DirectTransport:
     async def send(self, operation: Operation, payload: Payload) -> bytes:
         keys = await self._keys()
         target = f"{_TARGET_PREFIX}.{operation.name}"
-        body = json.dumps(payload).encode()
+        body = serialised(payload)
         signed = self._signer_for(keys).sign(target, _CONTENT_TYPE, body, self._now())
         head = "".join(f"{name}: {value}\r\n" for name, value in signed.items())
         request = f"{self._head}X-Amz-Target: {target}\r\n{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
@@ -91,6 +92,18 @@ class DirectTransport:
                 url=self._endpoint.url,
             )
         return self._signer
+
+
+def serialised(payload: Payload) -> bytes:
+    """The body as botocore writes it, which is `json.dumps`; that sets up an encoder for every call."""
+    members = [f"{encode_basestring_ascii(name)}: {_serialised(value)}" for name, value in payload.items()]
+    return f"{{{', '.join(members)}}}".encode()
+
+
+def _serialised(value: object) -> str:
+    if isinstance(value, str):
+        return encode_basestring_ascii(value)
+    return str(value) if value.__class__ is int else json.dumps(value)
 
 
 def _failure(status: int, body: bytes) -> ServiceError:

@@ -6,11 +6,13 @@ The scheme: "Create a signed AWS API request" in the IAM user guide. Tests hold 
 from __future__ import annotations
 
 import hmac
+from collections.abc import Callable
 from hashlib import sha256
 from time import gmtime, strftime
 from urllib.parse import urlsplit
 
 _ALGORITHM = "AWS4-HMAC-SHA256"
+_BLOCK_BYTES = 64
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -26,7 +28,7 @@ class Signer:
         url: the endpoint, posted to at its root.
     """
 
-    __slots__ = ("_access_key", "_date", "_host", "_key", "_names", "_scope", "_scope_tail", "_secret", "_token")
+    __slots__ = ("_access_key", "_date", "_host", "_mac", "_names", "_scope", "_scope_tail", "_secret", "_token")
 
     def __init__(
         self, access_key: str, secret_key: str, token: str | None, *, region: str, service: str, url: str
@@ -36,7 +38,7 @@ class Signer:
         self._token = token or None
         self._scope_tail = f"{region}/{service}/aws4_request"
         self._date = ""
-        self._key = b""
+        self._mac = _keyed(b"")
         self._scope = ""
         names = ["content-type", "host", "x-amz-date", "x-amz-target"]
         self._names = ";".join(names if self._token is None else [*names[:3], "x-amz-security-token", names[3]])
@@ -54,7 +56,7 @@ class Signer:
             f"x-amz-target:{target}\n\n{self._names}\n{sha256(body).hexdigest()}"
         )
         to_sign = f"{_ALGORITHM}\n{amz_date}\n{self._scope}\n{sha256(canonical.encode()).hexdigest()}"
-        signature = hmac.digest(self._key, to_sign.encode(), "sha256").hex()
+        signature = self._mac(to_sign.encode())
         headers = {
             "Authorization": f"{_ALGORITHM} Credential={self._access_key}/{self._scope}, "
             f"SignedHeaders={self._names}, Signature={signature}",
@@ -68,7 +70,22 @@ class Signer:
         key = f"AWS4{self._secret}".encode()
         for part in (date, *self._scope_tail.split("/")):
             key = hmac.digest(key, part.encode(), "sha256")
-        self._date, self._key, self._scope = date, key, f"{date}/{self._scope_tail}"
+        self._date, self._mac, self._scope = date, _keyed(key), f"{date}/{self._scope_tail}"
+
+
+def _keyed(key: bytes) -> Callable[[bytes], str]:
+    """HMAC-SHA256 (RFC 2104) under a key of up to 64 bytes: the hashes of the padded key are kept, not made anew."""
+    block = key.ljust(_BLOCK_BYTES, b"\0")
+    inner = sha256(bytes(byte ^ 0x36 for byte in block))
+    outer = sha256(bytes(byte ^ 0x5C for byte in block))
+
+    def mac(message: bytes) -> str:
+        within, around = inner.copy(), outer.copy()
+        within.update(message)
+        around.update(within.digest())
+        return around.hexdigest()
+
+    return mac
 
 
 def host_of(url: str) -> str:
