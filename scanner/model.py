@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from msgspec import Struct
+from msgspec import Struct, field
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 EpochMs = int
 """A point in time: milliseconds since 1970-01-01T00:00Z."""
@@ -106,16 +109,19 @@ class PatchState(Struct, frozen=True):
     other_noncompliant_count: int | None = None
 
 
-class Patch(Struct, frozen=True, gc=False):
-    """One PatchComplianceData row. `state` is in the documented form (`INSTALLED_OTHER`); `cve_ids` sorted, unique."""
+class Patch(Struct, rename="pascal", gc=False):
+    """One PatchComplianceData row as AWS lists it: `state` in either form, `cve_ids` joined by commas.
 
-    kb_id: str
-    title: str | None
-    classification: str | None
-    severity: str | None
-    state: str
-    installed_time: EpochMs | None
-    cve_ids: tuple[str, ...] = ()
+    `installed_time` is epoch seconds or ISO 8601 text. Zero, negative and year 1 mean unknown, and so does "".
+    """
+
+    kb_id: str | None = field(default=None, name="KBId")
+    title: str | None = None
+    classification: str | None = None
+    severity: str | None = None
+    state: str | None = None
+    installed_time: float | str | None = None
+    cve_ids: str | None = field(default=None, name="CVEIds")
 
 
 class PatchPage(Struct, frozen=True):
@@ -126,14 +132,17 @@ class PatchPage(Struct, frozen=True):
 
 
 class NodeScan(Struct, frozen=True):
-    """All that one scan has to say of one node. `pages` and `restarts` count what was read for it."""
+    """All that one scan has to say of one node. `pages` and `restarts` count what was read for it.
+
+    `patches` are columns of the type `scanner.patch_rows.LISTED`.
+    """
 
     target: Target
     node: ManagedNode
     state: PatchState | None
     status: NodeStatus
     reason: str | None
-    patches: Sequence[Patch]
+    patches: pa.StructArray
     pages: int
     restarts: int
     scanned_at: EpochMs

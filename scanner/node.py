@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from math import ceil
 from operator import attrgetter
 
 from msgspec import Struct
 
 from scanner.errors import AwsError, Denied, Disabled, NodeGone, PaginationBroken
-from scanner.model import COUNTED_STATES, ManagedNode, NodeStatus, Patch, PatchPage, PatchState
+from scanner.model import COUNTED_STATES, ManagedNode, NodeStatus, PatchPage, PatchState, documented_state
 
 MAX_PAGES = 2_000
 """No node has this many pages: an inventory type holds 10,000 entries a node, a page at least 10 rows."""
@@ -32,14 +32,21 @@ class NodeWork(Struct, frozen=True):
     state: PatchState | None
 
 
-class Reading:
-    """The pages of one node, merged in the order they came; void as a whole once a page does not fit."""
+class Reading(Struct, frozen=True):
+    """What a listing that was read to its end holds: pages, and rows by state in its documented form."""
+
+    pages: int
+    rows: Counter[str]
+
+
+class Listing:
+    """Follows the pages of one node; void as a whole once a page does not fit."""
 
     def __init__(self, max_pages: int = MAX_PAGES) -> None:
         self._max_pages = max_pages
-        self.patches: list[Patch] = []
         self.pages = 0
         self._tokens: set[str] = set()
+        self._states: Counter[str | None] = Counter()
 
     def add(self, page: PatchPage) -> str | None:
         """Take the next page; gives the token to go on with, None at the end.
@@ -47,7 +54,7 @@ class Reading:
         Raises:
             PaginationBroken: the token came before, or the listing has no end.
         """
-        self.patches += page.patches
+        self._states.update([row.state for row in page.patches])
         self.pages += 1
         token = page.next_token
         if token is None:
@@ -58,6 +65,13 @@ class Reading:
             raise PaginationBroken(f"the listing did not end within {self._max_pages} pages", code="EndlessPagination")
         self._tokens.add(token)
         return token
+
+    def reading(self) -> Reading:
+        """What there was, once the end is reached."""
+        rows: Counter[str] = Counter()
+        for state, count in self._states.items():
+            rows[documented_state(state or "")] += count
+        return Reading(self.pages, rows)
 
 
 class Verdict(Struct, frozen=True):
@@ -81,9 +95,8 @@ def fingerprint(state: PatchState | None) -> Fingerprint | None:
     return None if state is None else _identity(state)
 
 
-def disagreements(state: PatchState, patches: Iterable[Patch], comparable: Collection[str]) -> list[str]:
+def disagreements(state: PatchState, rows: Counter[str], comparable: Collection[str]) -> list[str]:
     """Each comparable state whose rows and count differ, in words; a count AWS does not give is not compared."""
-    rows = Counter(map(attrgetter("state"), patches))
     found = []
     for name, count_name in COUNTED_STATES.items():
         count: int | None = getattr(state, count_name)
@@ -100,7 +113,7 @@ def needs_second_look(work: NodeWork, reading: Reading, comparable: Collection[s
     """
     if work.state is None or reading.pages > 1:
         return True
-    return bool(disagreements(work.state, reading.patches, comparable))
+    return bool(disagreements(work.state, reading.rows, comparable))
 
 
 def judge(
@@ -118,7 +131,7 @@ def judge(
     Args:
         before: the patch state before the reading.
         after: the patch state after it; the same object where no second look was needed.
-        reading: the merged pages.
+        reading: what the node listed.
         comparable: the states whose rows may be held against the counts.
         read_before: an earlier reading under this same patch state already disagreed.
         repeats: the reading before gave the very same rows.
@@ -129,13 +142,13 @@ def judge(
             return READ_AGAIN
         return Verdict(NodeStatus.MISMATCHED, "patching operations kept ending while the node was read")
     if after is None:
-        if not reading.patches:
+        if not reading.rows:
             return Verdict(NodeStatus.NO_PATCH_DATA)
         if reading.pages > 1 and not repeats:
             # No count and no snapshot tells whether an operation ended between the pages: only the same rows again do.
             return READ_AGAIN if may_read_again else Verdict(NodeStatus.MISMATCHED, _NEVER_THE_SAME)
         return Verdict(NodeStatus.VERIFIED, "AWS has no patch state to hold the rows against")
-    found = disagreements(after, reading.patches, comparable)
+    found = disagreements(after, reading.rows, comparable)
     if not found:
         return Verdict(NodeStatus.VERIFIED, _unchecked(after, comparable))
     if may_read_again and not read_before:

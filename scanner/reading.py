@@ -5,13 +5,26 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 
 import anyio
+import pyarrow as pa
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 from msgspec import Struct
 
 from scanner.errors import AwsError, PaginationBroken
 from scanner.interfaces import Clock, TargetReader
 from scanner.model import ManagedNode, NodeScan, NodeStatus, Patch, PatchState, Target
-from scanner.node import NodeWork, Reading, Verdict, batches, fingerprint, gap_of, judge, max_pages, needs_second_look
+from scanner.node import (
+    Listing,
+    NodeWork,
+    Reading,
+    Verdict,
+    batches,
+    fingerprint,
+    gap_of,
+    judge,
+    max_pages,
+    needs_second_look,
+)
+from scanner.patch_rows import NONE_LISTED, listed
 
 Deliver = Callable[[NodeScan], Awaitable[None]]
 """Takes a node that has ended; waits while the store or a sink is behind."""
@@ -48,16 +61,17 @@ class TargetJob(Struct, frozen=True):
 
 
 class _Attempted(Struct):
-    """A node on its way through the readings: its last reading or its last error, and the rows it had `earlier`."""
+    """A node on its way through the readings: its last one with its rows, or its last error, and `earlier` rows."""
 
     work: NodeWork
     reading: Reading | None = None
+    patches: pa.StructArray = NONE_LISTED
     error: AwsError | None = None
     pages: int = 0
     restarts: int = 0
     rounds: int = 0
     disagreed: bool = False
-    earlier: Sequence[Patch] | None = None
+    earlier: pa.StructArray | None = None
 
 
 async def read_target(job: TargetJob, reader: TargetReader) -> int:
@@ -138,12 +152,16 @@ async def _read_node(
     broken = 0
     async with limiter:
         while attempted.reading is None and attempted.error is None:
-            reading = Reading(max_pages(attempted.work, broken))
+            listing = Listing(max_pages(attempted.work, broken))
+            rows: list[Patch] = []
+            token = None
             try:
-                token = reading.add(await reader.patch_page(instance_id, None))
-                while token is not None:
-                    token = reading.add(await reader.patch_page(instance_id, token))
-                attempted.reading = reading
+                while token is not None or not listing.pages:
+                    page = await reader.patch_page(instance_id, token)
+                    token = listing.add(page)
+                    rows += page.patches
+                attempted.reading = listing.reading()
+                attempted.patches = listed(rows)
             except PaginationBroken as error:
                 broken += 1
                 if broken > rules.max_restarts:
@@ -152,7 +170,7 @@ async def _read_node(
                     attempted.restarts += 1
             except AwsError as error:
                 attempted.error = error
-            attempted.pages += reading.pages
+            attempted.pages += listing.pages
 
 
 async def _second_look(
@@ -191,16 +209,16 @@ async def _settle(job: TargetJob, attempted: _Attempted, states: Mapping[str, Pa
         reading,
         comparable,
         read_before=attempted.disagreed,
-        repeats=attempted.earlier == reading.patches,
+        repeats=attempted.earlier == attempted.patches,
         may_read_again=attempted.rounds <= job.rules.max_restarts,
     )
     newest = NodeWork(work.node, after or work.state)
     if verdict.status is not None:
-        await job.deliver(_ended(job, newest, verdict, attempted, reading.patches))
+        await job.deliver(_ended(job, newest, verdict, attempted, attempted.patches))
         return True
     attempted.restarts += 1
     # Held on to only where nothing else can tell whether the rows belong together.
-    attempted.earlier = reading.patches if after is None else None
+    attempted.earlier = attempted.patches if after is None else None
     attempted.disagreed = fingerprint(work.state) == fingerprint(after)
     attempted.work = newest
     return False
@@ -215,7 +233,7 @@ def _ended(
     work: NodeWork,
     verdict: Verdict,
     attempted: _Attempted | None = None,
-    patches: Sequence[Patch] = (),
+    patches: pa.StructArray = NONE_LISTED,
 ) -> NodeScan:
     assert verdict.status is not None
     return NodeScan(

@@ -6,20 +6,18 @@ Times are `timestamp[ms, UTC]`.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain
+from collections.abc import Iterable, Sequence
+from itertools import accumulate
 
 import msgspec
 import pyarrow as pa
 
 from scanner.interfaces import NodeBatch, ScanSummary
-from scanner.model import ManagedNode, NodeScan, NodeStatus, Patch, PatchState, ScanRow, TargetOutcome, TargetStatus
+from scanner.model import ManagedNode, NodeScan, NodeStatus, PatchState, ScanRow, TargetOutcome, TargetStatus
+from scanner.patch_rows import NONE_LISTED, PATCH, TIME, in_words
 
-TIME = pa.timestamp("ms", tz="UTC")
-ROWS_AT_ONCE = 2_000
 _KEY = [("scan_id", pa.string()), ("account_id", pa.string()), ("region", pa.string()), ("instance_id", pa.string())]
-_TIMES = {"last_ping_time", "operation_start_time", "operation_end_time", "installed_time"}
+_TIMES = {"last_ping_time", "operation_start_time", "operation_end_time"}
 
 _NODE_FIELDS = [name for name in ManagedNode.__struct_fields__ if name != "instance_id"]
 _STATE_FIELDS = [name for name in PatchState.__struct_fields__ if name != "instance_id"]
@@ -31,17 +29,6 @@ def _type_of(name: str) -> pa.DataType:
     return pa.int64() if name.endswith("_count") else pa.string()
 
 
-PATCH = pa.struct(
-    [
-        pa.field("kb_id", pa.string(), nullable=False),
-        ("title", pa.string()),
-        ("classification", pa.string()),
-        ("severity", pa.string()),
-        pa.field("state", pa.string(), nullable=False),
-        ("installed_time", TIME),
-        pa.field("cve_ids", pa.list_(pa.string()), nullable=False),
-    ]
-)
 PATCHES = pa.schema([*_KEY, *PATCH])
 NODES = pa.schema(
     [
@@ -112,7 +99,7 @@ def segment_table(scan_id: str, scans: Sequence[NodeScan]) -> pa.Table:
         "pages": [scan.pages for scan in scans],
         "restarts": [scan.restarts for scan in scans],
         "scanned_at": [scan.scanned_at for scan in scans],
-        "patches": _patches([scan.patches for scan in scans]),
+        "patches": _nested([scan.patches for scan in scans]),
     }
     return pa.table([_column(columns[field.name], field.type) for field in SEGMENT], schema=SEGMENT)
 
@@ -124,49 +111,10 @@ def _column(values: Sequence[object] | pa.Array, kind: pa.DataType) -> pa.Array:
     return pa.array(values, pa.int64()).cast(TIME) if kind == TIME else pa.array(values, kind)
 
 
-def _patches(lists: Sequence[Sequence[Patch]]) -> pa.Array:
-    parts = []
-    for few in _few_rows_each(lists):
-        parts.append(_nested(few))
-        # Arrow holds the interpreter while it takes in Python values: in between, the event loop has its turn.
-        time.sleep(0)
-    return pa.concat_arrays(parts) if parts else pa.array([], SEGMENT.field("patches").type)
-
-
-def _few_rows_each(lists: Sequence[Sequence[Patch]]) -> Iterator[Sequence[Sequence[Patch]]]:
-    start = rows = 0
-    for number, patches in enumerate(lists, 1):
-        rows += len(patches)
-        if rows >= ROWS_AT_ONCE:
-            yield lists[start:number]
-            start, rows = number, 0
-    if start < len(lists):
-        yield lists[start:]
-
-
-def _nested(lists: Sequence[Sequence[Patch]]) -> pa.Array:
-    patches = list(chain.from_iterable(lists))
-    fields = [
-        pa.array([p.kb_id for p in patches], pa.string()),
-        pa.array([p.title for p in patches], pa.string()),
-        pa.array([p.classification for p in patches], pa.string()),
-        pa.array([p.severity for p in patches], pa.string()),
-        pa.array([p.state for p in patches], pa.string()),
-        pa.array([p.installed_time for p in patches], pa.int64()).cast(TIME),
-        pa.ListArray.from_arrays(
-            _offsets(p.cve_ids for p in patches),
-            pa.array(list(chain.from_iterable(p.cve_ids for p in patches)), pa.string()),
-        ),
-    ]
-    rows = pa.StructArray.from_arrays(fields, fields=list(PATCH))
-    return pa.ListArray.from_arrays(_offsets(lists), rows, type=SEGMENT.field("patches").type)
-
-
-def _offsets(lists: Iterable[Sequence[object]]) -> pa.Array:
-    offsets = [0]
-    for values in lists:
-        offsets.append(offsets[-1] + len(values))
-    return pa.array(offsets, pa.int32())
+def _nested(rows_by_node: Sequence[pa.StructArray]) -> pa.Array:
+    offsets = pa.array(accumulate(map(len, rows_by_node), initial=0), pa.int32())
+    rows = in_words(pa.concat_arrays(rows_by_node) if rows_by_node else NONE_LISTED)
+    return pa.ListArray.from_arrays(offsets, rows, type=SEGMENT.field("patches").type)
 
 
 def batch_of(segment: pa.Table) -> NodeBatch:

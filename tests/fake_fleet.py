@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -9,13 +10,22 @@ from dataclasses import dataclass, field
 import anyio
 
 from scanner.errors import AwsError
-from scanner.model import COUNTED_STATES, CallCounts, ManagedNode, Patch, PatchPage, PatchState, Target
+from scanner.model import (
+    COUNTED_STATES,
+    CallCounts,
+    ManagedNode,
+    Patch,
+    PatchPage,
+    PatchState,
+    Target,
+    documented_state,
+)
 
 Answer = PatchPage | Exception
 
 
 def patch(kb_id: str, state: str = "INSTALLED") -> Patch:
-    return Patch(kb_id, None, None, None, state, None)
+    return Patch(kb_id, state=state)
 
 
 def pages(*rows: Sequence[Patch]) -> list[Answer]:
@@ -26,7 +36,8 @@ def pages(*rows: Sequence[Patch]) -> list[Answer]:
 
 def state_of(instance_id: str, patches: Sequence[Patch], snapshot_id: str = "s1") -> PatchState:
     """The patch state whose counts agree with these rows."""
-    counts = {name: sum(1 for row in patches if row.state == documented) for documented, name in COUNTED_STATES.items()}
+    states = Counter(documented_state(row.state or "") for row in patches)
+    counts = {name: states[documented] for documented, name in COUNTED_STATES.items()}
     return PatchState(instance_id, snapshot_id=snapshot_id, operation_end_time=1, **counts)
 
 

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from scanner.errors import Denied, Disabled, NodeGone, PaginationBroken, Unavailable
-from scanner.model import COUNTED_STATES, ManagedNode, NodeStatus, PatchPage, PatchState
+from scanner.model import (
+    COUNTED_STATES,
+    PATCH_STATES,
+    ManagedNode,
+    NodeStatus,
+    PatchPage,
+    PatchState,
+    documented_state,
+    wire_state,
+)
 from scanner.node import (
     MAX_PAGES,
     READ_AGAIN,
+    Listing,
     NodeWork,
     Reading,
     batches,
@@ -28,36 +40,68 @@ from tests.fake_fleet import patch, state_of
 ALL = comparable_states((), other_filters=False)
 
 
-def reading_of(*rows_by_page):
-    reading = Reading()
+def listing_of(*rows_by_page):
+    listing = Listing()
     for number, rows in enumerate(rows_by_page):
-        reading.add(PatchPage(rows, f"t{number}"))
-    return reading
+        listing.add(PatchPage(rows, f"t{number}"))
+    return listing
+
+
+def reading_of(*rows_by_page):
+    return listing_of(*rows_by_page).reading()
+
+
+def disagreements_of(state, rows, comparable):
+    return disagreements(state, reading_of(rows).rows, comparable)
 
 
 def verdict(before, after, reading, comparable=ALL, *, read_before=False, may_read_again=True):
     return judge(before, after, reading, comparable, read_before=read_before, may_read_again=may_read_again)
 
 
-def test_pages_are_merged_in_order_and_duplicates_are_kept():
-    reading = reading_of([patch("a"), patch("b")], [], [patch("a")])
+def test_rows_are_counted_over_all_pages_and_duplicates_each_time():
+    listing = listing_of([patch("a"), patch("b")], [], [patch("a"), patch("c", "MISSING")])
 
-    assert [row.kb_id for row in reading.patches] == ["a", "b", "a"]
-    assert reading.pages == 3
+    assert listing.pages == 3
+    assert listing.reading() == Reading(3, Counter({"INSTALLED": 3, "MISSING": 1}))
+
+
+def test_rows_are_counted_by_their_documented_state_whichever_form_they_came_in():
+    states = ["InstalledOther", "INSTALLED_OTHER", "Missing", "MISSING", "New", None, ""]
+    reading = reading_of([patch("a", state) for state in states], [patch("b", "installedOther")])
+
+    assert reading.rows == {"INSTALLED_OTHER": 3, "MISSING": 2, "New": 1, "": 2}
+    assert reading_of([], []).rows == Counter()
+
+
+@given(st.lists(st.sampled_from([*PATCH_STATES, *map(wire_state, PATCH_STATES), "New", None, ""])))
+def test_every_row_counts_once_under_its_documented_state(states):
+    rows = [patch("a", state) for state in states]
+
+    assert reading_of(rows).rows == Counter(documented_state(state or "") for state in states)
+
+
+@given(st.lists(st.sampled_from(PATCH_STATES)), st.lists(st.sampled_from(PATCH_STATES)))
+def test_a_state_in_either_form_agrees_and_differs_alike(counted, read):
+    state = state_of("i-1", [patch("a", name) for name in counted])
+    documented = reading_of([patch("a", name) for name in read])
+    wired = reading_of([patch("a", wire_state(name)) for name in read])
+
+    assert disagreements(state, documented.rows, ALL) == disagreements(state, wired.rows, ALL)
 
 
 def test_a_token_that_comes_twice_breaks_the_reading():
-    reading = reading_of([patch("a")])
+    listing = listing_of([patch("a")])
 
     with pytest.raises(PaginationBroken, match="twice"):
-        reading.add(PatchPage([patch("a")], "t0"))
+        listing.add(PatchPage([patch("a")], "t0"))
 
 
 def test_a_listing_without_end_breaks_the_reading():
-    reading = reading_of(*[[] for _ in range(MAX_PAGES - 1)])
+    listing = listing_of(*[[] for _ in range(MAX_PAGES - 1)])
 
     with pytest.raises(PaginationBroken, match="did not end"):
-        reading.add(PatchPage([], "one more"))
+        listing.add(PatchPage([], "one more"))
 
 
 def test_a_listing_passes_for_endless_far_beyond_the_expected_pages_and_later_the_next_time():
@@ -120,7 +164,7 @@ def test_a_patch_state_that_appears_during_a_listing_of_several_pages_means_read
 def test_an_unknown_count_is_not_compared():
     state = PatchState("i-1", installed_count=None, missing_count=1)
 
-    assert disagreements(state, [patch("a"), patch("b", "MISSING")], ALL) == []
+    assert disagreements_of(state, [patch("a"), patch("b", "MISSING")], ALL) == []
 
 
 def test_only_filtered_states_are_compared():
@@ -128,8 +172,8 @@ def test_only_filtered_states_are_compared():
 
     comparable = comparable_states(["MISSING"], other_filters=False)
 
-    assert disagreements(state, [patch("b", "MISSING")], comparable) == []
-    assert disagreements(state, [], comparable) == ["MISSING has 0 rows where AWS counts 1"]
+    assert disagreements_of(state, [patch("b", "MISSING")], comparable) == []
+    assert disagreements_of(state, [], comparable) == ["MISSING has 0 rows where AWS counts 1"]
 
 
 def test_a_filter_on_severity_leaves_nothing_to_compare():
@@ -139,7 +183,7 @@ def test_a_filter_on_severity_leaves_nothing_to_compare():
 def test_not_applicable_rows_are_never_compared():
     state = PatchState("i-1", installed_count=0, not_applicable_count=900)
 
-    assert disagreements(state, [patch("a", "NOT_APPLICABLE")], ALL) == []
+    assert disagreements_of(state, [patch("a", "NOT_APPLICABLE")], ALL) == []
 
 
 def test_a_single_page_that_agrees_needs_no_second_look():
@@ -183,7 +227,7 @@ def test_whatever_aws_says_verified_rows_agree_with_every_known_count(before, af
     final = verdict(before, after, reading, read_before=again)
 
     if final.status is NodeStatus.VERIFIED and after is not None:
-        assert disagreements(after, rows, ALL) == []
+        assert disagreements_of(after, rows, ALL) == []
         assert not split or fingerprint(before) == fingerprint(after)
     if final.status is NodeStatus.MISMATCHED:
         assert final.reason

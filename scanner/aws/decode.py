@@ -2,80 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
-from typing import Generic, TypeVar
-
-from scanner.aws.wire import Time, WireNode, WirePatch, WirePatchState
-from scanner.model import EpochMs, ManagedNode, Patch, PatchState, documented_state
-
-V = TypeVar("V")
-MAX_REMEMBERED = 50_000
-_END_OF_TIME_S = 253_402_300_800.0
-"""The first second of the year 10,000."""
-
-
-class Remembered(dict[str, V], Generic[V]):
-    """What a function made of a text, so that the same few texts are worked on, and kept in memory, once."""
-
-    def __init__(self, make: Callable[[str], V]) -> None:
-        super().__init__()
-        self._make = make
-
-    def __missing__(self, text: str) -> V:
-        if len(self) >= MAX_REMEMBERED:
-            self.clear()
-        made = self[text] = self._make(text)
-        return made
-
-
-def epoch_ms(time: Time) -> EpochMs | None:
-    """Milliseconds of a wire time; zero, negative, year 1 and what lies beyond the calendar are None."""
-    if isinstance(time, str):
-        time = _seconds(time)
-    if time is None or not 0.0 < time < _END_OF_TIME_S:
-        return None
-    return round(time * 1000.0) or None
-
-
-def _seconds(text: str) -> float | None:
-    try:
-        moment = datetime.fromisoformat(text)
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-    except (ValueError, OverflowError):
-        return None
-
-
-def cve_ids(joined: str) -> tuple[str, ...]:
-    """The ids of a comma-joined list, sorted, each once."""
-    return tuple(sorted({cve.strip() for cve in joined.split(",")} - {""}))
-
-
-_texts: Remembered[str | None] = Remembered(lambda text: text or None)
-_names: Remembered[str] = Remembered(lambda text: text)
-_states: Remembered[str] = Remembered(documented_state)
-_cves: Remembered[tuple[str, ...]] = Remembered(cve_ids)
-
-
-def patches_of(rows: Sequence[WirePatch]) -> list[Patch]:
-    """One `Patch` a row, in the order given, duplicates too."""
-    return [
-        Patch(
-            _names[row.kb_id or ""],
-            _texts[row.title or ""],
-            _texts[row.classification or ""],
-            _texts[row.severity or ""],
-            _states[row.state or ""],
-            epoch_ms(row.installed_time),
-            _cves[row.cve_ids] if row.cve_ids else (),
-        )
-        for row in rows
-    ]
-
-
-def count(reported: int | None) -> int | None:
-    """A count, or None where it is absent or -1: a failed or old patching operation did not count."""
-    return None if reported is None or reported < 0 else reported
+from scanner.aws.wire import WireNode, WirePatchState
+from scanner.model import ManagedNode, PatchState
+from scanner.spelling import count, epoch_ms
 
 
 def patch_state_of(row: WirePatchState) -> PatchState:

@@ -10,7 +10,7 @@ import msgspec
 
 from scanner.aws import wire
 from scanner.aws.credentials import RoleCredentials
-from scanner.aws.decode import node_of, patch_state_of, patches_of
+from scanner.aws.decode import node_of, patch_state_of
 from scanner.aws.filters import is_wanted, node_filters, patch_filters
 from scanner.aws.funnel import Funnel
 from scanner.aws.operations import (
@@ -142,7 +142,7 @@ class SsmTarget:
         """
         payload = {"InstanceId": instance_id, **self._patch_options, **_if_any(NextToken=next_token)}
         answer = await self._ask(DESCRIBE_INSTANCE_PATCHES, payload, wire.PATCHES)
-        return PatchPage(patches_of(answer.patches), answer.next_token or None)
+        return PatchPage(answer.patches, answer.next_token or None)
 
     async def _node_page(self, token: str | None) -> Page[wire.WireNode]:
         payload = {"MaxResults": LISTING_PAGE_SIZE, **self._node_filters, **_if_any(NextToken=token)}

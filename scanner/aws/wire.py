@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from scanner.aws.operations import Operation
 from scanner.errors import Transient
-from scanner.model import Target
+from scanner.model import Patch, Target
 
 Time = float | str | None
 """Epoch seconds, ISO 8601 text, or nothing. Zero, negative and year 1 mean unknown."""
@@ -19,22 +19,10 @@ Count = Annotated[int, msgspec.Meta(ge=-(2**31), lt=2**31)] | None
 """An `Integer` of the model has 32 bits; a number beyond them is no count, but a torn answer."""
 
 
-class WirePatch(Struct, rename="pascal", gc=False):
-    """PatchComplianceData."""
-
-    kb_id: str | None = msgspec.field(default=None, name="KBId")
-    title: str | None = None
-    classification: str | None = None
-    severity: str | None = None
-    state: str | None = None
-    installed_time: Time = None
-    cve_ids: str | None = msgspec.field(default=None, name="CVEIds")
-
-
 class PatchesAnswer(Struct, rename="pascal"):
     """Of DescribeInstancePatches."""
 
-    patches: list[WirePatch]
+    patches: list[Patch]
     next_token: str | None = None
 
 

@@ -14,10 +14,11 @@ from anyio import to_thread
 
 from scanner.errors import ConfigError, SinkError
 from scanner.interfaces import NodeBatch, ScanSummary, Sink
+from scanner.patch_rows import TIME
 from scanner.sinks.context import SinkContext
 from scanner.sinks.places import as_sink_error, checked_file
 from scanner.sinks.spool import Spool
-from scanner.tables import TABLES, TIME
+from scanner.tables import TABLES
 
 _MAGIC = b"DUCK"
 _MAGIC_AT = 8  # behind a checksum: https://duckdb.org/docs/stable/internals/storage

@@ -12,7 +12,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from scanner.tables import TIME
+from scanner.patch_rows import TIME
 
 _JSON = msgspec.json.Encoder()
 

@@ -21,21 +21,24 @@ from scanner.model import (
     TargetOutcome,
     TargetStatus,
 )
+from scanner.patch_rows import listed
 from scanner.tables import NODES, PATCHES, batch_of, segment_table, summary_of
 
 _NOON_MS = 1_795_435_200_000  # 2026-11-23T12:00:00Z
 _PARIS = Target("111122223333", "eu-west-3", "Paris")
 _LEADING_ZEROS = Target("000000000042", "us-east-1")
 
-_KERNEL = Patch("kernel.x86_64", "kernel", "Security", "Important", "INSTALLED", _NOON_MS, ("CVE-2024-1", "CVE-2024-2"))
+_NOON_S = _NOON_MS / 1000
+
+_KERNEL = Patch("kernel.x86_64", "kernel", "Security", "Important", "Installed", _NOON_S, "CVE-2024-2,CVE-2024-1")
 _PATCHES = (
     _KERNEL,
     _KERNEL,  # one row a kernel that is installed: the same row twice means two
-    Patch("KB5043064", None, None, None, "MISSING", None),
+    Patch("KB5043064", None, None, None, "Missing", None),
     Patch(
-        "KB1", 'Überprüfung, "更新" 🛡 <b>&', "Critical Updates", "Critical", "INSTALLED_OTHER", _NOON_MS + 1, ("CVE-1",)
+        "KB1", 'Überprüfung, "更新" 🛡 <b>&', "Critical Updates", "Critical", "InstalledOther", _NOON_S + 0.001, "CVE-1"
     ),
-    Patch("KB2", "  spaces and \\ slashes  ", "SecurityUpdates", "Unspecified", "FutureState", 1000),
+    Patch("KB2", "  spaces and \\ slashes  ", "SecurityUpdates", "Unspecified", "FutureState", 1.0),
 )
 
 
@@ -71,7 +74,9 @@ def awkward_scan(scan_id: str) -> SampleScan:
 def large_scan(scan_id: str) -> SampleScan:
     """One node with ten thousand patches."""
     patches = [
-        Patch(f"KB{number}", f"Update {number}", "Security", "Low", "INSTALLED", _NOON_MS + number, (f"CVE-{number}",))
+        Patch(
+            f"KB{number}", f"Update {number}", "Security", "Low", "Installed", _NOON_S + number / 1000, f"CVE-{number}"
+        )
         for number in range(10_000)
     ]
     return _sample(scan_id, [[_node(_PARIS, "i-large", patches)]], [_PARIS])
@@ -92,7 +97,7 @@ def _node(
     reason: str | None = None,
 ) -> NodeScan:
     node = ManagedNode(instance_id, platform_type="Linux", computer_name="höst-1.example", last_ping_time=_NOON_MS)
-    return NodeScan(target, node, state, status, reason, patches, 1, 0, _NOON_MS + 2)
+    return NodeScan(target, node, state, status, reason, listed(patches), 1, 0, _NOON_MS + 2)
 
 
 def _sample(scan_id: str, batches: Sequence[Sequence[NodeScan]], targets: Sequence[Target]) -> SampleScan:

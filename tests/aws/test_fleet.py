@@ -25,7 +25,8 @@ from tests.aws.fake_ssm import HUB, MEMBER, QUICK, Answer, FakeAws, error, ok, r
 AT_HUB = Target(HUB, "eu-west-1")
 AT_MEMBER = Target(MEMBER, "us-east-2")
 SETTINGS = Settings(limits=QUICK, scope=ScopeSettings(role_name="ops/PatchReader", external_id="ticket-7"))
-ROW = {"KBId": "KB1", "Title": "", "State": "InstalledOther", "InstalledTime": -62135596800.0}
+YEAR_ONE_S = -62_135_596_800.0
+ROW = {"KBId": "KB1", "Title": "", "State": "InstalledOther", "InstalledTime": YEAR_ONE_S}
 PAGE = ok(Patches=[ROW], NextToken="more")
 
 
@@ -141,7 +142,8 @@ async def test_a_broken_listing_of_states_starts_anew(aws):
 
 async def test_a_page_of_patches(aws):
     aws.on("DescribeInstancePatches", PAGE)
-    assert await patches_of("here") == PatchPage([Patch("KB1", None, None, None, "INSTALLED_OTHER", None)], "more")
+    row = Patch("KB1", "", state="InstalledOther", installed_time=YEAR_ONE_S)
+    assert await patches_of("here") == PatchPage([row], "more")
     assert aws.of("DescribeInstancePatches")[0].members == {"InstanceId": "i-1", "MaxResults": 50, "NextToken": "here"}
 
 

@@ -7,6 +7,7 @@ from contextlib import suppress
 
 import anyio
 import msgspec
+import pyarrow as pa
 import pytest
 
 from scanner.aws.gateway import open_aws
@@ -14,11 +15,13 @@ from scanner.aws.operations import OPERATIONS
 from scanner.config import LimitSettings, ScopeSettings, Settings
 from scanner.errors import PaginationBroken
 from scanner.model import Target
+from scanner.patch_rows import in_words, listed
 from scanner.simulator.buckets import Limits, Rate
 from scanner.simulator.build import make_world
 from scanner.simulator.faults import Faults
 from scanner.simulator.server import serve
 from tests.aws.fake_ssm import QUICK
+from tests.worded import rows_of
 
 WORLD = make_world(accounts=3, regions=2, nodes=18, rows=120)
 ALL = ScopeSettings(accounts=("organization",), regions=("enabled",), role_name=WORLD.role_name)
@@ -110,10 +113,7 @@ async def test_whatever_goes_wrong_the_fleet_gives_what_there_is(faults, monkeyp
         assert discovery.outcomes == []
         assert sorted(nodes) == sorted(truth.nodes)
         for key, node in truth.nodes.items():
-            assert [
-                (row.kb_id, row.title, row.classification, row.severity, row.state, row.installed_time, row.cve_ids)
-                for row in patches[key]
-            ] == [row[3:] for row in truth.patches_of(*key)]
+            assert rows_of(in_words(listed(patches[key]))) == [row[3:] for row in truth.patches_of(*key)]
             counted = {name: getattr(states[key], name) for name in node.counts} if key in states else {}
             assert all(counted[name] == value for name, value in node.counts.items() if value is not None)
         assert simulator.stats.sdk_retries == 0
@@ -129,7 +129,8 @@ async def test_rows_of_year_one_are_read_in_a_time_zone_west_of_utc(monkeypatch)
             async with open_aws(settings_of(ScopeSettings())) as aws:
                 _, _, patches = await everything(aws, (await aws.discover()).targets)
             assert sum(map(len, patches.values())) == simulator.truth().patch_rows
-            times = {row.installed_time for rows in patches.values() for row in rows}
+            words = in_words(pa.concat_arrays(list(map(listed, patches.values()))))
+            times = set(words.field("installed_time").cast(pa.int64()).to_pylist())
             assert None in times
             assert min(moment for moment in times if moment is not None) > 0
     finally:

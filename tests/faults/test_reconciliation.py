@@ -10,8 +10,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scanner.errors import Denied, NodeGone, PaginationBroken, Unavailable
-from scanner.model import COUNTED_STATES, CallCounts, ManagedNode, NodeStatus, Patch, PatchPage, PatchState, Target
+from scanner.model import (
+    COUNTED_STATES,
+    CallCounts,
+    ManagedNode,
+    NodeStatus,
+    Patch,
+    PatchPage,
+    PatchState,
+    Target,
+    documented_state,
+    wire_state,
+)
 from scanner.node import comparable_states, disagreements
+from scanner.patch_rows import NONE_LISTED, listed
 from scanner.reading import ReadingRules
 from scanner.scan import ScanJob, scan_targets
 
@@ -57,7 +69,7 @@ class ScriptedNode:
 
     def rows(self, number):
         states = self._generations[number % len(self._generations)]
-        return [Patch(f"KB{number}-{n}", None, None, None, state, None) for n, state in enumerate(states)]
+        return [Patch(f"KB{number}-{n}", state=wire_state(state)) for n, state in enumerate(states)]
 
     def _patch(self):
         self.number += 1
@@ -90,7 +102,7 @@ class ScriptedNode:
         if act == "lost" or not self.has_state:
             self.happened["lost"] += act == "lost"
             return None
-        counts = Counter(row.state for row in self.rows(self.number))
+        counts = Counter(documented_state(row.state) for row in self.rows(self.number))
         named = {name: counts[state] for state, name in COUNTED_STATES.items()}
         named["missing_count"] += self.miscounted
         return PatchState(instance_id, snapshot_id=f"s{self.number}", operation_end_time=self.number + 1, **named)
@@ -147,22 +159,23 @@ def test_whatever_happens_while_nodes_are_read(listed):
 
 
 def assert_told_right(scan, node):
-    of_one_operation = [list(scan.patches) == node.rows(number) for number in range(node.number + 1)]
+    of_one_operation = [scan.patches == listed(node.rows(number)) for number in range(node.number + 1)]
     match scan.status:
         case NodeStatus.VERIFIED:
             assert any(of_one_operation)
-            assert scan.state is None or not disagreements(scan.state, scan.patches, COMPARABLE)
+            rows = Counter(map(documented_state, scan.patches.field("state").to_pylist()))
+            assert scan.state is None or not disagreements(scan.state, rows, COMPARABLE)
             assert scan.state is not None or scan.reason
         case NodeStatus.MISMATCHED:
             assert scan.reason
             assert node.miscounted or node.happened["patched"] or node.happened["lost"]
         case NodeStatus.NO_PATCH_DATA:
-            assert not scan.patches
+            assert scan.patches == NONE_LISTED
             assert not node.has_state or node.happened["lost"]
         case _:
             assert scan.status in (NodeStatus.GONE, NodeStatus.DENIED, NodeStatus.FAILED)
             assert scan.reason
-            assert scan.patches == ()
+            assert scan.patches == NONE_LISTED
             assert set(node.happened) & {*ERRORS, "patched"}
     if not node.happened:
         assert (scan.status is NodeStatus.MISMATCHED) == (node.miscounted and node.has_state)

@@ -11,10 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scanner.aws import wire
-from scanner.aws.decode import node_of, patch_state_of, patches_of
+from scanner.aws.decode import node_of, patch_state_of
 from scanner.aws.operations import DESCRIBE_INSTANCE_PATCHES
 from scanner.errors import Transient
 from scanner.model import NodeScan, NodeStatus, Target
+from scanner.patch_rows import listed
 from scanner.tables import batch_of, segment_table
 
 HERE = Target("111111111111", "eu-west-1")
@@ -83,12 +84,12 @@ def read(name, body):
     patches, state, node = [], None, node_of(wire.WireNode(instance_id="i-1"))
     match name:
         case "Patches":
-            patches = patches_of(answer.patches)
+            patches = answer.patches
         case "InstancePatchStates":
             state = next(map(patch_state_of, answer.instance_patch_states), None)
         case _:
             node = next(map(node_of, answer.instance_information_list), node)
-    scan = NodeScan(HERE, node, state, NodeStatus.VERIFIED, None, patches, 1, 0, 1)
+    scan = NodeScan(HERE, node, state, NodeStatus.VERIFIED, None, listed(patches), 1, 0, 1)
     return batch_of(segment_table("s", [scan]))
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
 
 from hypothesis import strategies as st
 
 from scanner.config import ScopeSettings, Settings
 from scanner.interfaces import NodeBatch
 from scanner.model import (
+    PATCH_STATES,
     ManagedNode,
     NodeScan,
     NodeStatus,
@@ -20,7 +22,9 @@ from scanner.model import (
     Target,
     TargetOutcome,
     TargetStatus,
+    wire_state,
 )
+from scanner.patch_rows import listed
 from scanner.store.manifest import Manifest, ScanHeader
 from scanner.store.store import Store
 from scanner.tables import segment_table
@@ -45,18 +49,20 @@ def node(
         state=PatchState(f"i-{number:04d}", missing_count=patches // 2),
         status=status,
         reason=reason,
-        patches=[
-            Patch(
-                kb_id=f"KB{number}-{row}",
-                title=None if row % 3 else "title",
-                classification="Security",
-                severity="Critical" if row % 2 else None,
-                state="MISSING" if row % 2 else "INSTALLED",
-                installed_time=None if row % 2 else 1_500_000_000_000,
-                cve_ids=("CVE-2026-1", "CVE-2026-2") if row % 2 else (),
-            )
-            for row in range(patches)
-        ],
+        patches=listed(
+            [
+                Patch(
+                    kb_id=f"KB{number}-{row}",
+                    title=None if row % 3 else "title",
+                    classification="Security",
+                    severity="Critical" if row % 2 else None,
+                    state="Missing" if row % 2 else "Installed",
+                    installed_time=None if row % 2 else 1_500_000_000.0,
+                    cve_ids="CVE-2026-2,CVE-2026-1" if row % 2 else None,
+                )
+                for row in range(patches)
+            ]
+        ),
         pages=1,
         restarts=0,
         scanned_at=scanned_at,
@@ -119,13 +125,13 @@ _text = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 _times = st.none() | st.integers(-62_135_596_800_000, 253_402_300_799_000)
 _patches = st.builds(
     Patch,
-    kb_id=_text,
+    kb_id=st.none() | _text,
     title=st.none() | _text,
     classification=st.none() | _text,
     severity=st.none() | _text,
-    state=_text,
-    installed_time=_times,
-    cve_ids=st.lists(_text, max_size=3).map(tuple),
+    state=st.none() | _text | st.sampled_from([*PATCH_STATES, *map(wire_state, PATCH_STATES)]),
+    installed_time=st.none() | st.floats(-62_135_596_800.0, 253_402_300_799.0) | st.datetimes().map(datetime.isoformat),
+    cve_ids=st.none() | st.lists(_text, max_size=3).map(",".join),
 )
 _nodes = st.builds(
     ManagedNode,
@@ -137,18 +143,18 @@ _nodes = st.builds(
 _states = st.none() | st.builds(
     PatchState, instance_id=_text, snapshot_id=st.none() | _text, missing_count=st.none() | st.integers(0, 2**40)
 )
-node_scans = st.lists(
-    st.builds(
-        NodeScan,
-        target=st.sampled_from([TARGET, Target("222222222222", "us-east-1")]),
-        node=_nodes,
-        state=_states,
-        status=st.sampled_from(NodeStatus),
-        reason=st.none() | _text,
-        patches=st.lists(_patches, max_size=5),
-        pages=st.integers(0, 9),
-        restarts=st.integers(0, 9),
-        scanned_at=st.integers(0, 4_000_000_000_000),
-    ),
-    max_size=6,
+_scan_members = st.fixed_dictionaries(
+    {
+        "target": st.sampled_from([TARGET, Target("222222222222", "us-east-1")]),
+        "node": _nodes,
+        "state": _states,
+        "status": st.sampled_from(NodeStatus),
+        "reason": st.none() | _text,
+        "patches": st.lists(_patches, max_size=5).map(listed),
+        "pages": st.integers(0, 9),
+        "restarts": st.integers(0, 9),
+        "scanned_at": st.integers(0, 4_000_000_000_000),
+    }
 )
+# Hypothesis builds no struct whose annotations cannot be read at run time.
+node_scans = st.lists(_scan_members.map(lambda members: NodeScan(**members)), max_size=6)

@@ -8,9 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scanner.errors import StoreError
+from scanner.model import Patch
+from scanner.patch_rows import PATCH
 from scanner.store.segments import KEY_COLUMNS, decode, encode, parquet_bytes, parquet_table
 from scanner.tables import SEGMENT, TARGETS, batch_of, segment_table
 from tests.store.samples import node, node_scans
+from tests.worded import row_in_words, rows_of
 
 
 @settings(max_examples=60, deadline=None)
@@ -21,12 +24,8 @@ def test_every_node_comes_back_from_a_segment_as_it_went_in(scans):
     assert back.equals(table)
     batch = batch_of(back)
     assert batch.nodes.column("instance_id").to_pylist() == [scan.node.instance_id for scan in scans]
-    assert batch.patches.column("kb_id").to_pylist() == [patch.kb_id for scan in scans for patch in scan.patches]
-    assert batch.patches.column("cve_ids").to_pylist() == [list(p.cve_ids) for scan in scans for p in scan.patches]
-    assert batch.patches.column("title").to_pylist() == [p.title for scan in scans for p in scan.patches]
-    assert batch.patches.column("installed_time").cast(pa.int64()).to_pylist() == [
-        patch.installed_time for scan in scans for patch in scan.patches
-    ]
+    patches = batch.patches.select([field.name for field in PATCH])
+    assert rows_of(patches) == [row_in_words(Patch(**row)) for scan in scans for row in scan.patches.to_pylist()]
     assert batch.patches.column("instance_id").to_pylist() == [s.node.instance_id for s in scans for _ in s.patches]
 
 
