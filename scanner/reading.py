@@ -82,12 +82,12 @@ async def read_target(job: TargetJob, reader: TargetReader) -> int:
         RequestRejected: AWS calls the request itself wrong.
     """
     send, receive = anyio.create_memory_object_stream[list[NodeWork]](0)
-    limiter = anyio.CapacityLimiter(job.rules.max_nodes)
+    places = anyio.Semaphore(job.rules.max_nodes, fast_acquire=True)
     found = 0
     failure: AwsError | None = None
     async with receive, anyio.create_task_group() as workers:
         for _ in range(BATCHES_SIDE_BY_SIDE):
-            workers.start_soon(_read_batches, job, reader, receive, limiter)
+            workers.start_soon(_read_batches, job, reader, receive, places)
         async with send:
             try:
                 async for nodes in reader.nodes():
@@ -130,47 +130,51 @@ async def _read_batches(
     job: TargetJob,
     reader: TargetReader,
     receive: MemoryObjectReceiveStream[list[NodeWork]],
-    limiter: anyio.CapacityLimiter,
+    places: anyio.Semaphore,
 ) -> None:
     async for batch in receive:
         pending = [_Attempted(work) for work in batch]
         while pending:
             async with anyio.create_task_group() as nodes:
                 for attempted in pending:
-                    nodes.start_soon(_read_node, job.rules, reader, attempted, limiter)
+                    nodes.start_soon(_read_in_turn, job.rules, reader, attempted, places)
             states = await _second_look(job, reader, pending)
             pending = [attempted for attempted in pending if not await _settle(job, attempted, states)]
 
 
-async def _read_node(
-    rules: ReadingRules, reader: TargetReader, attempted: _Attempted, limiter: anyio.CapacityLimiter
+async def _read_in_turn(
+    rules: ReadingRules, reader: TargetReader, attempted: _Attempted, places: anyio.Semaphore
 ) -> None:
+    async with places:
+        await _read_node(rules, reader, attempted)
+
+
+async def _read_node(rules: ReadingRules, reader: TargetReader, attempted: _Attempted) -> None:
     """One whole reading; broken pagination drops the pages and starts again, as often as the rules allow."""
     instance_id = attempted.work.node.instance_id
     attempted.reading = attempted.error = None
     attempted.rounds += 1
     broken = 0
-    async with limiter:
-        while attempted.reading is None and attempted.error is None:
-            listing = Listing(max_pages(attempted.work, broken))
-            rows: list[Patch] = []
-            token = None
-            try:
-                while token is not None or not listing.pages:
-                    page = await reader.patch_page(instance_id, token)
-                    token = listing.add(page)
-                    rows += page.patches
-                attempted.reading = listing.reading()
-                attempted.patches = listed(rows)
-            except PaginationBroken as error:
-                broken += 1
-                if broken > rules.max_restarts:
-                    attempted.error = error
-                else:
-                    attempted.restarts += 1
-            except AwsError as error:
+    while attempted.reading is None and attempted.error is None:
+        listing = Listing(max_pages(attempted.work, broken))
+        rows: list[Patch] = []
+        token = None
+        try:
+            while token is not None or not listing.pages:
+                page = await reader.patch_page(instance_id, token)
+                token = listing.add(page)
+                rows += page.patches
+            attempted.reading = listing.reading()
+            attempted.patches = listed(rows)
+        except PaginationBroken as error:
+            broken += 1
+            if broken > rules.max_restarts:
                 attempted.error = error
-            attempted.pages += listing.pages
+            else:
+                attempted.restarts += 1
+        except AwsError as error:
+            attempted.error = error
+        attempted.pages += listing.pages
 
 
 async def _second_look(

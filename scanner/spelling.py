@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from scanner.model import EpochMs
 
@@ -29,8 +30,9 @@ def epoch_s(text: str) -> float | None:
         return None
 
 
+@lru_cache(maxsize=20_000)
 def cve_ids(joined: str) -> tuple[str, ...]:
-    """The ids of a comma-joined list, sorted, each once."""
+    """The ids of a comma-joined list, sorted, each once; a fleet has the same few thousand lists everywhere."""
     return tuple(sorted({*map(str.strip, joined.split(","))} - {""}))
 
 
