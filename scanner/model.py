@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from msgspec import Struct, field
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 EpochMs = int
 """A point in time: milliseconds since 1970-01-01T00:00Z."""
@@ -124,6 +122,33 @@ class Patch(Struct, rename="pascal", gc=False):
     cve_ids: str | None = field(default=None, name="CVEIds")
 
 
+SEPARATOR = "\0"
+ROW_TEXTS = ("kb_id", "title", "classification", "severity", "state", "cve_ids")
+"""The texts of a `Patch`, in the order in which `PatchRows` has them."""
+
+
+class PatchRows(Struct, frozen=True):
+    """Rows of DescribeInstancePatches as AWS lists them, in columns.
+
+    `texts` has the values of each of `ROW_TEXTS`, joined by `separator`, which none of them holds; an absent one is
+    "", as AWS itself writes it at times. `times` are the installed times in epoch seconds, 0 where there is none.
+    """
+
+    texts: tuple[str, ...]
+    times: array[float]
+    separator: str = SEPARATOR
+
+    def __len__(self) -> int:
+        return len(self.times)
+
+    def column(self, name: str) -> list[str]:
+        """The values of one of `ROW_TEXTS`."""
+        return self.texts[ROW_TEXTS.index(name)].split(self.separator) if self.times else []
+
+
+NO_PATCHES = PatchRows(("",) * len(ROW_TEXTS), array("d"))
+
+
 class PatchPage(Struct, frozen=True):
     """One answer of DescribeInstancePatches; `next_token` is None at the end of the listing."""
 
@@ -132,17 +157,14 @@ class PatchPage(Struct, frozen=True):
 
 
 class NodeScan(Struct, frozen=True):
-    """All that one scan has to say of one node. `pages` and `restarts` count what was read for it.
-
-    `patches` are columns of the type `scanner.patch_rows.LISTED`.
-    """
+    """All that one scan has to say of one node. `pages` and `restarts` count what was read for it."""
 
     target: Target
     node: ManagedNode
     state: PatchState | None
     status: NodeStatus
     reason: str | None
-    patches: pa.StructArray
+    patches: PatchRows
     pages: int
     restarts: int
     scanned_at: EpochMs

@@ -1,17 +1,16 @@
-"""Patches as columns: gathered a node at a time as AWS lists them, put into patchsweep's words a segment at a time.
-
-A Python object for each value would cost several times what reading it off the wire does.
-"""
+"""Patch rows as Arrow columns, put into patchsweep's words a segment at a time: no Python object for any value."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from itertools import groupby
+from operator import attrgetter
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from scanner.model import Patch, documented_state
-from scanner.spelling import END_OF_TIME_MS, cve_ids, epoch_s
+from scanner.model import PatchRows, documented_state
+from scanner.spelling import END_OF_TIME_MS, cve_ids
 
 TIME = pa.timestamp("ms", tz="UTC")
 LISTED = pa.struct(
@@ -25,9 +24,8 @@ LISTED = pa.struct(
         ("cve_ids", pa.string()),
     ]
 )
-"""Rows as AWS lists them, times in epoch seconds."""
+"""Rows as AWS lists them, times in epoch seconds, "" and 0 where there is nothing."""
 NONE_LISTED = pa.array([], LISTED)
-_LISTED_FIELDS = list(LISTED)
 PATCH = pa.struct(
     [
         pa.field("kb_id", pa.string(), nullable=False),
@@ -42,21 +40,19 @@ PATCH = pa.struct(
 """The same rows in patchsweep's words: unknown is null, states are the documented ones, CVE ids sorted and unique."""
 
 
-def listed(rows: Sequence[Patch]) -> pa.StructArray:
-    """Rows in the order given, duplicates too, as `LISTED`."""
-    texts = [row.kb_id for row in rows]
-    texts += [row.title for row in rows]
-    texts += [row.classification for row in rows]
-    texts += [row.severity for row in rows]
-    texts += [row.state for row in rows]
-    texts += [row.cve_ids for row in rows]
-    # One call for all texts: what a call costs by itself is as much as fifty of them.
-    count = len(rows)
-    text = pa.array(texts, pa.string(), size=len(texts))
-    kb_id, title, classification, severity, state, cves = (text.slice(at * count, count) for at in range(6))
-    seconds = _seconds([row.installed_time for row in rows])
-    columns = [kb_id, title, classification, severity, state, seconds, cves]
-    return pa.StructArray.from_arrays(columns, fields=_LISTED_FIELDS)
+def listed(rows_by_node: Iterable[PatchRows]) -> pa.StructArray:
+    """The rows of these nodes one after the other, as `LISTED`."""
+    runs = groupby(filter(len, rows_by_node), key=attrgetter("separator"))
+    parts = [_parted(list(run), separator) for separator, run in runs] or [NONE_LISTED]
+    return parts[0] if len(parts) == 1 else pa.concat_arrays(parts)
+
+
+def _parted(rows_by_node: Sequence[PatchRows], separator: str) -> pa.StructArray:
+    joined = zip(*(rows.texts for rows in rows_by_node), strict=True)
+    *texts, cves = (pc.split_pattern(pa.array(column, pa.string()), separator).flatten() for column in joined)
+    times = b"".join(rows.times.tobytes() for rows in rows_by_node)
+    seconds = pa.Array.from_buffers(pa.float64(), len(cves), [None, pa.py_buffer(times)])
+    return pa.StructArray.from_arrays([*texts, seconds, cves], fields=list(LISTED))
 
 
 def in_words(rows: pa.StructArray) -> pa.StructArray:
@@ -74,14 +70,6 @@ def in_words(rows: pa.StructArray) -> pa.StructArray:
         ],
         fields=list(PATCH),
     )
-
-
-def _seconds(times: Sequence[float | str | None]) -> pa.Array:
-    try:
-        return pa.array(times, pa.float64(), size=len(times))
-    except (pa.ArrowInvalid, pa.ArrowTypeError):
-        # The service writes numbers; that others may write text is all the model says.
-        return pa.array([epoch_s(time) if isinstance(time, str) else time for time in times], pa.float64())
 
 
 def _known(texts: pa.Array) -> pa.Array:

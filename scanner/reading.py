@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 
 import anyio
-import pyarrow as pa
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 from msgspec import Struct
 
 from scanner.errors import AwsError, PaginationBroken
+from scanner.gathering import Gathering
 from scanner.interfaces import Clock, TargetReader
-from scanner.model import ManagedNode, NodeScan, NodeStatus, Patch, PatchState, Target
+from scanner.model import NO_PATCHES, ManagedNode, NodeScan, NodeStatus, PatchRows, PatchState, Target
 from scanner.node import (
     Listing,
     NodeWork,
@@ -24,7 +24,6 @@ from scanner.node import (
     max_pages,
     needs_second_look,
 )
-from scanner.patch_rows import NONE_LISTED, listed
 
 Deliver = Callable[[NodeScan], Awaitable[None]]
 """Takes a node that has ended; waits while the store or a sink is behind."""
@@ -65,13 +64,13 @@ class _Attempted(Struct):
 
     work: NodeWork
     reading: Reading | None = None
-    patches: pa.StructArray = NONE_LISTED
+    patches: PatchRows = NO_PATCHES
     error: AwsError | None = None
     pages: int = 0
     restarts: int = 0
     rounds: int = 0
     disagreed: bool = False
-    earlier: pa.StructArray | None = None
+    earlier: PatchRows | None = None
 
 
 async def read_target(job: TargetJob, reader: TargetReader) -> int:
@@ -157,15 +156,15 @@ async def _read_node(rules: ReadingRules, reader: TargetReader, attempted: _Atte
     broken = 0
     while attempted.reading is None and attempted.error is None:
         listing = Listing(max_pages(attempted.work, broken))
-        rows: list[Patch] = []
+        rows = Gathering()
         token = None
         try:
             while token is not None or not listing.pages:
                 page = await reader.patch_page(instance_id, token)
                 token = listing.add(page)
-                rows += page.patches
+                rows.add(page.patches)
             attempted.reading = listing.reading()
-            attempted.patches = listed(rows)
+            attempted.patches = rows.rows()
         except PaginationBroken as error:
             broken += 1
             if broken > rules.max_restarts:
@@ -237,7 +236,7 @@ def _ended(
     work: NodeWork,
     verdict: Verdict,
     attempted: _Attempted | None = None,
-    patches: pa.StructArray = NONE_LISTED,
+    patches: PatchRows = NO_PATCHES,
 ) -> NodeScan:
     assert verdict.status is not None
     return NodeScan(

@@ -13,8 +13,8 @@ import msgspec
 import pyarrow as pa
 
 from scanner.interfaces import NodeBatch, ScanSummary
-from scanner.model import ManagedNode, NodeScan, NodeStatus, PatchState, ScanRow, TargetOutcome, TargetStatus
-from scanner.patch_rows import NONE_LISTED, PATCH, TIME, in_words
+from scanner.model import ManagedNode, NodeScan, NodeStatus, PatchRows, PatchState, ScanRow, TargetOutcome, TargetStatus
+from scanner.patch_rows import PATCH, TIME, in_words, listed
 
 _KEY = [("scan_id", pa.string()), ("account_id", pa.string()), ("region", pa.string()), ("instance_id", pa.string())]
 _TIMES = {"last_ping_time", "operation_start_time", "operation_end_time"}
@@ -111,9 +111,9 @@ def _column(values: Sequence[object] | pa.Array, kind: pa.DataType) -> pa.Array:
     return pa.array(values, pa.int64()).cast(TIME) if kind == TIME else pa.array(values, kind)
 
 
-def _nested(rows_by_node: Sequence[pa.StructArray]) -> pa.Array:
+def _nested(rows_by_node: Sequence[PatchRows]) -> pa.Array:
     offsets = pa.array(accumulate(map(len, rows_by_node), initial=0), pa.int32())
-    rows = in_words(pa.concat_arrays(rows_by_node) if rows_by_node else NONE_LISTED)
+    rows = in_words(listed(rows_by_node))
     return pa.ListArray.from_arrays(offsets, rows, type=SEGMENT.field("patches").type)
 
 

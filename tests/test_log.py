@@ -8,8 +8,7 @@ import pytest
 import structlog
 
 from scanner.log import Event, LogObserver, configure, log_scan_ended
-from scanner.model import ManagedNode, NodeScan, NodeStatus, Scope, Target, TargetOutcome, TargetStatus
-from scanner.patch_rows import NONE_LISTED
+from scanner.model import NO_PATCHES, ManagedNode, NodeScan, NodeStatus, Scope, Target, TargetOutcome, TargetStatus
 from scanner.report import scan_row
 
 TARGET = Target("111122223333", "eu-west-1", "payments")
@@ -29,7 +28,7 @@ def events(stderr):
 
 
 def node(status, reason=None):
-    return NodeScan(TARGET, ManagedNode("i-0a"), None, status, reason, NONE_LISTED, 1, 0, 0)
+    return NodeScan(TARGET, ManagedNode("i-0a"), None, status, reason, NO_PATCHES, 1, 0, 0)
 
 
 def outcome(status=TargetStatus.SCANNED, reason=None):

@@ -8,9 +8,9 @@ import anyio
 import pytest
 
 from scanner.errors import Denied, Disabled, NodeGone, PaginationBroken, RequestRejected, Unavailable
-from scanner.model import NodeStatus, PatchPage, PatchState, Target, TargetStatus, wire_state
+from scanner.gathering import gathered
+from scanner.model import NO_PATCHES, NodeStatus, PatchPage, PatchState, Target, TargetStatus, wire_state
 from scanner.node import comparable_states
-from scanner.patch_rows import NONE_LISTED, listed
 from scanner.reading import ReadingRules
 from scanner.scan import ScanJob, scan_targets
 from tests.fake_fleet import FakeFleet, FakeNode, FakeTarget, pages, patch, state_of
@@ -106,8 +106,8 @@ async def test_pages_are_merged_in_order_and_duplicates_are_kept():
 
     delivered = await scan_one(FakeNode([pages(rows[:2], [], rows[2:])], [state_of("i-1", rows)]))
 
-    assert (delivered.status, delivered.pages, delivered.patches) == (NodeStatus.VERIFIED, 3, listed(rows))
-    assert delivered.patches.field("kb_id").to_pylist() == ["a", "b", "a"]
+    assert (delivered.status, delivered.pages, delivered.patches) == (NodeStatus.VERIFIED, 3, gathered(rows))
+    assert delivered.patches.column("kb_id") == ["a", "b", "a"]
 
 
 @pytest.mark.parametrize("form", [str, wire_state])
@@ -117,7 +117,7 @@ async def test_rows_are_delivered_as_listed_and_hold_against_the_counts_in_eithe
 
     delivered = await scan_one(FakeNode([pages(rows)], [state]))
 
-    assert (delivered.status, delivered.patches) == (NodeStatus.VERIFIED, listed(rows))
+    assert (delivered.status, delivered.patches) == (NodeStatus.VERIFIED, gathered(rows))
 
 
 async def test_broken_pagination_drops_what_was_read_and_starts_again():
@@ -127,7 +127,7 @@ async def test_broken_pagination_drops_what_was_read_and_starts_again():
     delivered = await scan_one(FakeNode([broken, pages(rows[:1], rows[1:])], [state_of("i-1", rows)]))
 
     assert delivered.status is NodeStatus.VERIFIED
-    assert delivered.patches.field("kb_id").to_pylist() == ["a", "b"]
+    assert delivered.patches.column("kb_id") == ["a", "b"]
     assert (delivered.restarts, delivered.pages) == (1, 3)
 
 
@@ -138,7 +138,7 @@ async def test_pagination_that_stays_broken_fails_the_node_after_the_allowed_res
 
     assert (delivered.status, delivered.restarts, fake.reads) == (NodeStatus.FAILED, 3, 4)
     assert "twice" in delivered.reason
-    assert delivered.patches == NONE_LISTED
+    assert delivered.patches == NO_PATCHES
 
 
 @pytest.mark.parametrize(
@@ -152,7 +152,7 @@ async def test_a_node_that_cannot_be_read_is_named_and_its_neighbour_delivered(e
     outcomes, delivered = await scan({HERE: target})
 
     by_id = {scan.node.instance_id: scan for scan in delivered}
-    assert (by_id["i-1"].status, by_id["i-1"].patches) == (status, NONE_LISTED)
+    assert (by_id["i-1"].status, by_id["i-1"].patches) == (status, NO_PATCHES)
     assert by_id["i-2"].status is NodeStatus.VERIFIED
     assert outcomes[HERE].status is TargetStatus.SCANNED
 
@@ -164,7 +164,7 @@ async def test_an_operation_that_ends_during_the_pagination_yields_the_new_rows_
 
     delivered = await scan_one(fake)
 
-    assert (delivered.status, delivered.patches) == (NodeStatus.VERIFIED, listed(new))
+    assert (delivered.status, delivered.patches) == (NodeStatus.VERIFIED, gathered(new))
     assert delivered.state.snapshot_id == "s2"
 
 
@@ -175,7 +175,7 @@ async def test_counts_that_never_agree_are_delivered_as_mismatched_after_one_mor
 
     assert (delivered.status, fake.reads) == (NodeStatus.MISMATCHED, 2)
     assert delivered.reason == "INSTALLED has 1 rows where AWS counts 0"
-    assert delivered.patches.field("kb_id").to_pylist() == ["a"]
+    assert delivered.patches.column("kb_id") == ["a"]
 
 
 async def test_a_node_that_moves_all_the_time_ends_as_mismatched():

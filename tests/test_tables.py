@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from scanner.gathering import gathered
 from scanner.model import ManagedNode, NodeScan, NodeStatus, Patch, Target
-from scanner.patch_rows import listed
 from scanner.tables import NODES, PATCHES, SEGMENT, batch_of, segment_table
 
 TARGET = Target("111111111111", "eu-west-1")
@@ -17,7 +17,7 @@ def node(number, rows):
         Patch(f"kb-{number}-{row}", state="Missing", installed_time=row, cve_ids=",".join(CVES[: row % 3]))
         for row in range(rows)
     ]
-    return NodeScan(TARGET, ManagedNode(f"i-{number}"), None, NodeStatus.VERIFIED, None, listed(patches), 1, 0, 0)
+    return NodeScan(TARGET, ManagedNode(f"i-{number}"), None, NodeStatus.VERIFIED, None, gathered(patches), 1, 0, 0)
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ import anyio
 import pytest
 
 from scanner.errors import StoreError
+from scanner.gathering import gathered
 from scanner.model import ManagedNode, NodeScan, NodeStatus, Target
-from scanner.patch_rows import listed
 from scanner.writing import FlushRules, write_segments
 from tests.fake_fleet import patch
 
@@ -16,7 +16,7 @@ NEVER_S = 3600.0
 
 def scanned(instance_id, rows=1):
     target = Target("111111111111", "eu-west-1")
-    patches = listed([patch("a")] * rows)
+    patches = gathered([patch("a")] * rows)
     return NodeScan(target, ManagedNode(instance_id), None, NodeStatus.VERIFIED, None, patches, 1, 0, 0)
 
 

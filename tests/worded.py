@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from scanner.model import Patch, documented_state
+from scanner.model import ROW_TEXTS, Patch, PatchRows, documented_state
 from scanner.spelling import cve_ids, epoch_ms
 
 
@@ -27,3 +27,11 @@ def rows_of(words: pa.StructArray | pa.Table) -> list[tuple]:
     # As milliseconds: a moment at the end of the calendar may round to one that no datetime holds.
     moments = times.cast(pa.int64()).to_pylist()
     return list(zip(*(text.to_pylist() for text in texts), moments, map(tuple, cves.to_pylist()), strict=True))
+
+
+def rows_listed(rows: PatchRows) -> list[Patch]:
+    """Columns as AWS listed them as rows."""
+    return [
+        Patch(**dict(zip(ROW_TEXTS, texts, strict=True)), installed_time=time)
+        for *texts, time in zip(*map(rows.column, ROW_TEXTS), rows.times, strict=True)
+    ]

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import pyarrow as pa
 from msgspec import Struct
 
+from scanner.gathering import gathered
 from scanner.interfaces import NodeBatch, ScanSummary
 from scanner.model import (
     ManagedNode,
@@ -21,7 +22,6 @@ from scanner.model import (
     TargetOutcome,
     TargetStatus,
 )
-from scanner.patch_rows import listed
 from scanner.tables import NODES, PATCHES, batch_of, segment_table, summary_of
 
 _NOON_MS = 1_795_435_200_000  # 2026-11-23T12:00:00Z
@@ -97,7 +97,7 @@ def _node(
     reason: str | None = None,
 ) -> NodeScan:
     node = ManagedNode(instance_id, platform_type="Linux", computer_name="höst-1.example", last_ping_time=_NOON_MS)
-    return NodeScan(target, node, state, status, reason, listed(patches), 1, 0, _NOON_MS + 2)
+    return NodeScan(target, node, state, status, reason, gathered(patches), 1, 0, _NOON_MS + 2)
 
 
 def _sample(scan_id: str, batches: Sequence[Sequence[NodeScan]], targets: Sequence[Target]) -> SampleScan:

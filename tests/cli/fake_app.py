@@ -11,6 +11,7 @@ from msgspec import Struct
 from scanner.config import LimitSettings, Settings
 from scanner.interfaces import Observer
 from scanner.model import (
+    NO_PATCHES,
     ManagedNode,
     NodeScan,
     NodeStatus,
@@ -20,7 +21,6 @@ from scanner.model import (
     TargetOutcome,
     TargetStatus,
 )
-from scanner.patch_rows import NONE_LISTED
 from scanner.plan import Plan
 from scanner.report import scan_row
 from scanner.store.folder import LocalFiles
@@ -115,4 +115,4 @@ class FakeApp:
 
 
 def node_scan(target, status=NodeStatus.VERIFIED, reason=None, instance_id="i-0123456789abcdef0"):
-    return NodeScan(target, ManagedNode(instance_id), None, status, reason, NONE_LISTED, 1, 0, 1_795_381_571_000)
+    return NodeScan(target, ManagedNode(instance_id), None, status, reason, NO_PATCHES, 1, 0, 1_795_381_571_000)

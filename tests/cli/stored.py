@@ -5,8 +5,8 @@ from __future__ import annotations
 import anyio
 
 from scanner.config import Settings
+from scanner.gathering import gathered
 from scanner.model import ManagedNode, NodeScan, NodeStatus, Patch, Scope, Target, TargetOutcome, TargetStatus
-from scanner.patch_rows import listed
 from scanner.report import scan_row
 from scanner.store.folder import LocalFiles
 from scanner.store.manifest import ScanHeader
@@ -26,7 +26,7 @@ async def _fill(store: Store) -> None:
     for scan_id, states in ((OLD, ["INSTALLED"]), (NEW, ["INSTALLED", "MISSING", "MISSING"])):
         await _begin(store, scan_id)
         rows = [Patch(f"KB{n}", "=cmd()\x1b[2J", "Security", "Critical", s, AT / 1000) for n, s in enumerate(states)]
-        node = NodeScan(TARGET, ManagedNode("i-0a"), None, NodeStatus.VERIFIED, None, listed(rows), 1, 0, AT)
+        node = NodeScan(TARGET, ManagedNode("i-0a"), None, NodeStatus.VERIFIED, None, gathered(rows), 1, 0, AT)
         await store.add_segment(scan_id, segment_table(scan_id, [node]))
         outcome = TargetOutcome(TARGET, TargetStatus.SCANNED, None, 1, len(rows), 3, 0, 0, AT, AT + 90_000)
         row = scan_row(

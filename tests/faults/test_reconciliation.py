@@ -10,8 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scanner.errors import Denied, NodeGone, PaginationBroken, Unavailable
+from scanner.gathering import gathered
 from scanner.model import (
     COUNTED_STATES,
+    NO_PATCHES,
     CallCounts,
     ManagedNode,
     NodeStatus,
@@ -23,7 +25,6 @@ from scanner.model import (
     wire_state,
 )
 from scanner.node import comparable_states, disagreements
-from scanner.patch_rows import NONE_LISTED, listed
 from scanner.reading import ReadingRules
 from scanner.scan import ScanJob, scan_targets
 
@@ -159,23 +160,23 @@ def test_whatever_happens_while_nodes_are_read(listed):
 
 
 def assert_told_right(scan, node):
-    of_one_operation = [scan.patches == listed(node.rows(number)) for number in range(node.number + 1)]
+    of_one_operation = [scan.patches == gathered(node.rows(number)) for number in range(node.number + 1)]
     match scan.status:
         case NodeStatus.VERIFIED:
             assert any(of_one_operation)
-            rows = Counter(map(documented_state, scan.patches.field("state").to_pylist()))
+            rows = Counter(map(documented_state, scan.patches.column("state")))
             assert scan.state is None or not disagreements(scan.state, rows, COMPARABLE)
             assert scan.state is not None or scan.reason
         case NodeStatus.MISMATCHED:
             assert scan.reason
             assert node.miscounted or node.happened["patched"] or node.happened["lost"]
         case NodeStatus.NO_PATCH_DATA:
-            assert scan.patches == NONE_LISTED
+            assert scan.patches == NO_PATCHES
             assert not node.has_state or node.happened["lost"]
         case _:
             assert scan.status in (NodeStatus.GONE, NodeStatus.DENIED, NodeStatus.FAILED)
             assert scan.reason
-            assert scan.patches == NONE_LISTED
+            assert scan.patches == NO_PATCHES
             assert set(node.happened) & {*ERRORS, "patched"}
     if not node.happened:
         assert (scan.status is NodeStatus.MISMATCHED) == (node.miscounted and node.has_state)

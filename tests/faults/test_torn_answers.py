@@ -14,8 +14,8 @@ from scanner.aws import wire
 from scanner.aws.decode import node_of, patch_state_of
 from scanner.aws.operations import DESCRIBE_INSTANCE_PATCHES
 from scanner.errors import Transient
+from scanner.gathering import gathered
 from scanner.model import NodeScan, NodeStatus, Target
-from scanner.patch_rows import listed
 from scanner.tables import batch_of, segment_table
 
 HERE = Target("111111111111", "eu-west-1")
@@ -89,7 +89,7 @@ def read(name, body):
             state = next(map(patch_state_of, answer.instance_patch_states), None)
         case _:
             node = next(map(node_of, answer.instance_information_list), node)
-    scan = NodeScan(HERE, node, state, NodeStatus.VERIFIED, None, listed(patches), 1, 0, 1)
+    scan = NodeScan(HERE, node, state, NodeStatus.VERIFIED, None, gathered(patches), 1, 0, 1)
     return batch_of(segment_table("s", [scan]))
 
 

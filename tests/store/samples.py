@@ -8,6 +8,7 @@ from datetime import datetime
 from hypothesis import strategies as st
 
 from scanner.config import ScopeSettings, Settings
+from scanner.gathering import gathered
 from scanner.interfaces import NodeBatch
 from scanner.model import (
     PATCH_STATES,
@@ -24,7 +25,6 @@ from scanner.model import (
     TargetStatus,
     wire_state,
 )
-from scanner.patch_rows import listed
 from scanner.store.manifest import Manifest, ScanHeader
 from scanner.store.store import Store
 from scanner.tables import segment_table
@@ -49,7 +49,7 @@ def node(
         state=PatchState(f"i-{number:04d}", missing_count=patches // 2),
         status=status,
         reason=reason,
-        patches=listed(
+        patches=gathered(
             [
                 Patch(
                     kb_id=f"KB{number}-{row}",
@@ -150,7 +150,7 @@ _scan_members = st.fixed_dictionaries(
         "state": _states,
         "status": st.sampled_from(NodeStatus),
         "reason": st.none() | _text,
-        "patches": st.lists(_patches, max_size=5).map(listed),
+        "patches": st.lists(_patches, max_size=5).map(gathered),
         "pages": st.integers(0, 9),
         "restarts": st.integers(0, 9),
         "scanned_at": st.integers(0, 4_000_000_000_000),

@@ -7,8 +7,7 @@ from msgspec import structs
 
 from scanner.config import PatchSettings, Settings
 from scanner.errors import StoreError
-from scanner.model import NodeStatus, Target
-from scanner.patch_rows import NONE_LISTED
+from scanner.model import NO_PATCHES, NodeStatus, Target
 from scanner.store.store import Store
 from scanner.tables import batch_of, segment_table
 from tests.store.memory_files import MemoryFiles
@@ -136,7 +135,7 @@ async def test_carried_rows_are_the_stored_ones_under_what_was_found_now(store):
         structs.replace(
             seen(number),
             status=NodeStatus.UNCHANGED,
-            patches=NONE_LISTED,
+            patches=NO_PATCHES,
             pages=0,
             scanned_at=9_000,
             node=structs.replace(seen(number).node, ping_status="ConnectionLost"),

@@ -8,12 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scanner.errors import StoreError
-from scanner.model import Patch
 from scanner.patch_rows import PATCH
 from scanner.store.segments import KEY_COLUMNS, decode, encode, parquet_bytes, parquet_table
 from scanner.tables import SEGMENT, TARGETS, batch_of, segment_table
 from tests.store.samples import node, node_scans
-from tests.worded import row_in_words, rows_of
+from tests.worded import row_in_words, rows_listed, rows_of
 
 
 @settings(max_examples=60, deadline=None)
@@ -25,8 +24,10 @@ def test_every_node_comes_back_from_a_segment_as_it_went_in(scans):
     batch = batch_of(back)
     assert batch.nodes.column("instance_id").to_pylist() == [scan.node.instance_id for scan in scans]
     patches = batch.patches.select([field.name for field in PATCH])
-    assert rows_of(patches) == [row_in_words(Patch(**row)) for scan in scans for row in scan.patches.to_pylist()]
-    assert batch.patches.column("instance_id").to_pylist() == [s.node.instance_id for s in scans for _ in s.patches]
+    assert rows_of(patches) == [row_in_words(row) for scan in scans for row in rows_listed(scan.patches)]
+    assert batch.patches.column("instance_id").to_pylist() == [
+        s.node.instance_id for s in scans for _ in s.patches.times
+    ]
 
 
 @settings(max_examples=40, deadline=None)

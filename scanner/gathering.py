@@ -1,0 +1,72 @@
+"""Gathers a node's patch rows column by column while its pages come in.
+
+A page's rows are taken apart at once, while the processor's cache still holds them: the objects of a thousand pages
+that wait for the rest of their nodes would cost more to keep and to visit again than they cost to read.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterator, Sequence
+from typing import cast
+
+from scanner.model import NO_PATCHES, ROW_TEXTS, SEPARATOR, Patch, PatchRows
+from scanner.spelling import epoch_s
+
+_OTHER_SEPARATORS = range(0xF0000, 0xFFFFE)
+"""A plane of characters that nobody has assigned, for texts that hold the usual separator."""
+
+
+class Gathering:
+    """The rows of one node so far."""
+
+    def __init__(self) -> None:
+        self._pages: list[PatchRows] = []
+
+    def add(self, rows: Sequence[Patch]) -> None:
+        """Append rows in the order given, duplicates too."""
+        if rows:
+            self._pages.append(gathered(rows))
+
+    def rows(self) -> PatchRows:
+        """All that were added."""
+        times = array("d")
+        for page in self._pages:
+            times += page.times
+        if all(page.separator == SEPARATOR for page in self._pages):
+            texts = tuple(map(SEPARATOR.join, zip(*(page.texts for page in self._pages), strict=True)))
+            return PatchRows(texts or NO_PATCHES.texts, times)
+        return _separated([[text for page in self._pages for text in page.column(name)] for name in ROW_TEXTS], times)
+
+
+def gathered(rows: Sequence[Patch]) -> PatchRows:
+    """Rows in the order given."""
+    columns = [
+        [row.kb_id or "" for row in rows],
+        [row.title or "" for row in rows],
+        [row.classification or "" for row in rows],
+        [row.severity or "" for row in rows],
+        [row.state or "" for row in rows],
+        [row.cve_ids or "" for row in rows],
+    ]
+    try:
+        times = array("d", cast("list[float]", [row.installed_time or 0.0 for row in rows]))
+    except TypeError:
+        # The service writes numbers; that others may write text is all the model says.
+        times = array("d", _seconds(rows))
+    return _separated(columns, times)
+
+
+def _separated(columns: Sequence[Sequence[str]], times: array[float]) -> PatchRows:
+    texts = tuple(map(SEPARATOR.join, columns))
+    if "".join(texts).count(SEPARATOR) == sum(len(column) - 1 for column in columns if column):
+        return PatchRows(texts, times)
+    taken = set().union(*texts)
+    separator = next(other for other in map(chr, _OTHER_SEPARATORS) if other not in taken)
+    return PatchRows(tuple(map(separator.join, columns)), times, separator)
+
+
+def _seconds(rows: Sequence[Patch]) -> Iterator[float]:
+    for row in rows:
+        time = row.installed_time
+        yield (epoch_s(time) if isinstance(time, str) else time) or 0.0
