@@ -7,12 +7,14 @@ that wait for the rest of their nodes would cost more to keep and to visit again
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator, Sequence
-from typing import cast
+from collections.abc import Sequence
+
+from msgspec.structs import astuple
 
 from scanner.model import NO_PATCHES, ROW_TEXTS, SEPARATOR, Patch, PatchRows
 from scanner.spelling import epoch_s
 
+_TIME_AT = Patch.__struct_fields__.index("installed_time")
 _OTHER_SEPARATORS = range(0xF0000, 0xFFFFE)
 """A plane of characters that nobody has assigned, for texts that hold the usual separator."""
 
@@ -41,32 +43,31 @@ class Gathering:
 
 def gathered(rows: Sequence[Patch]) -> PatchRows:
     """Rows in the order given."""
-    columns = [
-        [row.kb_id or "" for row in rows],
-        [row.title or "" for row in rows],
-        [row.classification or "" for row in rows],
-        [row.severity or "" for row in rows],
-        [row.state or "" for row in rows],
-        [row.cve_ids or "" for row in rows],
-    ]
+    if not rows:
+        return NO_PATCHES
+    columns = list(zip(*map(astuple, rows), strict=True))
+    seconds = columns.pop(_TIME_AT)
     try:
-        times = array("d", cast("list[float]", [row.installed_time or 0.0 for row in rows]))
+        times = array("d", seconds)
     except TypeError:
-        # The service writes numbers; that others may write text is all the model says.
-        times = array("d", _seconds(rows))
-    return _separated(columns, times)
+        # The service writes numbers; null and text are all that its model does not rule out.
+        times = array("d", map(_seconds, seconds))
+    try:
+        return _separated(columns, times)
+    except TypeError:
+        return _separated([[text or "" for text in column] for column in columns], times)
 
 
 def _separated(columns: Sequence[Sequence[str]], times: array[float]) -> PatchRows:
+    """Raises `TypeError` where a value is no text."""
     texts = tuple(map(SEPARATOR.join, columns))
-    if "".join(texts).count(SEPARATOR) == sum(len(column) - 1 for column in columns if column):
+    between = max(len(times) - 1, 0)
+    if all(text.count(SEPARATOR) == between for text in texts):
         return PatchRows(texts, times)
     taken = set().union(*texts)
     separator = next(other for other in map(chr, _OTHER_SEPARATORS) if other not in taken)
     return PatchRows(tuple(map(separator.join, columns)), times, separator)
 
 
-def _seconds(rows: Sequence[Patch]) -> Iterator[float]:
-    for row in rows:
-        time = row.installed_time
-        yield (epoch_s(time) if isinstance(time, str) else time) or 0.0
+def _seconds(time: float | str | None) -> float:
+    return (epoch_s(time) if isinstance(time, str) else time) or 0.0

@@ -110,16 +110,16 @@ class PatchState(Struct, frozen=True):
 class Patch(Struct, rename="pascal", gc=False):
     """One PatchComplianceData row as AWS lists it: `state` in either form, `cve_ids` joined by commas.
 
-    `installed_time` is epoch seconds or ISO 8601 text. Zero, negative and year 1 mean unknown, and so does "".
+    `installed_time` is epoch seconds or ISO 8601 text. Zero, negative and year 1 mean unknown; so does any "" or None.
     """
 
-    kb_id: str | None = field(default=None, name="KBId")
-    title: str | None = None
-    classification: str | None = None
-    severity: str | None = None
-    state: str | None = None
-    installed_time: float | str | None = None
-    cve_ids: str | None = field(default=None, name="CVEIds")
+    kb_id: str | None = field(default="", name="KBId")
+    title: str | None = ""
+    classification: str | None = ""
+    severity: str | None = ""
+    state: str | None = ""
+    installed_time: float | str | None = 0.0
+    cve_ids: str | None = field(default="", name="CVEIds")
 
 
 SEPARATOR = "\0"

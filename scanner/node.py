@@ -10,7 +10,7 @@ from operator import attrgetter
 from msgspec import Struct
 
 from scanner.errors import AwsError, Denied, Disabled, NodeGone, PaginationBroken
-from scanner.model import COUNTED_STATES, ManagedNode, NodeStatus, PatchPage, PatchState, documented_state
+from scanner.model import COUNTED_STATES, ManagedNode, NodeStatus, PatchPage, PatchRows, PatchState, documented_state
 
 MAX_PAGES = 2_000
 """No node has this many pages: an inventory type holds 10,000 entries a node, a page at least 10 rows."""
@@ -46,7 +46,6 @@ class Listing:
         self._max_pages = max_pages
         self.pages = 0
         self._tokens: set[str] = set()
-        self._states: Counter[str | None] = Counter()
 
     def add(self, page: PatchPage) -> str | None:
         """Take the next page; gives the token to go on with, None at the end.
@@ -54,7 +53,6 @@ class Listing:
         Raises:
             PaginationBroken: the token came before, or the listing has no end.
         """
-        self._states.update([row.state for row in page.patches])
         self.pages += 1
         token = page.next_token
         if token is None:
@@ -66,11 +64,11 @@ class Listing:
         self._tokens.add(token)
         return token
 
-    def reading(self) -> Reading:
-        """What there was, once the end is reached."""
+    def reading(self, patches: PatchRows) -> Reading:
+        """What there was, once the end is reached: the rows of all its pages."""
         rows: Counter[str] = Counter()
-        for state, count in self._states.items():
-            rows[documented_state(state or "")] += count
+        for state, count in Counter(patches.column("state")).items():
+            rows[documented_state(state)] += count
         return Reading(self.pages, rows)
 
 

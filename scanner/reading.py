@@ -163,8 +163,8 @@ async def _read_node(rules: ReadingRules, reader: TargetReader, attempted: _Atte
                 page = await reader.patch_page(instance_id, token)
                 token = listing.add(page)
                 rows.add(page.patches)
-            attempted.reading = listing.reading()
             attempted.patches = rows.rows()
+            attempted.reading = listing.reading(attempted.patches)
         except PaginationBroken as error:
             broken += 1
             if broken > rules.max_restarts:

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scanner.errors import Denied, Disabled, NodeGone, PaginationBroken, Unavailable
+from scanner.gathering import gathered
 from scanner.model import (
     COUNTED_STATES,
     PATCH_STATES,
@@ -48,7 +49,7 @@ def listing_of(*rows_by_page):
 
 
 def reading_of(*rows_by_page):
-    return listing_of(*rows_by_page).reading()
+    return listing_of(*rows_by_page).reading(gathered([row for rows in rows_by_page for row in rows]))
 
 
 def disagreements_of(state, rows, comparable):
@@ -60,10 +61,9 @@ def verdict(before, after, reading, comparable=ALL, *, read_before=False, may_re
 
 
 def test_rows_are_counted_over_all_pages_and_duplicates_each_time():
-    listing = listing_of([patch("a"), patch("b")], [], [patch("a"), patch("c", "MISSING")])
+    reading = reading_of([patch("a"), patch("b")], [], [patch("a"), patch("c", "MISSING")])
 
-    assert listing.pages == 3
-    assert listing.reading() == Reading(3, Counter({"INSTALLED": 3, "MISSING": 1}))
+    assert reading == Reading(3, Counter({"INSTALLED": 3, "MISSING": 1}))
 
 
 def test_rows_are_counted_by_their_documented_state_whichever_form_they_came_in():
