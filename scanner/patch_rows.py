@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Iterable, Sequence
-from itertools import groupby
+from itertools import accumulate, groupby
 from operator import attrgetter
 
 import pyarrow as pa
@@ -49,10 +50,17 @@ def listed(rows_by_node: Iterable[PatchRows]) -> pa.StructArray:
 
 def _parted(rows_by_node: Sequence[PatchRows], separator: str) -> pa.StructArray:
     joined = zip(*(rows.texts for rows in rows_by_node), strict=True)
-    *texts, cves = (pc.split_pattern(pa.array(column, pa.string()), separator).flatten() for column in joined)
+    *texts, cves = (pc.split_pattern(_strings(column), separator).flatten() for column in joined)
     times = b"".join(rows.times.tobytes() for rows in rows_by_node)
     seconds = pa.Array.from_buffers(pa.float64(), len(cves), [None, pa.py_buffer(times)])
     return pa.StructArray.from_arrays([*texts, seconds, cves], fields=list(LISTED))
+
+
+def _strings(texts: Sequence[str]) -> pa.StringArray:
+    """As `pa.array`, which takes four times as long over large texts, and the event loop stands still meanwhile."""
+    encoded = [text.encode() for text in texts]
+    offsets = array("i", accumulate(map(len, encoded), initial=0))
+    return pa.StringArray.from_buffers(len(texts), pa.py_buffer(offsets), pa.py_buffer(b"".join(encoded)))
 
 
 def in_words(rows: pa.StructArray) -> pa.StructArray:

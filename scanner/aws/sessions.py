@@ -156,7 +156,8 @@ class Sessions:
                 await opening.__aexit__(None, None, None)
 
     async def _load_models(self, service: str) -> None:
-        """Have the SDK's models of a service read by a worker thread; the event loop would be held up for 80 ms."""
+        """Have what the SDK reads for a service read by a worker thread; the event loop would be held up for 80 ms."""
         loader: Loader = self._core.get_component("data_loader")
+        await to_thread.run_sync(loader.load_data_with_path, "endpoints")
         for model in _MODELS:
             await to_thread.run_sync(partial(loader.load_service_model, service, model, api_version=None))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import sys
 from functools import partial
 
@@ -59,17 +58,15 @@ def command(
     Lists are separated by commas. Results go to the store and to sinks,
     logs and the summary to stderr.
     """
+    from scanner.cli.collector import start_up_uncollected
     from scanner.cli.profile import profiled
     from scanner.cli.watch import watched
     from scanner.report import exit_code
 
     settings = settings_of(config, given, demo=demo)
-    with watched(settings) as watch:
-        run = partial(
-            app().run_scan, settings, resume=resume, demo=demo, observers=watch.observers, stdout=sys.stdout.buffer
-        )
-        # What is imported stays; looking through it in every full collection holds up the event loop for 50 ms.
-        gc.freeze()
+    with start_up_uncollected() as start_up, watched(settings) as watch:
+        observers = [start_up, *watch.observers]
+        run = partial(app().run_scan, settings, resume=resume, demo=demo, observers=observers, stdout=sys.stdout.buffer)
         with profiled(profile):
             finished = anyio.run(run)
     code = exit_code(finished.scan, finished.sink_failures)
