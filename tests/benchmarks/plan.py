@@ -17,7 +17,7 @@ class Size:
     virtual_schedules: int
 
 
-FULL = Size(rounds=5, nodes=3_200, memory_nodes=(2_000, 20_000), targets=1_000, rate_s=90.0, virtual_schedules=40)
+FULL = Size(rounds=5, nodes=6_400, memory_nodes=(2_000, 20_000), targets=1_000, rate_s=90.0, virtual_schedules=40)
 TINY = Size(rounds=1, nodes=4, memory_nodes=(4, 8), targets=4, rate_s=2.0, virtual_schedules=1)
 
 READ_REGIONS = ("eu-west-1", "us-east-1", "eu-central-1", "us-west-2")
