@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
-import anyio
 from msgspec import Struct
 
 from scanner.errors import AwsError, Denied, Disabled
 from scanner.interfaces import Clock, Fleet, Observer
 from scanner.model import CallCounts, NodeScan, PatchState, Target, TargetOutcome, TargetStatus
 from scanner.reading import Deliver, ReadingRules, TargetJob, read_target
+from scanner.side_by_side import side_by_side
 
 NodesDone = Mapping[tuple[str, str], Collection[str]]
 """Instance ids already delivered, by (account id, Region)."""
@@ -39,20 +39,14 @@ async def scan_targets(targets: Iterable[Target], fleet: Fleet, job: ScanJob) ->
     Raises:
         RequestRejected: AWS calls the request itself wrong; the scan stops.
     """
-    outcomes: list[TargetOutcome] = []
-    waiting = iter(targets)
-    async with anyio.create_task_group() as workers:
-        for _ in range(job.max_open_targets):
-            workers.start_soon(_work, waiting, fleet, job, outcomes)
-    return outcomes
 
-
-async def _work(waiting: Iterator[Target], fleet: Fleet, job: ScanJob, outcomes: list[TargetOutcome]) -> None:
-    for target in waiting:
+    async def scan(target: Target) -> TargetOutcome:
         outcome = await _scan_target(target, fleet, job)
-        outcomes.append(outcome)
         for observer in job.observers:
             observer.target_ended(outcome)
+        return outcome
+
+    return await side_by_side(scan, targets, job.max_open_targets)
 
 
 async def _scan_target(target: Target, fleet: Fleet, job: ScanJob) -> TargetOutcome:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import ExitStack
-
-import anyio
+from functools import partial
 
 from scanner.app.demo import demo_organization, demo_settings
 from scanner.aws.gateway import open_aws
@@ -16,6 +14,7 @@ from scanner.model import Target, TargetStatus
 from scanner.node import NodeWork
 from scanner.plan import Estimate, Plan, PlannedTarget, estimate, planned
 from scanner.scan import status_of
+from scanner.side_by_side import side_by_side
 
 
 async def run_plan(settings: Settings, *, demo: bool) -> Plan:
@@ -31,29 +30,24 @@ async def run_plan(settings: Settings, *, demo: bool) -> Plan:
             stack.enter_context(demo_organization())
         async with open_aws(settings) as aws:
             discovery = await aws.discover()
-            found: list[PlannedTarget] = [
+            shut = [
                 planned(outcome.target, outcome.status, outcome.reason, Estimate(), settings.limits.rate_per_s)
                 for outcome in discovery.outcomes
             ]
-            waiting = iter(discovery.targets)
-            async with anyio.create_task_group() as workers:
-                for _ in range(settings.limits.max_open_targets):
-                    workers.start_soon(_plan_targets, waiting, aws.fleet, settings, found)
-    return Plan(tuple(found), settings.limits)
+            plan = partial(_plan_target, aws.fleet, settings)
+            found = await side_by_side(plan, discovery.targets, settings.limits.max_open_targets)
+    return Plan((*shut, *found), settings.limits)
 
 
-async def _plan_targets(
-    waiting: Iterator[Target], fleet: Fleet, settings: Settings, found: list[PlannedTarget]
-) -> None:
-    for target in waiting:
-        total = Estimate()
-        status, reason = TargetStatus.SCANNED, None
-        try:
-            async with fleet.open(target) as reader:
-                async for nodes in reader.nodes():
-                    states = await reader.patch_states([node.instance_id for node in nodes]) if nodes else {}
-                    work = [NodeWork(node, states.get(node.instance_id)) for node in nodes]
-                    total += estimate(work, settings.patches.states)
-        except AwsError as error:
-            status, reason = status_of(error), str(error)
-        found.append(planned(target, status, reason, total, settings.limits.rate_per_s))
+async def _plan_target(fleet: Fleet, settings: Settings, target: Target) -> PlannedTarget:
+    total = Estimate()
+    status, reason = TargetStatus.SCANNED, None
+    try:
+        async with fleet.open(target) as reader:
+            async for nodes in reader.nodes():
+                states = await reader.patch_states([node.instance_id for node in nodes]) if nodes else {}
+                work = [NodeWork(node, states.get(node.instance_id)) for node in nodes]
+                total += estimate(work, settings.patches.states)
+    except AwsError as error:
+        status, reason = status_of(error), str(error)
+    return planned(target, status, reason, total, settings.limits.rate_per_s)

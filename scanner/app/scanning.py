@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import BinaryIO
 
 import anyio
@@ -22,12 +22,13 @@ from scanner.app.sinks import RunSinks, open_sinks
 from scanner.app.stopping import Stop, stoppable
 from scanner.aws.gateway import open_aws
 from scanner.config import Settings
-from scanner.errors import Interrupted, PatchsweepError
+from scanner.errors import Interrupted
 from scanner.interfaces import Observer
 from scanner.model import CallCounts, NodeScan, TargetOutcome
 from scanner.node import comparable_states
 from scanner.reading import Deliver, ReadingRules
 from scanner.scan import ScanJob, nothing_known, scan_targets
+from scanner.side_by_side import one_error
 from scanner.sinks.guard import GuardedSinks
 from scanner.store.history import History
 from scanner.store.store import Store
@@ -68,7 +69,7 @@ async def run_scan(
         PatchsweepError: the run could not start, or the store failed; what is in the store stays resumable.
     """
     began_s = time.monotonic()
-    with _one_error():
+    with one_error():
         async with (
             stoppable() as stop,
             open_store(settings) as store,
@@ -175,18 +176,3 @@ def _rules(settings: Settings) -> ReadingRules:
         max_nodes=settings.limits.max_nodes_per_target,
         max_restarts=settings.limits.max_node_restarts,
     )
-
-
-@contextmanager
-def _one_error() -> Iterator[None]:
-    """Turn a group of errors that users or AWS caused into its first; a group with one of our bugs stays whole."""
-    try:
-        yield
-    except BaseExceptionGroup as group:
-        errors, rest = group.split(PatchsweepError)
-        if errors is None or rest is not None:
-            raise
-        error: BaseException = errors
-        while isinstance(error, BaseExceptionGroup):
-            error = error.exceptions[0]
-        raise error from group

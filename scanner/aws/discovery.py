@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
-import anyio
 from msgspec import Struct
 
 from scanner.aws.accounts import active_accounts
@@ -17,6 +17,7 @@ from scanner.aws.sessions import Sessions
 from scanner.config import ScopeSettings
 from scanner.errors import AwsError, ConfigError, Denied, Disabled
 from scanner.model import CallCounts, Target, TargetOutcome, TargetStatus
+from scanner.side_by_side import side_by_side
 from scanner.targets import Account, check_scope, included, targets_of
 
 if TYPE_CHECKING:
@@ -95,23 +96,21 @@ class Discoverer:
     async def _enabled_regions(
         self, accounts: Sequence[Account]
     ) -> tuple[dict[Account, list[str]], list[TargetOutcome]]:
-        regions: dict[Account, list[str]] = {account: [] for account in accounts}
-        outcomes: dict[Account, TargetOutcome] = {}
-        waiting = iter(accounts)
+        async with self._sessions.ec2(self._caller.region) as client:
+            answers = await side_by_side(partial(self._regions_of, client), accounts, ACCOUNTS_SIDE_BY_SIDE)
+        regions = {
+            account: [] if isinstance(answer, TargetOutcome) else answer
+            for account, answer in zip(accounts, answers, strict=True)
+        }
+        return regions, [answer for answer in answers if isinstance(answer, TargetOutcome)]
 
-        async def ask(client: EC2Client) -> None:
-            for account in waiting:
-                role = self._roles.of(account.account_id)
-                at = Target(account.account_id, self._caller.region)
-                try:
-                    regions[account] = await described_regions(client, at, role, self._funnel, self._counts)
-                except AwsError as error:
-                    outcomes[account] = _shut(account, error)
-
-        async with self._sessions.ec2(self._caller.region) as client, anyio.create_task_group() as workers:
-            for _ in range(min(ACCOUNTS_SIDE_BY_SIDE, len(accounts))):
-                workers.start_soon(ask, client)
-        return regions, [outcomes[account] for account in accounts if account in outcomes]
+    async def _regions_of(self, client: EC2Client, account: Account) -> list[str] | TargetOutcome:
+        role = self._roles.of(account.account_id)
+        at = Target(account.account_id, self._caller.region)
+        try:
+            return await described_regions(client, at, role, self._funnel, self._counts)
+        except AwsError as error:
+            return _shut(account, error)
 
 
 def _shut(account: Account, error: AwsError) -> TargetOutcome:

@@ -14,10 +14,11 @@ from scanner.errors import ScanNotFound, StoreError
 from scanner.interfaces import Files
 from scanner.model import EpochMs, NodeScan, NodeStatus, PatchState, Target
 from scanner.node import Fingerprint, fingerprint
+from scanner.side_by_side import side_by_side
 from scanner.store.keys import TargetKey
 from scanner.store.manifest import FileEntry, ScanHeader
 from scanner.store.names import ScanNames
-from scanner.store.reading import fetch, load, load_manifest, read_segment
+from scanner.store.reading import FILES_AT_ONCE, fetch, load, load_manifest, read_segment
 from scanner.store.segments import decode
 from scanner.tables import SEGMENT, segment_table
 
@@ -125,15 +126,23 @@ async def _take_in(
     held: set[TargetKey] = set()
     if (await load(files, names.header, ScanHeader)).settings.patches != patches:
         return held
-    for entry in (await load_manifest(files, names)).segments:
-        try:
-            index = await decode(await fetch(files, entry), [*_NODE_COLUMNS, "status", "scanned_at", *_STATE_COLUMNS])
-        except StoreError as error:
-            found.damaged.append(str(error))
-            continue
-        held |= await to_thread.run_sync(_targets_in, index)
-        found.add(names, entry, index, missing, since)
+    entries = (await load_manifest(files, names)).segments
+    indexes = await side_by_side(partial(_index, files), entries, FILES_AT_ONCE)
+    for entry, index in zip(entries, indexes, strict=True):
+        if isinstance(index, StoreError):
+            found.damaged.append(str(index))
+        else:
+            held |= await to_thread.run_sync(_targets_in, index)
+            found.add(names, entry, index, missing, since)
     return held
+
+
+async def _index(files: Files, entry: FileEntry) -> pa.Table | StoreError:
+    """The nodes of a segment with their patch states, or why they are not to be had."""
+    try:
+        return await decode(await fetch(files, entry), [*_NODE_COLUMNS, "status", "scanned_at", *_STATE_COLUMNS])
+    except StoreError as error:
+        return error
 
 
 def _targets_in(index: pa.Table) -> set[TargetKey]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Iterator, Sequence
+from functools import partial
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -10,9 +11,10 @@ from anyio import to_thread
 
 from scanner.errors import StoreError
 from scanner.interfaces import Files, NodeBatch
-from scanner.store.manifest import FileEntry, Manifest
+from scanner.side_by_side import side_by_side
+from scanner.store.manifest import FileEntry, Manifest, SegmentEntry
 from scanner.store.names import ScanNames
-from scanner.store.reading import fetch, read_segment
+from scanner.store.reading import FILES_AT_ONCE, fetch, read_segment
 from scanner.store.segments import parquet_table
 from scanner.tables import TARGETS, batch_of
 
@@ -56,21 +58,23 @@ async def read_targets(files: Files, entry: FileEntry) -> pa.Table:
 
 async def problems(files: Files, names: ScanNames, manifest: Manifest) -> list[str]:
     """Every file of a committed scan that is missing, changed or unreadable, a sentence each."""
-    found = []
-    for entry in manifest.segments:
-        try:
-            table = await read_segment(files, names, entry)
-        except StoreError as error:
-            found.append(str(error))
-            continue
-        rows = len(table.column("patches").combine_chunks().flatten())
-        if (len(table), rows) != (entry.nodes, entry.patch_rows):
-            found.append(
-                f"{files.url}/{entry.name} holds {len(table)} nodes and {rows} patch rows, "
-                f"its manifest says {entry.nodes} and {entry.patch_rows}: scan again"
-            )
+    found = await side_by_side(partial(_problem, files, names), manifest.segments, FILES_AT_ONCE)
     try:
         await read_targets(files, manifest.targets)
     except StoreError as error:
         found.append(str(error))
-    return found
+    return [problem for problem in found if problem is not None]
+
+
+async def _problem(files: Files, names: ScanNames, entry: SegmentEntry) -> str | None:
+    try:
+        table = await read_segment(files, names, entry)
+    except StoreError as error:
+        return str(error)
+    rows = len(table.column("patches").combine_chunks().flatten())
+    if (len(table), rows) == (entry.nodes, entry.patch_rows):
+        return None
+    return (
+        f"{files.url}/{entry.name} holds {len(table)} nodes and {rows} patch rows, "
+        f"its manifest says {entry.nodes} and {entry.patch_rows}: scan again"
+    )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from anyio import lowlevel
+
 from scanner.errors import StoreError
 from scanner.interfaces import Files
 
@@ -61,3 +63,20 @@ class DyingFiles:
         if not self._left:
             raise StoreError(f"cannot write {name}: the disk is full: free some space, then resume the scan")
         self._left -= 1
+
+
+class SlowFiles(MemoryFiles):
+    """Answers each read only after others had the time to begin; `most` are the reads that were under way at once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.most = 0
+        self._under_way = 0
+
+    async def get(self, name: str) -> bytes | None:
+        self._under_way += 1
+        self.most = max(self.most, self._under_way)
+        for _ in range(3):
+            await lowlevel.checkpoint()
+        self._under_way -= 1
+        return await super().get(name)

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import pytest
 
+from scanner.config import PatchSettings
 from scanner.errors import ConfigError, ScanNotFound, StoreError
 from scanner.model import NodeStatus, ScanStatus, Target
 from scanner.store.folder import LocalFiles
 from scanner.store.manifest import Latest, from_json
 from scanner.store.names import LATEST, is_scan_id, new_scan_id
+from scanner.store.reading import FILES_AT_ONCE
 from scanner.store.store import Store
 from scanner.tables import batch_of, segment_table
-from tests.store.memory_files import MemoryFiles
+from tests.store.memory_files import MemoryFiles, SlowFiles
 from tests.store.places import every_place
 from tests.store.samples import (
     NOBODY,
     STARTED_MS,
+    TARGET,
     commit,
     commit_manifest,
     header,
@@ -230,3 +233,26 @@ async def test_instance_ids_come_in_the_order_of_their_segments():
     store = Store(MemoryFiles())
     scan_id = await commit(store, [[node(3), node(1)], [node(2)]])
     assert await instance_ids(store.replay(scan_id)) == ["i-0003", "i-0001", "i-0002"]
+
+
+async def test_segments_are_waited_for_a_few_at_a_time_and_stay_in_their_order():
+    files = SlowFiles()
+    store = Store(files)
+    await store.begin(header(NOBODY))
+    for number in range(3 * FILES_AT_ONCE):
+        await store.add_segment(NOBODY, segment_table(NOBODY, [node(number)]))
+    most = []
+
+    async def noted(reading):
+        files.most = 0
+        await reading
+        most.append(files.most)
+
+    await noted(store.reopen(NOBODY))
+    await noted(store.commit(scan_row(NOBODY, {}), []))
+    await noted(store.verify(NOBODY))
+    await noted(store.history({(TARGET.account_id, TARGET.region)}, PatchSettings(), 0))
+
+    assert most == [FILES_AT_ONCE] * 4
+    segments = (await store.manifest(NOBODY)).segments
+    assert [segment.name for segment in segments] == sorted(segment.name for segment in segments)
