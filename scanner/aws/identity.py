@@ -55,6 +55,9 @@ async def caller_of(sts: STSClient, region: str, funnel: Funnel, counts: CallCou
 def _explained(error: AwsError, region: str) -> AwsError | ConfigError:
     """Here an error speaks of the credentials themselves, where elsewhere it would speak of a Region."""
     if isinstance(error.__cause__, CredentialsExpired):
+        if not error.code:
+            said = str(error.__cause__).rstrip(".")
+            return ConfigError(f"{said}; check AWS_PROFILE and where it has them from, or run `aws sso login`")
         return ConfigError(
             f"The AWS credentials in use have expired ({error.code}); renew them, for example with `aws sso login`"
         )

@@ -37,6 +37,8 @@ _LOST_CREDENTIALS = (
     SSOError,
     TokenRetrievalError,
 )
+_RENEWED_IN_VAIN = "refreshed credentials are still expired"
+"""Of the one RuntimeError that the SDK raises for what a user did: a source of credentials gave old ones."""
 
 
 @contextmanager
@@ -64,6 +66,10 @@ def sdk_errors() -> Iterator[None]:
         if silence is None:
             raise ConfigError(f"The AWS settings in force cannot work: {error}") from error
         raise NoAnswer(silence, str(error)) from error
+    except RuntimeError as error:
+        if _RENEWED_IN_VAIN not in str(error):
+            raise
+        raise CredentialsExpired(f"The AWS credentials of this run cannot be renewed: {error}") from error
 
 
 def whole(answer: A, *members: str) -> A:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import closing
 
 import boto3
@@ -68,6 +69,18 @@ def test_a_session_that_is_over_is_told_from_one_that_works(terminal, simulator)
     (sentence,) = ended.sentences
     assert (ended.code, ended.stderr) == (2, f"patchsweep: {sentence}\n")
     assert "expired" in sentence
+
+
+def test_a_credential_process_that_only_has_old_keys_is_named_with_what_is_wrong(terminal, simulator):
+    user = terminal.given(simulator.environment()).without("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+    old = {"Version": 1, "AccessKeyId": "AKIA", "SecretAccessKey": "s", "Expiration": "2020-01-01T00:00:00Z"}
+    (user.folder / "old.json").write_text(json.dumps({**old, "SessionToken": "t"}))
+    (user.folder / ".aws").mkdir()
+    (user.folder / ".aws" / "config").write_text("[default]\ncredential_process = cat old.json\n")
+    ended = user.run("scan")
+    (sentence,) = ended.sentences
+    assert (ended.code, "Traceback" in ended.stderr) == (2, False)
+    assert "refreshed credentials are still expired; check AWS_PROFILE" in sentence
 
 
 def test_a_role_that_is_refused_in_one_account_is_a_gap_and_the_others_are_whole(terminal):
