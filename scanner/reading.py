@@ -163,6 +163,8 @@ async def _read_node(rules: ReadingRules, reader: TargetReader, attempted: _Atte
                 page = await reader.patch_page(instance_id, token)
                 token = listing.add(page)
                 rows.add(page.patches)
+                # Now, while the processor's cache holds it: the next page comes a thousand others later.
+                del page
             attempted.patches = rows.rows()
             attempted.reading = listing.reading(attempted.patches)
         except PaginationBroken as error:
