@@ -72,9 +72,9 @@ class DirectTransport:
         keys = await self._keys()
         target = f"{_TARGET_PREFIX}.{operation.name}"
         body = serialised(payload)
-        signed = self._signer_for(keys).sign(target, _CONTENT_TYPE, body, self._now())
-        head = "".join(f"{name}: {value}\r\n" for name, value in signed.items())
-        request = f"{self._head}X-Amz-Target: {target}\r\n{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
+        signed = self._signer_for(keys).sign(target, body, self._now())
+        head = f"{self._head}X-Amz-Target: {target}\r\n{signed}Content-Length: {len(body)}\r\n\r\n"
+        request = head.encode() + body
         status, answer = await self._connections.post(self._endpoint.url, request)
         if status in _SUCCESS:
             return answer
@@ -90,6 +90,7 @@ class DirectTransport:
                 region=self._endpoint.region,
                 service=self._endpoint.signing_name,
                 url=self._endpoint.url,
+                content_type=_CONTENT_TYPE,
             )
         return self._signer
 

@@ -26,51 +26,59 @@ class Signer:
         region: the Region in the credential scope.
         service: the service in the credential scope, e.g. `ssm`.
         url: the endpoint, posted to at its root.
+        content_type: of every body.
     """
 
-    __slots__ = ("_access_key", "_date", "_host", "_mac", "_names", "_scope", "_scope_tail", "_secret", "_token")
+    __slots__ = ("_canonical", "_dated", "_host", "_keys", "_mac", "_names", "_scope", "_second", "_signed", "_to_sign")
 
     def __init__(
-        self, access_key: str, secret_key: str, token: str | None, *, region: str, service: str, url: str
+        self,
+        access_key: str,
+        secret_key: str,
+        token: str | None,
+        *,
+        region: str,
+        service: str,
+        url: str,
+        content_type: str,
     ) -> None:
-        self._access_key = access_key
-        self._secret = secret_key
-        self._token = token or None
-        self._scope_tail = f"{region}/{service}/aws4_request"
-        self._date = ""
-        self._mac = _keyed(b"")
-        self._scope = ""
+        self._keys = access_key, secret_key, token or None
+        self._scope = f"{region}/{service}/aws4_request"
+        self._host = f"content-type:{content_type}\nhost:{host_of(url)}"
         names = ["content-type", "host", "x-amz-date", "x-amz-target"]
-        self._names = ";".join(names if self._token is None else [*names[:3], "x-amz-security-token", names[3]])
-        self._host = host_of(url)
+        self._names = ";".join([*names[:3], "x-amz-security-token", names[3]] if token else names)
+        self._second = -1
+        self._mac = _keyed(b"")
+        self._canonical = self._to_sign = self._signed = self._dated = ""
 
-    def sign(self, target: str, content_type: str, body: bytes, now_s: float) -> dict[str, str]:
-        """The headers that sign this body: Authorization, X-Amz-Date and, for a session, X-Amz-Security-Token."""
-        amz_date = strftime("%Y%m%dT%H%M%SZ", gmtime(now_s))
+    def sign(self, target: str, body: bytes, now_s: float) -> str:
+        """The header lines that sign this body: Authorization, X-Amz-Date and, for a session, X-Amz-Security-Token."""
+        second = int(now_s)
+        if second != self._second:
+            self._keep(second)
+        canonical = f"{self._canonical}{target}\n\n{self._names}\n{sha256(body).hexdigest()}"
+        signature = self._mac(f"{self._to_sign}{sha256(canonical.encode()).hexdigest()}".encode())
+        return f"{self._signed}{signature}{self._dated}"
+
+    def _keep(self, second: int) -> None:
+        """Write down what is the same in all signatures of this second."""
+        access_key, secret_key, token = self._keys
+        amz_date = strftime("%Y%m%dT%H%M%SZ", gmtime(second))
         date = amz_date[:8]
-        if date != self._date:
-            self._renew_key(date)
-        token = "" if self._token is None else f"x-amz-security-token:{self._token}\n"
-        canonical = (
-            f"POST\n/\n\ncontent-type:{content_type}\nhost:{self._host}\nx-amz-date:{amz_date}\n{token}"
-            f"x-amz-target:{target}\n\n{self._names}\n{sha256(body).hexdigest()}"
+        scope = f"{date}/{self._scope}"
+        if not self._to_sign.endswith(f"{scope}\n"):
+            key = f"AWS4{secret_key}".encode()
+            for part in scope.split("/"):
+                key = hmac.digest(key, part.encode(), "sha256")
+            self._mac = _keyed(key)
+        token_line = f"x-amz-security-token:{token}\n" if token else ""
+        self._canonical = f"POST\n/\n\n{self._host}\nx-amz-date:{amz_date}\n{token_line}x-amz-target:"
+        self._to_sign = f"{_ALGORITHM}\n{amz_date}\n{scope}\n"
+        self._signed = (
+            f"Authorization: {_ALGORITHM} Credential={access_key}/{scope}, SignedHeaders={self._names}, Signature="
         )
-        to_sign = f"{_ALGORITHM}\n{amz_date}\n{self._scope}\n{sha256(canonical.encode()).hexdigest()}"
-        signature = self._mac(to_sign.encode())
-        headers = {
-            "Authorization": f"{_ALGORITHM} Credential={self._access_key}/{self._scope}, "
-            f"SignedHeaders={self._names}, Signature={signature}",
-            "X-Amz-Date": amz_date,
-        }
-        if self._token is not None:
-            headers["X-Amz-Security-Token"] = self._token
-        return headers
-
-    def _renew_key(self, date: str) -> None:
-        key = f"AWS4{self._secret}".encode()
-        for part in (date, *self._scope_tail.split("/")):
-            key = hmac.digest(key, part.encode(), "sha256")
-        self._date, self._mac, self._scope = date, _keyed(key), f"{date}/{self._scope_tail}"
+        self._dated = f"\r\nX-Amz-Date: {amz_date}\r\n" + (f"X-Amz-Security-Token: {token}\r\n" if token else "")
+        self._second = second
 
 
 def _keyed(key: bytes) -> Callable[[bytes], str]:
