@@ -25,6 +25,9 @@ LATENCY_S = 0.04
 OPERATION = "DescribeInstancePatches"
 WINDOW_S = 5.0
 CEILING_PER_S = 400.0
+SETTLED_GOAL_S = 20.0
+USEFUL_GOAL = 0.97
+THROTTLED_GOAL = 0.015
 GAUGES: Mapping[str, Callable[..., RefillGauge | AimdGauge]] = {"refill gauge": RefillGauge, "AIMD": AimdGauge}
 
 
@@ -36,6 +39,12 @@ class Kept:
     settled_after_s: float | None
     useful: float
     throttled: float
+
+    @property
+    def meets_goals(self) -> bool:
+        """Whether it settled soon, and then used what was granted with few refusals."""
+        is_soon = self.settled_after_s is not None and self.settled_after_s <= SETTLED_GOAL_S
+        return is_soon and self.useful >= USEFUL_GOAL and self.throttled < THROTTLED_GOAL
 
 
 def rate(size: Size) -> list[Result]:
@@ -52,7 +61,7 @@ def _live(size: Size) -> Result:
         "20/s, then 8/s": [(0.0, 20.0), (change, 8.0)],
         "10/s, then 40/s": [(0.0, 10.0), (change, 40.0)],
     }
-    rows, runs = [], []
+    rows, runs, goals = [], [], {}
     for name, rates in schedules.items():
         with serving({READ_REGIONS[0]: 100_000}, latency_s=LATENCY_S, rates=rates, burst=BURST) as server:
             _scan_for(server, size.rate_s)
@@ -62,6 +71,10 @@ def _live(size: Size) -> Result:
             span = f"{start:.0f}-{end:.0f} s"
             rows.append([name, span, settled, f"{kept.useful:.1%}", f"{kept.throttled:.2%}"])
             runs.append({"schedule": name, "from_s": start, "to_s": end, **kept.__dict__, "answers": len(answers)})
+            goals[
+                f"{name}, {span}: settled within {SETTLED_GOAL_S:g} s, {USEFUL_GOAL:.0%} used and less than "
+                f"{THROTTLED_GOAL:.1%} throttled from there on"
+            ] = kept.meets_goals
     return Result(
         name="Keeping to a rate nobody tells, live",
         about=f"`patchsweep scan --max-rate {CEILING_PER_S:g}` against a token bucket of burst {BURST:g}, 40 ms "
@@ -70,6 +83,7 @@ def _live(size: Size) -> Result:
         columns=["granted", "stretch", "settled after, s", "used of the granted", "throttled of the sent"],
         rows=rows,
         runs=runs,
+        goals=goals,
     )
 
 

@@ -16,7 +16,7 @@ from tests.benchmarks.aimd import AimdGauge
 from tests.benchmarks.hot_path import CLIENTS, READING, Load
 from tests.benchmarks.plan import TINY
 from tests.benchmarks.profiles import COUNTS, make_profiles
-from tests.benchmarks.rate import stretches
+from tests.benchmarks.rate import Kept, stretches
 from tests.benchmarks.results import Result, as_text, ratio
 from tests.rate_server import Bucket, Run
 from tests.rate_server import run as run_in_virtual_time
@@ -100,6 +100,21 @@ def test_a_stretch_counts_from_where_it_settled():
     assert kept.settled_after_s == pytest.approx(10.0, abs=1.0)
     assert kept.useful == pytest.approx(1.0, abs=0.05)
     assert kept.throttled == 0.0
+    assert kept.meets_goals
+
+
+@pytest.mark.parametrize(
+    "missed",
+    [
+        Kept(20.0, None, 1.0, 0.0),
+        Kept(20.0, 21.0, 1.0, 0.0),
+        Kept(20.0, 5.0, 0.96, 0.0),
+        Kept(20.0, 5.0, 1.0, 0.015),
+    ],
+    ids=["never settled", "settled late", "left unused", "refused often"],
+)
+def test_a_stretch_that_misses_one_of_the_goals_of_rate_control_misses(missed):
+    assert not missed.meets_goals
 
 
 def test_the_peer_of_the_gauge_finds_a_rate_and_saws_around_it():
