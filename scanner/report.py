@@ -54,8 +54,7 @@ def scan_status(scope: Scope, targets: Mapping[TargetStatus, int], nodes: Mappin
     readable = bool(targets.get(TargetStatus.SCANNED))
     if not delivered and (found or not readable):
         return ScanStatus.FAILED
-    covered = {TargetStatus.SCANNED} | ({TargetStatus.DISABLED} if scope.regions == ALL_ENABLED else set())
-    whole_targets = readable and all(status in covered for status, count in targets.items() if count)
+    whole_targets = readable and not gaps_of_targets(targets, scope)
     whole_nodes = all(status.is_complete for status, count in nodes.items() if count)
     return ScanStatus.COMPLETE if whole_targets and whole_nodes else ScanStatus.PARTIAL
 
@@ -67,8 +66,11 @@ def exit_code(scan: ScanRow, sink_failures: Mapping[str, str]) -> int:
     return 3 if sink_failures or scan.status is ScanStatus.PARTIAL else 0
 
 
-def is_gap(outcome: TargetOutcome, scope: Scope) -> bool:
-    """Whether the target keeps the scan from being complete."""
-    if outcome.status is TargetStatus.DISABLED:
-        return scope.regions != ALL_ENABLED
-    return outcome.status is not TargetStatus.SCANNED
+def is_gap(status: TargetStatus, scope: Scope) -> bool:
+    """Whether a target that ended so keeps the scan from being complete."""
+    return status is not TargetStatus.SCANNED and (status is not TargetStatus.DISABLED or scope.regions != ALL_ENABLED)
+
+
+def gaps_of_targets(targets: Mapping[TargetStatus, int] | Mapping[str, int], scope: Scope) -> int:
+    """How many of the targets, counted by status, keep the scan from being complete."""
+    return sum(count for status, count in targets.items() if is_gap(TargetStatus(status), scope))

@@ -11,7 +11,7 @@ from msgspec import Struct, json, structs
 
 from scanner.config import StoreSettings
 from scanner.model import EpochMs, NodeStatus, ScanRow, ScanStatus, Target, TargetOutcome
-from scanner.report import is_gap
+from scanner.report import gaps_of_targets, is_gap
 from scanner.wording import Line, Tone, breakdown, counted, duration, entry, wrapped
 
 _SEVERITIES = ("Critical", "Important", "Moderate", "Medium", "Low")
@@ -103,7 +103,7 @@ def _headline(ending: Ending) -> str:
         return f"{head}: {counted(sum(scan.nodes.values()), 'node')}, nothing left out."
     if scan.status is ScanStatus.FAILED:
         return f"Scan {scan.scan_id} failed: nothing could be read."
-    gaps = [(sum(is_gap(outcome, scan.scope) for outcome in ending.outcomes), sum(scan.targets.values()), "target")]
+    gaps = [(gaps_of_targets(scan.targets, scan.scope), sum(scan.targets.values()), "target")]
     gaps.append((_incomplete_nodes(scan), sum(scan.nodes.values()), "node"))
     return (
         f"{head}: "
@@ -121,7 +121,7 @@ def _coverage(ending: Ending, width: int) -> Iterator[Line]:
     yield from (Line(), Line("Coverage", "head"))
     yield from entry("targets", breakdown(scan.targets), width)
     yield from entry("nodes", breakdown(scan.nodes), width)
-    targets = [outcome for outcome in ending.outcomes if is_gap(outcome, scan.scope)]
+    targets = [outcome for outcome in ending.outcomes if is_gap(outcome.status, scan.scope)]
     for outcome in targets[:GAPS_SHOWN]:
         yield from _gap(str(outcome.target), outcome.status, outcome.reason, width)
     yield from _more(ending, len(targets) - GAPS_SHOWN, "target", "FROM targets WHERE status <> 'scanned'")

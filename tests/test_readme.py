@@ -59,7 +59,7 @@ def test_every_option_that_is_named_exists():
 
 @pytest.mark.parametrize("line", [line for block in blocks("sh") for line in block.replace("\\\n", "").splitlines()])
 def test_every_printed_command_line_has_options_that_exist(line):
-    for call in re.findall(r"patchsweep (scan|plan|query|publish|scans|simulate)( [^|]*)?", line):
+    for call in re.findall(rf"patchsweep ({'|'.join(COMMANDS)})( [^|]*)?", line):
         command = patchsweep.get_command(click.Context(patchsweep), call[0])
         known = {option for parameter in command.params for option in parameter.opts}
         assert set(re.findall(r"(?<= )--[a-z-]+", call[1])) <= known

@@ -56,8 +56,8 @@ def test_one_target_that_was_not_scanned_makes_a_scan_partial(status):
 
 def test_a_disabled_region_is_no_gap_where_the_enabled_ones_were_asked_for():
     assert scan_status(ENABLED, {SCANNED: 9, DISABLED: 1}, {}) is ScanStatus.COMPLETE
-    assert not is_gap(outcome(DISABLED), ENABLED)
-    assert is_gap(outcome(DISABLED), CURRENT)
+    assert not is_gap(DISABLED, ENABLED)
+    assert is_gap(DISABLED, CURRENT)
 
 
 @pytest.mark.parametrize("targets", [{DENIED: 2}, {DISABLED: 2}, {}])

@@ -13,6 +13,7 @@ COMMANDS = {
     "scan": "Read the patches of every node in scope into the store.",
     "plan": "Show scope, nodes, calls and time of a scan; read no patches.",
     "query": "Ask the store in SQL.",
+    "cve": "Show the nodes that lack the fix for a CVE.",
     "scans": "List, verify and remove stored scans.",
     "publish": "Send a stored scan to sinks again.",
     "sinks": "Show the installed sinks.",

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import anyio
 import click
 
 from scanner.cli import options
 from scanner.cli.application import AppLoader
+from scanner.cli.asking import Format, format_option, open_asked, put_answer
 from scanner.cli.options import Sectioned, SectionedCommand, section, settings_of
-from scanner.cli.output import put
 
 if TYPE_CHECKING:
     from scanner.config import Settings
     from scanner.store.store import Store
-
-Format = Literal["table", "json", "csv"]
 
 
 @click.command("query", cls=SectionedCommand)
@@ -33,15 +31,7 @@ Format = Literal["table", "json", "csv"]
     help="Scans to ask: an id, latest, or all. Repeatable.  [default: latest]",
 )
 @section("Run", options.STORE)
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["table", "json", "csv"]),
-    default="table",
-    cls=Sectioned,
-    section="Output",
-    help="How to write the rows on stdout.  [default: table]",
-)
+@format_option
 @options.config_option
 @click.pass_obj
 def command(
@@ -68,18 +58,8 @@ def command(
 
 
 async def _answer(app: AppLoader, settings: Settings, sql: str, scans: tuple[str, ...], form: Format) -> None:
-    from scanner.views.query import open_views
-    from scanner.views.render import rendered
-
-    async with app().open_store(settings) as store:
-        scan_ids = await _asked(store, scans)
-        async with (
-            store.local_copy(scan_ids) as copy,
-            open_views(copy.scans, copy.segments, copy.targets) as views,
-            views.run(sql) as rows,
-        ):
-            async for piece in rendered(rows.schema, rows, form):
-                put(piece)
+    async with app().open_store(settings) as store, open_asked(store, await _asked(store, scans)) as views:
+        await put_answer(views, sql, form)
 
 
 async def _asked(store: Store, scans: tuple[str, ...]) -> list[str]:

@@ -17,15 +17,20 @@ AT = 1_795_381_571_000
 TARGET = Target("111122223333", "eu-west-1", "payments")
 OLD, NEW, UNFINISHED = "20261120T020000Z-aaaaaa", "20261121T020000Z-bbbbbb", "20261122T020000Z-cccccc"
 
-
-def store_two_scans_and_an_unfinished_one(folder) -> None:
-    anyio.run(_fill, Store(LocalFiles(str(folder))))
+CVE = "CVE-2026-12345"
 
 
-async def _fill(store: Store) -> None:
+def store_two_scans_and_an_unfinished_one(folder, cve_ids: str = CVE) -> None:
+    anyio.run(_fill, Store(LocalFiles(str(folder))), cve_ids)
+
+
+async def _fill(store: Store, cve_ids: str) -> None:
     for scan_id, states in ((OLD, ["INSTALLED"]), (NEW, ["INSTALLED", "MISSING", "MISSING"])):
         await _begin(store, scan_id)
-        rows = [Patch(f"KB{n}", "=cmd()\x1b[2J", "Security", "Critical", s, AT / 1000) for n, s in enumerate(states)]
+        rows = [
+            Patch(f"KB{n}", "=cmd()\x1b[2J", "Security", "Critical", s, AT / 1000, cve_ids)
+            for n, s in enumerate(states)
+        ]
         node = NodeScan(TARGET, ManagedNode("i-0a"), None, NodeStatus.VERIFIED, None, gathered(rows), 1, 0, AT)
         await store.add_segment(scan_id, segment_table(scan_id, [node]))
         outcome = TargetOutcome(TARGET, TargetStatus.SCANNED, None, 1, len(rows), 3, 0, 0, AT, AT + 90_000)

@@ -1,0 +1,62 @@
+"""`patchsweep cve`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import anyio
+import click
+
+from scanner.cli import options
+from scanner.cli.application import AppLoader
+from scanner.cli.asking import Format, format_option, open_asked, put_answer
+from scanner.cli.options import Sectioned, SectionedCommand, section, settings_of
+from scanner.cli.output import say
+
+if TYPE_CHECKING:
+    from scanner.config import Settings
+
+TOLD = 0
+NOT_TOLD_OF_ALL = 3
+
+
+@click.command("cve", cls=SectionedCommand)
+@click.argument("cve_id")
+@click.option(
+    "--scan",
+    "scan_id",
+    metavar="ID",
+    default="latest",
+    cls=Sectioned,
+    section="Run",
+    help="The scan to ask: an id, or latest.  [default: latest]",
+)
+@section("Run", options.STORE)
+@format_option
+@options.config_option
+@click.pass_obj
+def command(app: AppLoader, /, *, cve_id: str, scan_id: str, form: Format, config: str | None, **given: object) -> int:
+    """Show the nodes that lack the fix for a CVE, with the patch that has it.
+
+    Stderr says of how many nodes the scan cannot tell: not read, no patch
+    data, or a platform for which AWS names no CVEs. Ends with 0 if it can
+    tell of all of them, with 3 otherwise.
+    """
+    from scanner.views.cve import cve_id_of
+
+    return anyio.run(_answer, app, settings_of(config, given), cve_id_of(cve_id), scan_id, form)
+
+
+async def _answer(app: AppLoader, settings: Settings, cve_id: str, asked: str, form: Format) -> int:
+    from scanner.views.cve import LACKING, check_filters, sentences, told
+
+    async with app().open_store(settings) as store:
+        scan_id = await store.resolve(asked)
+        check_filters(scan_id, (await store.header(scan_id)).settings.patches)
+        scan = (await store.manifest(scan_id)).scan
+        async with open_asked(store, [scan_id]) as views:
+            answer = await told(views, scan, cve_id)
+            await put_answer(views, LACKING, form, {"cve_id": cve_id})
+    for sentence in sentences(answer, cve_id, scan_id):
+        say(sentence)
+    return TOLD if answer.is_whole else NOT_TOLD_OF_ALL

@@ -1,0 +1,127 @@
+"""Which nodes lack the fix for a CVE, and of which nodes a scan cannot tell."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from msgspec import Struct
+
+from scanner.config import PatchSettings
+from scanner.errors import ConfigError
+from scanner.model import ScanRow
+from scanner.report import gaps_of_targets
+from scanner.views.query import Views
+from scanner.wording import counted
+
+LACKING_STATES = ("MISSING", "FAILED", "INSTALLED_PENDING_REBOOT", "AVAILABLE_SECURITY_UPDATE")
+"""The states of a patch whose fix is not in effect on the node."""
+
+_CVE_ID = re.compile(r"CVE-\d{4}-\d{4,19}")
+_LACKING = ", ".join(f"'{state}'" for state in LACKING_STATES)
+
+LACKING = f"""
+SELECT account_id, region, instance_id, computer_name, platform_name, ping_status, state, severity, kb_id, title
+FROM patches JOIN nodes USING (scan_id, account_id, region, instance_id)
+WHERE state IN ({_LACKING}) AND list_contains(cve_ids, $cve_id)
+ORDER BY account_id, region, instance_id, kb_id, title
+"""  # noqa: S608 - our own words
+"""One row for each patch that fixes `$cve_id` and is not in effect on a node."""
+
+_TOLD = f"""
+WITH lacking AS (
+  SELECT scan_id, account_id, region, instance_id,
+    bool_or(list_contains(cve_ids, $cve_id)) AS lacks_fix, bool_or(len(cve_ids) > 0) AS names_cves
+  FROM patches WHERE state IN ({_LACKING}) GROUP BY ALL
+)
+SELECT
+  count(*) AS nodes,
+  count(*) FILTER (lacks_fix) AS lacking,
+  count(DISTINCT account_id) FILTER (lacks_fix) AS accounts,
+  count(*) FILTER (NOT lacks_fix AND is_read AND names_cves) AS clear,
+  count(*) FILTER (NOT lacks_fix AND is_read AND NOT names_cves) AS nameless,
+  count(*) FILTER (NOT lacks_fix AND status = 'no_patch_data') AS no_patch_data,
+  count(*) FILTER (NOT lacks_fix AND NOT is_read AND status <> 'no_patch_data') AS unread
+FROM (
+  SELECT account_id, status, status IN ('verified', 'unchanged') AS is_read,
+    coalesce(lacks_fix, false) AS lacks_fix, coalesce(names_cves, true) AS names_cves
+  FROM nodes LEFT JOIN lacking USING (scan_id, account_id, region, instance_id)
+  WHERE status <> 'gone'
+)
+"""  # noqa: S608 - our own words
+
+
+class Told(Struct, frozen=True):
+    """What a scan tells of a CVE: nodes by what is known of them, together `nodes`, and targets that were not read.
+
+    `nameless` nodes lack patches and AWS names no CVE for any of them: distributions that report none, or a report
+    that was too large to hold them.
+    """
+
+    nodes: int
+    lacking: int
+    accounts: int
+    """Of the nodes that lack the fix."""
+    clear: int
+    nameless: int
+    no_patch_data: int
+    unread: int
+    unread_targets: int
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it tells of every node in scope."""
+        return self.lacking + self.clear == self.nodes and not self.unread_targets
+
+
+def cve_id_of(text: str) -> str:
+    """The id as AWS writes it.
+
+    Raises:
+        ConfigError: it is none.
+    """
+    cve_id = text.strip().upper()
+    if not _CVE_ID.fullmatch(cve_id):
+        raise ConfigError(f"{text!r} is no CVE id; one looks like CVE-2026-12345")
+    return cve_id
+
+
+def check_filters(scan_id: str, patches: PatchSettings) -> None:
+    """See to it that a scan read what a CVE's fix may be among.
+
+    Raises:
+        ConfigError: its filters leave out patches that nodes lack.
+    """
+    narrowed = {
+        "states": patches.states if not {"MISSING", "FAILED"} <= {*patches.states} else (),
+        "severities": patches.severities,
+        "classifications": patches.classifications,
+        "kb_ids": patches.kb_ids,
+    }
+    for name, values in narrowed.items():
+        if values:
+            raise ConfigError(
+                f"scan {scan_id} holds only patches of the {name.replace('_', ' ')} {', '.join(values)}, so it cannot "
+                f"tell which nodes lack a fix; scan without patches.{name}, or name another scan with --scan"
+            )
+
+
+async def told(views: Views, scan: ScanRow, cve_id: str) -> Told:
+    """What the scan that is open in `views` tells of a CVE."""
+    (row,) = (await views.fetch(_TOLD, {"cve_id": cve_id})).to_pylist()
+    return Told(**row, unread_targets=gaps_of_targets(scan.targets, scan.scope))
+
+
+def sentences(told: Told, cve_id: str, scan_id: str) -> Iterator[str]:
+    """What was found, and what nobody can tell from this scan."""
+    lacking = f"{counted(told.lacking, 'node')} in {counted(told.accounts, 'account')}" if told.lacking else "no node"
+    yield f"{cve_id}: the fix is lacking on {lacking}, and not on {told.clear:,}; scan {scan_id}"
+    unknown = [
+        (told.nameless, "node", "no CVE named for any patch they lack"),
+        (told.no_patch_data, "node", "no patch data"),
+        (told.unread, "node", "not read or not verified"),
+        (told.unread_targets, "target", "not read"),
+    ]
+    if not told.is_whole:
+        reasons = "; ".join(f"{counted(count, noun)}: {why}" for count, noun, why in unknown if count)
+        yield f"it cannot tell of {reasons}"
