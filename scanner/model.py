@@ -233,6 +233,9 @@ PATCH_STATES: tuple[str, ...] = (
 )
 """The documented patch states (enum PatchComplianceDataState of the SSM model)."""
 
+LACKING_STATES: tuple[str, ...] = ("MISSING", "FAILED", "INSTALLED_PENDING_REBOOT", "AVAILABLE_SECURITY_UPDATE")
+"""The states of a patch whose fix is not in effect on the node."""
+
 COUNTED_STATES: dict[str, str] = {
     "INSTALLED": "installed_count",
     "INSTALLED_OTHER": "installed_other_count",

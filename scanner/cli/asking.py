@@ -12,8 +12,10 @@ from scanner.cli.options import Sectioned
 from scanner.cli.output import put
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from scanner.store.store import Store
-    from scanner.views.query import Parameters, Views
+    from scanner.views.query import Parameters, Rows, Views
 
 Format = Literal["table", "json", "csv"]
 
@@ -49,8 +51,14 @@ async def open_asked(store: Store, scan_ids: Sequence[str]) -> AsyncIterator[Vie
         yield views
 
 
-async def put_answer(views: Views, sql: str, form: Format, parameters: Parameters | None = None) -> None:
-    """The rows of one SELECT on stdout, as they come.
+async def put_answer(
+    views: Views,
+    sql: str,
+    form: Format,
+    parameters: Parameters | None = None,
+    observe: Callable[[pa.RecordBatch], None] | None = None,
+) -> None:
+    """The rows of one SELECT on stdout, as they come; `observe` is shown each batch before.
 
     Raises:
         ConfigError: the SELECT is refused.
@@ -58,5 +66,12 @@ async def put_answer(views: Views, sql: str, form: Format, parameters: Parameter
     from scanner.views.render import rendered
 
     async with views.run(sql, parameters) as rows:
-        async for piece in rendered(rows.schema, rows, form):
+        batches = rows if observe is None else _observed(rows, observe)
+        async for piece in rendered(rows.schema, batches, form):
             put(piece)
+
+
+async def _observed(rows: Rows, observe: Callable[[pa.RecordBatch], None]) -> AsyncIterator[pa.RecordBatch]:
+    async for batch in rows:
+        observe(batch)
+        yield batch

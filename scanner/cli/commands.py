@@ -14,6 +14,7 @@ COMMANDS = {
     "plan": "Show scope, nodes, calls and time of a scan; read no patches.",
     "query": "Ask the store in SQL.",
     "cve": "Show the nodes that lack the fix for a CVE.",
+    "diff": "Show what changed between two scans.",
     "scans": "List, verify and remove stored scans.",
     "publish": "Send a stored scan to sinks again.",
     "sinks": "Show the installed sinks.",

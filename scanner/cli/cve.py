@@ -48,7 +48,7 @@ def command(app: AppLoader, /, *, cve_id: str, scan_id: str, form: Format, confi
 
 
 async def _answer(app: AppLoader, settings: Settings, cve_id: str, asked: str, form: Format) -> int:
-    from scanner.views.cve import LACKING, check_filters, sentences, told
+    from scanner.views.cve import LACKING, check_filters, parameters, sentences, told
 
     async with app().open_store(settings) as store:
         scan_id = await store.resolve(asked)
@@ -56,7 +56,7 @@ async def _answer(app: AppLoader, settings: Settings, cve_id: str, asked: str, f
         scan = (await store.manifest(scan_id)).scan
         async with open_asked(store, [scan_id]) as views:
             answer = await told(views, scan, cve_id)
-            await put_answer(views, LACKING, form, {"cve_id": cve_id})
+            await put_answer(views, LACKING, form, parameters(cve_id))
     for sentence in sentences(answer, cve_id, scan_id):
         say(sentence)
     return TOLD if answer.is_whole else NOT_TOLD_OF_ALL

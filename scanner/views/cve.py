@@ -9,30 +9,26 @@ from msgspec import Struct
 
 from scanner.config import PatchSettings
 from scanner.errors import ConfigError
-from scanner.model import ScanRow
+from scanner.model import LACKING_STATES, ScanRow
 from scanner.report import gaps_of_targets
-from scanner.views.query import Views
+from scanner.views.query import Parameters, Views
 from scanner.wording import counted
 
-LACKING_STATES = ("MISSING", "FAILED", "INSTALLED_PENDING_REBOOT", "AVAILABLE_SECURITY_UPDATE")
-"""The states of a patch whose fix is not in effect on the node."""
-
 _CVE_ID = re.compile(r"CVE-\d{4}-\d{4,19}")
-_LACKING = ", ".join(f"'{state}'" for state in LACKING_STATES)
 
-LACKING = f"""
+LACKING = """
 SELECT account_id, region, instance_id, computer_name, platform_name, ping_status, state, severity, kb_id, title
 FROM patches JOIN nodes USING (scan_id, account_id, region, instance_id)
-WHERE state IN ({_LACKING}) AND list_contains(cve_ids, $cve_id)
+WHERE list_contains($lacking, state) AND list_contains(cve_ids, $cve_id)
 ORDER BY account_id, region, instance_id, kb_id, title
-"""  # noqa: S608 - our own words
+"""
 """One row for each patch that fixes `$cve_id` and is not in effect on a node."""
 
-_TOLD = f"""
+_TOLD = """
 WITH lacking AS (
   SELECT scan_id, account_id, region, instance_id,
     bool_or(list_contains(cve_ids, $cve_id)) AS lacks_fix, bool_or(len(cve_ids) > 0) AS names_cves
-  FROM patches WHERE state IN ({_LACKING}) GROUP BY ALL
+  FROM patches WHERE list_contains($lacking, state) GROUP BY ALL
 )
 SELECT
   count(*) AS nodes,
@@ -48,7 +44,7 @@ FROM (
   FROM nodes LEFT JOIN lacking USING (scan_id, account_id, region, instance_id)
   WHERE status <> 'gone'
 )
-"""  # noqa: S608 - our own words
+"""
 
 
 class Told(Struct, frozen=True):
@@ -106,9 +102,14 @@ def check_filters(scan_id: str, patches: PatchSettings) -> None:
             )
 
 
+def parameters(cve_id: str) -> Parameters:
+    """What `LACKING` needs to know."""
+    return {"cve_id": cve_id, "lacking": list(LACKING_STATES)}
+
+
 async def told(views: Views, scan: ScanRow, cve_id: str) -> Told:
     """What the scan that is open in `views` tells of a CVE."""
-    (row,) = (await views.fetch(_TOLD, {"cve_id": cve_id})).to_pylist()
+    (row,) = (await views.fetch(_TOLD, parameters(cve_id))).to_pylist()
     return Told(**row, unread_targets=gaps_of_targets(scan.targets, scan.scope))
 
 

@@ -8,10 +8,10 @@ from msgspec import structs
 from scanner.config import PatchSettings
 from scanner.errors import ConfigError
 from scanner.gathering import gathered
-from scanner.model import NodeStatus, Patch, Scope, Target
+from scanner.model import LACKING_STATES, NodeStatus, Patch, Scope, Target
 from scanner.store.folder import LocalFiles
 from scanner.store.store import Store
-from scanner.views.cve import LACKING, LACKING_STATES, Told, check_filters, cve_id_of, sentences, told
+from scanner.views.cve import LACKING, Told, check_filters, cve_id_of, parameters, sentences, told
 from tests.store.samples import commit, node, scan_row
 from tests.views.open_store import views_of
 
@@ -34,7 +34,7 @@ async def asked(folder, nodes, scan=None):
     store = Store(LocalFiles(folder))
     scan_id = await commit(store, [nodes])
     async with views_of(store, [scan_id]) as views:
-        rows = (await views.fetch(LACKING, {"cve_id": CVE})).to_pylist()
+        rows = (await views.fetch(LACKING, parameters(CVE))).to_pylist()
         return rows, await told(views, scan or scan_row(scan_id, {}), CVE)
 
 

@@ -1,0 +1,83 @@
+"""`patchsweep diff`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import anyio
+import click
+
+from scanner.cli import options
+from scanner.cli.application import AppLoader
+from scanner.cli.asking import Format, format_option, open_asked, put_answer
+from scanner.cli.options import SectionedCommand, section, settings_of
+from scanner.cli.output import say
+from scanner.errors import ConfigError, ScanNotFound
+
+if TYPE_CHECKING:
+    from scanner.config import Settings
+    from scanner.store.store import Store
+
+TOLD = 0
+NOT_TOLD_OF_ALL = 3
+
+
+@click.command("diff", cls=SectionedCommand)
+@click.argument("before", required=False)
+@click.argument("after", required=False)
+@section("Run", options.STORE)
+@format_option
+@options.config_option
+@click.pass_obj
+def command(
+    app: AppLoader, /, *, before: str | None, after: str | None, form: Format, config: str | None, **given: object
+) -> int:
+    """Show what changed from scan BEFORE to scan AFTER: the newest and the one
+    before it, unless they are named.
+
+    A row for each patch and node that changed. Only nodes that both scans
+    read are compared; stderr counts the changes, and the nodes of which one
+    of the two cannot tell. Ends with 0 if there are none, with 3 otherwise.
+
+    \b
+    missing      a fix is not in effect that was, or was not listed
+    fixed        a fix is in effect that was not
+    dropped      a missing patch is not listed any more: replaced or withdrawn
+    changed      any other difference in states or versions
+    node_new, node_left, node_status
+    """  # noqa: D205, D301 - click's mark for lines that are not to be re-wrapped
+    return anyio.run(_answer, app, settings_of(config, given), before, after, form)
+
+
+async def _answer(app: AppLoader, settings: Settings, before: str | None, after: str | None, form: Format) -> int:
+    from scanner.views.diff import CHANGES, Changes, check_comparable, compared, parameters, sentences
+
+    async with app().open_store(settings) as store:
+        before, after = await _pair(store, before, after)
+        check_comparable(before, (await store.header(before)).settings, after, (await store.header(after)).settings)
+        changes = Changes()
+        async with open_asked(store, [before, after]) as views:
+            nodes = await compared(views, before, after)
+            await put_answer(views, CHANGES, form, parameters(before, after), changes.count)
+    for sentence in sentences(changes.by_kind, nodes, before, after):
+        say(sentence)
+    return NOT_TOLD_OF_ALL if nodes.untold else TOLD
+
+
+async def _pair(store: Store, before: str | None, after: str | None) -> tuple[str, str]:
+    """The two committed scans that are meant.
+
+    Raises:
+        ScanNotFound: one is not there, or there is none before the other.
+        ConfigError: they are the same.
+    """
+    after = await store.resolve(after)
+    if before is None:
+        earlier = [scan_id for scan_id in await store.committed() if scan_id < after]
+        if not earlier:
+            raise ScanNotFound(f"{store.url} holds no scan before {after} to compare it with; scan again, then ask")
+        return earlier[-1], after
+    before = await store.resolve(before)
+    if before == after:
+        raise ConfigError(f"scan {after} cannot be compared with itself; name two scans, see: patchsweep scans")
+    return before, after
