@@ -5,7 +5,7 @@ Nothing here names AWS, a file format or a terminal. Implementations do not inhe
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
@@ -41,7 +41,7 @@ class TargetReader(Protocol):
         """What was sent for this target so far."""
         ...
 
-    def nodes(self) -> AsyncIterator[Sequence[ManagedNode]]:
+    def nodes(self) -> AsyncGenerator[Sequence[ManagedNode], None]:
         """The managed nodes, in pages of up to 50; an empty page may come, the end is the end of the iterator."""
         ...
 

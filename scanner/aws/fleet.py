@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import TypeVar
 
@@ -105,7 +105,7 @@ class SsmTarget:
             **_if_any(Filters=patch_filters(patches)),
         }
 
-    async def nodes(self) -> AsyncIterator[Sequence[ManagedNode]]:
+    async def nodes(self) -> AsyncGenerator[Sequence[ManagedNode], None]:
         """The managed nodes, each once, those that lost their connection too."""
         seen: set[str] = set()
         rules = PagingRules(MAX_NODE_PAGES, self._max_restarts)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, BinaryIO, Protocol
 if TYPE_CHECKING:
     from scanner.app import Finished, PublishReport
     from scanner.config import Settings
+    from scanner.diagnosis import Diagnosis
     from scanner.interfaces import Observer
     from scanner.plan import Plan
     from scanner.store.store import Store
@@ -22,6 +23,8 @@ class App(Protocol):
     ) -> Finished: ...
 
     async def run_plan(self, settings: Settings, *, demo: bool) -> Plan: ...
+
+    async def run_doctor(self, settings: Settings, *, demo: bool, stdout: BinaryIO) -> Diagnosis: ...
 
     async def run_publish(self, settings: Settings, scan_id: str | None, *, stdout: BinaryIO) -> PublishReport: ...
 

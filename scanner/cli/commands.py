@@ -12,6 +12,7 @@ from scanner import __version__
 COMMANDS = {
     "scan": "Read the patches of every node in scope into the store.",
     "plan": "Show scope, nodes, calls and time of a scan; read no patches.",
+    "doctor": "Try credentials, roles, permissions, store and sinks.",
     "query": "Ask the store in SQL.",
     "cve": "Show the nodes that lack the fix for a CVE.",
     "diff": "Show what changed between two scans.",

@@ -9,6 +9,7 @@ from typing import BinaryIO
 from msgspec import Struct
 
 from scanner.config import LimitSettings, Settings
+from scanner.diagnosis import Diagnosis
 from scanner.interfaces import Observer
 from scanner.model import (
     NO_PATCHES,
@@ -80,6 +81,7 @@ class FakeApp:
         self.resume: str | None = None
         self.demo: bool | None = None
         self.plan = Plan((), LimitSettings())
+        self.diagnosis: Diagnosis | None = None
         self.published: str | None = None
         self.publish_failures: dict[str, str] = {}
 
@@ -104,6 +106,11 @@ class FakeApp:
     async def run_plan(self, settings: Settings, *, demo: bool) -> Plan:
         self.settings, self.demo = settings, demo
         return self.plan
+
+    async def run_doctor(self, settings: Settings, *, demo: bool, stdout: BinaryIO) -> Diagnosis:
+        self.settings, self.demo = settings, demo
+        assert self.diagnosis is not None
+        return self.diagnosis
 
     async def run_publish(self, settings: Settings, scan_id: str | None, *, stdout: BinaryIO) -> PublishReport:
         self.settings, self.published = settings, scan_id

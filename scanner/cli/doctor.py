@@ -1,0 +1,90 @@
+"""`patchsweep doctor`."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from functools import partial
+from typing import TYPE_CHECKING
+
+import anyio
+import click
+
+from scanner.cli import options
+from scanner.cli.application import AppLoader
+from scanner.cli.options import SectionedCommand, section, settings_of
+from scanner.cli.output import put_lines
+from scanner.model import TargetStatus
+
+if TYPE_CHECKING:
+    from scanner.diagnosis import Diagnosis, PlaceCheck
+    from scanner.wording import Line
+
+GAPS_SHOWN = 40
+
+
+@click.command("doctor", cls=SectionedCommand)
+@options.demo_option
+@section("Scope", options.SCOPE)
+@section("Run", options.STORE | options.SINKS)
+@section("Output", options.LOG)
+@options.config_option
+@click.pass_obj
+def command(app: AppLoader, /, *, demo: bool, config: str | None, **given: object) -> int:
+    """Try what a scan with these options needs: credentials, store and sinks,
+    and in each target its role and every call of a scan, once.
+
+    Ends with 0 if a scan would be complete, with 3 if something could not be
+    read or sent, with 1 if nothing could. Writes one small file into the store
+    and into sinks on S3, and removes it again.
+    """  # noqa: D205 - click shows the first paragraph as one
+    from scanner.cli.paint import stdout_width
+    from scanner.cli.watch import log_to_stderr
+
+    settings = settings_of(config, given, demo=demo)
+    log_to_stderr(settings)
+    diagnosis = anyio.run(partial(app().run_doctor, settings, demo=demo, stdout=sys.stdout.buffer))
+    put_lines([line.text for line in diagnosis_lines(diagnosis, stdout_width())])
+    return diagnosis.exit_code
+
+
+def diagnosis_lines(diagnosis: Diagnosis, width: int = 80) -> Iterator[Line]:
+    """What works, then each gap with its reason, then advice."""
+    from scanner.wording import Line, counted, entry
+
+    line = partial(entry, width=width, indent=0)
+    yield from line("caller", f"{diagnosis.caller}, Region {diagnosis.region}")
+    yield from line("store", _told(diagnosis.store))
+    for sink in diagnosis.sinks:
+        yield from line("sink", _told(sink))
+    yield from line("targets", _targets(diagnosis))
+    for check in diagnosis.gaps[:GAPS_SHOWN]:
+        where = str(check.target)
+        yield from entry(check.status, f"{where}: {check.reason}" if check.reason else where, width)
+    if (hidden := len(diagnosis.gaps) - GAPS_SHOWN) > 0:
+        yield Line(f"  … and {counted(hidden, 'target')} more")
+    empty = sum(check.status is TargetStatus.SCANNED and not check.has_nodes for check in diagnosis.targets)
+    if empty:
+        yield from entry("no nodes", f"{counted(empty, 'target')}: only the listing could be tried", width)
+    if diagnosis.takes_large_pages is not None:
+        yield from line("page size", _advice(takes_large_pages=diagnosis.takes_large_pages))
+
+
+def _targets(diagnosis: Diagnosis) -> str:
+    from scanner.wording import breakdown
+
+    statuses = Counter(check.status.value for check in diagnosis.targets)
+    readable = statuses.pop(TargetStatus.SCANNED.value, 0)
+    others = f", {breakdown(statuses)}" if statuses else ""
+    return f"{readable:,} of {len(diagnosis.targets):,} can be read{others}"
+
+
+def _told(check: PlaceCheck) -> str:
+    return f"{check.place}: {check.failure or 'can be used'}"
+
+
+def _advice(*, takes_large_pages: bool) -> str:
+    if takes_large_pages:
+        return "AWS takes pages of 100 patches here: set patches.page_size = 100 for about half the calls"
+    return "AWS takes no more than 50 patches a page here; leave patches.page_size at 50"

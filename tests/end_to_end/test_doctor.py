@@ -1,0 +1,96 @@
+"""`doctor` foretells what a scan with the same options would come to."""
+
+from __future__ import annotations
+
+from contextlib import closing
+
+import boto3
+import pytest
+from moto.server import ThreadedMotoServer
+
+from scanner.simulator.build import make_world
+from scanner.simulator.run import serve_in_thread
+from tests.end_to_end.commands import ORGANIZATION
+
+KEYS = {"aws_access_key_id": "AKIAEXAMPLE", "aws_secret_access_key": "secret"}
+
+
+@pytest.fixture(scope="module")
+def s3():
+    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture
+def simulator():
+    with serve_in_thread(make_world(accounts=3, regions=2, nodes=12, rows=10)) as serving:
+        yield serving
+
+
+def test_where_a_scan_would_be_complete_all_is_well_and_nothing_is_left_behind(terminal, simulator):
+    user = terminal.given(simulator.environment())
+
+    ended = user.run("doctor", *ORGANIZATION, "--sink", "csv:out")
+
+    assert (ended.code, ended.sentences) == (0, [])
+    assert "targets     6 of 6 can be read\n" in ended.stdout
+    assert "sink        csv:out: can be used\n" in ended.stdout
+    assert list(user.folder.iterdir()) == []
+    assert user.run("scan", *ORGANIZATION).code == 0
+
+
+def test_a_role_that_is_refused_is_named_and_a_scan_would_be_partial(terminal, simulator):
+    refused = list(simulator.world.accounts)[1]
+    simulator.revoke_role(refused)
+    user = terminal.given(simulator.environment())
+
+    ended = user.run("doctor", *ORGANIZATION)
+
+    assert (ended.code, ended.sentences) == (3, [])
+    assert f"  denied      {refused}/*: Role arn:aws:iam::{refused}:role/patchsweep-reader" in ended.stdout
+    assert user.run("scan", *ORGANIZATION).code == 3
+
+
+def test_pages_that_the_service_refuses_are_advised_against(terminal, simulator):
+    ended = terminal.given(simulator.environment()).run("doctor")
+
+    assert "page size   AWS takes no more than 50 patches a page here" in ended.stdout
+
+
+def test_a_store_and_sinks_that_cannot_be_used_are_named_with_the_reason(terminal, simulator, s3):
+    user = terminal.given({**simulator.environment(), "AWS_ENDPOINT_URL_S3": s3})
+    (user.folder / "file").write_text("")
+
+    ended = user.run("doctor", "--store", "file", "--sink", "csv:file/out", "--sink", "parquet:s3://nobodys-bucket/x")
+
+    assert (ended.code, ended.sentences) == (1, [])
+    told = " ".join(ended.stdout.split())
+    assert "store file: cannot write" in told
+    assert "sink csv:file/out: the sink csv:file/out needs a folder" in told
+    assert "sink parquet:s3://nobodys-bucket/x: " in told
+    assert "create the bucket or correct its name" in told
+    assert "can be used" not in told
+    assert (user.folder / "file").read_text() == ""
+
+
+def test_a_sink_on_s3_is_written_to_and_left_as_it_was(terminal, simulator, s3):
+    with closing(boto3.client("s3", endpoint_url=s3, region_name="us-east-1", **KEYS)) as client:
+        client.create_bucket(Bucket="reports")
+
+        ended = terminal.given({**simulator.environment(), "AWS_ENDPOINT_URL_S3": s3}).run(
+            "doctor", "--sink", "parquet:s3://reports/tables"
+        )
+
+        assert "sink        parquet:s3://reports/tables: can be used\n" in ended.stdout
+        assert "Contents" not in client.list_objects_v2(Bucket="reports")
+
+
+def test_credentials_that_aws_does_not_accept_end_it_in_one_sentence(terminal, simulator):
+    ended = terminal.given({**simulator.environment(), "AWS_SECRET_ACCESS_KEY": "wrong"}).run("doctor")
+
+    (sentence,) = ended.sentences
+    assert (ended.code, ended.stdout) == (2, "")
+    assert "redential" in sentence
