@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from scanner.store.store import Store
     from scanner.views.query import Parameters, Rows, Views
 
+TOLD, NOT_TOLD_OF_ALL = 0, 3
+"""Exit codes of an answer that covers every node, and of one that names those it cannot tell of."""
+
 Format = Literal["table", "json", "csv"]
 
 _F = TypeVar("_F", bound=Callable[..., object])
