@@ -72,6 +72,7 @@ def patchsweep_reading(regions: Sequence[str]) -> dict[str, int]:
     import anyio  # noqa: PLC0415 - as above
 
     from scanner.aws.gateway import open_aws  # noqa: PLC0415 - as above
+    from scanner.cli.scan import EVENT_LOOP  # noqa: PLC0415 - as above
     from scanner.config import LimitSettings, ScopeSettings, Settings  # noqa: PLC0415 - as above
     from scanner.model import NodeScan  # noqa: PLC0415 - as above
     from scanner.node import comparable_states  # noqa: PLC0415 - as above
@@ -90,7 +91,7 @@ def patchsweep_reading(regions: Sequence[str]) -> dict[str, int]:
             job = ScanJob(rules, limits.max_open_targets, take, time.time)
             await scan_targets((await aws.discover()).targets, aws.fleet, job)
 
-    anyio.run(run)
+    anyio.run(run, backend_options=EVENT_LOOP)
     return _total(counts)
 
 
