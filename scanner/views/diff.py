@@ -35,8 +35,25 @@ _PAIRED = """
   )
 """
 
+_DIFFERS = "sum(if(scan_id = $after, 1, -1) * hash(kb_id, title, state)::hugeint) <> 0"
+"""Equal rows of the two scans cancel each other out. Which rows they are is worked out only where that leaves some:
+lists of states and titles for all patches of a fleet would take gigabytes."""
+
 CHANGES = f"""
 WITH {_PAIRED},
+  listed_patches AS NOT MATERIALIZED (
+    SELECT scan_id, account_id, region, instance_id, kb_id, title, state, severity FROM patches
+    WHERE scan_id IN ($before, $after)
+  ),
+  differing_nodes AS (
+    SELECT account_id, region, instance_id
+    FROM listed_patches SEMI JOIN (FROM paired WHERE is_compared) USING (account_id, region, instance_id)
+    GROUP BY ALL HAVING {_DIFFERS}
+  ),
+  rows_of_nodes AS NOT MATERIALIZED (FROM listed_patches SEMI JOIN differing_nodes USING (account_id, region, instance_id)),
+  differing_patches AS (
+    SELECT account_id, region, instance_id, kb_id FROM rows_of_nodes GROUP BY ALL HAVING {_DIFFERS}
+  ),
   by_patch AS (
     SELECT account_id, region, instance_id, kb_id, any_value(severity ORDER BY scan_id = $after DESC) AS severity,
       string_agg(state, ', ' ORDER BY title, state) FILTER (scan_id = $before) AS before,
@@ -45,10 +62,8 @@ WITH {_PAIRED},
       string_agg(title, ', ' ORDER BY title, state) FILTER (scan_id = $after) AS title_after,
       coalesce(bool_or(list_contains($lacking, state)) FILTER (scan_id = $before), false) AS lacked,
       coalesce(bool_or(list_contains($lacking, state)) FILTER (scan_id = $after), false) AS lacks
-    FROM patches SEMI JOIN (FROM paired WHERE is_compared) USING (account_id, region, instance_id)
-    WHERE scan_id IN ($before, $after)
+    FROM rows_of_nodes SEMI JOIN differing_patches USING (account_id, region, instance_id, kb_id)
     GROUP BY account_id, region, instance_id, kb_id
-    HAVING before IS DISTINCT FROM after OR title_before IS DISTINCT FROM title_after
   )
 SELECT
   CASE
