@@ -50,7 +50,9 @@ WITH {_PAIRED},
     FROM listed_patches SEMI JOIN (FROM paired WHERE is_compared) USING (account_id, region, instance_id)
     GROUP BY ALL HAVING {_DIFFERS}
   ),
-  rows_of_nodes AS NOT MATERIALIZED (FROM listed_patches SEMI JOIN differing_nodes USING (account_id, region, instance_id)),
+  rows_of_nodes AS NOT MATERIALIZED (
+    FROM listed_patches SEMI JOIN differing_nodes USING (account_id, region, instance_id)
+  ),
   differing_patches AS (
     SELECT account_id, region, instance_id, kb_id FROM rows_of_nodes GROUP BY ALL HAVING {_DIFFERS}
   ),
@@ -61,15 +63,15 @@ WITH {_PAIRED},
       string_agg(title, ', ' ORDER BY title, state) FILTER (scan_id = $before) AS title_before,
       string_agg(title, ', ' ORDER BY title, state) FILTER (scan_id = $after) AS title_after,
       coalesce(bool_or(list_contains($lacking, state)) FILTER (scan_id = $before), false) AS lacked,
-      coalesce(bool_or(list_contains($lacking, state)) FILTER (scan_id = $after), false) AS lacks
+      coalesce(bool_or(list_contains($lacking, state)) FILTER (scan_id = $after), false) AS lacks,
+      coalesce(bool_or(starts_with(state, 'INSTALLED')) FILTER (scan_id = $after), false) AS is_installed
     FROM rows_of_nodes SEMI JOIN differing_patches USING (account_id, region, instance_id, kb_id)
     GROUP BY account_id, region, instance_id, kb_id
   )
 SELECT
   CASE
     WHEN lacks AND NOT lacked THEN 'missing'
-    WHEN lacked AND after IS NULL THEN 'dropped'
-    WHEN lacked AND NOT lacks THEN 'fixed'
+    WHEN lacked AND NOT lacks THEN if(is_installed, 'fixed', 'dropped')
     ELSE 'changed'
   END AS change,
   account_id, region, instance_id, computer_name, kb_id, severity, before, after, title_before, title_after
@@ -111,7 +113,7 @@ FROM paired
 _PATCH_CHANGES = {
     "fixed": "fixed",
     "missing": "newly missing",
-    "dropped": "no longer listed as missing",
+    "dropped": "neither missing nor installed any more",
     "changed": "changed otherwise",
 }
 _NODE_CHANGES = {"node_new": "new", "node_left": "gone", "node_status": "with another status"}

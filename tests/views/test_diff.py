@@ -63,6 +63,7 @@ def brief(rows):
         ([("KB1", "Installed", "t")], [("KB1", "Missing", "t")], ("missing", "INSTALLED", "MISSING")),
         ([], [("KB1", "Missing", "t")], ("missing", None, "MISSING")),
         ([("KB1", "Missing", "t")], [], ("dropped", "MISSING", None)),
+        ([("KB1", "Missing", "t")], [("KB1", "NotApplicable", "t")], ("dropped", "MISSING", "NOT_APPLICABLE")),
         ([("KB1", "Missing", "t")], [("KB1", "Failed", "t")], ("changed", "MISSING", "FAILED")),
         ([], [("KB1", "Installed", "t")], ("changed", None, "INSTALLED")),
         ([("KB1", "Installed", "v1")], [("KB1", "Installed", "v2")], ("changed", "INSTALLED", "INSTALLED")),
@@ -77,6 +78,7 @@ def brief(rows):
         "installed by other means",
         "taken back",
         "released",
+        "withdrawn",
         "replaced",
         "failed",
         "new and installed",
@@ -206,7 +208,7 @@ def test_sentences_count_every_kind_of_change_and_name_the_gap():
 
     assert list(sentences(kinds, Compared(compared=40, untold=2), "ONE", "TWO")) == [
         (
-            "from ONE to TWO: patches 1,200 fixed, 2 newly missing, 0 no longer listed as missing, "
+            "from ONE to TWO: patches 1,200 fixed, 2 newly missing, 0 neither missing nor installed any more, "
             "0 changed otherwise, on 40 nodes that both read"
         ),
         "nodes 1 new, 3 with another status",
