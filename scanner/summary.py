@@ -14,10 +14,12 @@ from scanner.model import EpochMs, NodeStatus, ScanRow, ScanStatus, Target, Targ
 from scanner.report import gaps_of_targets, is_gap
 from scanner.wording import Line, Tone, breakdown, counted, duration, entry, wrapped
 
-_SEVERITIES = ("Critical", "Important", "Moderate", "Medium", "Low")
+SEVERITIES = ("Critical", "Important", "Moderate", "Medium", "Low")
+"""As AWS ranks them, the worst first; distributions have words of their own."""
 
 GAPS_SHOWN = 8
 ACCOUNTS_SHOWN = 5
+UNREAD_TARGETS = "FROM targets WHERE status <> 'scanned'"
 INCOMPLETE_NODES = "FROM nodes WHERE status IN ('mismatched', 'denied', 'failed', 'unfinished')"
 _TONES: dict[ScanStatus, Tone] = {ScanStatus.COMPLETE: "good", ScanStatus.PARTIAL: "warn", ScanStatus.FAILED: "bad"}
 
@@ -66,7 +68,7 @@ class Ending(Struct, frozen=True):
 def summary(ending: Ending, width: int = 80) -> list[Line]:
     """The end-of-run text, no line longer than `width` where the words allow it."""
     return [
-        *wrapped(_headline(ending), width, _TONES[ending.scan.status]),
+        *wrapped(headline(ending.scan), width, _TONES[ending.scan.status]),
         *_coverage(ending, width),
         *_patches(ending, width),
         *_run(ending, width),
@@ -96,8 +98,8 @@ def _time(at: EpochMs) -> str:
     return datetime.fromtimestamp(at / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _headline(ending: Ending) -> str:
-    scan = ending.scan
+def headline(scan: ScanRow) -> str:
+    """What became of the scan, as a sentence."""
     head = f"Scan {scan.scan_id} is {scan.status}"
     if scan.status is ScanStatus.COMPLETE:
         return f"{head}: {counted(sum(scan.nodes.values()), 'node')}, nothing left out."
@@ -124,7 +126,7 @@ def _coverage(ending: Ending, width: int) -> Iterator[Line]:
     targets = [outcome for outcome in ending.outcomes if is_gap(outcome.status, scan.scope)]
     for outcome in targets[:GAPS_SHOWN]:
         yield from _gap(str(outcome.target), outcome.status, outcome.reason, width)
-    yield from _more(ending, len(targets) - GAPS_SHOWN, "target", "FROM targets WHERE status <> 'scanned'")
+    yield from _more(ending, len(targets) - GAPS_SHOWN, "target", UNREAD_TARGETS)
     nodes = ending.node_gaps[:GAPS_SHOWN]
     for gap in nodes:
         yield from _gap(f"{gap.target} {gap.instance_id}", gap.status, gap.reason, width)
@@ -138,7 +140,7 @@ def _gap(label: str, status: str, reason: str | None, width: int) -> Iterator[Li
 def _more(ending: Ending, hidden: int, noun: str, sql: str) -> Iterator[Line]:
     if hidden > 0:
         yield Line(f"  … and {counted(hidden, noun)} more:", "dim")
-        yield Line(f"    {_query(ending, sql)}", "dim")
+        yield Line(f"    {query_command(ending.store, ending.scan.scan_id, sql)}", "dim")
 
 
 def _patches(ending: Ending, width: int) -> Iterator[Line]:
@@ -158,7 +160,7 @@ def _patches(ending: Ending, width: int) -> Iterator[Line]:
 
 def _worst_first(counts: Mapping[str, int]) -> dict[str, int]:
     """By severity as AWS ranks it; words of the distributions' own follow, the frequent ones first."""
-    return {name: counts[name] for name in _SEVERITIES if name in counts} | _by_count(counts)
+    return {name: counts[name] for name in SEVERITIES if name in counts} | _by_count(counts)
 
 
 def _by_count(counts: Mapping[str, int]) -> dict[str, int]:
@@ -179,17 +181,17 @@ def _run(ending: Ending, width: int) -> Iterator[Line]:
 
 def _next(ending: Ending) -> Iterator[Line]:
     if ending.sink_failures:
-        again = f"patchsweep publish {ending.scan.scan_id}{_store_option(ending)} --sink SPEC"
+        again = f"patchsweep publish {ending.scan.scan_id}{_store_option(ending.store)} --sink SPEC"
         yield from (Line(), Line(f"Send it again: {again}", "dim"))
     elif ending.scan.status is not ScanStatus.FAILED:
         sql = "SELECT account_id, count(*) AS missing FROM patches WHERE state = 'MISSING' GROUP BY 1 ORDER BY 2 DESC"
-        yield from (Line(), Line(f"Next: {_query(ending, sql)}", "dim"))
+        yield from (Line(), Line(f"Next: {query_command(ending.store, ending.scan.scan_id, sql)}", "dim"))
 
 
-def _query(ending: Ending, sql: str) -> str:
-    """The command that asks this scan, whichever is the newest by the time it is typed."""
-    return f'patchsweep query{_store_option(ending)} --scan {ending.scan.scan_id} "{sql}"'
+def query_command(store: str, scan_id: str, sql: str) -> str:
+    """What to type to ask this scan, whichever is the newest by then; the SQL holds no double quotes."""
+    return f'patchsweep query{_store_option(store)} --scan {scan_id} "{sql}"'
 
 
-def _store_option(ending: Ending) -> str:
-    return "" if ending.store == StoreSettings().location else f" --store {quote(ending.store)}"
+def _store_option(store: str) -> str:
+    return "" if store == StoreSettings().location else f" --store {quote(store)}"
