@@ -181,7 +181,7 @@ def _run(ending: Ending, width: int) -> Iterator[Line]:
 
 def _next(ending: Ending) -> Iterator[Line]:
     if ending.sink_failures:
-        again = f"patchsweep publish {ending.scan.scan_id}{_store_option(ending.store)} --sink SPEC"
+        again = f"patchsweep publish {ending.scan.scan_id}{store_option(ending.store)} --sink SPEC"
         yield from (Line(), Line(f"Send it again: {again}", "dim"))
     elif ending.scan.status is not ScanStatus.FAILED:
         sql = "SELECT account_id, count(*) AS missing FROM patches WHERE state = 'MISSING' GROUP BY 1 ORDER BY 2 DESC"
@@ -190,8 +190,9 @@ def _next(ending: Ending) -> Iterator[Line]:
 
 def query_command(store: str, scan_id: str, sql: str) -> str:
     """What to type to ask this scan, whichever is the newest by then; the SQL holds no double quotes."""
-    return f'patchsweep query{_store_option(store)} --scan {scan_id} "{sql}"'
+    return f'patchsweep query{store_option(store)} --scan {scan_id} "{sql}"'
 
 
-def _store_option(store: str) -> str:
+def store_option(store: str) -> str:
+    """What names the store in a command, with a space before it, or nothing where it is the default."""
     return "" if store == StoreSettings().location else f" --store {quote(store)}"
