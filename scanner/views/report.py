@@ -43,7 +43,6 @@ class Node(Struct, frozen=True):
     ping_status: str | None
     status: NodeStatus
     reason: str | None
-    operation: str | None
     reboot_option: str | None
     operation_ended_at: EpochMs | None
     pending_since: EpochMs | None
