@@ -16,6 +16,7 @@ COMMANDS = {
     "query": "Ask the store in SQL.",
     "cve": "Show the nodes that lack the fix for a CVE.",
     "diff": "Show what changed between two scans.",
+    "report": "Write an HTML report of a scan.",
     "scans": "List, verify and remove stored scans.",
     "publish": "Send a stored scan to sinks again.",
     "sinks": "Show the installed sinks.",

@@ -8,8 +8,8 @@ from scanner.cells import terminal_text
 from scanner.errors import PatchsweepError
 
 
-def put(text: str) -> None:
-    """Text on stdout, as it is.
+def put(text: str | bytes) -> None:
+    """Text or the bytes of a file on stdout, as they are.
 
     Raises:
         BrokenPipeError: Its reader has gone.

@@ -19,7 +19,18 @@ from scanner.errors import (
 from tests.cli.fake_app import FakeApp
 from tests.cli.running import run
 
-HEAVY = ("aioboto3", "aiobotocore", "aiohttp", "botocore", "duckdb", "pyarrow", "rich", "structlog", "scanner.app")
+HEAVY = (
+    "aioboto3",
+    "aiobotocore",
+    "aiohttp",
+    "botocore",
+    "duckdb",
+    "jinja2",
+    "pyarrow",
+    "rich",
+    "structlog",
+    "scanner.app",
+)
 
 
 def modules_after(*argv):
@@ -31,12 +42,22 @@ def modules_after(*argv):
     return json.loads(ended.stderr.splitlines()[-1])
 
 
-@pytest.mark.parametrize("argv", [["--help"], ["--version"], ["scan", "--help"], ["query", "--help"]], ids=" ".join)
+@pytest.mark.parametrize(
+    "argv", [["--help"], ["--version"], ["scan", "--help"], ["query", "--help"], ["report", "--help"]], ids=" ".join
+)
 def test_help_comes_without_the_heavy_libraries(argv):
     code, modules = modules_after(*argv)
 
     assert code == 0
     assert [name for name in modules if name in HEAVY] == []
+
+
+def test_what_a_scan_loads_makes_no_pages():
+    code = "import json, sys, scanner.app; print(json.dumps(sorted(sys.modules)))"
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert "scanner.views.tally" in json.loads(ended.stdout)
+    assert not {"jinja2", "scanner.views.html"} & {*json.loads(ended.stdout)}
 
 
 @pytest.mark.parametrize("command", COMMANDS)

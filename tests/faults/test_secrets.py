@@ -171,9 +171,11 @@ def test_what_a_nodes_owner_wrote_is_shown_and_never_obeyed(tmp_path):
         arguments += ["--store", str(folder), "--sink", f"csv:{tmp_path / 'csv'}", "--log-format", "console"]
         ended = run("scan", *arguments)
     asked = run("query", "SELECT computer_name, account_id FROM nodes ORDER BY 1", "--store", str(folder))
+    reported = run("report", "--store", str(folder))
 
-    assert ended.code == 3
-    for shown in (ended.stdout, ended.stderr, asked.stdout, asked.stderr):
+    assert (ended.code, reported.code) == (3, 0)
+    assert "<script" not in reported.stdout
+    for shown in (ended.stdout, ended.stderr, asked.stdout, asked.stderr, reported.stdout, reported.stderr):
         assert not {"\x1b", "\x07", "\r", "\u202e"} & set(shown)
     assert "\\x1b[2J" in asked.stdout
     with (tmp_path / "csv" / "nodes.csv").open(newline="") as file:

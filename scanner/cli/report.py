@@ -1,0 +1,66 @@
+"""`patchsweep report`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import anyio
+import click
+
+from scanner.cli import options
+from scanner.cli.application import AppLoader
+from scanner.cli.asking import open_asked
+from scanner.cli.options import Sectioned, SectionedCommand, section, settings_of
+from scanner.cli.output import put, say
+from scanner.cli.whole_file import check_folder, write_whole
+
+if TYPE_CHECKING:
+    from scanner.config import Settings
+
+STDOUT = "-"
+
+
+@click.command("report", cls=SectionedCommand)
+@click.argument("scan_id", required=False)
+@section("Run", options.STORE)
+@click.option(
+    "--output",
+    metavar="FILE",
+    default=STDOUT,
+    cls=Sectioned,
+    section="Output",
+    help="The HTML file to write; - is stdout.  [default: -]",
+)
+@options.config_option
+@click.pass_obj
+def command(app: AppLoader, /, *, scan_id: str | None, output: str, config: str | None, **given: object) -> int:
+    """Write an HTML report of SCAN_ID, or of the newest scan.
+
+    First what was covered and how old the patch data is, then what nodes
+    lack. One file that needs no network and no script: open it in a browser,
+    print it, mail it.
+    """
+    settings = settings_of(config, given)
+    if output != STDOUT:
+        check_folder(output, "report")
+    scan_id, page = anyio.run(_page, app, settings, scan_id)
+    if output == STDOUT:
+        put(page)
+    else:
+        write_whole(output, page, "report")
+        say(f"the report of scan {scan_id} is in {output}")
+    return 0
+
+
+async def _page(app: AppLoader, settings: Settings, asked: str | None) -> tuple[str, bytes]:
+    """The id of the scan that is meant, and its report as an HTML file."""
+    from scanner.views.html import page
+    from scanner.views.report import report
+
+    async with app().open_store(settings) as store:
+        scan_id = await store.resolve(asked)
+        filters = (await store.header(scan_id)).settings.patches
+        scan = (await store.manifest(scan_id)).scan
+        async with open_asked(store, [scan_id]) as views:
+            found = await report(views, scan, filters)
+    return scan_id, page(found, settings.store.location).encode()

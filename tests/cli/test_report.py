@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import stat
+
+import pytest
+
+from tests.cli.fake_app import FakeApp
+from tests.cli.running import run
+from tests.cli.stored import NEW, OLD, store_two_scans_and_an_unfinished_one
+from tests.views.page_reader import Page
+
+
+@pytest.fixture
+def store(tmp_path):
+    store_two_scans_and_an_unfinished_one(tmp_path / "store")
+    return str(tmp_path / "store")
+
+
+def ask(*argv, store):
+    return run("report", *argv, "--store", store, app=FakeApp())
+
+
+@pytest.mark.parametrize("argv", [(), ("latest",), (NEW,)])
+def test_the_newest_scan_is_reported_on_stdout(argv, store):
+    ended = ask(*argv, store=store)
+
+    assert (ended.code, ended.stderr) == (0, "")
+    text = Page(ended.stdout).text
+    assert f"Scan {NEW} is complete: 1 node" in text
+    assert "missing patches, on 1 node 2" in text
+
+
+def test_an_older_scan_can_be_reported(store):
+    ended = ask(OLD, store=store)
+
+    assert ended.code == 0
+    assert f"Scan {OLD} is complete" in ended.stdout
+    assert NEW not in ended.stdout
+
+
+def test_a_file_is_written_whole_for_its_owner_and_stderr_says_where(store, tmp_path):
+    file = tmp_path / "report.html"
+    file.write_text("old")
+
+    ended = ask("--output", str(file), store=store)
+
+    assert ended == (0, "", f"patchsweep: the report of scan {NEW} is in {file}\n")
+    assert file.read_text() == ask(store=store).stdout
+    assert oct(stat.S_IMODE(file.stat().st_mode)) == "0o600"
+
+
+def test_the_commands_that_tell_more_name_the_store_that_was_asked(store):
+    assert f"patchsweep cve --store {store} --scan {NEW} CVE_ID" in Page(ask(store=store).stdout).text
+
+
+@pytest.mark.parametrize(
+    ("argv", "says"),
+    [(("nope",), NEW), (("--output", "nowhere/x.html"), "report file"), (("--output", "."), "is a folder")],
+    ids=str,
+)
+def test_wrong_usage_is_a_sentence_and_writes_nothing(argv, says, store, tmp_path):
+    before = sorted(tmp_path.rglob("*"))
+
+    ended = ask(*argv, store=store)
+
+    assert (ended.code, ended.stdout) == (2, "")
+    assert says in ended.stderr
+    assert len(ended.stderr.splitlines()) == 1
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_store_without_scans_has_no_report(tmp_path):
+    ended = ask("--output", str(tmp_path / "x.html"), store=str(tmp_path / "empty"))
+
+    assert ended.code == 2
+    assert not (tmp_path / "x.html").exists()
+
+
+def test_a_damaged_scan_is_reported_to_nobody(store, tmp_path):
+    (segment,) = (tmp_path / "store" / "scans" / NEW / "segments").iterdir()
+    segment.write_bytes(segment.read_bytes()[:-1])
+
+    ended = ask("--output", str(tmp_path / "x.html"), store=store)
+
+    assert ended.code == 1
+    assert segment.name in ended.stderr
+    assert not (tmp_path / "x.html").exists()
