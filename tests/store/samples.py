@@ -102,13 +102,15 @@ def outcome(target: Target = TARGET) -> TargetOutcome:
     return TargetOutcome(target, TargetStatus.SCANNED, None, 2, 4, 7, 1, 0, STARTED_MS, STARTED_MS + 60_000)
 
 
-async def commit(store: Store, segments: Sequence[Sequence[NodeScan]], started_ms: int = STARTED_MS) -> str:
+async def commit(
+    store: Store, segments: Sequence[Sequence[NodeScan]], started_ms: int = STARTED_MS, target: Target = TARGET
+) -> str:
     """A committed scan of these segments."""
     scan_id = store.new_scan_id(started_ms)
     await store.begin(header(scan_id))
     for nodes in segments:
         await store.add_segment(scan_id, segment_table(scan_id, nodes))
-    await store.commit(scan_row(scan_id, {}), [outcome()])
+    await store.commit(scan_row(scan_id, {}), [outcome(target)])
     return scan_id
 
 
