@@ -127,8 +127,8 @@ def test_the_first_thing_told_is_how_much_of_the_fleet_was_read():
 
     head = text[: text.index("1. What was covered")]
     assert "Scan 20261123T210611Z-a1b2c3 is partial: 1 of 3 targets and 1 of 3 nodes not read or not verified." in head
-    assert "of 3 nodes found were read and verified 2" in head
-    assert "of 3 targets in scope were read 2" in head
+    assert "read and verified, of 3 nodes found 2" in head
+    assert "read, of 3 targets in scope 2" in head
     assert "missing patches, on 2 nodes 1,234" in head
     assert "failed patch, on 1 node 1" in head
 
@@ -170,7 +170,7 @@ def test_filters_are_told_before_any_number():
     text = read(Report(row, filters, full().found)).text
 
     told = text.index("Only patches in the states MISSING were asked for.")
-    assert told < text.index("Only patches of the severities Critical") < text.index("nodes found")
+    assert told < text.index("Only patches of the severities Critical") < text.index("read and verified, of")
     assert "Only nodes whose tag:Env is prod or test were asked for." in text
 
 
