@@ -2,59 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Literal
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from msgspec import Struct
 
 from scanner.cells import terminal_text
-from scanner.model import LACKING_STATES, EpochMs, NodeStatus, ScanRow, ScanStatus, TargetStatus
 from scanner.summary import INCOMPLETE_NODES, UNREAD_TARGETS, headline, query_command, store_option
-from scanner.views.report import Ages, Report
+from scanner.views import report_words as words
+from scanner.views.report import Report
 from scanner.views.report_query import REBOOTING_NODES, UNKNOWN_NODES
-from scanner.wording import counted, duration
-
-Tone = Literal["sure", "dim", "warn", "bad"]
-
-_EPOCH = datetime.fromtimestamp(0, UTC)
-_NODES: dict[NodeStatus, tuple[Tone, str]] = {
-    NodeStatus.VERIFIED: ("sure", "read, and the rows agree with AWS's own counts"),
-    NodeStatus.UNCHANGED: ("sure", "as the last scan read it: no patching operation has ended on it since"),
-    NodeStatus.NO_PATCH_DATA: ("dim", "AWS has no patch data of it, so nobody knows what it lacks"),
-    NodeStatus.GONE: ("dim", "left while the scan ran"),
-    NodeStatus.MISMATCHED: ("warn", "read, but the rows do not agree with AWS's own counts"),
-    NodeStatus.DENIED: ("bad", "a policy hides its patches"),
-    NodeStatus.FAILED: ("bad", "could not be read"),
-    NodeStatus.UNFINISHED: ("bad", "the scan ended before it was read"),
-}
-_TARGETS: dict[TargetStatus, tuple[Tone, str]] = {
-    TargetStatus.SCANNED: ("sure", "its nodes were listed to the end"),
-    TargetStatus.DISABLED: ("dim", "the Region is not enabled, or a service control policy forbids it"),
-    TargetStatus.DENIED: ("bad", "its nodes may not be listed, so nobody knows how many there are"),
-    TargetStatus.FAILED: ("bad", "the listing broke off, so it may have more nodes than were found"),
-    TargetStatus.UNFINISHED: ("bad", "left the scope before the scan was resumed"),
-}
-
+from scanner.wording import counted
 
 _IDS_SHOWN = 6
-
-
-class Part(Struct, frozen=True):
-    """A part of a whole, with what it means and how it looks."""
-
-    name: str
-    count: int
-    tone: Tone
-    meaning: str = ""
 
 
 def page(report: Report, store: str) -> str:
     """The whole file; `store` stands in the commands that tell more."""
     scan = report.scan
-    counts = _counts(scan)
     return (
         _environment()
         .get_template("report.html.j2")
@@ -62,15 +26,15 @@ def page(report: Report, store: str) -> str:
             scan=scan,
             found=report.found,
             headline=headline(scan),
-            restrictions=list(_restrictions(report)),
-            sections=_sections(scan, counts),
-            counts=counts,
-            tells_lacking=_tells_lacking(scan),
-            targets=_parts(_TARGETS, scan.targets),
-            nodes=_parts(_NODES, scan.nodes),
-            verified=sum(scan.nodes.get(status, 0) for status in (NodeStatus.VERIFIED, NodeStatus.UNCHANGED)),
-            ages=_ages(report.found.ages),
-            facts=_facts(report),
+            restrictions=list(words.restrictions(report)),
+            sections=words.sections(scan),
+            counts=words.counts_told(scan),
+            tells_lacking=words.tells_lacking(scan),
+            targets=words.targets_by_status(scan),
+            nodes=words.nodes_by_status(scan),
+            verified=words.verified(scan),
+            ages=words.nodes_by_age(report.found.ages),
+            facts=words.facts(report),
             ids_shown=_IDS_SHOWN,
             query=partial(query_command, store, scan.scan_id),
             cve_command=f"patchsweep cve{store_option(store)} --scan {scan.scan_id} CVE_ID",
@@ -82,85 +46,6 @@ def page(report: Report, store: str) -> str:
     )
 
 
-def _counts(scan: ScanRow) -> dict[str, str]:
-    """The counts that the scan can tell, with their headings; of states that were not asked for nothing is known."""
-    asked = {"missing": "MISSING", "failed": "FAILED"}
-    return {name: name.capitalize() for name, state in asked.items() if not scan.states or state in scan.states}
-
-
-def _sections(scan: ScanRow, counts: Mapping[str, str]) -> dict[str, str]:
-    """The sections in their order; a scan that read nothing tells of nothing but that."""
-    coverage = {"coverage": "What was covered", "gaps": "What was not read or not verified"}
-    if scan.status is ScanStatus.FAILED:
-        return coverage
-    told = " and ".join(counts)
-    return {
-        **coverage,
-        "age": "How old the patch data is",
-        **({"severities": f"{told.capitalize()} patches by severity"} if counts else {}),
-        "places": "By account and Region",
-        **({"patches": f"Patches {told} on most nodes", "nodes": "Nodes that lack most"} if counts else {}),
-        **({"cves": "CVEs that concern most nodes"} if _tells_lacking(scan) else {}),
-        "reboots": "Nodes that wait for a reboot",
-    }
-
-
-def _tells_lacking(scan: ScanRow) -> bool:
-    return not scan.states or any(state in scan.states for state in LACKING_STATES)
-
-
-def _parts(
-    table: Mapping[NodeStatus, tuple[Tone, str]] | Mapping[TargetStatus, tuple[Tone, str]], counts: Mapping[str, int]
-) -> list[Part]:
-    return [
-        Part(status.replace("_", " "), counts[status], tone, meaning)
-        for status, (tone, meaning) in table.items()
-        if counts.get(status)
-    ]
-
-
-def _ages(ages: Ages) -> list[Part]:
-    return [
-        Part("less than 1 day", ages.day, "sure"),
-        Part("1 to 7 days", ages.week, "sure"),
-        Part("8 to 30 days", ages.month, "warn"),
-        Part("more than 30 days", ages.older, "bad"),
-        Part("never", ages.never, "bad", "AWS knows of no patching operation that ended on the node"),
-        *([Part("not known", ages.unread, "dim", "the node was not read")] if ages.unread else []),
-    ]
-
-
-def _restrictions(report: Report) -> Iterator[str]:
-    """What the numbers leave out because the scan was told to."""
-    filters, scope = report.filters, report.scan.scope
-    of_patches = {
-        "in the states": report.scan.states or filters.states,
-        "of the severities": filters.severities,
-        "of the classifications": filters.classifications,
-        "with the KB ids": filters.kb_ids,
-    }
-    for words, values in of_patches.items():
-        if values:
-            yield f"Only patches {words} {', '.join(values)} were asked for."
-    for name, values in scope.node_filters.items():
-        yield f"Only nodes whose {name} is {' or '.join(values)} were asked for."
-
-
-def _facts(report: Report) -> dict[str, str]:
-    """What was asked for and what it took."""
-    scan, scope = report.scan, report.scan.scope
-    calls = f"{counted(scan.requests, 'call')}, {scan.throttles:,} throttled"
-    return {
-        "Scan": f"{scan.scan_id}, {scan.mode} mode, by patchsweep {scan.version}",
-        "Time": f"{_time(scan.started_at)} to {_time(scan.finished_at)}",
-        "Accounts": scope.accounts,
-        "Regions": scope.regions,
-        "Left out": ", ".join([*scope.excluded_accounts, *scope.excluded_regions]) or "nothing",
-        "Filters": " ".join(_restrictions(report)) or "none",
-        "Read": f"{counted(scan.patch_rows, 'patch row')} in {calls}",
-    }
-
-
 def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("scanner.views", ""),
@@ -170,14 +55,8 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         finalize=_shown,
     )
-    environment.filters |= {
-        "counted": counted,
-        "date": _date,
-        "day": _day,
-        "time": _time,
-        "took": _took,
-        "share": _share,
-    }
+    times = {"date": words.date, "day": words.day, "time": words.time, "took": words.took}
+    environment.filters |= {"counted": counted, "share": _share, **times}
     return environment
 
 
@@ -193,26 +72,6 @@ def _shown(value: object) -> object:
             return f"{value:,}"
         case _:
             return terminal_text(str(value))
-
-
-def _date(at: EpochMs) -> str:
-    return f"{_moment(at).day} {_moment(at):%B %Y}"
-
-
-def _day(at: EpochMs | None) -> str | None:
-    return at if at is None else f"{_moment(at).day} {_moment(at):%b %Y}"
-
-
-def _time(at: EpochMs) -> str:
-    return f"{_moment(at).day} {_moment(at):%b %Y, %H:%M} UTC"
-
-
-def _moment(at: EpochMs) -> datetime:
-    return _EPOCH + timedelta(milliseconds=at)
-
-
-def _took(scan: ScanRow) -> str:
-    return duration((scan.finished_at - scan.started_at) / 1000)
 
 
 def _share(count: int, whole: int) -> str:

@@ -76,7 +76,7 @@ def test_every_member_that_is_shown_is_shown_as_it_is():
 
     for text in ("web-1", "i-0a", "payments 111122223333", "eu-west-1", "Amazon Linux 2023", "ConnectionLost"):
         assert text in shown
-    for text in ("KB1", "an update and 1 more", "CVE-1", "Critical", "1,234", "NoReboot", "22 Nov 2026"):
+    for text in ("KB1", "an update and 1 more", "CVE-1", "Critical", "1,234", "last operation 22 Nov 2026, NoReboot"):
         assert text in shown
     assert "MISSING has 5 rows where AWS counts 6" in shown
     assert "the role reader cannot be assumed" in shown
