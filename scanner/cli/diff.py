@@ -39,7 +39,7 @@ def command(
     \b
     missing      a fix is not in effect that was, or was not listed
     fixed        a fix is in effect that was not
-    dropped      a patch is not missing any more nor installed: replaced, withdrawn
+    dropped      a patch is no longer missing, nor installed: replaced, withdrawn
     changed      any other difference in states or versions
     node_new, node_left, node_status
     """  # noqa: D205, D301 - click's mark for lines that are not to be re-wrapped
