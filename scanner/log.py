@@ -75,6 +75,8 @@ def configure(log_format: LogFormat, *, terminal: bool, quiet: bool = False) -> 
     handler.setFormatter(formatter)
     # Libraries speak up for warnings only; below that the AWS SDK logs whole requests, signatures included.
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
+    # It warns of what it drops when a run is stopped or a call fails, which is told in patchsweep's words.
+    logging.getLogger("psycopg").setLevel(logging.ERROR)
 
 
 def _console(*, colors: bool) -> list[Processor]:

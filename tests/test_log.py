@@ -148,6 +148,7 @@ def test_warnings_of_libraries_come_in_the_same_form_and_their_chatter_does_not_
     configure("json", terminal=False)
     logging.getLogger("botocore.endpoint").debug("Authorization: AWS4-HMAC-SHA256 …")
     logging.getLogger("botocore.endpoint").info("chatter")
+    logging.getLogger("psycopg").warning("query cancellation interrupted")
     logging.getLogger("asyncio").warning("task %s was slow", 7)
 
     (event,) = events(stderr)

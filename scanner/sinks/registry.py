@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from importlib.metadata import EntryPoint, entry_points
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, cast
 
 from msgspec import Struct
@@ -27,8 +28,11 @@ BUILT_INS: Mapping[str, str] = {
     "duckdb": "scanner.sinks.duckdb_file:duckdb_sink",
     "jsonl": "scanner.sinks.jsonl:jsonl_sink",
     "parquet": "scanner.sinks.parquet:parquet_sink",
+    "postgresql": "scanner.sinks.postgresql.sink:postgresql_sink",
 }
 """Type -> `module:factory`, imported when the sink is used."""
+_EXTRAS: Mapping[str, str] = {"postgresql": "psycopg"}
+"""Type -> the package that is installed by the extra of the sink's name."""
 
 
 class InstalledSink(Struct, frozen=True):
@@ -51,7 +55,7 @@ class SinkRegistry:
 
     def installed(self, own_version: str) -> list[InstalledSink]:
         """Every sink by name, read from metadata alone; `own_version` stands behind the built-in ones."""
-        built_in = [InstalledSink(name, "patchsweep", own_version) for name in self._built_ins]
+        built_in = [InstalledSink(name, "patchsweep", own_version, _lacking(name)) for name in self._built_ins]
         others = [
             InstalledSink(name, origin.distribution, origin.version, self._clash(name))
             for name, plugins in self._plugins.items()
@@ -63,11 +67,11 @@ class SinkRegistry:
         """The sink of a spec, checked as far as that goes without touching what is there.
 
         Raises:
-            ConfigError: an unknown type, a place that cannot work, or a plugin that cannot be used.
+            ConfigError: an unknown type, a place that cannot work, a plugin that cannot be used, or an extra that is
+                not installed.
         """
         if spec.type in self._built_ins:
-            factory = cast("SinkFactory", pkgutil.resolve_name(self._built_ins[spec.type]))
-            return factory(spec.where, context)
+            return self._factory(spec)(spec.where, context)
         match self._plugins.get(spec.type, []):
             case []:
                 raise ConfigError(self._unknown(spec))
@@ -76,6 +80,14 @@ class SinkRegistry:
                 return make_plugin_sink(load_plugin(plugin), spec, context, origin)
             case _:
                 raise ConfigError(f"the sink {spec.label} cannot be chosen: {self._clash(spec.type)}")
+
+    def _factory(self, spec: SinkSpec) -> SinkFactory:
+        try:
+            return cast("SinkFactory", pkgutil.resolve_name(self._built_ins[spec.type]))
+        except ImportError as error:
+            if spec.type not in _EXTRAS:
+                raise
+            raise ConfigError(f"the sink {spec.label} {_need(spec.type)}") from error
 
     def _clash(self, name: str) -> str | None:
         if name in self._built_ins:
@@ -90,6 +102,14 @@ class SinkRegistry:
         near = get_close_matches(spec.type, known, n=1)
         hint = f"; did you mean {near[0]}?" if near else ""
         return f"the sink {spec.label} is of an unknown type {spec.type!r} (known: {', '.join(known)}){hint}"
+
+
+def _lacking(built_in: str) -> str | None:
+    return _need(built_in) if built_in in _EXTRAS and not find_spec(_EXTRAS[built_in]) else None
+
+
+def _need(built_in: str) -> str:
+    return f"needs the package {_EXTRAS[built_in]}: pip install 'patchsweep[{built_in}]'"
 
 
 def installed_sinks() -> SinkRegistry:

@@ -53,7 +53,8 @@ def test_what_those_need_in_turn_is_pinned_too():
 def test_every_package_that_the_code_imports_is_named():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     # aiobotocore pins the one botocore that it works with.
-    wanted = {Requirement(line).name for line in project["dependencies"]} | {"botocore"}
+    extras = chain.from_iterable(lines for name, lines in project["optional-dependencies"].items() if name != "dev")
+    wanted = {Requirement(line).name for line in (*project["dependencies"], *extras)} | {"botocore"}
     imported = grimp.build_graph(
         "scanner", include_external_packages=True, exclude_type_checking_imports=True, cache_dir=None
     ).modules

@@ -8,8 +8,10 @@ from datetime import datetime
 
 import duckdb
 import msgspec
+import psycopg
 import pyarrow as pa
 import pyarrow.dataset as ds
+import pytest
 
 from scanner.sinks.context import SinkContext
 from scanner.sinks.contract import SinkContract, StreamContract
@@ -107,3 +109,23 @@ class TestDuckdbFile(SinkContract):
         with duckdb.connect(file, read_only=True) as database:
             tables = {name: database.table(name).to_arrow_table() for name in TABLES}
         return {name: tables[name].cast(TABLES[name]) for name in TABLES}
+
+
+class TestPostgresql(SinkContract):
+    @pytest.fixture(autouse=True)
+    def _database(self, database):
+        self.url = database
+
+    def make(self, place, scan_id):
+        return build(self.url, scan_id)
+
+    def read(self, place):
+        with psycopg.connect(self.url) as connection:
+            there = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
+            return {name: postgresql_table(connection, name) for (name,) in there}
+
+
+def postgresql_table(connection, name):
+    names = TABLES[name].names
+    rows = connection.execute(f"SELECT {', '.join(names)} FROM {name}").fetchall()
+    return pa.Table.from_pylist([dict(zip(names, row, strict=True)) for row in rows], TABLES[name])

@@ -52,21 +52,22 @@ def build(registry, spec):
 
 @pytest.mark.parametrize("name", BUILT_INS)
 def test_every_built_in_sink_can_be_made(name, tmp_path):
-    sink = build(SinkRegistry(BUILT_INS), f"{name}:{tmp_path}/place")
+    where = "//db/place" if name == "postgresql" else f"{tmp_path}/place"
+    sink = build(SinkRegistry(BUILT_INS), f"{name}:{where}")
     assert isinstance(sink.live, bool)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_an_unknown_sink_is_refused_with_the_known_ones_and_a_guess():
     with pytest.raises(
-        ConfigError, match=r"unknown type 'parqet' \(known: csv, duckdb, jsonl, parquet\); did you mean pa"
+        ConfigError, match=r"unknown type 'parqet' \(known: csv, duckdb, jsonl, parquet, postgresql\); did you mean pa"
     ):
         build(SinkRegistry(BUILT_INS), "parqet:out")
 
 
 def test_a_sink_that_is_not_there_does_not_give_its_password_away():
-    with pytest.raises(ConfigError, match=r"postgresql://ann:\*\*\*@db/x is of an unknown type 'postgresql'"):
-        build(SinkRegistry(BUILT_INS), "postgresql://ann:s3cret@db/x")
+    with pytest.raises(ConfigError, match=r"mysql://ann:\*\*\*@db/x is of an unknown type 'mysql'"):
+        build(SinkRegistry(BUILT_INS), "mysql://ann:s3cret@db/x")
 
 
 def test_a_plugin_is_listed_with_its_distribution_and_not_imported(registry):
@@ -77,6 +78,7 @@ def test_a_plugin_is_listed_with_its_distribution_and_not_imported(registry):
         ("jsonl", "patchsweep", "0.1"),
         ("metrics", "patchsweep-metrics", "1.2"),
         ("parquet", "patchsweep", "0.1"),
+        ("postgresql", "patchsweep", "0.1"),
     ]
     assert "metrics_sink" not in sys.modules
 
@@ -150,7 +152,7 @@ def test_the_sinks_of_this_environment_can_be_listed():
 def test_listing_sinks_imports_no_heavy_library():
     code = (
         "import sys; from scanner.sinks.registry import installed_sinks; installed_sinks().installed('1');"
-        "print({'pyarrow', 'duckdb', 'anyio'} & set(sys.modules))"
+        "print({'pyarrow', 'duckdb', 'psycopg', 'anyio'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "set()\n"

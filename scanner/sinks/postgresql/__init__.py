@@ -1,0 +1,1 @@
+"""`postgresql://user:password@host/database`: the four tables in a PostgreSQL database, scan by scan."""

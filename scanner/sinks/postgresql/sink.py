@@ -1,0 +1,84 @@
+"""The sink: one transaction, from the first batch to the commit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+import pyarrow as pa
+from anyio import to_thread
+from psycopg import AsyncConnection, sql
+
+from scanner.interfaces import NodeBatch, ScanSummary, Sink
+from scanner.sinks.context import SinkContext
+from scanner.sinks.postgresql.address import check_url, connect
+from scanner.sinks.postgresql.errors import as_sink_error
+from scanner.sinks.postgresql.lines import csv_lines
+from scanner.sinks.postgresql.locks import lock
+from scanner.sinks.postgresql.tables import provide_tables
+from scanner.tables import TABLES
+
+
+def postgresql_sink(where: str, context: SinkContext) -> Sink:
+    """The sink, or `ConfigError` for what is no URL of a PostgreSQL database."""
+    check_url(where)
+    return PostgresqlSink(where, context.scan_id)
+
+
+class PostgresqlSink:
+    """Sends the rows in one transaction, so that a scan is there whole or not at all.
+
+    It is not `live`: a transaction as long as a scan would keep the whole database from being vacuumed, and a server's
+    time limit on idle transactions would end it.
+    """
+
+    live: ClassVar[bool] = False
+
+    def __init__(self, url: str, scan_id: str) -> None:
+        self._url = url
+        self._scan_id = scan_id
+        self._connection: AsyncConnection | None = None
+
+    async def write(self, batch: NodeBatch) -> None:
+        with as_sink_error(self._url):
+            await _send(await self._begun(), {"nodes": batch.nodes, "patches": batch.patches})
+
+    async def commit(self, scan: ScanSummary) -> None:
+        with as_sink_error(self._url):
+            connection = await self._begun()
+            await _send(connection, {"targets": scan.targets, "scans": scan.scans})
+            await connection.commit()
+
+    async def aclose(self) -> None:
+        """Hang up, which takes no answer: the server rolls back what was not committed."""
+        if self._connection is not None:
+            await self._connection.close()
+
+    async def _begun(self) -> AsyncConnection:
+        if self._connection is None:
+            self._connection = await connect(self._url)
+            await provide_tables(self._connection, self._url)
+            # The tables come into view at once, empty: no other run that needs them waits until this scan is sent.
+            await self._connection.commit()
+            await _clear(self._connection, self._scan_id)
+        return self._connection
+
+
+async def _clear(connection: AsyncConnection, scan_id: str) -> None:
+    """Begin the transaction and remove what an earlier publication of the scan left."""
+    # Two publications of one scan at once would not see each other's rows: the second waits for the first.
+    await lock(connection, f"scan {scan_id}")
+    for name in TABLES:
+        removal = sql.SQL("DELETE FROM {} WHERE scan_id = %s").format(sql.Identifier(name))
+        await connection.execute(removal, [scan_id])
+
+
+async def _send(connection: AsyncConnection, tables: Mapping[str, pa.Table]) -> None:
+    for name, table in tables.items():
+        lines = await to_thread.run_sync(csv_lines, table)
+        # The encoding is told here because a variable of libpq's may choose another for the connection.
+        copying = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT csv, ENCODING 'UTF8')").format(
+            sql.Identifier(name), sql.SQL(", ").join(map(sql.Identifier, table.column_names))
+        )
+        async with connection.cursor() as cursor, cursor.copy(copying) as copy:
+            await copy.write(lines)
