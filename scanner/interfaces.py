@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import TYPE_CHECKING, ClassVar, Protocol
+from typing import TYPE_CHECKING, ClassVar, Protocol, runtime_checkable
 
 from msgspec import Struct
 
@@ -110,6 +110,19 @@ class Sink(Protocol):
 
     async def aclose(self) -> None:
         """Release everything; drop what was not committed."""
+        ...
+
+
+@runtime_checkable
+class ProbedSink(Sink, Protocol):
+    """A sink that can be tried before there is a scan."""
+
+    async def probe(self) -> None:
+        """Do without any row whatever `write` and `commit` need, and leave no trace; then comes `aclose`.
+
+        Raises:
+            SinkError: they would fail.
+        """
         ...
 
 

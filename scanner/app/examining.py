@@ -17,7 +17,7 @@ from scanner.aws.gateway import Aws, open_aws
 from scanner.config import Settings
 from scanner.diagnosis import Diagnosis, PlaceCheck, TargetCheck
 from scanner.errors import AwsError, NodeGone, PatchsweepError, RequestRejected
-from scanner.interfaces import Fleet, TargetReader
+from scanner.interfaces import Fleet, ProbedSink, Sink, TargetReader
 from scanner.masking import masked
 from scanner.model import Target, TargetStatus
 from scanner.scan import status_of
@@ -77,7 +77,7 @@ async def _sink(settings: Settings, sink: str, stdout: BinaryIO) -> PlaceCheck:
     try:
         async with open_sinks(structs.replace(settings, sinks=(sink,)), NO_SCAN, stdout) as opened:
             for each in opened.all.values():
-                await each.aclose()
+                await _try_out(each)
         where = parse_spec(sink).where
         if where.startswith("s3://"):
             async with open_places([where], settings.limits) as files:
@@ -85,6 +85,14 @@ async def _sink(settings: Settings, sink: str, stdout: BinaryIO) -> PlaceCheck:
     except PatchsweepError as error:
         return PlaceCheck(masked(sink), str(error))
     return PlaceCheck(masked(sink))
+
+
+async def _try_out(sink: Sink) -> None:
+    try:
+        if isinstance(sink, ProbedSink):
+            await sink.probe()
+    finally:
+        await sink.aclose()
 
 
 async def _targets(aws: Aws) -> tuple[TargetCheck, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import closing
 
 import boto3
+import psycopg
 import pytest
 from moto.server import ThreadedMotoServer
 
@@ -40,6 +41,22 @@ def test_where_a_scan_would_be_complete_all_is_well_and_nothing_is_left_behind(t
     assert "sink        csv:out: can be used\n" in ended.stdout
     assert list(user.folder.iterdir()) == []
     assert user.run("scan", *ORGANIZATION).code == 0
+
+
+def test_a_database_is_tried_and_holds_nothing_afterwards(terminal, simulator, database):
+    user = terminal.given(simulator.environment())
+
+    right = user.run("doctor", *ORGANIZATION, "--sink", database)
+    wrong = user.run("doctor", *ORGANIZATION, "--sink", database.replace("hush-admin", "hush-hush"))
+
+    place = database.replace("hush-admin", "***")
+    assert (right.code, right.sentences) == (0, [])
+    assert f"sink {place}: can be used" in " ".join(right.stdout.split())
+    assert (wrong.code, wrong.sentences) == (3, [])
+    assert f"sink {place}: cannot connect to {place}: " in " ".join(wrong.stdout.split())
+    assert "hush" not in right.stdout + right.stderr + wrong.stdout + wrong.stderr
+    with psycopg.connect(database) as connection:
+        assert connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall() == []
 
 
 def test_a_role_that_is_refused_is_named_and_a_scan_would_be_partial(terminal, simulator):

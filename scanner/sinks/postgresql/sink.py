@@ -49,6 +49,14 @@ class PostgresqlSink:
             await _send(connection, {"targets": scan.targets, "scans": scan.scans})
             await connection.commit()
 
+    async def probe(self) -> None:
+        """Begin without the commit that makes the tables, and send nothing: what is not allowed fails all the same."""
+        with as_sink_error(self._url):
+            self._connection = await connect(self._url)
+            await provide_tables(self._connection, self._url)
+            await _clear(self._connection, self._scan_id)
+            await _send(self._connection, {name: schema.empty_table() for name, schema in TABLES.items()})
+
     async def aclose(self) -> None:
         """Hang up, which takes no answer: the server rolls back what was not committed."""
         if self._connection is not None:

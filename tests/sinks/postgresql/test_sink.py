@@ -208,6 +208,31 @@ async def test_a_database_without_unicode_is_a_sentence(postgresql):
         await publish(url, SCAN)
 
 
+async def probe(url):
+    sink = make(url)
+    try:
+        await sink.probe()
+    finally:
+        await sink.aclose()
+
+
+async def test_a_database_that_is_tried_is_as_before(database):
+    await probe(database)
+    assert rows(database, "SELECT tablename FROM pg_tables WHERE schemaname = 'public'") == []
+    await publish(database, SCAN)
+    await probe(database)
+    assert rows(database, COUNTS.format("patches")) == [("s1", 9)]
+
+
+async def test_what_a_role_lacks_is_seen_when_the_database_is_tried(database, postgresql):
+    await publish(database, SCAN)
+    with postgresql.role("deleter", "hush-deleter"):
+        execute(database, "GRANT SELECT, DELETE ON patches, nodes, targets, scans TO deleter")
+        with pytest.raises(SinkError, match=r"permission denied for table patches; grant this role SELECT, INSERT"):
+            await probe(database.replace("admin:hush-admin", "deleter:hush-deleter"))
+        execute(database, "DROP OWNED BY deleter")
+
+
 def test_without_its_driver_the_sink_says_how_to_install_it():
     code = (
         "import io, sys; sys.modules['psycopg'] = None\n"
