@@ -119,6 +119,17 @@ def test_a_scan_that_cannot_work_tells_no_secret(wrong, tmp_path):
             assert secret is None or secret not in life.said
 
 
+@pytest.mark.parametrize("password", ["hush-admin", "hush-hush", "hush%2Dhush"])
+def test_the_password_of_a_database_stays_in_the_setting(password, database, tmp_path):
+    with organization(WORLD) as simulator:
+        variables = environment(simulator, tmp_path)
+        variables["PATCHSWEEP_SINK"] += ";" + database.replace("hush-admin", password)
+        life = Life(["scan"], variables, tmp_path / "store")
+        assert life.wait() == (0 if password == "hush-admin" else 3)
+    assert "Traceback" not in life.said
+    assert_holds_no_secret(tmp_path, {"hush"})
+
+
 def test_everything_a_scan_writes_is_readable_by_its_owner_only(tmp_path):
     before = os.umask(0)
     try:

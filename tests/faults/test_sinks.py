@@ -12,6 +12,7 @@ import subprocess
 import sys
 
 import anyio
+import psycopg
 import pytest
 from msgspec import structs
 
@@ -116,6 +117,29 @@ async def test_a_sink_that_failed_is_repaired_from_the_store_and_publishing_twic
             assert report.failures == {}
             assert_sink_is_the_truth(place, finished.scan.scan_id, truth)
         assert simulator.stats.requests() == requests
+
+
+async def test_a_database_that_took_no_scan_is_repaired_from_the_store(database, tmp_path):
+    settings = structs.replace(settings_for(tmp_path / "store", WORLD), sinks=(database,))
+    with psycopg.connect(database) as connection:
+        connection.execute("CREATE TABLE nodes (number bigint)")
+    with organization(WORLD) as simulator:
+        finished = await scan(settings)
+        truth = simulator.truth()
+        assert_is_the_truth(await stored(tmp_path / "store", finished.scan.scan_id), truth)
+    ((sink, reason),) = finished.sink_failures.items()
+    assert "the table public.nodes has no column scan_id" in reason
+    assert "hush" not in sink + reason
+
+    with psycopg.connect(database) as connection:
+        connection.execute("DROP TABLE nodes")
+    for _ in range(2):
+        assert (await run_publish(settings, finished.scan.scan_id, stdout=io.BytesIO())).failures == {}
+    with psycopg.connect(database) as connection:
+        nodes = connection.execute("SELECT account_id, region, instance_id FROM nodes").fetchall()
+        assert sorted(nodes) == sorted(truth.nodes)
+        assert connection.execute("SELECT count(*) FROM patches").fetchall() == [(truth.patch_rows,)]
+        assert connection.execute("SELECT scan_id FROM scans").fetchall() == [(finished.scan.scan_id,)]
 
 
 def test_a_reader_of_stdout_that_has_stopped_reading_does_not_keep_a_scan_from_being_stopped(tmp_path):
