@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import subprocess
@@ -13,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from shutil import rmtree
 from tempfile import TemporaryFile, mkdtemp
 from typing import IO
 
@@ -137,6 +139,7 @@ def serving(
 def certificate() -> tuple[str, str]:
     """The files of a certificate for 127.0.0.1, signed by itself, and its key."""
     folder = Path(mkdtemp(prefix="patchsweep-benchmark-"))
+    atexit.register(rmtree, folder)
     cert, key = str(folder / "cert.pem"), str(folder / "key.pem")
     subject = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
     made = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", *subject]
