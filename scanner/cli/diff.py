@@ -47,7 +47,8 @@ def command(
 
 
 async def _answer(app: AppLoader, settings: Settings, before: str | None, after: str | None, form: Format) -> int:
-    from scanner.views.diff import CHANGES, Changes, check_comparable, compared, parameters, sentences
+    from scanner.views.diff import Changes, check_comparable, compared, parameters, sentences
+    from scanner.views.diff_query import CHANGES
 
     async with app().open_store(settings) as store:
         before, after = await _pair(store, before, after)

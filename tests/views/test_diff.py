@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from tempfile import TemporaryDirectory
+
+import anyio
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from msgspec import structs
 
 from scanner.config import NodeSettings, PatchSettings, Settings
@@ -12,7 +18,8 @@ from scanner.model import NodeStatus, Patch, Target, TargetStatus
 from scanner.store.folder import LocalFiles
 from scanner.store.store import Store
 from scanner.tables import segment_table
-from scanner.views.diff import CHANGES, Changes, Compared, check_comparable, compared, parameters, sentences
+from scanner.views.diff import Changes, Compared, check_comparable, compared, parameters, sentences
+from scanner.views.diff_query import CHANGES
 from tests.store.samples import STARTED_MS, header, node, outcome, scan_row
 from tests.views.open_store import views_of
 
@@ -214,3 +221,34 @@ def test_sentences_count_every_kind_of_change_and_name_the_gap():
         "nodes 1 new, 3 with another status",
         "it cannot tell of 2 nodes: not read, or without patch data, in one of the two",
     ]
+
+
+ROWS = st.lists(
+    st.tuples(st.sampled_from("ab"), st.sampled_from(["Missing", "Failed", "Installed"]), st.sampled_from(["", "v1"])),
+    max_size=5,
+)
+
+
+def listed(rows):
+    """The (title, state) of each row of a KB id, in any order."""
+    by_kb_id = {}
+    for kb_id, state, title in rows:
+        by_kb_id.setdefault(kb_id, Counter())[title, state] += 1
+    return by_kb_id
+
+
+@given(before=st.lists(ROWS, min_size=2, max_size=2), after=st.lists(ROWS, min_size=2, max_size=2))
+@settings(max_examples=25)
+def test_there_is_a_row_for_each_patch_whose_rows_differ_and_for_no_other(before, after):
+    expected = {
+        (f"i-000{number}", kb_id)
+        for number, (was, is_now) in enumerate(zip(before, after, strict=True))
+        for kb_id in "ab"
+        if listed(was).get(kb_id) != listed(is_now).get(kb_id)
+    }
+
+    with TemporaryDirectory() as folder:
+        scans = ([patched(number, *rows) for number, rows in enumerate(nodes)] for nodes in (before, after))
+        rows, _, _ = anyio.run(changes, folder, *scans)
+
+    assert sorted((row["instance_id"], row["kb_id"]) for row in rows) == sorted(expected)
