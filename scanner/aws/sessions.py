@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import cache, partial
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import anyio
 from aiobotocore.config import AioConfig
@@ -124,30 +124,33 @@ class Sessions:
         return regions
 
     def ec2(self, region: str) -> AbstractAsyncContextManager[EC2Client]:
-        return self._opened("ec2", self._core.create_client("ec2", region_name=region, config=self.config))
+        return self._opened("ec2", self._creating("ec2", region))
 
     def organizations(self, region: str) -> AbstractAsyncContextManager[OrganizationsClient]:
-        return self._opened(
-            "organizations", self._core.create_client("organizations", region_name=region, config=self.config)
-        )
+        return self._opened("organizations", self._creating("organizations", region))
 
     def s3(self) -> AbstractAsyncContextManager[S3Client]:
         # Not before it is needed: with boto3 it takes 40 ms, and only stores on S3 have a use for it.
         import aioboto3  # noqa: PLC0415 - as just said
 
         sdk = aioboto3.Session(botocore_session=self._core)
-        return self._opened("s3", sdk.client("s3", config=self.config))
+        return self._opened("s3", partial(sdk.client, "s3", config=self.config))
 
     def ssm(self, region: str) -> AbstractAsyncContextManager[SSMClient]:
-        return self._opened("ssm", self._core.create_client("ssm", region_name=region, config=self.config))
+        return self._opened("ssm", self._creating("ssm", region))
 
     def sts(self, region: str) -> AbstractAsyncContextManager[STSClient]:
-        return self._opened("sts", self._core.create_client("sts", region_name=region, config=self.config))
+        return self._opened("sts", self._creating("sts", region))
+
+    def _creating(self, service: str, region: str) -> Callable[[], ClientCreatorContext[Any]]:
+        return partial(self._core.create_client, service, region_name=region, config=self.config)
 
     @asynccontextmanager
-    async def _opened(self, service: str, opening: ClientCreatorContext[C]) -> AsyncIterator[C]:
+    async def _opened(self, service: str, create: Callable[[], ClientCreatorContext[C]]) -> AsyncIterator[C]:
         with sdk_errors():
             await self._load_models(service)
+            # Not before: what the SDK creates here is a coroutine that would never be awaited if this were cancelled.
+            opening = create()
             client = await opening.__aenter__()
         try:
             yield client
