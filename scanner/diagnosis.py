@@ -9,10 +9,11 @@ from scanner.report import is_gap
 
 
 class PlaceCheck(Struct, frozen=True):
-    """The store or a sink; `failure` is None where it can be used."""
+    """The store or a sink; `failure` is None where it can be used. `stops_scan`: with it a scan would not begin."""
 
     place: str
     failure: str | None = None
+    stops_scan: bool = False
 
 
 class TargetCheck(Struct, frozen=True):
@@ -25,7 +26,7 @@ class TargetCheck(Struct, frozen=True):
 
 
 class Diagnosis(Struct, frozen=True):
-    """All that was tried. `takes_large_pages` is None where no node was there to ask about."""
+    """All that was tried. `takes_large_pages` is None where that could not be tried, or is no question."""
 
     caller: str
     region: str
@@ -42,7 +43,8 @@ class Diagnosis(Struct, frozen=True):
 
     @property
     def exit_code(self) -> int:
-        """0 a scan would be complete, 3 it would be partial, 1 it could read or store nothing."""
-        if self.store.failure or all(check.status is not TargetStatus.SCANNED for check in self.targets):
+        """0 a scan would be complete, 3 it would be partial, 1 it would not begin or could read nothing."""
+        stops = any(check.stops_scan for check in (self.store, *self.sinks))
+        if stops or all(check.status is not TargetStatus.SCANNED for check in self.targets):
             return 1
         return 3 if self.gaps or any(sink.failure for sink in self.sinks) else 0

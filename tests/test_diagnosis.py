@@ -5,7 +5,7 @@ import pytest
 from scanner.diagnosis import Diagnosis, PlaceCheck, TargetCheck
 from scanner.model import Scope, Target, TargetStatus
 
-GOOD, BAD = PlaceCheck("place"), PlaceCheck("place", "no room")
+GOOD, BAD, WRONG = PlaceCheck("place"), PlaceCheck("place", "no room"), PlaceCheck("place", "no type", stops_scan=True)
 
 
 def diagnosis(*statuses, store=GOOD, sinks=(GOOD,), regions="enabled"):
@@ -30,9 +30,13 @@ def test_a_disabled_region_is_a_gap_only_where_it_was_named(regions, code):
     assert diagnosis(TargetStatus.SCANNED, TargetStatus.DISABLED, regions=regions).exit_code == code
 
 
-def test_a_sink_that_cannot_be_used_makes_it_partial_and_a_store_that_cannot_makes_it_fail():
+def test_a_sink_that_fails_would_make_the_scan_partial():
     assert diagnosis(TargetStatus.SCANNED, sinks=(GOOD, BAD)).exit_code == 3
-    assert diagnosis(TargetStatus.SCANNED, store=BAD).exit_code == 1
+
+
+def test_a_store_or_a_sink_with_which_no_scan_begins_makes_it_fail():
+    assert diagnosis(TargetStatus.SCANNED, sinks=(GOOD, WRONG)).exit_code == 1
+    assert diagnosis(TargetStatus.SCANNED, store=WRONG).exit_code == 1
 
 
 @pytest.mark.parametrize("statuses", [(), (TargetStatus.DENIED,), (TargetStatus.DISABLED,)])

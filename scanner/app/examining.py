@@ -11,19 +11,18 @@ from msgspec import structs
 
 from scanner.app.demo import demo_organization, demo_settings
 from scanner.app.ending import scope_of
-from scanner.app.places import open_places, open_store
+from scanner.app.places import open_store
 from scanner.app.sinks import open_sinks
 from scanner.aws.gateway import Aws, open_aws
 from scanner.config import Settings
 from scanner.diagnosis import Diagnosis, PlaceCheck, TargetCheck
-from scanner.errors import AwsError, NodeGone, PatchsweepError, RequestRejected
+from scanner.errors import AwsError, ConfigError, NodeGone, PatchsweepError, RequestRejected
 from scanner.interfaces import Fleet, ProbedSink, Sink, TargetReader
 from scanner.masking import masked
 from scanner.model import Target, TargetStatus
+from scanner.probe import probe
 from scanner.scan import status_of
 from scanner.side_by_side import side_by_side
-from scanner.sinks.spec import parse_spec
-from scanner.store.probe import probe
 
 LARGE_PAGE = 100
 """What the SDK's model allows and the service is reported to refuse."""
@@ -68,7 +67,7 @@ async def _store(settings: Settings) -> PlaceCheck:
         async with open_store(settings) as store:
             await probe(store.files)
     except PatchsweepError as error:
-        return PlaceCheck(settings.store.location, str(error))
+        return PlaceCheck(settings.store.location, str(error), stops_scan=True)
     return PlaceCheck(settings.store.location)
 
 
@@ -78,12 +77,9 @@ async def _sink(settings: Settings, sink: str, stdout: BinaryIO) -> PlaceCheck:
         async with open_sinks(structs.replace(settings, sinks=(sink,)), NO_SCAN, stdout) as opened:
             for each in opened.all.values():
                 await _try_out(each)
-        where = parse_spec(sink).where
-        if where.startswith("s3://"):
-            async with open_places([where], settings.limits) as files:
-                await probe(files(where))
     except PatchsweepError as error:
-        return PlaceCheck(masked(sink), str(error))
+        # A scan that is given a sink that cannot work does not begin; one that fails later spoils nothing else.
+        return PlaceCheck(masked(sink), str(error), stops_scan=isinstance(error, ConfigError))
     return PlaceCheck(masked(sink))
 
 
@@ -128,13 +124,15 @@ async def _try_a_node(reader: TargetReader) -> bool:
 
 
 async def _takes_large_pages(settings: Settings, targets: Sequence[TargetCheck]) -> bool | None:
-    """Asks one target that has nodes."""
+    """Asks one target that has nodes; None where nobody can tell, or where such pages are asked for already."""
     target = next((check.target for check in targets if check.has_nodes), None)
-    if target is None:
+    if target is None or settings.patches.page_size >= LARGE_PAGE:
         return None
     patches = structs.replace(settings.patches, page_size=LARGE_PAGE)
-    async with open_aws(structs.replace(settings, patches=patches)) as aws:
-        try:
+    try:
+        async with open_aws(structs.replace(settings, patches=patches)) as aws:
             return (await check_target(aws.fleet, target)).status is TargetStatus.SCANNED or None
-        except RequestRejected:
-            return False
+    except RequestRejected:
+        return False
+    except AwsError:
+        return None

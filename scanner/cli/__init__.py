@@ -9,6 +9,7 @@ import click
 from scanner.cli.application import AppLoader, load_app
 from scanner.cli.commands import patchsweep
 from scanner.cli.failures import failed, misused
+from scanner.cli.output import say
 
 ENDED_BY_CTRL_C = 130
 
@@ -23,7 +24,10 @@ def main(argv: Sequence[str] | None = None, *, app: AppLoader = load_app) -> int
         code = patchsweep.main(argv, "patchsweep", standalone_mode=False, obj=app)
     except click.exceptions.Abort as abort:
         # click ends this way for Ctrl-C, and for an EOFError from anywhere, which is a fault and not to be silent.
-        return failed(abort.__cause__) if isinstance(abort.__cause__, EOFError) else ENDED_BY_CTRL_C
+        if isinstance(abort.__cause__, EOFError):
+            return failed(abort.__cause__)
+        say("stopped by Ctrl-C")
+        return ENDED_BY_CTRL_C
     except click.ClickException as error:
         return misused(error)
     except SystemExit as stop:

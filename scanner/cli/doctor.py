@@ -36,9 +36,9 @@ def command(app: AppLoader, /, *, demo: bool, config: str | None, **given: objec
     and in each target its role and every call of a scan, once.
 
     Ends with 0 if a scan would be complete, with 3 if something could not be
-    read or sent, with 1 if nothing could. Writes one small file into the store
-    and into sinks on S3, and removes it again; tries a database in a
-    transaction that it takes back.
+    read or sent, with 1 if it would not begin or nothing could be read. Writes
+    one small file into the store and Parquet sinks, and removes it again;
+    tries a database in a transaction that it takes back.
     """  # noqa: D205 - click shows the first paragraph as one
     from scanner.cli.paint import stdout_width
     from scanner.cli.watch import log_to_stderr

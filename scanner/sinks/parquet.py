@@ -21,6 +21,7 @@ from anyio import to_thread
 
 from scanner.errors import ConfigError, SinkError, StoreError
 from scanner.interfaces import Files, NodeBatch, ScanSummary, Sink
+from scanner.probe import probe
 from scanner.sinks.context import SinkContext
 from scanner.sinks.partitions import Partition, PartitionBuffer, split
 from scanner.sinks.places import as_sink_error, checked_folder
@@ -49,6 +50,7 @@ class ParquetSink:
     def __init__(self, files: Files, scan_id: str, max_buffered_rows: int = _MAX_BUFFERED_ROWS) -> None:
         if not _SCAN_ID.match(scan_id):
             raise ConfigError(f"the scan id {scan_id!r} cannot be a part of a file's name")
+        self._files = files
         self._scan_id = scan_id
         self._publication = Publication(files, scan_id)
         self._buffer = PartitionBuffer(max_buffered_rows)
@@ -64,6 +66,10 @@ class ParquetSink:
         await to_thread.run_sync(self._finish, scan, mark)
         with _as_sink_error():
             await self._publication.replace(self._ready, mark)
+
+    async def probe(self) -> None:
+        with _as_sink_error():
+            await probe(self._files)
 
     async def aclose(self) -> None:
         await to_thread.run_sync(self._spool.remove)

@@ -64,7 +64,7 @@ def test_what_does_not_work_is_named_with_its_reason():
 
 
 def test_a_store_that_cannot_be_written_fails():
-    ended, _ = doctor(check("eu-west-1"), store=PlaceCheck("./data", "the disk is full"))
+    ended, _ = doctor(check("eu-west-1"), store=PlaceCheck("./data", "the disk is full", stops_scan=True))
 
     assert ended.code == 1
     assert "store       ./data: the disk is full" in ended.stdout

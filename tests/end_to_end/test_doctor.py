@@ -111,3 +111,13 @@ def test_credentials_that_aws_does_not_accept_end_it_in_one_sentence(terminal, s
     (sentence,) = ended.sentences
     assert (ended.code, ended.stdout) == (2, "")
     assert "redential" in sentence
+
+
+def test_a_sink_with_which_no_scan_begins_is_worse_than_one_that_would_fail(terminal, simulator):
+    user = terminal.given(simulator.environment())
+
+    ended = user.run("doctor", "--sink", "nope:x")
+
+    assert (ended.code, ended.sentences) == (1, [])
+    assert "sink        nope:x: the sink nope:x is of an unknown type" in ended.stdout
+    assert user.run("scan", "--sink", "nope:x").code == 2

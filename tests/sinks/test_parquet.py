@@ -212,3 +212,18 @@ async def test_a_bucket_is_opened_through_the_context():
     context = SinkContext("s1", lambda url: opened.append(url) or files, io.BytesIO())
     await parquet_sink("s3://bucket/prefix", context).aclose()
     assert opened == ["s3://bucket/prefix"]
+
+
+async def test_a_place_can_be_tried_and_is_left_as_it_was(tmp_path):
+    sink = ParquetSink(LocalFiles(tmp_path / "lake"), "s1")
+    await sink.probe()
+    await sink.aclose()
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_a_place_that_cannot_be_written_says_so_when_it_is_tried(tmp_path):
+    (tmp_path / "lake").write_bytes(b"")
+    sink = ParquetSink(LocalFiles(tmp_path / "lake"), "s1")
+    with pytest.raises(SinkError, match="lake"):
+        await sink.probe()
+    await sink.aclose()

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from scanner.errors import StoreError
+from scanner.probe import probe
 from scanner.store.folder import LocalFiles
-from scanner.store.probe import probe
 from tests.store.memory_files import MemoryFiles
 from tests.store.places import every_place
 
