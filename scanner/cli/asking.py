@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Literal, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
@@ -16,11 +16,10 @@ if TYPE_CHECKING:
 
     from scanner.store.store import Store
     from scanner.views.query import Parameters, Rows, Views
+    from scanner.views.render import Format
 
 TOLD, NOT_TOLD_OF_ALL = 0, 3
 """Exit codes of an answer that covers every node, and of one that names those it cannot tell of."""
-
-Format = Literal["table", "json", "csv"]
 
 _F = TypeVar("_F", bound=Callable[..., object])
 

@@ -9,12 +9,13 @@ import click
 
 from scanner.cli import options
 from scanner.cli.application import AppLoader
-from scanner.cli.asking import NOT_TOLD_OF_ALL, TOLD, Format, format_option, open_asked, put_answer
+from scanner.cli.asking import NOT_TOLD_OF_ALL, TOLD, format_option, open_asked, put_answer
 from scanner.cli.options import Sectioned, SectionedCommand, section, settings_of
 from scanner.cli.output import say
 
 if TYPE_CHECKING:
     from scanner.config import Settings
+    from scanner.views.render import Format
 
 
 @click.command("cve", cls=SectionedCommand)

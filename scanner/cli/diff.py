@@ -9,7 +9,7 @@ import click
 
 from scanner.cli import options
 from scanner.cli.application import AppLoader
-from scanner.cli.asking import NOT_TOLD_OF_ALL, TOLD, Format, format_option, open_asked, put_answer
+from scanner.cli.asking import NOT_TOLD_OF_ALL, TOLD, format_option, open_asked, put_answer
 from scanner.cli.options import SectionedCommand, section, settings_of
 from scanner.cli.output import say
 from scanner.errors import ConfigError, ScanNotFound
@@ -17,6 +17,7 @@ from scanner.errors import ConfigError, ScanNotFound
 if TYPE_CHECKING:
     from scanner.config import Settings
     from scanner.store.store import Store
+    from scanner.views.render import Format
 
 
 @click.command("diff", cls=SectionedCommand)

@@ -10,12 +10,13 @@ import click
 
 from scanner.cli import options
 from scanner.cli.application import AppLoader
-from scanner.cli.asking import Format, format_option, open_asked, put_answer
+from scanner.cli.asking import format_option, open_asked, put_answer
 from scanner.cli.options import Sectioned, SectionedCommand, section, settings_of
 
 if TYPE_CHECKING:
     from scanner.config import Settings
     from scanner.store.store import Store
+    from scanner.views.render import Format
 
 
 @click.command("query", cls=SectionedCommand)

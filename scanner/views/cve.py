@@ -63,11 +63,13 @@ class Told(Struct, frozen=True):
     no_patch_data: int
     unread: int
     unread_targets: int
+    unread_states: tuple[str, ...] = ()
+    """States of lacking patches that the scan was told to leave out."""
 
     @property
     def is_whole(self) -> bool:
         """Whether it tells of every node in scope."""
-        return self.lacking + self.clear == self.nodes and not self.unread_targets
+        return self.lacking + self.clear == self.nodes and not self.unread_targets and not self.unread_states
 
 
 def cve_id_of(text: str) -> str:
@@ -110,7 +112,8 @@ def parameters(cve_id: str) -> Parameters:
 async def told(views: Views, scan: ScanRow, cve_id: str) -> Told:
     """What the scan that is open in `views` tells of a CVE."""
     (row,) = (await views.fetch(_TOLD, parameters(cve_id))).to_pylist()
-    return Told(**row, unread_targets=gaps_of_targets(scan.targets, scan.scope))
+    left_out = [state for state in LACKING_STATES if scan.states and state not in scan.states]
+    return Told(**row, unread_targets=gaps_of_targets(scan.targets, scan.scope), unread_states=tuple(left_out))
 
 
 def sentences(told: Told, cve_id: str, scan_id: str) -> Iterator[str]:
@@ -123,6 +126,8 @@ def sentences(told: Told, cve_id: str, scan_id: str) -> Iterator[str]:
         (told.unread, "node", "not read or not verified"),
         (told.unread_targets, "target", "not read"),
     ]
-    if not told.is_whole:
-        reasons = "; ".join(f"{counted(count, noun)}: {why}" for count, noun, why in unknown if count)
-        yield f"it cannot tell of {reasons}"
+    reasons = [f"{counted(count, noun)}: {why}" for count, noun, why in unknown if count]
+    if told.unread_states:
+        reasons.append(f"patches in the states {', '.join(told.unread_states)}: left out by the scan's filter")
+    if reasons:
+        yield f"it cannot tell of {'; '.join(reasons)}"

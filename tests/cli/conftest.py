@@ -6,6 +6,8 @@ import os
 import pytest
 import structlog
 
+from tests.cli.stored import store_two_scans_and_an_unfinished_one
+
 
 @pytest.fixture(autouse=True)
 def _no_settings_from_outside(monkeypatch, tmp_path):
@@ -22,3 +24,10 @@ def _logging_as_it_was():
     yield
     structlog.reset_defaults()
     root.handlers[:], root.level = handlers, level
+
+
+@pytest.fixture
+def store(tmp_path):
+    """A folder with two committed scans and one that is not."""
+    store_two_scans_and_an_unfinished_one(tmp_path / "store")
+    return str(tmp_path / "store")

@@ -9,12 +9,6 @@ from tests.cli.running import run
 from tests.cli.stored import CVE, NEW, OLD, store_two_scans_and_an_unfinished_one
 
 
-@pytest.fixture
-def store(tmp_path):
-    store_two_scans_and_an_unfinished_one(tmp_path / "store")
-    return str(tmp_path / "store")
-
-
 def ask(*argv, store):
     return run("cve", *argv, "--store", store, app=FakeApp())
 

@@ -6,14 +6,8 @@ import pytest
 
 from tests.cli.fake_app import FakeApp
 from tests.cli.running import run
-from tests.cli.stored import NEW, OLD, store_two_scans_and_an_unfinished_one
+from tests.cli.stored import NEW, OLD
 from tests.views.page_reader import Page
-
-
-@pytest.fixture
-def store(tmp_path):
-    store_two_scans_and_an_unfinished_one(tmp_path / "store")
-    return str(tmp_path / "store")
 
 
 def ask(*argv, store):

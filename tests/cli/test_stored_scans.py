@@ -7,15 +7,9 @@ import pytest
 
 from tests.cli.fake_app import FakeApp
 from tests.cli.running import run
-from tests.cli.stored import NEW, OLD, UNFINISHED, store_two_scans_and_an_unfinished_one
+from tests.cli.stored import NEW, OLD, UNFINISHED
 
 COUNT = "SELECT state, count(*) AS patches FROM patches GROUP BY 1 ORDER BY 1"
-
-
-@pytest.fixture
-def store(tmp_path):
-    store_two_scans_and_an_unfinished_one(tmp_path / "store")
-    return str(tmp_path / "store")
 
 
 def ask(*argv, store):

@@ -119,6 +119,17 @@ async def test_targets_that_were_not_read_keep_the_answer_from_being_whole(regio
     assert (counts.unread_targets, counts.is_whole) == (unread, False)
 
 
+async def test_states_that_the_scan_left_out_keep_the_answer_from_being_whole(tmp_path):
+    scan = structs.replace(scan_row("s", {}), states=("FAILED", "INSTALLED_PENDING_REBOOT", "MISSING"))
+
+    _, counts = await asked(tmp_path, [patched(1, row("Missing", CVE))], scan)
+
+    assert (counts.lacking, counts.unread_states, counts.is_whole) == (1, ("AVAILABLE_SECURITY_UPDATE",), False)
+    assert list(sentences(counts, CVE, "SCAN"))[1] == (
+        "it cannot tell of patches in the states AVAILABLE_SECURITY_UPDATE: left out by the scan's filter"
+    )
+
+
 def test_sentences_name_the_nodes_that_lack_it_and_every_gap():
     counts = Told(nodes=20, lacking=2, accounts=1, clear=10, nameless=3, no_patch_data=1, unread=4, unread_targets=1)
 
