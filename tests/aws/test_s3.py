@@ -10,23 +10,20 @@ import pytest
 from aiohttp import web
 from moto.core import DEFAULT_ACCOUNT_ID
 from moto.s3.models import s3_backends
-from moto.server import ThreadedMotoServer
 
 from scanner.aws.s3 import open_files, parse_s3_url
 from scanner.aws.sessions import Sessions
 from scanner.config import LimitSettings
 from scanner.errors import ConfigError, StoreError
 from tests.aws.fake_ssm import QUICK
+from tests.moto_server import serving_moto
 
 
 @pytest.fixture(scope="module")
 def moto():
     logging.getLogger("werkzeug").setLevel("ERROR")
-    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
+    with serving_moto() as url:
+        yield url
 
 
 @pytest.fixture

@@ -7,22 +7,19 @@ from contextlib import closing
 import boto3
 import psycopg
 import pytest
-from moto.server import ThreadedMotoServer
 
 from scanner.simulator.build import make_world
 from scanner.simulator.run import serve_in_thread
 from tests.end_to_end.commands import ORGANIZATION
+from tests.moto_server import serving_moto
 
 KEYS = {"aws_access_key_id": "AKIAEXAMPLE", "aws_secret_access_key": "secret"}
 
 
 @pytest.fixture(scope="module")
 def s3():
-    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
+    with serving_moto() as url:
+        yield url
 
 
 @pytest.fixture

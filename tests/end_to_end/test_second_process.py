@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import signal
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 import boto3
 import pytest
 from botocore.exceptions import ClientError
-from moto.server import ThreadedMotoServer
 
 from scanner.simulator.build import make_world
 from scanner.simulator.reality import Reality
@@ -16,6 +15,7 @@ from scanner.simulator.truth import truth
 from scanner.tables import TABLES
 from tests.end_to_end.commands import ENDS_WITHIN_S, ORGANIZATION
 from tests.end_to_end.tables import assert_right, assert_same_rows, from_jsonl, from_parquet_files, from_query
+from tests.moto_server import serving_moto
 
 BUCKET = "patch-reports"
 
@@ -38,15 +38,10 @@ def simulated(terminal, *options):
 
 @pytest.fixture
 def s3():
-    server = ThreadedMotoServer("127.0.0.1", 0)
-    server.start()
-    host, port = server.get_host_and_port()
     keys = {"aws_access_key_id": "a", "aws_secret_access_key": "b", "region_name": "us-east-1"}
-    client = boto3.client("s3", endpoint_url=f"http://{host}:{port}", **keys)
-    client.create_bucket(Bucket=BUCKET)
-    yield client
-    client.close()
-    server.stop()
+    with serving_moto() as url, closing(boto3.client("s3", endpoint_url=url, **keys)) as client:
+        client.create_bucket(Bucket=BUCKET)
+        yield client
 
 
 def objects(s3, prefix):

@@ -15,21 +15,13 @@ from scanner.errors import ConfigError, SinkError
 from scanner.sinks.context import SinkContext
 from scanner.sinks.duckdb_file import duckdb_sink
 from scanner.sinks.samples import awkward_scan, empty_scan
+from tests.sinks.publishing import publish
 
 SCAN = awkward_scan("s1")
 
 
 def make(file, scan_id="s1"):
     return duckdb_sink(str(file), SinkContext(scan_id, pytest.fail, io.BytesIO()))
-
-
-async def publish(sink, scan):
-    try:
-        for batch in scan.batches:
-            await sink.write(batch)
-        await sink.commit(scan.summary)
-    finally:
-        await sink.aclose()
 
 
 @contextmanager

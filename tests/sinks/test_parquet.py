@@ -20,19 +20,14 @@ from scanner.sinks.parquet import ParquetSink, parquet_sink
 from scanner.sinks.partitions import Partition, PartitionBuffer, split
 from scanner.sinks.samples import awkward_scan, empty_scan, large_scan
 from scanner.store.folder import LocalFiles
+from tests.sinks import publishing
 from tests.sinks.memory_files import MemoryFiles
 
 SCAN = awkward_scan("s1")
 
 
 async def publish(files, scan, **settings):
-    sink = ParquetSink(files, scan.summary.scan.scan_id, **settings)
-    try:
-        for batch in scan.batches:
-            await sink.write(batch)
-        await sink.commit(scan.summary)
-    finally:
-        await sink.aclose()
+    await publishing.publish(ParquetSink(files, scan.summary.scan.scan_id, **settings), scan)
 
 
 async def test_files_lie_by_account_and_region_and_carry_the_scan_in_their_name():

@@ -6,7 +6,6 @@ import io
 
 import pyarrow.parquet as pq
 import pytest
-from moto.server import ThreadedMotoServer
 
 from scanner.aws.s3 import open_files
 from scanner.aws.sessions import Sessions
@@ -14,33 +13,27 @@ from scanner.config import LimitSettings
 from scanner.sinks.context import SinkContext
 from scanner.sinks.parquet import parquet_sink
 from scanner.sinks.samples import awkward_scan, empty_scan
+from tests.moto_server import serving_moto
+from tests.sinks import publishing
 
 
 @pytest.fixture
 def bucket(monkeypatch):
-    server = ThreadedMotoServer("127.0.0.1", 0)
-    server.start()
-    host, port = server.get_host_and_port()
-    for name, value in {
-        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_REGION": "us-east-1",
-        "AWS_DEFAULT_REGION": "us-east-1",
-    }.items():
-        monkeypatch.setenv(name, value)
-    yield "patchsweep-sink"
-    server.stop()
+    with serving_moto() as url:
+        for name, value in {
+            "AWS_ENDPOINT_URL": url,
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_REGION": "us-east-1",
+            "AWS_DEFAULT_REGION": "us-east-1",
+        }.items():
+            monkeypatch.setenv(name, value)
+        yield "patchsweep-sink"
 
 
 async def publish(files, scan):
-    sink = parquet_sink(files.url, SinkContext(scan.summary.scan.scan_id, lambda _: files, io.BytesIO()))
-    try:
-        for batch in scan.batches:
-            await sink.write(batch)
-        await sink.commit(scan.summary)
-    finally:
-        await sink.aclose()
+    context = SinkContext(scan.summary.scan.scan_id, lambda _: files, io.BytesIO())
+    await publishing.publish(parquet_sink(files.url, context), scan)
 
 
 async def test_scans_stand_side_by_side_in_a_bucket_and_one_is_replaced_whole(bucket):

@@ -9,6 +9,7 @@ import pytest
 
 from scanner.sinks.context import SinkContext
 from scanner.sinks.postgresql.sink import postgresql_sink
+from tests.sinks import publishing
 
 
 def make(url, scan_id="s1"):
@@ -16,16 +17,7 @@ def make(url, scan_id="s1"):
 
 
 async def publish(url, scan):
-    await publish_by(make(url, scan.summary.scan.scan_id), scan)
-
-
-async def publish_by(sink, scan):
-    try:
-        for batch in scan.batches:
-            await sink.write(batch)
-        await sink.commit(scan.summary)
-    finally:
-        await sink.aclose()
+    await publishing.publish(make(url, scan.summary.scan.scan_id), scan)
 
 
 def rows(url, query):

@@ -14,7 +14,8 @@ from msgspec import structs
 
 from scanner.errors import SinkError
 from scanner.sinks.samples import awkward_scan, empty_scan, large_scan
-from tests.sinks.postgresql.publishing import execute, make, publish, publish_by, rows
+from tests.sinks import publishing
+from tests.sinks.postgresql.publishing import execute, make, publish, rows
 
 SCAN = awkward_scan("s1")
 COUNTS = "SELECT scan_id, count(*) FROM {} GROUP BY 1 ORDER BY 1"
@@ -148,7 +149,7 @@ async def test_a_cancelled_sink_ends_soon_and_leaves_nothing(database):
     with stalled(database):
         with anyio.fail_after(SOON_S), anyio.CancelScope() as scope:
             async with anyio.create_task_group() as group:
-                group.start_soon(publish_by, sink, SCAN)
+                group.start_soon(publishing.publish, sink, SCAN)
                 await is_waiting(database)
                 scope.cancel()
         assert scope.cancelled_caught
