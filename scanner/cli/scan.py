@@ -69,8 +69,9 @@ def command(
     with start_up_uncollected() as start_up, watched(settings) as watch:
         observers = [start_up, *watch.observers]
         run = partial(app().run_scan, settings, resume=resume, demo=demo, observers=observers, stdout=sys.stdout.buffer)
+        # In uvloop a profiler takes the waiting for a part of whichever function ran last.
         with profiled(profile):
-            finished = anyio.run(run, backend_options=EVENT_LOOP)
+            finished = anyio.run(run, backend_options=EVENT_LOOP if profile is None else None)
     code = exit_code(finished.scan, finished.sink_failures)
     watch.ended(finished, code)
     return code

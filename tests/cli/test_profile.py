@@ -23,6 +23,14 @@ def test_a_profile_names_the_functions_that_ran(tmp_path):
     assert "run_scan" in functions(file)
 
 
+def test_waiting_has_a_line_of_its_own_and_is_nobody_elses(tmp_path):
+    file = tmp_path / "scan.prof"
+
+    run("scan", "--profile", str(file), app=FakeApp())
+
+    assert any("poll" in name or "select" in name for name in functions(file))
+
+
 def test_a_scan_that_is_interrupted_leaves_its_profile_too(tmp_path):
     file = tmp_path / "scan.prof"
 
