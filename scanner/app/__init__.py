@@ -2,7 +2,7 @@
 
 from scanner.app.examining import run_doctor
 from scanner.app.finished import Finished, PatchTotals
-from scanner.app.places import open_store
+from scanner.app.opened_store import open_store
 from scanner.app.planning import run_plan
 from scanner.app.publishing import PublishReport, run_publish
 from scanner.app.scanning import run_scan

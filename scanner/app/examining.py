@@ -11,7 +11,7 @@ from msgspec import structs
 
 from scanner.app.demo import demo_organization, demo_settings
 from scanner.app.ending import scope_of
-from scanner.app.places import open_store
+from scanner.app.opened_store import open_store
 from scanner.app.sinks import open_sinks
 from scanner.aws.gateway import Aws, open_aws
 from scanner.config import Settings

@@ -6,10 +6,9 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from scanner.aws import s3
-from scanner.config import LimitSettings, Settings
+from scanner.config import LimitSettings
 from scanner.interfaces import Files
 from scanner.store.folder import LocalFiles
-from scanner.store.store import Store
 
 FilesOf = Callable[[str], Files]
 
@@ -32,11 +31,3 @@ async def open_places(locations: Iterable[str], limits: LimitSettings) -> AsyncI
             return remote[location] if location in remote else LocalFiles(location)
 
         yield files
-
-
-@asynccontextmanager
-async def open_store(settings: Settings) -> AsyncIterator[Store]:
-    """The store that the settings name."""
-    location = settings.store.location
-    async with open_places([location], settings.limits) as files:
-        yield Store(files(location))

@@ -9,10 +9,11 @@ from scanner.app.demo import demo_organization, demo_settings
 from scanner.aws.gateway import open_aws
 from scanner.config import Settings
 from scanner.errors import AwsError
+from scanner.estimate import Estimate, estimate
 from scanner.interfaces import Fleet
 from scanner.model import Target, TargetStatus
 from scanner.node import NodeWork
-from scanner.plan import Estimate, Plan, PlannedTarget, estimate, planned
+from scanner.plan import Plan, PlannedTarget, planned
 from scanner.scan import status_of
 from scanner.side_by_side import side_by_side
 
@@ -31,7 +32,7 @@ async def run_plan(settings: Settings, *, demo: bool) -> Plan:
         async with open_aws(settings) as aws:
             discovery = await aws.discover()
             shut = [
-                planned(outcome.target, outcome.status, outcome.reason, Estimate(), settings.limits.rate_per_s)
+                _planned(outcome.target, outcome.status, outcome.reason, Estimate(), settings)
                 for outcome in discovery.outcomes
             ]
             plan = partial(_plan_target, aws.fleet, settings)
@@ -50,4 +51,18 @@ async def _plan_target(fleet: Fleet, settings: Settings, target: Target) -> Plan
                 total += estimate(work, settings.patches.states)
     except AwsError as error:
         status, reason = status_of(error), str(error)
-    return planned(target, status, reason, total, settings.limits.rate_per_s)
+    return _planned(target, status, reason, total, settings)
+
+
+def _planned(
+    target: Target, status: TargetStatus, reason: str | None, total: Estimate, settings: Settings
+) -> PlannedTarget:
+    return planned(
+        target,
+        status,
+        reason,
+        nodes=total.nodes,
+        rows=total.rows,
+        patch_calls=total.patch_calls,
+        rate_per_s=settings.limits.rate_per_s,
+    )

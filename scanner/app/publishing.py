@@ -7,7 +7,7 @@ from typing import BinaryIO
 
 from msgspec import Struct
 
-from scanner.app.places import open_store
+from scanner.app.opened_store import open_store
 from scanner.app.sinks import open_sinks
 from scanner.config import Settings
 from scanner.interfaces import ScanSummary, Sink

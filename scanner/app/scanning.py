@@ -15,8 +15,8 @@ from scanner.app.demo import demo_organization
 from scanner.app.ending import ended_outcomes, ended_row
 from scanner.app.finished import Finished, PatchTotals
 from scanner.app.known import history_notes, in_reading_order, known_nodes
+from scanner.app.opened_store import open_store
 from scanner.app.opening import Opened, open_scan, resume_command
-from scanner.app.places import open_store
 from scanner.app.publishing import replay
 from scanner.app.sinks import RunSinks, open_sinks
 from scanner.app.stopping import Stop, stoppable

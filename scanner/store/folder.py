@@ -14,7 +14,7 @@ from anyio import to_thread
 
 from scanner.errors import StoreError
 from scanner.store.disk_errors import as_store_error
-from scanner.store.names import checked, checked_prefix
+from scanner.store.file_names import checked, checked_prefix
 
 _FILE_MODE = 0o600
 _FOLDER_MODE = 0o700

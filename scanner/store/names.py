@@ -1,4 +1,4 @@
-"""The names of a store's files: what may be a name at all, and how a scan's files are called."""
+"""The names of a scan's files, and of the scans."""
 
 from __future__ import annotations
 
@@ -8,34 +8,13 @@ from datetime import UTC, datetime
 
 from msgspec import Struct
 
-from scanner.errors import StoreError
 from scanner.model import EpochMs
 
 SCANS = "scans/"
 LATEST = "latest.json"
-_PART = re.compile(r"[^./\\\0][^/\\\0]*\Z")
 _STARTED = "%Y%m%dT%H%M%SZ"
 _SCAN_ID = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{6}\Z")
 _SEGMENT = re.compile(r"(?P<sequence>\d{6,})-(?P<writer>[0-9a-f]{8})-(?P<digest>[0-9a-f]{16})\.parquet\Z")
-
-
-def checked(name: str) -> str:
-    """The name itself.
-
-    Raises:
-        StoreError: it is empty or absolute, has an empty part or one that starts with a dot, or a backslash or NUL.
-    """
-    if not all(_PART.match(part) for part in name.split("/")):
-        raise StoreError(f"{name!r} cannot be the name of a file in a store")
-    return name
-
-
-def checked_prefix(prefix: str) -> str:
-    """The prefix itself, of which the last part may be cut off anywhere, or raises `StoreError`."""
-    folder = prefix.rpartition("/")[0]
-    if folder:
-        checked(folder)
-    return prefix
 
 
 def new_scan_id(now_ms: EpochMs) -> str:

@@ -11,8 +11,9 @@ from msgspec import Struct
 from scanner.errors import ScanNotFound, StoreError
 from scanner.interfaces import Files
 from scanner.side_by_side import side_by_side
+from scanner.store.file_names import checked
 from scanner.store.manifest import FileEntry, Manifest, from_json
-from scanner.store.names import ScanNames, checked, digest_in
+from scanner.store.names import ScanNames, digest_in
 from scanner.store.segments import KEY_COLUMNS, decode, digest
 
 _J = TypeVar("_J", bound=Struct)
