@@ -6,7 +6,9 @@ import os
 
 import pytest
 
+from tests.moto_server import serving_moto
 from tests.postgresql_server import running_server
+from tests.store.places import new_prefix
 
 
 @pytest.fixture(scope="session")
@@ -24,3 +26,25 @@ def database(postgresql):
     """The URL of an empty database on it."""
     with postgresql.database() as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def s3_endpoint():
+    with serving_moto() as url:
+        yield url
+
+
+@pytest.fixture
+def s3_url(s3_endpoint, monkeypatch):
+    for name, value in {
+        "AWS_ACCESS_KEY_ID": "AKIAEXAMPLE",
+        "AWS_SECRET_ACCESS_KEY": "secret",
+        "AWS_REGION": "us-east-1",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_ENDPOINT_URL": s3_endpoint,
+        "AWS_CONFIG_FILE": "/dev/null",
+        "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
+    }.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("AWS_PROFILE", raising=False)
+    return new_prefix(s3_endpoint)

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 
 import anyio
 
-from scanner.errors import AwsError
-from scanner.model import (
+from scanner.core.errors import AwsError
+from scanner.core.model import (
     COUNTED_STATES,
     CallCounts,
     ManagedNode,

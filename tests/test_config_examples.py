@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from scanner.config import Settings
-from scanner.keys import KEYS
-from scanner.layers import load
+from scanner.cli.settings.keys import KEYS
+from scanner.cli.settings.load import load
+from scanner.core.settings import Settings
 
 CONFIG = Path(__file__).parent.parent / "config"
 EXAMPLES = sorted(CONFIG.glob("*.toml"))

@@ -10,8 +10,8 @@ import duckdb
 import pytest
 
 from scanner.cli.commands import COMMANDS, patchsweep
-from scanner.model import NodeStatus, TargetStatus
-from scanner.tables import TABLES
+from scanner.core.model import NodeStatus, TargetStatus
+from scanner.core.tables import TABLES
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()

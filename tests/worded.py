@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from scanner.model import ROW_TEXTS, Patch, PatchRows, documented_state
-from scanner.spelling import cve_ids, epoch_ms
+from scanner.core.model import ROW_TEXTS, Patch, PatchRows, documented_state
+from scanner.core.normalize import cve_ids, epoch_ms
 
 
 def row_in_words(row: Patch) -> tuple:

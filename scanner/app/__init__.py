@@ -1,11 +1,11 @@
 """Puts the parts together: the only place that names concrete classes. One function a command."""
 
-from scanner.app.examining import run_doctor
+from scanner.app.doctor import run_doctor
 from scanner.app.finished import Finished, PatchTotals
-from scanner.app.opened_store import open_store
-from scanner.app.planning import run_plan
-from scanner.app.publishing import PublishReport, run_publish
-from scanner.app.scanning import run_scan
+from scanner.app.plan import run_plan
+from scanner.app.publish import PublishReport, run_publish
+from scanner.app.scan import run_scan
+from scanner.store.open import open_store
 
 __all__ = [
     "Finished",

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from msgspec import structs
 
-from scanner.config import LimitSettings, ScopeSettings, Settings
+from scanner.core.settings import LimitSettings, ScopeSettings, Settings
 
 
 def demo_settings(settings: Settings) -> Settings:
@@ -38,7 +38,7 @@ def demo_settings(settings: Settings) -> Settings:
 def demo_organization() -> Iterator[None]:
     """Serve the demo organization, with the AWS settings of this process pointing at nothing else meanwhile."""
     from scanner.simulator.demo import DEMO_LIMITS, demo_world  # noqa: PLC0415 - a scan of AWS has no use for it
-    from scanner.simulator.run import serve_in_thread  # noqa: PLC0415 - as above
+    from scanner.simulator.server.run import serve_in_thread  # noqa: PLC0415 - as above
 
     with serve_in_thread(demo_world(), limits=DEMO_LIMITS) as simulator:
         before = {name: value for name, value in os.environ.items() if name.startswith("AWS_")}

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
-from scanner.model import ScanRow, TargetOutcome
-from scanner.views.tally import TallyResult
+from scanner.core.model import ScanRow, TargetOutcome
+from scanner.reports.tally import TallyResult
 
 NO_SEVERITY = "no severity"
 

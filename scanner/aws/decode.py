@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from scanner.aws.wire import WireNode, WirePatchState
-from scanner.model import ManagedNode, PatchState
-from scanner.spelling import count, epoch_ms
+from scanner.aws.transport.wire import WireNode, WirePatchState
+from scanner.core.model import ManagedNode, PatchState
+from scanner.core.normalize import count, epoch_ms
 
 
 def patch_state_of(row: WirePatchState) -> PatchState:

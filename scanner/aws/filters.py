@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from scanner.config import NodeSettings, PatchSettings
-from scanner.model import ManagedNode, wire_state
+from scanner.core.model import ManagedNode, wire_state
+from scanner.core.settings import NodeSettings, PatchSettings
 
 Filters = list[dict[str, str | Sequence[str]]]
 """As the requests take them: members `Key` and `Values`."""

@@ -8,23 +8,23 @@ from typing import TypeVar
 
 import msgspec
 
-from scanner.aws import wire
-from scanner.aws.credentials import RoleCredentials
+from scanner.aws.choose_transport import Transports
+from scanner.aws.credentials.role_session import RoleCredentials
 from scanner.aws.decode import node_of, patch_state_of
 from scanner.aws.filters import is_wanted, node_filters, patch_filters
-from scanner.aws.funnel import Funnel
 from scanner.aws.operations import (
     DESCRIBE_INSTANCE_INFORMATION,
     DESCRIBE_INSTANCE_PATCH_STATES,
     DESCRIBE_INSTANCE_PATCHES,
     Operation,
 )
-from scanner.aws.paging import Page, PagingRules, pages
-from scanner.aws.roles import Roles
-from scanner.aws.transport import Payload, Transport
-from scanner.aws.transports import Transports
-from scanner.config import NodeSettings, PatchSettings
-from scanner.model import CallCounts, ManagedNode, PatchPage, PatchState, Target
+from scanner.aws.requests.pagination import Page, PagingRules, pages
+from scanner.aws.requests.pipeline import Funnel
+from scanner.aws.scope.roles import Roles
+from scanner.aws.transport import wire
+from scanner.aws.transport.interface import Payload, Transport
+from scanner.core.model import CallCounts, ManagedNode, PatchPage, PatchState, Target
+from scanner.core.settings import NodeSettings, PatchSettings
 
 A = TypeVar("A")
 
@@ -36,7 +36,7 @@ MAX_STATE_PAGES = 100
 
 
 class SsmFleet:
-    """Implements `scanner.interfaces.Fleet`."""
+    """Implements `scanner.core.interfaces.Fleet`."""
 
     def __init__(
         self,
@@ -79,7 +79,7 @@ class SsmFleet:
 
 
 class SsmTarget:
-    """Implements `scanner.interfaces.TargetReader` over any transport."""
+    """Implements `scanner.core.interfaces.TargetReader` over any transport."""
 
     def __init__(
         self,

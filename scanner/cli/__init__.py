@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import click
 
-from scanner.cli.application import AppLoader, load_app
 from scanner.cli.commands import patchsweep
 from scanner.cli.failures import failed, misused
+from scanner.cli.load_app import AppLoader, load_app
 from scanner.cli.output import say
 
 ENDED_BY_CTRL_C = 130

@@ -8,14 +8,14 @@ import anyio
 import click
 
 from scanner.cli import options
-from scanner.cli.application import AppLoader
-from scanner.cli.asking import NOT_TOLD_OF_ALL, TOLD, format_option, open_asked, put_answer
+from scanner.cli.load_app import AppLoader
 from scanner.cli.options import Sectioned, SectionedCommand, section, settings_of
 from scanner.cli.output import say
+from scanner.cli.queries import NOT_TOLD_OF_ALL, TOLD, format_option, open_asked, put_answer
 
 if TYPE_CHECKING:
-    from scanner.config import Settings
-    from scanner.views.render import Format
+    from scanner.core.settings import Settings
+    from scanner.reports.sql.render import Format
 
 
 @click.command("cve", cls=SectionedCommand)
@@ -40,13 +40,13 @@ def command(app: AppLoader, /, *, cve_id: str, scan_id: str, form: Format, confi
     data, or a platform for which AWS names no CVEs. Ends with 0 if it can
     tell of all of them, with 3 otherwise.
     """
-    from scanner.views.cve import cve_id_of
+    from scanner.reports.cve import cve_id_of
 
     return anyio.run(_answer, app, settings_of(config, given), cve_id_of(cve_id), scan_id, form)
 
 
 async def _answer(app: AppLoader, settings: Settings, cve_id: str, asked: str, form: Format) -> int:
-    from scanner.views.cve import LACKING, check_filters, parameters, sentences, told
+    from scanner.reports.cve import LACKING, check_filters, parameters, sentences, told
 
     async with app().open_store(settings) as store:
         scan_id = await store.resolve(asked)

@@ -8,16 +8,16 @@ import anyio
 import click
 
 from scanner.cli import options
-from scanner.cli.application import AppLoader
-from scanner.cli.asking import NOT_TOLD_OF_ALL, TOLD, format_option, open_asked, put_answer
+from scanner.cli.load_app import AppLoader
 from scanner.cli.options import SectionedCommand, section, settings_of
 from scanner.cli.output import say
-from scanner.errors import ConfigError, ScanNotFound
+from scanner.cli.queries import NOT_TOLD_OF_ALL, TOLD, format_option, open_asked, put_answer
+from scanner.core.errors import ConfigError, ScanNotFound
 
 if TYPE_CHECKING:
-    from scanner.config import Settings
+    from scanner.core.settings import Settings
+    from scanner.reports.sql.render import Format
     from scanner.store.store import Store
-    from scanner.views.render import Format
 
 
 @click.command("diff", cls=SectionedCommand)
@@ -48,8 +48,8 @@ def command(
 
 
 async def _answer(app: AppLoader, settings: Settings, before: str | None, after: str | None, form: Format) -> int:
-    from scanner.views.diff import Changes, check_comparable, compared, parameters, sentences
-    from scanner.views.diff_query import CHANGES
+    from scanner.reports.diff import Changes, check_comparable, compared, parameters, sentences
+    from scanner.reports.diff_sql import CHANGES
 
     async with app().open_store(settings) as store:
         before, after = await _pair(store, before, after)

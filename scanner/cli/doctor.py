@@ -12,14 +12,14 @@ import anyio
 import click
 
 from scanner.cli import options
-from scanner.cli.application import AppLoader
+from scanner.cli.load_app import AppLoader
 from scanner.cli.options import SectionedCommand, section, settings_of
 from scanner.cli.output import put_lines
-from scanner.model import TargetStatus
+from scanner.core.model import TargetStatus
 
 if TYPE_CHECKING:
-    from scanner.diagnosis import Diagnosis, PlaceCheck
-    from scanner.wording import Line
+    from scanner.reports.diagnosis import Diagnosis, PlaceCheck
+    from scanner.reports.lines import Line
 
 GAPS_SHOWN = 40
 
@@ -40,8 +40,8 @@ def command(app: AppLoader, /, *, demo: bool, config: str | None, **given: objec
     one small file into the store and Parquet sinks, and removes it again;
     tries a database in a transaction that it takes back.
     """  # noqa: D205 - click shows the first paragraph as one
-    from scanner.cli.paint import stdout_width
-    from scanner.cli.watch import log_to_stderr
+    from scanner.cli.scan_output import log_to_stderr
+    from scanner.cli.styled import stdout_width
 
     settings = settings_of(config, given, demo=demo)
     log_to_stderr(settings)
@@ -52,7 +52,7 @@ def command(app: AppLoader, /, *, demo: bool, config: str | None, **given: objec
 
 def diagnosis_lines(diagnosis: Diagnosis, width: int = 80) -> Iterator[Line]:
     """What works, then each gap with its reason, then advice."""
-    from scanner.wording import Line, counted, entry
+    from scanner.reports.lines import Line, counted, entry
 
     line = partial(entry, width=width, indent=0)
     yield from line("caller", f"{diagnosis.caller}, Region {diagnosis.region}")
@@ -73,7 +73,7 @@ def diagnosis_lines(diagnosis: Diagnosis, width: int = 80) -> Iterator[Line]:
 
 
 def _targets(diagnosis: Diagnosis) -> str:
-    from scanner.wording import breakdown
+    from scanner.reports.lines import breakdown
 
     statuses = Counter(check.status.value for check in diagnosis.targets)
     readable = statuses.pop(TargetStatus.SCANNED.value, 0)

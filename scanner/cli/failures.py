@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import click
 
 from scanner.cli.output import say
-from scanner.errors import ConfigError, Interrupted, PatchsweepError, ScanNotFound
+from scanner.core.errors import ConfigError, Interrupted, PatchsweepError, ScanNotFound
 
 FAILED = 1
 MISUSED = 2

@@ -8,9 +8,9 @@ from typing import TypeVar
 
 import click
 
-from scanner.config import Settings
-from scanner.keys import KEYS, Key
-from scanner.layers import load
+from scanner.cli.settings.keys import KEYS, Key
+from scanner.cli.settings.load import load
+from scanner.core.settings import Settings
 
 _F = TypeVar("_F", bound=Callable[..., object])
 _DEFAULTS = Settings()
@@ -131,6 +131,6 @@ def settings_of(config: str | None, options: dict[str, object], *, demo: bool = 
 
 
 def _demo_role() -> dict[str, object]:
-    from scanner.simulator.world import DEFAULT_ROLE
+    from scanner.simulator.world.organization import DEFAULT_ROLE
 
     return {"scope.role_name": DEFAULT_ROLE}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from scanner.cells import terminal_text
-from scanner.errors import PatchsweepError
+from scanner.core.cells import terminal_text
+from scanner.core.errors import PatchsweepError
 
 
 def put(text: str | bytes) -> None:

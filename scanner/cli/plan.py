@@ -9,13 +9,13 @@ import anyio
 import click
 
 from scanner.cli import options
-from scanner.cli.application import AppLoader
+from scanner.cli.load_app import AppLoader
 from scanner.cli.options import SectionedCommand, section, settings_of
 from scanner.cli.output import put_lines
-from scanner.model import TargetStatus
+from scanner.core.model import TargetStatus
 
 if TYPE_CHECKING:
-    from scanner.plan import Plan, PlannedTarget
+    from scanner.reports.plan import Plan, PlannedTarget
 
 TARGETS_SHOWN = 40
 
@@ -34,8 +34,8 @@ def command(app: AppLoader, /, *, demo: bool, config: str | None, **given: objec
     Lists the nodes and reads AWS's own patch counts, which takes about three
     calls for 50 nodes. A delta scan takes less than what is shown.
     """
-    from scanner.cli.paint import stdout_width
-    from scanner.cli.watch import log_to_stderr
+    from scanner.cli.scan_output import log_to_stderr
+    from scanner.cli.styled import stdout_width
 
     settings = settings_of(config, given, demo=demo)
     log_to_stderr(settings)
@@ -46,7 +46,7 @@ def command(app: AppLoader, /, *, demo: bool, config: str | None, **given: objec
 
 def plan_text(plan: Plan, width: int = 80) -> list[str]:
     """The totals, the targets that would be read, those that take longest first, and the others with their reasons."""
-    from scanner.wording import counted, duration, entry, wrapped
+    from scanner.reports.lines import counted, duration, entry, wrapped
 
     readable = [target for target in plan.targets if target.status is TargetStatus.SCANNED]
     others = [target for target in plan.targets if target.status is not TargetStatus.SCANNED]
@@ -74,7 +74,7 @@ def plan_text(plan: Plan, width: int = 80) -> list[str]:
 
 
 def _table(targets: list[PlannedTarget]) -> list[str]:
-    from scanner.wording import aligned, duration
+    from scanner.reports.lines import aligned, duration
 
     longest = sorted(targets, key=lambda target: (-target.minutes, target.target.account_id, target.target.region))
     rows = [
@@ -92,7 +92,7 @@ def _table(targets: list[PlannedTarget]) -> list[str]:
 
 
 def _more(targets: list[PlannedTarget]) -> list[str]:
-    from scanner.wording import counted
+    from scanner.reports.lines import counted
 
     hidden = len(targets) - TARGETS_SHOWN
     return [f"… and {counted(hidden, 'target')} more"] if hidden > 0 else []

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from cProfile import Profile
 
-from scanner.cli.whole_file import check_folder, write_whole
+from scanner.cli.atomic_file import check_folder, write_whole
 
 
 @contextmanager

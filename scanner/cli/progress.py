@@ -17,8 +17,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from scanner.model import NodeScan, Target, TargetOutcome, TargetStatus
-from scanner.wording import counted
+from scanner.core.model import NodeScan, Target, TargetOutcome, TargetStatus
+from scanner.reports.lines import counted
 
 SLOTS = 8
 DRAWS_PER_S = 5

@@ -9,9 +9,9 @@ import anyio
 import click
 
 from scanner.cli import options
-from scanner.cli.application import AppLoader
+from scanner.cli.load_app import AppLoader
 from scanner.cli.options import SectionedCommand, section, settings_of
-from scanner.errors import ConfigError
+from scanner.core.errors import ConfigError
 
 
 @click.command("publish", cls=SectionedCommand)
@@ -25,9 +25,9 @@ def command(app: AppLoader, /, *, scan_id: str | None, config: str | None, **giv
 
     Publishing the same scan twice leaves it there once.
     """
-    from scanner.cli.paint import paint
-    from scanner.cli.watch import log_to_stderr
-    from scanner.wording import Line, counted
+    from scanner.cli.scan_output import log_to_stderr
+    from scanner.cli.styled import paint
+    from scanner.reports.lines import Line, counted
 
     settings = settings_of(config, given)
     if not settings.sinks:

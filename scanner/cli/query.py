@@ -9,14 +9,14 @@ import anyio
 import click
 
 from scanner.cli import options
-from scanner.cli.application import AppLoader
-from scanner.cli.asking import format_option, open_asked, put_answer
+from scanner.cli.load_app import AppLoader
 from scanner.cli.options import Sectioned, SectionedCommand, section, settings_of
+from scanner.cli.queries import format_option, open_asked, put_answer
 
 if TYPE_CHECKING:
-    from scanner.config import Settings
+    from scanner.core.settings import Settings
+    from scanner.reports.sql.render import Format
     from scanner.store.store import Store
-    from scanner.views.render import Format
 
 
 @click.command("query", cls=SectionedCommand)

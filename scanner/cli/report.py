@@ -8,14 +8,14 @@ import anyio
 import click
 
 from scanner.cli import options
-from scanner.cli.application import AppLoader
-from scanner.cli.asking import open_asked
+from scanner.cli.atomic_file import check_folder, write_whole
+from scanner.cli.load_app import AppLoader
 from scanner.cli.options import Sectioned, SectionedCommand, section, settings_of
 from scanner.cli.output import put, say
-from scanner.cli.whole_file import check_folder, write_whole
+from scanner.cli.queries import open_asked
 
 if TYPE_CHECKING:
-    from scanner.config import Settings
+    from scanner.core.settings import Settings
 
 STDOUT = "-"
 
@@ -54,8 +54,8 @@ def command(app: AppLoader, /, *, scan_id: str | None, output: str, config: str 
 
 async def _page(app: AppLoader, settings: Settings, asked: str | None) -> tuple[str, bytes]:
     """The id of the scan that is meant, and its report as an HTML file."""
-    from scanner.views.html import page
-    from scanner.views.report import report
+    from scanner.reports.html.data import report
+    from scanner.reports.html.page import page
 
     async with app().open_store(settings) as store:
         scan_id = await store.resolve(asked)

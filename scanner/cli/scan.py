@@ -9,7 +9,7 @@ import anyio
 import click
 
 from scanner.cli import options
-from scanner.cli.application import AppLoader
+from scanner.cli.load_app import AppLoader
 from scanner.cli.options import Sectioned, SectionedCommand, section, settings_of
 
 _RUN = {
@@ -60,10 +60,10 @@ def command(
     Lists are separated by commas. Results go to the store and to sinks,
     logs and the summary to stderr.
     """
-    from scanner.cli.collector import start_up_uncollected
+    from scanner.cli.garbage_collection import start_up_uncollected
     from scanner.cli.profile import profiled
-    from scanner.cli.watch import watched
-    from scanner.report import exit_code
+    from scanner.cli.scan_output import watched
+    from scanner.reports.scan_row import exit_code
 
     settings = settings_of(config, given, demo=demo)
     with start_up_uncollected() as start_up, watched(settings) as watch:

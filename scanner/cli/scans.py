@@ -10,12 +10,12 @@ import anyio
 import click
 
 from scanner.cli import options
-from scanner.cli.application import AppLoader
+from scanner.cli.load_app import AppLoader
 from scanner.cli.options import Sectioned, SectionedCommand, section, settings_of
 from scanner.cli.output import put_lines
 
 if TYPE_CHECKING:
-    from scanner.config import Settings
+    from scanner.core.settings import Settings
     from scanner.store.store import Store
 
 _T = TypeVar("_T")
@@ -98,7 +98,7 @@ async def _verified(scan_id: str | None, store: Store) -> dict[str, list[str]]:
 
 
 async def _listing(store: Store) -> list[str]:
-    from scanner.wording import aligned
+    from scanner.reports.lines import aligned
 
     rows = [await _row(store, scan_id) for scan_id in await store.committed()]
     rows += [(scan_id, "unfinished", "", "", "", "", "") for scan_id in await store.unfinished()]
@@ -109,8 +109,8 @@ async def _listing(store: Store) -> list[str]:
 
 
 async def _row(store: Store, scan_id: str) -> tuple[str | int, ...]:
-    from scanner.errors import StoreError
-    from scanner.wording import duration
+    from scanner.core.errors import StoreError
+    from scanner.reports.lines import duration
 
     try:
         scan = (await store.manifest(scan_id)).scan

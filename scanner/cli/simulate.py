@@ -12,12 +12,12 @@ import click
 
 from scanner.cli.options import Sectioned, SectionedCommand
 from scanner.cli.output import put_lines, say
-from scanner.errors import ConfigError
+from scanner.core.errors import ConfigError
 
 if TYPE_CHECKING:
-    from scanner.simulator.buckets import Limits
-    from scanner.simulator.faults import Faults
-    from scanner.simulator.world import World
+    from scanner.simulator.running.buckets import Limits
+    from scanner.simulator.world.faults import Faults
+    from scanner.simulator.world.organization import World
 
 
 def _option(name: str, section: str, kind: click.ParamType[float], default: float | None, text: str) -> click.Option:
@@ -74,8 +74,8 @@ def _serve(
       patchsweep scan --accounts organization --regions enabled \\
                       --role-name patchsweep-reader
     """  # noqa: D301 - click's mark for lines that are not to be re-wrapped
-    from scanner.simulator.buckets import NO_LIMITS, Limits, Rate
-    from scanner.simulator.build import make_world
+    from scanner.simulator.generate.build import make_world
+    from scanner.simulator.running.buckets import NO_LIMITS, Limits, Rate
 
     world = make_world(
         accounts=account_count, regions=region_count, nodes=node_count, seed=seed, external_id=external_id
@@ -92,8 +92,8 @@ command = SectionedCommand("simulate", params=_parameters(), callback=_serve, he
 def _faults(given: tuple[str, ...], seed: int) -> Faults:
     import msgspec
 
-    from scanner.keys import hint
-    from scanner.simulator.faults import Faults
+    from scanner.cli.settings.keys import hint
+    from scanner.simulator.world.faults import Faults
 
     kinds = {name: kind for name, kind in get_type_hints(Faults).items() if name != "seed"}
     values: dict[str, object] = {"seed": seed}
@@ -111,8 +111,8 @@ def _faults(given: tuple[str, ...], seed: int) -> Faults:
 
 
 async def _until_stopped(world: World, faults: Faults, limits: Limits, port: int) -> None:
-    from scanner.simulator.server import serve
-    from scanner.wording import counted
+    from scanner.reports.lines import counted
+    from scanner.simulator.server.server import serve
 
     try:
         async with serve(world, faults=faults, limits=limits, port=port) as simulator:

@@ -12,8 +12,8 @@ from scanner.cli.output import put_lines
 @click.command("sinks", cls=SectionedCommand)
 def command() -> int:
     """Show the installed sinks, and where each comes from."""
+    from scanner.reports.lines import aligned
     from scanner.sinks.registry import installed_sinks
-    from scanner.wording import aligned
 
     sinks = installed_sinks().installed(__version__)
     rows = [(sink.name, sink.distribution, sink.version, sink.note or "") for sink in sinks]

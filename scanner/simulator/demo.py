@@ -7,10 +7,10 @@ from random import Random
 
 from msgspec import Struct
 
-from scanner.simulator.buckets import Limits, Rate
 from scanner.simulator.generate.nodes import make_node
 from scanner.simulator.generate.packages import DAY_S
-from scanner.simulator.world import Account, AccountStatus, Node, Region, RegionStatus, Trait, World
+from scanner.simulator.running.buckets import Limits, Rate
+from scanner.simulator.world.organization import Account, AccountStatus, Node, Region, RegionStatus, Trait, World
 
 DEMO_REGIONS = ("eu-west-1", "eu-central-1", "us-east-1", "ap-southeast-2")
 DEMO_LIMITS = Limits(default=Rate(rate_per_s=25.0, burst=50.0), latency_s=0.01)

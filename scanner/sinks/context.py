@@ -7,7 +7,7 @@ from typing import BinaryIO
 
 from msgspec import Struct
 
-from scanner.interfaces import Files, Sink
+from scanner.core.interfaces import Files, Sink
 
 
 class SinkContext(Struct, frozen=True):

@@ -12,13 +12,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from anyio import to_thread
 
-from scanner.errors import ConfigError, SinkError
-from scanner.interfaces import NodeBatch, ScanSummary, Sink
-from scanner.patch_rows import TIME
+from scanner.core.errors import ConfigError, SinkError
+from scanner.core.interfaces import NodeBatch, ScanSummary, Sink
+from scanner.core.patch_table import TIME
+from scanner.core.tables import TABLES
 from scanner.sinks.context import SinkContext
-from scanner.sinks.places import as_sink_error, checked_file
-from scanner.sinks.spool import Spool
-from scanner.tables import TABLES
+from scanner.sinks.path_checks import as_sink_error, checked_file
+from scanner.sinks.temporary_folder import Spool
 
 _MAGIC = b"DUCK"
 _MAGIC_AT = 8  # behind a checksum: https://duckdb.org/docs/stable/internals/storage

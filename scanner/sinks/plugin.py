@@ -9,8 +9,8 @@ from typing import ClassVar, TypeVarTuple
 
 from msgspec import Struct
 
-from scanner.errors import ConfigError, PatchsweepError, SinkError
-from scanner.interfaces import NodeBatch, ScanSummary, Sink
+from scanner.core.errors import ConfigError, PatchsweepError, SinkError
+from scanner.core.interfaces import NodeBatch, ScanSummary, Sink
 from scanner.sinks.context import SinkContext, SinkFactory
 from scanner.sinks.spec import SinkSpec
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterable, Mapping
 
-from scanner.errors import SinkError
-from scanner.interfaces import NodeBatch, ScanSummary, Sink
-from scanner.sinks.guard import CALL_DEADLINE_S, GuardedSinks
+from scanner.core.errors import SinkError
+from scanner.core.interfaces import NodeBatch, ScanSummary, Sink
+from scanner.sinks.fan_out import CALL_DEADLINE_S, GuardedSinks
 
 
 async def publish(

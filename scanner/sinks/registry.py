@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, cast
 
 from msgspec import Struct
 
-from scanner.errors import ConfigError
-from scanner.interfaces import Sink
+from scanner.core.errors import ConfigError
+from scanner.core.interfaces import Sink
 from scanner.sinks.context import SinkContext
 from scanner.sinks.plugin import Origin, load_plugin, make_plugin_sink
 from scanner.sinks.spec import SinkSpec
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 ENTRY_POINT_GROUP = "patchsweep.sinks"
 
 BUILT_INS: Mapping[str, str] = {
-    "csv": "scanner.sinks.csv_folder:csv_sink",
+    "csv": "scanner.sinks.folder.csv:csv_sink",
     "duckdb": "scanner.sinks.duckdb_file:duckdb_sink",
-    "jsonl": "scanner.sinks.jsonl:jsonl_sink",
-    "parquet": "scanner.sinks.parquet:parquet_sink",
+    "jsonl": "scanner.sinks.folder.jsonl:jsonl_sink",
+    "parquet": "scanner.sinks.parquet.sink:parquet_sink",
     "postgresql": "scanner.sinks.postgresql.sink:postgresql_sink",
 }
 """Type -> `module:factory`, imported when the sink is used."""

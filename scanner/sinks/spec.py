@@ -6,8 +6,8 @@ import re
 
 from msgspec import Struct
 
-from scanner.errors import ConfigError
-from scanner.masking import masked
+from scanner.core.errors import ConfigError
+from scanner.core.masking import masked
 
 _TYPE = re.compile(r"[a-z][a-z0-9_+-]*\Z")
 

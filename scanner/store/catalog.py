@@ -7,10 +7,10 @@ from datetime import timedelta
 
 from msgspec import Struct
 
-from scanner.errors import ConfigError, ScanNotFound, StoreError
-from scanner.interfaces import Files
+from scanner.core.errors import ConfigError, ScanNotFound, StoreError
+from scanner.core.interfaces import Files
+from scanner.store.layout import LATEST, SCANS, ScanNames, begun_at, is_scan_id
 from scanner.store.manifest import Latest, ScanHeader, from_json, to_json
-from scanner.store.names import LATEST, SCANS, ScanNames, begun_at, is_scan_id
 
 _ABANDONED_AFTER = timedelta(days=7)
 

@@ -9,18 +9,18 @@ import pyarrow as pa
 from anyio import to_thread
 from msgspec import Struct
 
-from scanner.config import PatchSettings
-from scanner.errors import ScanNotFound, StoreError
-from scanner.interfaces import Files
-from scanner.model import EpochMs, NodeScan, NodeStatus, PatchState, Target
-from scanner.node import Fingerprint, fingerprint
-from scanner.side_by_side import side_by_side
-from scanner.store.keys import TargetKey
+from scanner.core.concurrency import side_by_side
+from scanner.core.errors import ScanNotFound, StoreError
+from scanner.core.interfaces import Files
+from scanner.core.model import EpochMs, NodeScan, NodeStatus, PatchState, Target
+from scanner.core.settings import PatchSettings
+from scanner.core.tables import SEGMENT, segment_table
+from scanner.scan.verify import Fingerprint, fingerprint
+from scanner.store.layout import ScanNames
 from scanner.store.manifest import FileEntry, ScanHeader
-from scanner.store.names import ScanNames
-from scanner.store.reading import FILES_AT_ONCE, fetch, load, load_manifest, read_segment
+from scanner.store.node_index import TargetKey
+from scanner.store.segment_reader import FILES_AT_ONCE, fetch, load, load_manifest, read_segment
 from scanner.store.segments import decode
-from scanner.tables import SEGMENT, segment_table
 
 MAX_SCANS = 10
 """How many committed scans are looked through for targets that the newest does not hold."""

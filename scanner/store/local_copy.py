@@ -12,13 +12,13 @@ from tempfile import TemporaryDirectory
 from anyio import to_thread
 from msgspec import Struct
 
-from scanner.errors import StoreError
-from scanner.interfaces import Files
-from scanner.model import ScanRow
-from scanner.store.disk_errors import as_store_error
-from scanner.store.folder import LocalFiles
+from scanner.core.errors import StoreError
+from scanner.core.interfaces import Files
+from scanner.core.model import ScanRow
+from scanner.files.disk_errors import as_store_error
+from scanner.files.local import LocalFiles
 from scanner.store.manifest import FileEntry, Manifest
-from scanner.store.reading import fetch
+from scanner.store.segment_reader import fetch
 
 
 class LocalCopy(Struct, frozen=True):

@@ -9,9 +9,9 @@ from typing import Literal, TypeVar
 import msgspec
 from msgspec import Struct
 
-from scanner.config import Settings
-from scanner.errors import StoreError
-from scanner.model import EpochMs, Mode, ScanRow
+from scanner.core.errors import StoreError
+from scanner.core.model import EpochMs, Mode, ScanRow
+from scanner.core.settings import Settings
 
 _J = TypeVar("_J", bound=Struct)
 _SEALED = re.compile(rb'(.*),\n  "sha256": "([0-9a-f]{64})"\n}\n', re.DOTALL)

@@ -9,14 +9,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from anyio import to_thread
 
-from scanner.errors import StoreError
-from scanner.interfaces import Files, NodeBatch
-from scanner.side_by_side import side_by_side
+from scanner.core.concurrency import side_by_side
+from scanner.core.errors import StoreError
+from scanner.core.interfaces import Files, NodeBatch
+from scanner.core.tables import TARGETS, batch_of
+from scanner.store.layout import ScanNames
 from scanner.store.manifest import FileEntry, Manifest, SegmentEntry
-from scanner.store.names import ScanNames
-from scanner.store.reading import FILES_AT_ONCE, fetch, read_segment
+from scanner.store.segment_reader import FILES_AT_ONCE, fetch, read_segment
 from scanner.store.segments import parquet_table
-from scanner.tables import TARGETS, batch_of
 
 
 async def replay(

@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from anyio import to_thread
 
-from scanner.errors import StoreError
-from scanner.tables import SEGMENT
+from scanner.core.errors import StoreError
+from scanner.core.tables import SEGMENT
 
 KEY_COLUMNS = ("scan_id", "account_id", "region", "instance_id", "status", "patch_rows", "scanned_at")
 """What says which nodes a segment holds and how they ended, without their patches."""

@@ -10,18 +10,21 @@ import msgspec
 import pyarrow as pa
 from msgspec import Struct
 
-from scanner.config import PatchSettings, settings_without_secrets
-from scanner.errors import StoreError
-from scanner.interfaces import Files, NodeBatch, ScanSummary
-from scanner.model import EpochMs, ScanRow, TargetOutcome
+from scanner.core.errors import StoreError
+from scanner.core.interfaces import Files, NodeBatch, ScanSummary
+from scanner.core.model import EpochMs, ScanRow, TargetOutcome
+from scanner.core.settings import PatchSettings, settings_without_secrets
+from scanner.core.tables import scans_table
 from scanner.store import catalog as catalogs
-from scanner.store import keys, names, replay, writing
+from scanner.store import layout as names
+from scanner.store import node_index as keys
+from scanner.store import replay
+from scanner.store import segment_writer as writing
 from scanner.store.history import History, history
+from scanner.store.layout import ScanNames
 from scanner.store.local_copy import LocalCopy, local_copy
 from scanner.store.manifest import FileEntry, Manifest, ScanHeader, SegmentEntry, to_json
-from scanner.store.names import ScanNames
-from scanner.store.reading import IgnoredFile, load, load_manifest, survey
-from scanner.tables import scans_table
+from scanner.store.segment_reader import IgnoredFile, load, load_manifest, survey
 
 _BATCH_ROWS = 50_000
 

@@ -13,7 +13,7 @@ import msgspec
 from aiohttp import web
 from msgspec import Struct
 
-from scanner.config import LimitSettings
+from scanner.core.settings import LimitSettings
 
 QUICK = LimitSettings(rate_per_s=1000.0, max_rate_per_s=1000.0, burst=1000.0, max_attempts=3)
 HUB = "111111111111"

@@ -5,11 +5,11 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from scanner.aws import wire
 from scanner.aws.decode import node_of, patch_state_of
 from scanner.aws.operations import DESCRIBE_INSTANCE_PATCHES
-from scanner.errors import Transient
-from scanner.model import ManagedNode, PatchState, Target
+from scanner.aws.transport import wire
+from scanner.core.errors import Transient
+from scanner.core.model import ManagedNode, PatchState, Target
 
 AT = Target("222222222222", "eu-west-1")
 

@@ -6,11 +6,10 @@ import anyio
 import pytest
 from msgspec import structs
 
-from scanner.aws.acting import acting_as
-from scanner.aws.gateway import open_aws
-from scanner.aws.transport import MAX_ANSWER_BYTES
-from scanner.config import NodeSettings, PatchSettings, ScopeSettings, Settings
-from scanner.errors import (
+from scanner.aws.credentials.current_role import acting_as
+from scanner.aws.open import open_aws
+from scanner.aws.transport.interface import MAX_ANSWER_BYTES
+from scanner.core.errors import (
     ConfigError,
     Denied,
     Disabled,
@@ -19,7 +18,8 @@ from scanner.errors import (
     RequestRejected,
     Unavailable,
 )
-from scanner.model import Patch, PatchPage, Target
+from scanner.core.model import Patch, PatchPage, Target
+from scanner.core.settings import NodeSettings, PatchSettings, ScopeSettings, Settings
 from tests.aws.fake_ssm import HUB, MEMBER, QUICK, Answer, FakeAws, error, ok, role_session, serving, xml_error
 
 AT_HUB = Target(HUB, "eu-west-1")

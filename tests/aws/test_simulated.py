@@ -10,17 +10,17 @@ import msgspec
 import pyarrow as pa
 import pytest
 
-from scanner.aws.gateway import open_aws
+from scanner.aws.open import open_aws
 from scanner.aws.operations import OPERATIONS
-from scanner.config import LimitSettings, ScopeSettings, Settings
-from scanner.errors import PaginationBroken
-from scanner.gathering import gathered
-from scanner.model import Target
-from scanner.patch_rows import in_words, listed
-from scanner.simulator.buckets import Limits, Rate
-from scanner.simulator.build import make_world
-from scanner.simulator.faults import Faults
-from scanner.simulator.server import serve
+from scanner.core.errors import PaginationBroken
+from scanner.core.model import Target
+from scanner.core.patch_rows import gathered
+from scanner.core.patch_table import in_words, listed
+from scanner.core.settings import LimitSettings, ScopeSettings, Settings
+from scanner.simulator.generate.build import make_world
+from scanner.simulator.running.buckets import Limits, Rate
+from scanner.simulator.server.server import serve
+from scanner.simulator.world.faults import Faults
 from tests.aws.fake_ssm import QUICK
 from tests.worded import rows_of
 

@@ -8,7 +8,7 @@ WHOLE_TOKEN = 1.0 - 1e-9
 
 
 class AimdGauge:
-    """Additive increase, multiplicative decrease; the interface of `scanner.gauge.RefillGauge`."""
+    """Additive increase, multiplicative decrease; the interface of `RefillGauge`."""
 
     def __init__(self, *, rate_per_s: float, burst: float, min_rate_per_s: float, max_rate_per_s: float) -> None:
         self.rate_per_s = rate_per_s

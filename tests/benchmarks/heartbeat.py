@@ -15,8 +15,8 @@ import anyio
 
 from scanner.app import Finished, run_scan
 from scanner.cli import main
-from scanner.interfaces import Observer
-from scanner.model import NodeScan, Target, TargetOutcome
+from scanner.core.interfaces import Observer
+from scanner.core.model import NodeScan, Target, TargetOutcome
 
 BEAT_S = 0.005
 

@@ -6,9 +6,9 @@ import heapq
 import random
 from collections.abc import Sequence
 
-from scanner.config import LimitSettings
-from scanner.model import Target
-from scanner.targets import largest_first
+from scanner.aws.scope.targets import largest_first
+from scanner.core.model import Target
+from scanner.core.settings import LimitSettings
 from tests.benchmarks.clients import NO_LIMIT, Counted, Patchsweep
 from tests.benchmarks.plan import Size
 from tests.benchmarks.processes import serving

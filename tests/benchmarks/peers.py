@@ -71,13 +71,13 @@ def patchsweep_reading(regions: Sequence[str]) -> dict[str, int]:
 
     import anyio  # noqa: PLC0415 - as above
 
-    from scanner.aws.gateway import open_aws  # noqa: PLC0415 - as above
+    from scanner.aws.open import open_aws  # noqa: PLC0415 - as above
     from scanner.cli.scan import EVENT_LOOP  # noqa: PLC0415 - as above
-    from scanner.config import LimitSettings, ScopeSettings, Settings  # noqa: PLC0415 - as above
-    from scanner.model import NodeScan  # noqa: PLC0415 - as above
-    from scanner.node import comparable_states  # noqa: PLC0415 - as above
-    from scanner.reading import ReadingRules  # noqa: PLC0415 - as above
-    from scanner.scan import ScanJob, scan_targets  # noqa: PLC0415 - as above
+    from scanner.core.model import NodeScan  # noqa: PLC0415 - as above
+    from scanner.core.settings import LimitSettings, ScopeSettings, Settings  # noqa: PLC0415 - as above
+    from scanner.scan.read_target import ReadingRules  # noqa: PLC0415 - as above
+    from scanner.scan.scan_targets import ScanJob, scan_targets  # noqa: PLC0415 - as above
+    from scanner.scan.verify import comparable_states  # noqa: PLC0415 - as above
 
     counts: list[tuple[int, int]] = []
 

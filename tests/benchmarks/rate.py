@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from statistics import median
 from tempfile import TemporaryDirectory
 
-from scanner.gauge import RefillGauge
+from scanner.aws.requests.rate_estimator import RefillGauge
 from tests.benchmarks.aimd import AimdGauge
 from tests.benchmarks.plan import READ_REGIONS, Size
 from tests.benchmarks.processes import CLIENT_CORE, ROOT, Server, on_core, serving

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from scanner.model import Target
+from scanner.core.model import Target
 from tests.benchmarks import hot_path, many_targets, stalls
 from tests.benchmarks.__main__ import report_of, run
 from tests.benchmarks.aimd import AimdGauge

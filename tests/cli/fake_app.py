@@ -8,10 +8,8 @@ from typing import BinaryIO
 
 from msgspec import Struct
 
-from scanner.config import LimitSettings, Settings
-from scanner.diagnosis import Diagnosis
-from scanner.interfaces import Observer
-from scanner.model import (
+from scanner.core.interfaces import Observer
+from scanner.core.model import (
     NO_PATCHES,
     ManagedNode,
     NodeScan,
@@ -22,9 +20,11 @@ from scanner.model import (
     TargetOutcome,
     TargetStatus,
 )
-from scanner.plan import Plan
-from scanner.report import scan_row
-from scanner.store.folder import LocalFiles
+from scanner.core.settings import LimitSettings, Settings
+from scanner.files.local import LocalFiles
+from scanner.reports.diagnosis import Diagnosis
+from scanner.reports.plan import Plan
+from scanner.reports.scan_row import scan_row
 from scanner.store.store import Store
 
 TARGETS = [Target("111122223333", "eu-west-1", "payments"), Target("444455556666", "us-east-1")]

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import anyio
 
-from scanner.config import Settings
-from scanner.gathering import gathered
-from scanner.model import ManagedNode, NodeScan, NodeStatus, Patch, Scope, Target, TargetOutcome, TargetStatus
-from scanner.report import scan_row
-from scanner.store.folder import LocalFiles
+from scanner.core.model import ManagedNode, NodeScan, NodeStatus, Patch, Scope, Target, TargetOutcome, TargetStatus
+from scanner.core.patch_rows import gathered
+from scanner.core.settings import Settings
+from scanner.core.tables import segment_table
+from scanner.files.local import LocalFiles
+from scanner.reports.scan_row import scan_row
 from scanner.store.manifest import ScanHeader
 from scanner.store.store import Store
-from scanner.tables import segment_table
 
 AT = 1_795_381_571_000
 TARGET = Target("111122223333", "eu-west-1", "payments")

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from scanner.diagnosis import Diagnosis, PlaceCheck, TargetCheck
-from scanner.model import Scope, Target, TargetStatus
+from scanner.core.model import Scope, Target, TargetStatus
+from scanner.reports.diagnosis import Diagnosis, PlaceCheck, TargetCheck
 from tests.cli.fake_app import FakeApp
 from tests.cli.running import run
 

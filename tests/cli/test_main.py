@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from scanner.cli.commands import COMMANDS
-from scanner.errors import (
+from scanner.core.errors import (
     ConfigError,
     Denied,
     Interrupted,
@@ -56,8 +56,8 @@ def test_what_a_scan_loads_makes_no_pages():
     code = "import json, sys, scanner.app; print(json.dumps(sorted(sys.modules)))"
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
-    assert "scanner.views.tally" in json.loads(ended.stdout)
-    assert not {"jinja2", "scanner.views.html"} & {*json.loads(ended.stdout)}
+    assert "scanner.reports.tally" in json.loads(ended.stdout)
+    assert not {"jinja2", "scanner.reports.html.page"} & {*json.loads(ended.stdout)}
 
 
 @pytest.mark.parametrize("command", COMMANDS)

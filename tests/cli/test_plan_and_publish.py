@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from scanner.config import LimitSettings
-from scanner.model import Target, TargetStatus
-from scanner.plan import Plan, PlannedTarget
+from scanner.core.model import Target, TargetStatus
+from scanner.core.settings import LimitSettings
+from scanner.reports.plan import Plan, PlannedTarget
 from tests.cli.fake_app import FakeApp
 from tests.cli.running import run
 

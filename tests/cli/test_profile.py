@@ -5,7 +5,7 @@ import pstats
 import pytest
 
 from scanner.cli.profile import profiled
-from scanner.errors import Interrupted
+from scanner.core.errors import Interrupted
 from tests.cli.fake_app import FakeApp
 from tests.cli.running import run
 

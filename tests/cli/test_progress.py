@@ -5,7 +5,7 @@ import io
 from rich.console import Console
 
 from scanner.cli.progress import SLOTS, Progress
-from scanner.model import NodeStatus, Target, TargetStatus
+from scanner.core.model import NodeStatus, Target, TargetStatus
 from tests.cli.fake_app import node_scan, outcome
 
 A, B = Target("111122223333", "eu-west-1"), Target("444455556666", "us-east-1")

@@ -7,7 +7,7 @@ import pytest
 from tests.cli.fake_app import FakeApp
 from tests.cli.running import run
 from tests.cli.stored import NEW, OLD
-from tests.views.page_reader import Page
+from tests.reports.html.page_reader import Page
 
 
 def ask(*argv, store):

@@ -5,10 +5,10 @@ import json
 import pytest
 
 from scanner.cli.scan import command
-from scanner.config import Settings
-from scanner.keys import KEYS
-from scanner.layers import load
-from scanner.model import NodeStatus, Scope, TargetStatus
+from scanner.cli.settings.keys import KEYS
+from scanner.cli.settings.load import load
+from scanner.core.model import NodeStatus, Scope, TargetStatus
+from scanner.core.settings import Settings
 from tests.cli.fake_app import TARGETS, FakeApp, Tally, finished, outcome
 from tests.cli.running import run
 

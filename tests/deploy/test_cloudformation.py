@@ -10,8 +10,8 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from scanner.sinks.partitions import Partition
-from scanner.tables import TABLES
+from scanner.core.tables import TABLES
+from scanner.sinks.parquet.partitions import Partition
 from tests.deploy.templates import DEPLOY, TEMPLATES, parameters, resources
 
 CFN_LINT = Path(sys.executable).with_name("cfn-lint")

@@ -11,9 +11,9 @@ import pytest
 import yaml
 
 from scanner.cli.commands import patchsweep
-from scanner.config import Settings
-from scanner.keys import CONFIG_VARIABLE, VARIABLES
-from scanner.layers import load
+from scanner.cli.settings.keys import CONFIG_VARIABLE, VARIABLES
+from scanner.cli.settings.load import load
+from scanner.core.settings import Settings
 from tests.deploy.templates import DEPLOY, resources
 
 [CONTAINER] = resources("hub.yaml")["TaskDefinition"]["Properties"]["ContainerDefinitions"]

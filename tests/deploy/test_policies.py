@@ -7,8 +7,8 @@ import re
 
 import pytest
 
-from scanner.aws import s3
 from scanner.aws.operations import OPERATIONS
+from scanner.files import s3
 from tests.deploy.templates import allowed, resources
 
 STORE_ACTIONS = {

@@ -14,15 +14,15 @@ import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from scanner.cells import safe_cell
-from scanner.model import NodeStatus, TargetStatus
-from scanner.simulator.truth import Truth
-from scanner.tables import TABLES, TIME
+from scanner.core.cells import safe_cell
+from scanner.core.model import NodeStatus, TargetStatus
+from scanner.core.tables import TABLES, TIME
+from scanner.simulator.running.expected import Truth
 from tests.end_to_end.commands import Terminal
 
 Cell = str | int | None | tuple[str, ...]
 Row = tuple[Cell, ...]
-"""The columns of `scanner.tables.TABLES` in their order; times in epoch milliseconds, lists as tuples."""
+"""The columns of `scanner.core.tables.TABLES` in their order; times in epoch milliseconds, lists as tuples."""
 Tables = dict[str, list[Row]]
 _decode_lines = msgspec.json.Decoder(dict[str, object]).decode_lines
 

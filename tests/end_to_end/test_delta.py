@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from math import ceil
 
-from scanner.model import NodeStatus
-from scanner.simulator.build import make_world
-from scanner.simulator.faults import Faults
-from scanner.simulator.run import serve_in_thread
+from scanner.core.model import NodeStatus
+from scanner.simulator.generate.build import make_world
+from scanner.simulator.server.run import serve_in_thread
+from scanner.simulator.world.faults import Faults
 from tests.end_to_end.commands import ORGANIZATION
 from tests.end_to_end.tables import STREAMED, assert_right, from_stream
 

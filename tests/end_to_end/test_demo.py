@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from scanner.simulator.demo import demo_world
 from scanner.simulator.generate.packages import DAY_S
-from scanner.simulator.reality import Reality
-from scanner.simulator.truth import truth
+from scanner.simulator.running.expected import truth
+from scanner.simulator.running.state import Reality
 from tests.end_to_end.tables import (
     assert_right,
     assert_same_rows,

@@ -8,8 +8,8 @@ import boto3
 import psycopg
 import pytest
 
-from scanner.simulator.build import make_world
-from scanner.simulator.run import serve_in_thread
+from scanner.simulator.generate.build import make_world
+from scanner.simulator.server.run import serve_in_thread
 from tests.end_to_end.commands import ORGANIZATION
 from tests.moto_server import serving_moto
 

@@ -10,8 +10,8 @@ from itertools import islice
 
 import pytest
 
-from scanner.simulator.build import make_world
-from scanner.simulator.run import serve_in_thread
+from scanner.simulator.generate.build import make_world
+from scanner.simulator.server.run import serve_in_thread
 from tests.end_to_end.commands import ENDS_WITHIN_S, ORGANIZATION
 from tests.end_to_end.tables import STREAMED, assert_right, from_store, from_stream
 

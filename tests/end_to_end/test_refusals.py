@@ -8,9 +8,9 @@ from contextlib import closing
 import boto3
 import pytest
 
-from scanner.model import TargetStatus
-from scanner.simulator.build import make_world
-from scanner.simulator.run import serve_in_thread
+from scanner.core.model import TargetStatus
+from scanner.simulator.generate.build import make_world
+from scanner.simulator.server.run import serve_in_thread
 from tests.end_to_end.commands import ORGANIZATION
 from tests.end_to_end.tables import STREAMED, assert_right, columns_of, from_stream
 

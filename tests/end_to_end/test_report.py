@@ -6,13 +6,13 @@ import anyio
 import pytest
 from msgspec import structs
 
-from scanner.gathering import gathered
-from scanner.model import NodeStatus, Patch, Target
-from scanner.store.folder import LocalFiles
+from scanner.core.model import NodeStatus, Patch, Target
+from scanner.core.patch_rows import gathered
+from scanner.files.local import LocalFiles
 from scanner.store.store import Store
 from tests.end_to_end.browser import listening, opened
+from tests.reports.html.page_reader import Page
 from tests.store.samples import commit, node
-from tests.views.page_reader import Page
 
 TAKEN_OVER = "taken over"
 

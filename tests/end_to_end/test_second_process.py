@@ -9,10 +9,10 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from scanner.simulator.build import make_world
-from scanner.simulator.reality import Reality
-from scanner.simulator.truth import truth
-from scanner.tables import TABLES
+from scanner.core.tables import TABLES
+from scanner.simulator.generate.build import make_world
+from scanner.simulator.running.expected import truth
+from scanner.simulator.running.state import Reality
 from tests.end_to_end.commands import ENDS_WITHIN_S, ORGANIZATION
 from tests.end_to_end.tables import assert_right, assert_same_rows, from_jsonl, from_parquet_files, from_query
 from tests.moto_server import serving_moto

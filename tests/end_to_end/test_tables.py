@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from scanner.simulator.build import make_world
-from scanner.simulator.reality import Reality
-from scanner.simulator.truth import truth
-from scanner.tables import TABLES
+from scanner.core.tables import TABLES
+from scanner.simulator.generate.build import make_world
+from scanner.simulator.running.expected import truth
+from scanner.simulator.running.state import Reality
 from tests.end_to_end.tables import assert_right
 
 TRUTH = truth(Reality(make_world(accounts=2, regions=1, nodes=4, rows=10)))

@@ -8,8 +8,8 @@ from contextlib import closing
 import duckdb
 import pytest
 
-from scanner.simulator.build import make_world
-from scanner.simulator.run import serve_in_thread
+from scanner.simulator.generate.build import make_world
+from scanner.simulator.server.run import serve_in_thread
 from tests.end_to_end.commands import ORGANIZATION
 from tests.end_to_end.plugins import install_broken_sinks
 from tests.end_to_end.tables import STREAMED, assert_right, from_duckdb, from_jsonl, from_stream

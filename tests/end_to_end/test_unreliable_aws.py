@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from msgspec import structs
 
-from scanner.simulator.build import make_world
-from scanner.simulator.faults import Broken, Faults, Passing
-from scanner.simulator.run import serve_in_thread
+from scanner.simulator.generate.build import make_world
+from scanner.simulator.server.run import serve_in_thread
+from scanner.simulator.world.faults import Broken, Faults, Passing
 from tests.end_to_end.commands import ORGANIZATION
 from tests.end_to_end.tables import assert_right, from_store
 

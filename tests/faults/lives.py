@@ -13,7 +13,14 @@ from scanner.cli import main
 
 FORKS = multiprocessing.get_context("forkserver")
 FORKS.set_forkserver_preload(
-    ["scanner.app", "scanner.cli.scan", "scanner.cli.watch", "scanner.sinks.folder", "aioboto3", "tests.faults.lives"]
+    [
+        "scanner.app",
+        "scanner.cli.scan",
+        "scanner.cli.scan_output",
+        "scanner.sinks.folder.folder",
+        "aioboto3",
+        "tests.faults.lives",
+    ]
 )
 CHANGES = frozenset({"os.mkdir", "os.rename", "os.remove", "os.rmdir"})
 KILLED = -signal.SIGKILL

@@ -10,8 +10,8 @@ from random import Random
 import msgspec
 import pytest
 
-from scanner.simulator.build import make_world
-from scanner.store.folder import LocalFiles
+from scanner.files.local import LocalFiles
+from scanner.simulator.generate.build import make_world
 from scanner.store.store import Store
 from tests.faults.lives import KILLED, Life
 from tests.faults.worlds import LIMITS, assert_is_the_truth, organization, stored

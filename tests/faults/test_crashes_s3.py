@@ -7,8 +7,8 @@ from uuid import uuid4
 
 import pytest
 
-from scanner.aws.s3 import open_files
-from scanner.simulator.build import make_world
+from scanner.files.s3 import open_files
+from scanner.simulator.generate.build import make_world
 from scanner.store.store import Store
 from tests.faults.counting_s3 import serve_s3
 from tests.faults.lives import KILLED, Life

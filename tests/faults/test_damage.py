@@ -9,7 +9,7 @@ import anyio
 import pytest
 from msgspec import structs
 
-from scanner.simulator.build import make_world
+from scanner.simulator.generate.build import make_world
 from tests.cli.running import run
 from tests.faults.worlds import assert_is_the_truth, organization, scan, settings_for, stored
 

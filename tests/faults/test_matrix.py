@@ -9,12 +9,12 @@ import msgspec
 import pytest
 from msgspec import Struct, structs
 
-from scanner.model import NodeStatus, ScanStatus, TargetStatus
-from scanner.simulator.buckets import NO_LIMITS, Limits, Rate
-from scanner.simulator.build import make_world
-from scanner.simulator.faults import NO_FAULTS, Faults
-from scanner.simulator.simulator import Simulator
-from scanner.simulator.world import World
+from scanner.core.model import NodeStatus, ScanStatus, TargetStatus
+from scanner.simulator.generate.build import make_world
+from scanner.simulator.running.buckets import NO_LIMITS, Limits, Rate
+from scanner.simulator.server.simulator import Simulator
+from scanner.simulator.world.faults import NO_FAULTS, Faults
+from scanner.simulator.world.organization import World
 from tests.faults.worlds import (
     GAPS,
     WORLD,

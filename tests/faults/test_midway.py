@@ -7,11 +7,11 @@ from random import Random
 
 import pytest
 
-from scanner.errors import PatchsweepError
-from scanner.model import NodeStatus, ScanStatus, TargetStatus
-from scanner.simulator.build import make_world
-from scanner.simulator.faults import Faults
+from scanner.core.errors import PatchsweepError
+from scanner.core.model import NodeStatus, ScanStatus, TargetStatus
+from scanner.simulator.generate.build import make_world
 from scanner.simulator.generate.nodes import make_node
+from scanner.simulator.world.faults import Faults
 from tests.faults.worlds import (
     assert_is_the_truth,
     assert_rows_are_true,

@@ -9,9 +9,8 @@ import anyio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scanner.errors import Denied, NodeGone, PaginationBroken, Unavailable
-from scanner.gathering import gathered
-from scanner.model import (
+from scanner.core.errors import Denied, NodeGone, PaginationBroken, Unavailable
+from scanner.core.model import (
     COUNTED_STATES,
     NO_PATCHES,
     CallCounts,
@@ -24,9 +23,10 @@ from scanner.model import (
     documented_state,
     wire_state,
 )
-from scanner.node import comparable_states, disagreements
-from scanner.reading import ReadingRules
-from scanner.scan import ScanJob, scan_targets
+from scanner.core.patch_rows import gathered
+from scanner.scan.read_target import ReadingRules
+from scanner.scan.scan_targets import ScanJob, scan_targets
+from scanner.scan.verify import comparable_states, disagreements
 
 HERE = Target("111111111111", "eu-west-1")
 COMPARABLE = comparable_states((), other_filters=False)

@@ -12,10 +12,10 @@ import pyarrow.parquet as pq
 import pytest
 from msgspec import structs
 
-from scanner import log
-from scanner.simulator.build import make_world
-from scanner.simulator.faults import Faults
-from scanner.simulator.world import Region
+from scanner.cli import log_setup as log
+from scanner.simulator.generate.build import make_world
+from scanner.simulator.world.faults import Faults
+from scanner.simulator.world.organization import Region
 from tests.cli.running import run
 from tests.faults.lives import KILLED, Life
 from tests.faults.worlds import EXTERNAL_ID, LIMITS, organization

@@ -17,9 +17,9 @@ import pytest
 from msgspec import structs
 
 from scanner.app import run_publish
-from scanner.report import exit_code
-from scanner.simulator.build import make_world
-from scanner.store.folder import LocalFiles
+from scanner.files.local import LocalFiles
+from scanner.reports.scan_row import exit_code
+from scanner.simulator.generate.build import make_world
 from scanner.store.store import Store
 from tests.faults.worlds import LIMITS, assert_is_the_truth, organization, scan, settings_for, stored
 from tests.sinks.plugins import distribution

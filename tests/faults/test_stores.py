@@ -9,9 +9,9 @@ from contextlib import contextmanager
 import anyio
 import pytest
 
-from scanner.errors import StoreError
-from scanner.simulator.build import make_world
-from scanner.store.folder import LocalFiles
+from scanner.core.errors import StoreError
+from scanner.files.local import LocalFiles
+from scanner.simulator.generate.build import make_world
 from scanner.store.store import Store
 from tests.faults.worlds import assert_is_the_truth, organization, scan, settings_for, stored
 

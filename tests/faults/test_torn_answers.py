@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scanner.aws import wire
 from scanner.aws.decode import node_of, patch_state_of
 from scanner.aws.operations import DESCRIBE_INSTANCE_PATCHES
-from scanner.errors import Transient
-from scanner.gathering import gathered
-from scanner.model import NodeScan, NodeStatus, Target
-from scanner.tables import batch_of, segment_table
+from scanner.aws.transport import wire
+from scanner.core.errors import Transient
+from scanner.core.model import NodeScan, NodeStatus, Target
+from scanner.core.patch_rows import gathered
+from scanner.core.tables import batch_of, segment_table
 
 HERE = Target("111111111111", "eu-west-1")
 texts = st.text(max_size=20)

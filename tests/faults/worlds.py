@@ -11,16 +11,16 @@ from pathlib import Path
 from msgspec import Struct, structs
 
 from scanner.app import Finished, run_scan
-from scanner.config import LimitSettings, ScopeSettings, Settings, StoreSettings
-from scanner.model import NodeStatus, TargetStatus
-from scanner.simulator.buckets import NO_LIMITS, Limits
-from scanner.simulator.build import make_world
-from scanner.simulator.faults import NO_FAULTS, Faults
-from scanner.simulator.run import serve_in_thread
-from scanner.simulator.simulator import Simulator
-from scanner.store.folder import LocalFiles
+from scanner.core.model import NodeStatus, TargetStatus
+from scanner.core.settings import LimitSettings, ScopeSettings, Settings, StoreSettings
+from scanner.core.tables import NODES, PATCHES
+from scanner.files.local import LocalFiles
+from scanner.simulator.generate.build import make_world
+from scanner.simulator.running.buckets import NO_LIMITS, Limits
+from scanner.simulator.server.run import serve_in_thread
+from scanner.simulator.server.simulator import Simulator
+from scanner.simulator.world.faults import NO_FAULTS, Faults
 from scanner.store.store import Store
-from scanner.tables import NODES, PATCHES
 
 EXTERNAL_ID = "meridian/4711"
 WORLD = make_world(accounts=3, regions=2, nodes=42, rows=110, external_id=EXTERNAL_ID)

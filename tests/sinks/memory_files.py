@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scanner.errors import StoreError
+from scanner.core.errors import StoreError
 
 
 class MemoryFiles:

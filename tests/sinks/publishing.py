@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from scanner.interfaces import Sink
-from scanner.sinks.samples import SampleScan
+from scanner.core.interfaces import Sink
+from scanner.sinks.testing.samples import SampleScan
 
 
 async def publish(sink: Sink, scan: SampleScan) -> None:

@@ -13,12 +13,12 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 import pytest
 
+from scanner.core.tables import TABLES, TIME
+from scanner.files.local import LocalFiles
 from scanner.sinks.context import SinkContext
-from scanner.sinks.contract import SinkContract, StreamContract
 from scanner.sinks.registry import BUILT_INS, SinkRegistry
 from scanner.sinks.spec import parse_spec
-from scanner.store.folder import LocalFiles
-from scanner.tables import TABLES, TIME
+from scanner.sinks.testing.contract import SinkContract, StreamContract
 
 REGISTRY = SinkRegistry(BUILT_INS)
 

@@ -11,10 +11,10 @@ from contextlib import contextmanager
 import duckdb
 import pytest
 
-from scanner.errors import ConfigError, SinkError
+from scanner.core.errors import ConfigError, SinkError
 from scanner.sinks.context import SinkContext
 from scanner.sinks.duckdb_file import duckdb_sink
-from scanner.sinks.samples import awkward_scan, empty_scan
+from scanner.sinks.testing.samples import awkward_scan, empty_scan
 from tests.sinks.publishing import publish
 
 SCAN = awkward_scan("s1")

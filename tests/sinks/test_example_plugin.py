@@ -13,8 +13,8 @@ import pytest
 from scanner.sinks.context import SinkContext
 from scanner.sinks.publish import publish
 from scanner.sinks.registry import installed_sinks
-from scanner.sinks.samples import awkward_scan
 from scanner.sinks.spec import parse_spec
+from scanner.sinks.testing.samples import awkward_scan
 from tests.sinks.memory_files import MemoryFiles
 
 FOLDER = Path(__file__).parent / "example_plugin"

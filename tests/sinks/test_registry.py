@@ -8,12 +8,12 @@ import sys
 
 import pytest
 
-from scanner.errors import ConfigError, SinkError
-from scanner.interfaces import Sink
+from scanner.core.errors import ConfigError, SinkError
+from scanner.core.interfaces import Sink
 from scanner.sinks.context import SinkContext
 from scanner.sinks.registry import BUILT_INS, SinkRegistry, installed_sinks
-from scanner.sinks.samples import awkward_scan
 from scanner.sinks.spec import parse_spec
+from scanner.sinks.testing.samples import awkward_scan
 from tests.sinks.memory_files import MemoryFiles
 from tests.sinks.plugins import distribution, entry_points_in
 
@@ -140,7 +140,7 @@ async def test_whatever_a_plugin_raises_is_a_sink_error_that_names_it_and_hides_
 
 
 async def test_a_plugins_own_sentence_is_kept_less_its_password(registry):
-    own = "from scanner.errors import SinkError\n" + RAISING.replace("LookupError", "SinkError")
+    own = "from scanner.core.errors import SinkError\n" + RAISING.replace("LookupError", "SinkError")
     with pytest.raises(SinkError, match=r"^no route to metrics://ann:\*\*\*@host$"):
         await build(registry(metrics=own), "metrics://ann:s3cret@host").write(SCAN.batches[0])
 

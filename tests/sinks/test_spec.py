@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scanner.errors import ConfigError
+from scanner.core.errors import ConfigError
 from scanner.sinks.spec import parse_spec
 
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from anyio import lowlevel
 
-from scanner.errors import StoreError
-from scanner.interfaces import Files
+from scanner.core.errors import StoreError
+from scanner.core.interfaces import Files
 
 
 class MemoryFiles:

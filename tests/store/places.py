@@ -10,9 +10,9 @@ from uuid import uuid4
 import boto3
 import pytest
 
-from scanner.aws.s3 import open_files
-from scanner.interfaces import Files
-from scanner.store.folder import LocalFiles
+from scanner.core.interfaces import Files
+from scanner.files.local import LocalFiles
+from scanner.files.s3 import open_files
 from tests.store.memory_files import MemoryFiles
 
 

@@ -7,10 +7,8 @@ from datetime import datetime
 
 from hypothesis import strategies as st
 
-from scanner.config import ScopeSettings, Settings
-from scanner.gathering import gathered
-from scanner.interfaces import NodeBatch
-from scanner.model import (
+from scanner.core.interfaces import NodeBatch
+from scanner.core.model import (
     PATCH_STATES,
     ManagedNode,
     NodeScan,
@@ -25,9 +23,11 @@ from scanner.model import (
     TargetStatus,
     wire_state,
 )
+from scanner.core.patch_rows import gathered
+from scanner.core.settings import ScopeSettings, Settings
+from scanner.core.tables import segment_table
 from scanner.store.manifest import Manifest, ScanHeader
 from scanner.store.store import Store
-from scanner.tables import segment_table
 
 TARGET = Target("111111111111", "eu-west-1", "prod")
 STARTED_MS = 1_790_000_000_000

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from msgspec import structs
 
-from scanner.errors import StoreError
-from scanner.store.folder import LocalFiles
+from scanner.core.errors import StoreError
+from scanner.core.tables import segment_table
+from scanner.files.local import LocalFiles
 from scanner.store.manifest import to_json
 from scanner.store.store import Store
-from scanner.tables import segment_table
 from tests.store.memory_files import MemoryFiles
 from tests.store.samples import NOBODY, commit, commit_manifest, header, instance_ids, node, outcome, scan_row
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from msgspec import structs
 
-from scanner.config import PatchSettings, Settings
-from scanner.errors import StoreError
-from scanner.model import NO_PATCHES, NodeStatus, Target
+from scanner.core.errors import StoreError
+from scanner.core.model import NO_PATCHES, NodeStatus, Target
+from scanner.core.settings import PatchSettings, Settings
+from scanner.core.tables import batch_of, segment_table
 from scanner.store.store import Store
-from scanner.tables import batch_of, segment_table
 from tests.store.memory_files import MemoryFiles
 from tests.store.samples import STARTED_MS, TARGET, header, node, scan_row
 

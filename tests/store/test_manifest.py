@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from scanner.config import Settings, settings_without_secrets
-from scanner.errors import StoreError
+from scanner.core.errors import StoreError
+from scanner.core.settings import Settings, settings_without_secrets
 from scanner.store.manifest import FileEntry, Manifest, ScanHeader, SegmentEntry, from_json, to_json
 from tests.store.samples import NOBODY, header, scan_row, secret_settings
 

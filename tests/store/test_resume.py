@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from scanner.errors import StoreError
-from scanner.interfaces import ScanSummary
-from scanner.model import NodeStatus, Target
-from scanner.store.folder import LocalFiles
+from scanner.core.errors import StoreError
+from scanner.core.interfaces import ScanSummary
+from scanner.core.model import NodeStatus, Target
+from scanner.core.tables import segment_table
+from scanner.files.local import LocalFiles
 from scanner.store.store import Store
-from scanner.tables import segment_table
 from tests.store.memory_files import DyingFiles, MemoryFiles
 from tests.store.places import every_place
 from tests.store.samples import NOBODY, header, instance_ids, node, outcome, scan_row

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scanner.errors import StoreError
-from scanner.patch_rows import PATCH
+from scanner.core.errors import StoreError
+from scanner.core.patch_table import PATCH
+from scanner.core.tables import SEGMENT, TARGETS, batch_of, segment_table
 from scanner.store.segments import KEY_COLUMNS, decode, encode, parquet_bytes, parquet_table
-from scanner.tables import SEGMENT, TARGETS, batch_of, segment_table
 from tests.store.samples import node, node_scans
 from tests.worded import row_in_words, rows_listed, rows_of
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from scanner.config import PatchSettings
-from scanner.errors import ConfigError, ScanNotFound, StoreError
-from scanner.model import NodeStatus, ScanStatus, Target
-from scanner.store.folder import LocalFiles
+from scanner.core.errors import ConfigError, ScanNotFound, StoreError
+from scanner.core.model import NodeStatus, ScanStatus, Target
+from scanner.core.settings import PatchSettings
+from scanner.core.tables import batch_of, segment_table
+from scanner.files.local import LocalFiles
+from scanner.store.layout import LATEST, is_scan_id, new_scan_id
 from scanner.store.manifest import Latest, from_json
-from scanner.store.names import LATEST, is_scan_id, new_scan_id
-from scanner.store.reading import FILES_AT_ONCE
+from scanner.store.segment_reader import FILES_AT_ONCE
 from scanner.store.store import Store
-from scanner.tables import batch_of, segment_table
 from tests.store.memory_files import MemoryFiles, SlowFiles
 from tests.store.places import every_place
 from tests.store.samples import (

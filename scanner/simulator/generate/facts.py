@@ -9,7 +9,7 @@ from msgspec import UNSET, Struct, UnsetType, field
 
 from scanner.simulator.generate.patches import patches_of
 from scanner.simulator.generate.platforms import PLATFORMS
-from scanner.simulator.world import Node, Trait
+from scanner.simulator.world.organization import Node, Trait
 
 MISCOUNT = {"Installed": 3, "Missing": 1}
 """How far the counts of a MISMATCHED node are off."""

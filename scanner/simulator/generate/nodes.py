@@ -5,7 +5,7 @@ from __future__ import annotations
 from random import Random
 
 from scanner.simulator.generate.platforms import PLATFORMS
-from scanner.simulator.world import Node, Trait
+from scanner.simulator.world.organization import Node, Trait
 
 _ROLES = ("web", "api", "db", "cache", "batch", "build", "mail", "auth", "queue", "search", "files", "proxy")
 

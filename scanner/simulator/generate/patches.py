@@ -12,7 +12,7 @@ from msgspec import Struct
 from scanner.simulator.generate import deb, rpm, windows
 from scanner.simulator.generate.packages import DAY_S, UNKNOWN_TIME_S, YEAR_ONE_S, Package, PatchRow
 from scanner.simulator.generate.platforms import PLATFORMS, Platform
-from scanner.simulator.world import Node
+from scanner.simulator.world.organization import Node
 
 IMAGES_A_PLATFORM = 8
 _SIZES = (0.9, 0.95, 1.0, 1.05, 1.1)

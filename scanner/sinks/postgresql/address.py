@@ -9,8 +9,8 @@ import psycopg
 from psycopg import AsyncConnection, IsolationLevel
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from scanner.errors import ConfigError, SinkError
-from scanner.masking import masked
+from scanner.core.errors import ConfigError, SinkError
+from scanner.core.masking import masked
 from scanner.sinks.postgresql.errors import AND_THEN, cause
 
 _CONNECT_TIMEOUT_S = "10"

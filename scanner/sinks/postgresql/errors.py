@@ -7,8 +7,8 @@ from contextlib import contextmanager
 
 import psycopg
 
-from scanner.errors import SinkError
-from scanner.masking import masked
+from scanner.core.errors import SinkError
+from scanner.core.masking import masked
 
 _WAYS_OUT: Mapping[str, str] = {
     "22P05": "use a database with the encoding UTF8",

@@ -9,14 +9,14 @@ import pyarrow as pa
 from anyio import to_thread
 from psycopg import AsyncConnection, sql
 
-from scanner.interfaces import NodeBatch, ScanSummary, Sink
+from scanner.core.interfaces import NodeBatch, ScanSummary, Sink
+from scanner.core.tables import TABLES
 from scanner.sinks.context import SinkContext
 from scanner.sinks.postgresql.address import check_url, connect
 from scanner.sinks.postgresql.errors import as_sink_error
 from scanner.sinks.postgresql.lines import csv_lines
 from scanner.sinks.postgresql.locks import lock
 from scanner.sinks.postgresql.tables import provide_tables
-from scanner.tables import TABLES
 
 
 def postgresql_sink(where: str, context: SinkContext) -> Sink:

@@ -8,12 +8,12 @@ import pyarrow as pa
 from msgspec import Struct
 from psycopg import AsyncConnection, sql
 
-from scanner.errors import SinkError
-from scanner.masking import masked
-from scanner.patch_rows import TIME
+from scanner.core.errors import SinkError
+from scanner.core.masking import masked
+from scanner.core.patch_table import TIME
+from scanner.core.tables import TABLES
 from scanner.sinks.postgresql.errors import AND_THEN
 from scanner.sinks.postgresql.locks import lock
-from scanner.tables import TABLES
 
 _TYPES = {
     pa.string(): sql.SQL("text"),

@@ -7,9 +7,9 @@ import traceback
 
 import pytest
 
-from scanner.errors import ConfigError, SinkError
+from scanner.core.errors import ConfigError, SinkError
 from scanner.sinks.postgresql.address import check_url
-from scanner.sinks.samples import awkward_scan, empty_scan
+from scanner.sinks.testing.samples import awkward_scan, empty_scan
 from tests.sinks.postgresql.publishing import make, publish, rows
 
 SCAN = empty_scan("s1")

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from scanner.patch_rows import TIME
+from scanner.core.patch_table import TIME
 from scanner.sinks.postgresql.lines import NUL_STAND_IN, csv_lines
 
 SCHEMA = pa.schema(

@@ -12,8 +12,8 @@ import pyarrow as pa
 import pytest
 from msgspec import structs
 
-from scanner.errors import SinkError
-from scanner.sinks.samples import awkward_scan, empty_scan, large_scan
+from scanner.core.errors import SinkError
+from scanner.sinks.testing.samples import awkward_scan, empty_scan, large_scan
 from tests.sinks import publishing
 from tests.sinks.postgresql.publishing import execute, make, publish, rows
 

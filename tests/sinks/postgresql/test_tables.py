@@ -6,8 +6,8 @@ import re
 
 import pytest
 
-from scanner.errors import SinkError
-from scanner.sinks.samples import awkward_scan, empty_scan
+from scanner.core.errors import SinkError
+from scanner.sinks.testing.samples import awkward_scan, empty_scan
 from tests.sinks.postgresql.publishing import execute, publish, rows
 
 SCAN = awkward_scan("s1")

@@ -1,0 +1,138 @@
+"""`doctor`: tries all that a scan needs, and reads no more than a page of anything."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack, aclosing, suppress
+from functools import partial
+from typing import BinaryIO
+
+from msgspec import structs
+
+from scanner.app.demo import demo_organization, demo_settings
+from scanner.app.outcomes import scope_of
+from scanner.aws.open import Aws, open_aws
+from scanner.core.concurrency import side_by_side
+from scanner.core.errors import AwsError, ConfigError, NodeGone, PatchsweepError, RequestRejected
+from scanner.core.interfaces import Fleet, ProbedSink, Sink, TargetReader
+from scanner.core.masking import masked
+from scanner.core.model import Target, TargetStatus
+from scanner.core.settings import Settings
+from scanner.files.write_test import probe
+from scanner.reports.diagnosis import Diagnosis, PlaceCheck, TargetCheck
+from scanner.scan.scan_targets import status_of
+from scanner.sinks.open import open_sinks
+from scanner.store.open import open_store
+
+LARGE_PAGE = 100
+"""What the SDK's model allows and the service is reported to refuse."""
+NO_SCAN = "doctor"
+"""In the place of a scan id, for sinks that are opened and never written to."""
+
+
+async def run_doctor(settings: Settings, *, demo: bool, stdout: BinaryIO) -> Diagnosis:
+    """Try the credentials, the store, each sink, and each target in scope.
+
+    Args:
+        settings: those of the scan that is to run.
+        demo: try the embedded simulated organization.
+        stdout: where a sink on `-` would write.
+
+    Raises:
+        ConfigError: no credentials that AWS accepts, or a scope that cannot be used.
+        Unavailable: the organization could not be listed.
+    """
+    store = await _store(settings)
+    sinks = [await _sink(settings, sink, stdout) for sink in settings.sinks]
+    with ExitStack() as stack:
+        if demo:
+            settings = demo_settings(settings)
+            stack.enter_context(demo_organization())
+        async with open_aws(settings) as aws:
+            targets = await _targets(aws)
+            caller = aws.caller
+        return Diagnosis(
+            caller=caller.arn,
+            region=caller.region,
+            scope=scope_of(settings),
+            store=store,
+            sinks=tuple(sinks),
+            targets=targets,
+            takes_large_pages=await _takes_large_pages(settings, targets),
+        )
+
+
+async def _store(settings: Settings) -> PlaceCheck:
+    try:
+        async with open_store(settings) as store:
+            await probe(store.files)
+    except PatchsweepError as error:
+        return PlaceCheck(settings.store.location, str(error), stops_scan=True)
+    return PlaceCheck(settings.store.location)
+
+
+async def _sink(settings: Settings, sink: str, stdout: BinaryIO) -> PlaceCheck:
+    """Whether it can be opened, and written to where that leaves no trace."""
+    try:
+        async with open_sinks(structs.replace(settings, sinks=(sink,)), NO_SCAN, stdout) as opened:
+            for each in opened.all.values():
+                await _try_out(each)
+    except PatchsweepError as error:
+        # A scan that is given a sink that cannot work does not begin; one that fails later spoils nothing else.
+        return PlaceCheck(masked(sink), str(error), stops_scan=isinstance(error, ConfigError))
+    return PlaceCheck(masked(sink))
+
+
+async def _try_out(sink: Sink) -> None:
+    try:
+        if isinstance(sink, ProbedSink):
+            await sink.probe()
+    finally:
+        await sink.aclose()
+
+
+async def _targets(aws: Aws) -> tuple[TargetCheck, ...]:
+    discovery = await aws.discover()
+    shut = [TargetCheck(outcome.target, outcome.status, outcome.reason) for outcome in discovery.outcomes]
+    check = partial(check_target, aws.fleet)
+    return (*shut, *await side_by_side(check, discovery.targets, aws.settings.limits.max_open_targets))
+
+
+async def check_target(fleet: Fleet, target: Target) -> TargetCheck:
+    """Open a target and try each operation of a scan once.
+
+    Raises:
+        RequestRejected: AWS calls the request itself wrong.
+    """
+    try:
+        async with fleet.open(target) as reader:
+            return TargetCheck(target, TargetStatus.SCANNED, has_nodes=await _try_a_node(reader))
+    except AwsError as error:
+        return TargetCheck(target, status_of(error), str(error))
+
+
+async def _try_a_node(reader: TargetReader) -> bool:
+    """Ask for the patch states and a page of patches of the nodes listed first; False where there are none."""
+    async with aclosing(reader.nodes()) as listing:
+        async for nodes in listing:
+            if nodes:
+                await reader.patch_states([node.instance_id for node in nodes])
+                with suppress(NodeGone):
+                    await reader.patch_page(nodes[0].instance_id, None)
+                return True
+    return False
+
+
+async def _takes_large_pages(settings: Settings, targets: Sequence[TargetCheck]) -> bool | None:
+    """Asks one target that has nodes; None where nobody can tell, or where such pages are asked for already."""
+    target = next((check.target for check in targets if check.has_nodes), None)
+    if target is None or settings.patches.page_size >= LARGE_PAGE:
+        return None
+    patches = structs.replace(settings.patches, page_size=LARGE_PAGE)
+    try:
+        async with open_aws(structs.replace(settings, patches=patches)) as aws:
+            return (await check_target(aws.fleet, target)).status is TargetStatus.SCANNED or None
+    except RequestRejected:
+        return False
+    except AwsError:
+        return None

@@ -1,0 +1,47 @@
+"""What the store knows of the targets and nodes about to be scanned."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+
+from scanner.aws.scope.targets import largest_first
+from scanner.core.errors import ScanNotFound, StoreError
+from scanner.core.model import Target
+from scanner.core.settings import Settings
+from scanner.store.history import History
+from scanner.store.store import Store
+
+DAY_MS = 24 * 60 * 60 * 1000
+
+
+async def in_reading_order(store: Store, targets: Sequence[Target]) -> list[Target]:
+    """The targets with those first that had the most patch rows in the last committed scan."""
+    try:
+        committed = await store.committed()
+        last = (await store.summary(committed[-1])).targets.to_pydict() if committed else {}
+    except (StoreError, ScanNotFound):
+        # A damaged scan is named by `scans verify`; here it only costs the order.
+        return list(targets)
+    keys = zip(last.get("account_id", ()), last.get("region", ()), strict=True)
+    return largest_first(targets, dict(zip(keys, last.get("patch_rows", ()), strict=True)))
+
+
+async def known_nodes(store: Store, settings: Settings, targets: Iterable[Target]) -> History | None:
+    """What committed scans hold of these targets in delta mode, None in full mode.
+
+    Rows that were read from AWS longer ago than `full_scan_every_days` are read again, changed or not.
+    """
+    if settings.mode != "delta":
+        return None
+    since = int(time.time() * 1000) - settings.full_scan_every_days * DAY_MS
+    keys = {(target.account_id, target.region) for target in targets}
+    return await store.history(keys, settings.patches, since)
+
+
+def history_notes(past: History | None) -> list[str]:
+    """What whoever asked for a delta scan should know."""
+    if past is None:
+        return []
+    first = ["delta: no committed scan with the same patch filters to compare with, so every node was read"]
+    return (first if past.is_empty else []) + [f"delta: {sentence}" for sentence in past.damaged]

@@ -1,0 +1,68 @@
+"""`plan`: what a scan would take, without reading a patch."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from functools import partial
+
+from scanner.app.demo import demo_organization, demo_settings
+from scanner.aws.open import open_aws
+from scanner.core.concurrency import side_by_side
+from scanner.core.errors import AwsError
+from scanner.core.interfaces import Fleet
+from scanner.core.model import Target, TargetStatus
+from scanner.core.settings import Settings
+from scanner.reports.plan import Plan, PlannedTarget, planned
+from scanner.scan.estimate import Estimate, estimate
+from scanner.scan.scan_targets import status_of
+from scanner.scan.verify import NodeWork
+
+
+async def run_plan(settings: Settings, *, demo: bool) -> Plan:
+    """List the nodes of every target in scope, with their patch states.
+
+    Raises:
+        ConfigError: the settings or the AWS settings in force cannot work.
+        Unavailable: the organization could not be listed.
+    """
+    with ExitStack() as stack:
+        if demo:
+            settings = demo_settings(settings)
+            stack.enter_context(demo_organization())
+        async with open_aws(settings) as aws:
+            discovery = await aws.discover()
+            shut = [
+                _planned(outcome.target, outcome.status, outcome.reason, Estimate(), settings)
+                for outcome in discovery.outcomes
+            ]
+            plan = partial(_plan_target, aws.fleet, settings)
+            found = await side_by_side(plan, discovery.targets, settings.limits.max_open_targets)
+    return Plan((*shut, *found), settings.limits)
+
+
+async def _plan_target(fleet: Fleet, settings: Settings, target: Target) -> PlannedTarget:
+    total = Estimate()
+    status, reason = TargetStatus.SCANNED, None
+    try:
+        async with fleet.open(target) as reader:
+            async for nodes in reader.nodes():
+                states = await reader.patch_states([node.instance_id for node in nodes]) if nodes else {}
+                work = [NodeWork(node, states.get(node.instance_id)) for node in nodes]
+                total += estimate(work, settings.patches.states)
+    except AwsError as error:
+        status, reason = status_of(error), str(error)
+    return _planned(target, status, reason, total, settings)
+
+
+def _planned(
+    target: Target, status: TargetStatus, reason: str | None, total: Estimate, settings: Settings
+) -> PlannedTarget:
+    return planned(
+        target,
+        status,
+        reason,
+        nodes=total.nodes,
+        rows=total.rows,
+        patch_calls=total.patch_calls,
+        rate_per_s=settings.limits.rate_per_s,
+    )

@@ -1,0 +1,48 @@
+"""`publish`: a committed scan, sent to sinks again from the store."""
+
+from __future__ import annotations
+
+from contextlib import aclosing
+from typing import BinaryIO
+
+from msgspec import Struct
+
+from scanner.core.interfaces import ScanSummary, Sink
+from scanner.core.settings import Settings
+from scanner.sinks.open import open_sinks
+from scanner.sinks.publish import publish
+from scanner.store.open import open_store
+from scanner.store.store import Store
+
+
+class PublishReport(Struct, frozen=True):
+    """What was sent; `failures` are reasons by sink."""
+
+    scan_id: str
+    rows: int
+    failures: dict[str, str]
+
+
+async def run_publish(settings: Settings, scan_id: str | None, *, stdout: BinaryIO) -> PublishReport:
+    """Send a committed scan (None: the newest) to the sinks of the settings.
+
+    Raises:
+        ScanNotFound: there is no such committed scan.
+        StoreError: the scan cannot be read.
+        ConfigError: a sink that cannot work.
+    """
+    async with open_store(settings) as store:
+        scan_id = await store.resolve(scan_id)
+        async with open_sinks(settings, scan_id, stdout) as sinks:
+            summary = await store.summary(scan_id)
+            failures = await replay(store, summary, sinks.all, settings.sink_timeout_s)
+            return PublishReport(scan_id, summary.scan.patch_rows, failures)
+
+
+async def replay(store: Store, summary: ScanSummary, sinks: dict[str, Sink], timeout_s: float) -> dict[str, str]:
+    """Send a committed scan to sinks; gives the reasons of those that failed."""
+    if not sinks:
+        return {}
+    async with aclosing(store.replay(summary.scan.scan_id)) as batches:
+        failures = await publish(batches, summary, sinks, call_deadline_s=timeout_s)
+    return {sink: str(error) for sink, error in failures.items()}

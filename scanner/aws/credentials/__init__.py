@@ -1,0 +1,1 @@
+"""The credentials of assumed roles, and which of them the current task signs with."""

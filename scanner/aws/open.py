@@ -1,0 +1,97 @@
+"""Opens AWS for one run: composes sessions, roles, limits and the funnel. The only entry that other parts need."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import anyio
+from msgspec import Struct
+
+from scanner.aws.choose_transport import open_transports
+from scanner.aws.fleet import SsmFleet
+from scanner.aws.requests.limiter import Limiters
+from scanner.aws.requests.pipeline import Funnel
+from scanner.aws.requests.retry import RetryPolicy
+from scanner.aws.scope.caller import Caller, caller_of
+from scanner.aws.scope.discovery import Discoverer, Discovery
+from scanner.aws.scope.roles import Roles
+from scanner.aws.scope.targets import REGION_KEYWORDS, check_scope
+from scanner.aws.sdk.region_clients import region_clients
+from scanner.aws.sdk.session import Sessions
+from scanner.core.errors import ConfigError
+from scanner.core.model import CallCounts
+from scanner.core.settings import ScopeSettings, Settings
+
+STS_IN_FLIGHT = 16
+"""Of its own, since requests that hold a place among those in flight may be waiting for a role's session."""
+
+
+class Aws(Struct, frozen=True):
+    """AWS as one run sees it. `counts` are the requests made for no target: identity, roles, accounts, Regions."""
+
+    caller: Caller
+    fleet: SsmFleet
+    counts: CallCounts
+    settings: Settings
+    discoverer: Discoverer
+
+    async def discover(self) -> Discovery:
+        """The targets of the scope in the settings; see `Discoverer.discover`."""
+        return await self.discoverer.discover(self.settings.scope)
+
+
+@asynccontextmanager
+async def open_aws(settings: Settings) -> AsyncIterator[Aws]:
+    """Find credentials and Region, ask who they are, and stand ready.
+
+    Raises:
+        ConfigError: no credentials or none that AWS accepts, no Region, or a scope that cannot be used.
+        Unavailable: STS cannot be reached.
+    """
+    check_scope(settings.scope)
+    limits = settings.limits
+    sessions = Sessions(limits)
+    if not await sessions.has_credentials():
+        raise ConfigError("No AWS credentials found; set AWS_PROFILE or AWS_ACCESS_KEY_ID, or run `aws configure`")
+    region = _region_of(settings.scope, sessions.region)
+    limiters, policy = Limiters(limits), RetryPolicy.of(limits)
+    funnel = Funnel(limiters, _places(limits.max_in_flight), policy)
+    sts_funnel = Funnel(limiters, _places(STS_IN_FLIGHT), policy)
+    counts = CallCounts()
+    async with (
+        sessions.sts(region) as sts,
+        region_clients(sessions) as clients,
+        open_transports(sessions, clients, limits, settings.transport) as transports,
+    ):
+        caller = await caller_of(sts, region, sts_funnel, counts)
+        roles = Roles(sts, caller, settings.scope, funnel=sts_funnel, counts=counts, now=time.time)
+        yield Aws(
+            caller=caller,
+            fleet=SsmFleet(
+                transports,
+                roles,
+                funnel,
+                nodes=settings.nodes,
+                patches=settings.patches,
+                max_restarts=limits.max_node_restarts,
+            ),
+            counts=counts,
+            settings=settings,
+            discoverer=Discoverer(sessions, caller, roles, funnel=funnel, counts=counts),
+        )
+
+
+def _places(in_flight: int) -> anyio.Semaphore:
+    """Room for so many requests at once; a free place is taken without a turn of the event loop."""
+    return anyio.Semaphore(in_flight, fast_acquire=True)
+
+
+def _region_of(scope: ScopeSettings, configured: str | None) -> str:
+    """The Region of the run itself; where none is set, the first that the scope names will do."""
+    if configured:
+        return configured
+    if scope.regions and scope.regions[0] not in REGION_KEYWORDS:
+        return scope.regions[0]
+    raise ConfigError("No AWS Region is set; set AWS_REGION, or name Regions with --regions")

@@ -1,0 +1,1 @@
+"""The request pipeline: limits, retries, pagination and what each answer means."""

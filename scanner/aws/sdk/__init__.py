@@ -1,0 +1,1 @@
+"""The AWS SDK, set up once and kept from what makes it slow."""

@@ -1,0 +1,166 @@
+"""The SDK, set up once: its settings and models are shared by every client, whoever a client signs as."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import cache, partial
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+import anyio
+from aiobotocore.config import AioConfig
+from aiobotocore.session import AioSession
+from anyio import to_thread
+from botocore.credentials import ReadOnlyCredentials
+from botocore.exceptions import NoCredentialsError
+from botocore.loaders import Loader, create_loader
+
+from scanner import __version__
+from scanner.aws.credentials.current_role import ActingCredentials
+from scanner.aws.sdk.bounded_http import BoundedSession
+from scanner.aws.sdk.errors import sdk_errors
+from scanner.aws.sdk.raw_responses import RawAnswers
+from scanner.core.settings import LimitSettings
+
+if TYPE_CHECKING:
+    from aiobotocore.client import AioBaseClient
+    from aiobotocore.credentials import AioCredentials
+    from aiobotocore.session import ClientCreatorContext
+    from types_aiobotocore_ec2 import EC2Client
+    from types_aiobotocore_organizations import OrganizationsClient
+    from types_aiobotocore_s3 import S3Client
+    from types_aiobotocore_ssm import SSMClient
+    from types_aiobotocore_sts import STSClient
+
+C = TypeVar("C", bound="AioBaseClient")
+CLOSE_WITHIN_S = 5.0
+_MODELS = ("service-2", "endpoint-rule-set-1")
+"""What a client is made from; the loader remembers them by these very arguments."""
+
+
+class _SharedSession(AioSession):
+    """One session for all accounts: a session of its own for each would cost 11 MB and 150 ms."""
+
+    async def get_credentials(self) -> AioCredentials | None:  # type: ignore[override]  # aiobotocore overrides so too
+        own = await super().get_credentials()
+        # Of credentials a client uses no more than `ActingCredentials` has.
+        return None if own is None else cast("AioCredentials", ActingCredentials(own))
+
+
+@cache
+def _loader(data_path: str | None) -> Loader:
+    """The models of the services, which take a third of a second to read: once in a process."""
+    return create_loader(data_path)
+
+
+class Sessions:
+    """Makes clients that sign as whoever asks (see `acting_as`), with the SDK's retries off: the funnel has its own."""
+
+    def __init__(self, limits: LimitSettings) -> None:
+        with sdk_errors():
+            core = _SharedSession()
+            core.register_component("response_parser_factory", RawAnswers())
+            core.register_component("data_loader", _loader(core.get_config_variable("data_path")))
+            if "AWS_REGION" in os.environ and "AWS_DEFAULT_REGION" not in os.environ:
+                # Containers and every other SDK know this name; botocore does not.
+                core.set_config_variable("region", os.environ["AWS_REGION"])
+        self._core = core
+        self._own: AioCredentials | None = None
+        self.config = AioConfig(
+            user_agent=f"patchsweep/{__version__}",
+            retries={"total_max_attempts": 1},
+            connect_timeout=limits.connect_timeout_s,
+            read_timeout=limits.read_timeout_s,
+            max_pool_connections=limits.max_in_flight,
+            http_session_cls=BoundedSession,
+            # The service judges better: its answer is quoted, the SDK's would be a traceback.
+            parameter_validation=False,
+        )
+
+    @property
+    def region(self) -> str | None:
+        """The Region that the AWS settings in force name."""
+        with sdk_errors():
+            region: str | None = self._core.get_config_variable("region")
+            return region
+
+    async def has_credentials(self) -> bool:
+        """Whether the SDK finds any credentials for the run itself."""
+        with sdk_errors():
+            credentials = await self._core.get_credentials()
+            return credentials is not None
+
+    async def frozen_credentials(self) -> ReadOnlyCredentials:
+        """The keys of the run itself, renewed by the SDK where they can be.
+
+        Raises:
+            CredentialsExpired: they cannot be renewed.
+        """
+        try:
+            own = self._own or await self._own_credentials()
+            keys: ReadOnlyCredentials = await own.get_frozen_credentials()
+        except Exception:
+            # Entered for an error only: this is asked before every request.
+            with sdk_errors():
+                raise
+        return keys
+
+    async def _own_credentials(self) -> AioCredentials:
+        self._own = await self._core.get_credentials()
+        if self._own is None:
+            raise NoCredentialsError
+        return self._own
+
+    @property
+    def ca_bundle(self) -> str | None:
+        """The file of certificates to trust, where the AWS settings name one."""
+        bundle: str | None = self._core.get_config_variable("ca_bundle")
+        return bundle
+
+    async def known_regions(self, service: str, partition: str) -> list[str]:
+        """The Regions that this version of the SDK knows of; AWS may have more."""
+        regions: list[str] = await self._core.get_available_regions(service, partition)
+        return regions
+
+    def ec2(self, region: str) -> AbstractAsyncContextManager[EC2Client]:
+        return self._opened("ec2", self._creating("ec2", region))
+
+    def organizations(self, region: str) -> AbstractAsyncContextManager[OrganizationsClient]:
+        return self._opened("organizations", self._creating("organizations", region))
+
+    def s3(self) -> AbstractAsyncContextManager[S3Client]:
+        # Not before it is needed: with boto3 it takes 40 ms, and only stores on S3 have a use for it.
+        import aioboto3  # noqa: PLC0415 - as just said
+
+        sdk = aioboto3.Session(botocore_session=self._core)
+        return self._opened("s3", partial(sdk.client, "s3", config=self.config))
+
+    def ssm(self, region: str) -> AbstractAsyncContextManager[SSMClient]:
+        return self._opened("ssm", self._creating("ssm", region))
+
+    def sts(self, region: str) -> AbstractAsyncContextManager[STSClient]:
+        return self._opened("sts", self._creating("sts", region))
+
+    def _creating(self, service: str, region: str) -> Callable[[], ClientCreatorContext[Any]]:
+        return partial(self._core.create_client, service, region_name=region, config=self.config)
+
+    @asynccontextmanager
+    async def _opened(self, service: str, create: Callable[[], ClientCreatorContext[C]]) -> AsyncIterator[C]:
+        with sdk_errors():
+            await self._load_models(service)
+            # Not before: what the SDK creates here is a coroutine that would never be awaited if this were cancelled.
+            opening = create()
+            client = await opening.__aenter__()
+        try:
+            yield client
+        finally:
+            with anyio.move_on_after(CLOSE_WITHIN_S, shield=True):
+                await opening.__aexit__(None, None, None)
+
+    async def _load_models(self, service: str) -> None:
+        """Have what the SDK reads for a service read by a worker thread; the event loop would be held up for 80 ms."""
+        loader: Loader = self._core.get_component("data_loader")
+        await to_thread.run_sync(loader.load_data_with_path, "endpoints")
+        for model in _MODELS:
+            await to_thread.run_sync(partial(loader.load_service_model, service, model, api_version=None))

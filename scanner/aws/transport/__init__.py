@@ -1,0 +1,1 @@
+"""SSM requests over connections of our own, and the interface that every transport has."""

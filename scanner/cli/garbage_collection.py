@@ -1,0 +1,46 @@
+"""Python's garbage collector, kept away from what a scan holds until it ends."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from scanner.core.interfaces import Observer
+    from scanner.core.model import NodeScan, Target, TargetOutcome
+
+
+@contextmanager
+def start_up_uncollected() -> Iterator[Observer]:
+    """No collection until the observer has seen a target open, and none that visits what was made before.
+
+    Modules, the SDK's models and its clients all stay; a full collection that looks through them in vain holds up the
+    event loop for as long as the reading of a hundred pages.
+    """
+    gc.disable()
+    try:
+        yield _StartUp()
+    finally:
+        gc.enable()
+
+
+class _StartUp:
+    def __init__(self) -> None:
+        self._lasts = True
+
+    def target_opened(self, target: Target) -> None:  # noqa: ARG002 - whichever it is
+        if self._lasts:
+            self._lasts = False
+            gc.freeze()
+            gc.enable()
+
+    def nodes_found(self, target: Target, count: int) -> None:
+        """The start-up is over."""
+
+    def node_ended(self, scan: NodeScan) -> None:
+        """The start-up is over."""
+
+    def target_ended(self, outcome: TargetOutcome) -> None:
+        """Another target may open yet."""

@@ -1,0 +1,41 @@
+"""What the commands ask of `scanner.app`, and its loading on first use: it brings the AWS SDK and Arrow with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import TYPE_CHECKING, BinaryIO, Protocol
+
+if TYPE_CHECKING:
+    from scanner.app import Finished, PublishReport
+    from scanner.core.interfaces import Observer
+    from scanner.core.settings import Settings
+    from scanner.reports.diagnosis import Diagnosis
+    from scanner.reports.plan import Plan
+    from scanner.store.store import Store
+
+
+class App(Protocol):
+    """The part of `scanner.app` that commands call; the module itself fits."""
+
+    async def run_scan(
+        self, settings: Settings, *, resume: str | None, demo: bool, observers: Sequence[Observer], stdout: BinaryIO
+    ) -> Finished: ...
+
+    async def run_plan(self, settings: Settings, *, demo: bool) -> Plan: ...
+
+    async def run_doctor(self, settings: Settings, *, demo: bool, stdout: BinaryIO) -> Diagnosis: ...
+
+    async def run_publish(self, settings: Settings, scan_id: str | None, *, stdout: BinaryIO) -> PublishReport: ...
+
+    def open_store(self, settings: Settings) -> AbstractAsyncContextManager[Store]: ...
+
+
+AppLoader = Callable[[], App]
+
+
+def load_app() -> App:
+    """The real thing."""
+    from scanner import app
+
+    return app

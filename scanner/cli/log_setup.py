@@ -1,0 +1,181 @@
+"""Logging: one set-up for the process, one list of events, one line for each target and one for the run.
+
+Times are UTC. Everything goes to stderr. A part of the program that works on one target binds `account_id` and
+`region` with `structlog.contextvars.bound_contextvars`, so that every line below it carries them.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from enum import StrEnum
+from typing import TYPE_CHECKING, TextIO, cast
+
+import structlog
+from structlog.tracebacks import ExceptionDictTransformer
+
+from scanner.core.cells import terminal_text
+from scanner.core.masking import MASK, masked
+from scanner.core.model import NodeScan, ScanRow, Target, TargetOutcome, TargetStatus
+from scanner.core.settings import LogFormat
+
+if TYPE_CHECKING:
+    from structlog.typing import EventDict, Processor, WrappedLogger
+
+_SECRET_NAMES = ("external_id", "password", "secret", "token", "authorization")
+
+
+class Event(StrEnum):
+    """What may be logged, in the past tense."""
+
+    SCAN_STARTED = "scan_started"
+    SCAN_ENDED = "scan_ended"
+    TARGET_ENDED = "target_ended"
+    NODE_ENDED = "node_ended"
+    SINK_FAILED = "sink_failed"
+
+
+class _Stderr:
+    """Whatever `sys.stderr` is when a line is written: a progress display stands in for it while it lasts."""
+
+    def write(self, text: str) -> None:
+        sys.stderr.write(text)
+
+    def flush(self) -> None:
+        sys.stderr.flush()
+
+
+def configure(log_format: LogFormat, *, terminal: bool, quiet: bool = False) -> None:
+    """Set up structlog and the standard library's logging for this process.
+
+    Args:
+        log_format: `auto` is `console` on a terminal and `json` elsewhere.
+        terminal: Whether stderr is one.
+        quiet: Show warnings and worse only; for a terminal that shows progress instead.
+    """
+    console = log_format == "console" or (log_format == "auto" and terminal)
+    shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _without_secrets,
+    ]
+    last: list[Processor] = _console(colors=terminal) if console else _json()
+    stream = cast("TextIO", _Stderr())
+    structlog.configure(
+        processors=[*shared, *last],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING if quiet else logging.INFO),
+        logger_factory=structlog.WriteLoggerFactory(stream),
+        cache_logger_on_first_use=False,
+    )
+    formatter = structlog.stdlib.ProcessorFormatter(
+        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last], foreign_pre_chain=shared
+    )
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(formatter)
+    # Libraries speak up for warnings only; below that the AWS SDK logs whole requests, signatures included.
+    logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
+    # It warns of what it drops when a run is stopped or a call fails, which is told in patchsweep's words.
+    logging.getLogger("psycopg").setLevel(logging.ERROR)
+
+
+def _console(*, colors: bool) -> list[Processor]:
+    renderer = structlog.dev.ConsoleRenderer(
+        colors=colors, pad_event_to=0, sort_keys=False, exception_formatter=structlog.dev.plain_traceback
+    )
+    return [_printable, renderer]
+
+
+def _json() -> list[Processor]:
+    # Without local variables: they hold keys and tokens.
+    tracebacks = structlog.processors.ExceptionRenderer(ExceptionDictTransformer(show_locals=False))
+    return [tracebacks, _event_first, structlog.processors.JSONRenderer(ensure_ascii=False)]
+
+
+def _without_secrets(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    for name, value in event.items():
+        if any(secret in name for secret in _SECRET_NAMES):
+            event[name] = MASK
+        elif isinstance(value, str) and "://" in value:
+            event[name] = masked(value)
+    return event
+
+
+def _event_first(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    first = {name: event[name] for name in ("timestamp", "level", "event") if name in event}
+    return {**first, **event}
+
+
+def _printable(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    return {
+        name: terminal_text(value) if isinstance(value, str) else value
+        for name, value in event.items()
+        if value is not None
+    }
+
+
+class LogObserver:
+    """Logs a line for each target that ended and for each node that keeps the scan from being complete."""
+
+    def __init__(self) -> None:
+        self._log = structlog.get_logger()
+
+    def target_opened(self, target: Target) -> None:
+        """Not worth a line: its end tells the same and more."""
+
+    def nodes_found(self, target: Target, count: int) -> None:
+        """Not worth a line."""
+
+    def node_ended(self, scan: NodeScan) -> None:
+        if scan.status.is_complete:
+            return
+        self._log.warning(
+            Event.NODE_ENDED,
+            account_id=scan.target.account_id,
+            region=scan.target.region,
+            instance_id=scan.node.instance_id,
+            status=scan.status.value,
+            reason=scan.reason,
+        )
+
+    def target_ended(self, outcome: TargetOutcome) -> None:
+        good = outcome.status in (TargetStatus.SCANNED, TargetStatus.DISABLED)
+        write = self._log.info if good else self._log.warning
+        write(
+            Event.TARGET_ENDED,
+            account_id=outcome.target.account_id,
+            region=outcome.target.region,
+            status=outcome.status.value,
+            reason=outcome.reason,
+            nodes=outcome.nodes,
+            patch_rows=outcome.patch_rows,
+            requests=outcome.requests,
+            throttles=outcome.throttles,
+            retries=outcome.retries,
+            seconds=_seconds(outcome.started_at, outcome.finished_at),
+        )
+
+
+def log_scan_ended(scan: ScanRow, sink_failures: dict[str, str]) -> None:
+    """The run's own line, after one for each sink that failed."""
+    log = structlog.get_logger()
+    for sink, reason in sink_failures.items():
+        log.error(Event.SINK_FAILED, sink=sink, reason=reason)
+    log.info(
+        Event.SCAN_ENDED,
+        scan_id=scan.scan_id,
+        status=scan.status.value,
+        mode=scan.mode,
+        **{f"nodes_{status}": count for status, count in scan.nodes.items() if count},
+        **{f"targets_{status}": count for status, count in scan.targets.items() if count},
+        patch_rows=scan.patch_rows,
+        requests=scan.requests,
+        throttles=scan.throttles,
+        seconds=_seconds(scan.started_at, scan.finished_at),
+    )
+
+
+def _seconds(started_at: int | None, finished_at: int | None) -> float | None:
+    if started_at is None or finished_at is None:
+        return None
+    return round((finished_at - started_at) / 1000, 3)

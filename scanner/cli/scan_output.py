@@ -1,0 +1,108 @@
+"""What a scan shows of itself: logs and progress while it runs, the summary when it has ended."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from scanner.cli import progress
+from scanner.cli.atomic_file import check_folder, write_whole
+from scanner.cli.log_setup import LogObserver, configure, log_scan_ended
+from scanner.cli.styled import paint, stderr_width
+from scanner.reports.summary import GAPS_SHOWN, Ending, NodeGap, summary, summary_json
+
+if TYPE_CHECKING:
+    from scanner.app import Finished
+    from scanner.core.interfaces import Observer
+    from scanner.core.model import NodeScan, Target, TargetOutcome
+    from scanner.core.settings import Settings
+
+
+class GapObserver:
+    """Keeps the first node gaps for the summary."""
+
+    def __init__(self) -> None:
+        self.gaps: list[NodeGap] = []
+
+    def target_opened(self, target: Target) -> None:
+        """No gap."""
+
+    def nodes_found(self, target: Target, count: int) -> None:
+        """No gap."""
+
+    def node_ended(self, scan: NodeScan) -> None:
+        if not scan.status.is_complete and len(self.gaps) < GAPS_SHOWN:
+            self.gaps.append(NodeGap(scan.target, scan.node.instance_id, scan.status, scan.reason))
+
+    def target_ended(self, outcome: TargetOutcome) -> None:
+        """The outcomes are handed over at the end."""
+
+
+class Watch:
+    """The observers of one scan, and what to say when it has ended."""
+
+    def __init__(self, settings: Settings, bar: progress.Progress | None) -> None:
+        self._settings = settings
+        self._gaps = GapObserver()
+        # Where progress is drawn the summary follows at once, so that a line for each gap would say it twice.
+        self._logs = bar is None or settings.log_format == "json"
+        self.observers: list[Observer] = [self._gaps]
+        if bar is not None:
+            self.observers.append(bar)
+        if self._logs:
+            self.observers.append(LogObserver())
+
+    def ended(self, finished: Finished, exit_code: int) -> None:
+        """Log the run's line, show the summary on stderr and write it where the settings say.
+
+        Whoever asks for JSON logs by name wants nothing else on stderr, and who watches the progress no log.
+        """
+        if self._logs:
+            log_scan_ended(finished.scan, finished.sink_failures)
+        ending = Ending(
+            scan=finished.scan,
+            outcomes=finished.outcomes,
+            node_gaps=self._gaps.gaps,
+            patches=finished.tally,
+            sink_failures=finished.sink_failures,
+            notes=finished.notes,
+            store=finished.store,
+            elapsed_s=finished.elapsed_s,
+        )
+        if self._settings.log_format != "json":
+            paint(summary(ending, stderr_width()))
+        if self._settings.summary is not None:
+            write_whole(self._settings.summary, summary_json(ending, exit_code))
+
+
+def log_to_stderr(settings: Settings) -> None:
+    """Logging set up for a command that shows no progress."""
+    configure(settings.log_format, terminal=sys.stderr.isatty())
+
+
+def _may_draw(settings: Settings) -> bool:
+    """Not where the same terminal shows a log for machines or the data."""
+    shows_data = sys.stdout.isatty() and any(sink.endswith(":-") for sink in settings.sinks)
+    return settings.log_format != "json" and not shows_data
+
+
+@contextmanager
+def watched(settings: Settings) -> Iterator[Watch]:
+    """Logging set up, and progress drawn if stderr is a terminal or the settings ask for it.
+
+    Raises:
+        ConfigError: The summary file has no folder to go to; better said before the scan than after it.
+    """
+    if settings.summary is not None:
+        check_folder(settings.summary)
+    terminal = sys.stderr.isatty()
+    wanted = terminal and _may_draw(settings) if settings.progress is None else settings.progress
+    configure(settings.log_format, terminal=terminal, quiet=wanted and settings.log_format != "json")
+    if not wanted:
+        yield Watch(settings, None)
+        return
+    bar = progress.Progress()
+    with progress.shown(bar):
+        yield Watch(settings, bar)

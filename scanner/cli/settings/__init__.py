@@ -1,0 +1,1 @@
+"""Settings from a file, variables and options, checked as a whole."""

@@ -1,0 +1,86 @@
+"""Every setting by its dotted key, with its type and the names it has as an option and as a variable."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from difflib import get_close_matches
+from typing import get_args, get_origin, get_type_hints
+
+from msgspec import Struct
+
+from scanner.core.settings import Settings
+
+PREFIX = "PATCHSWEEP_"
+CONFIG_VARIABLE = "PATCHSWEEP_CONFIG"
+"""Names the TOML file when `--config` does not."""
+
+SECRETS = frozenset({"scope.external_id", "sinks"})
+"""Keys whose values no message may quote."""
+
+_SHORT = {
+    "store.location": "store",
+    "nodes.tags": "tag",
+    "nodes.platform_types": "platform",
+    "nodes.ping_statuses": "ping_status",
+    "limits.rate_per_s": "rate",
+    "limits.max_rate_per_s": "max_rate",
+    "sinks": "sink",
+}
+
+
+class Key(Struct, frozen=True):
+    """One setting: `path` as in the file (`scope.role_name`), its type, its option and its variable."""
+
+    path: str
+    kind: object
+    option: str
+    variable: str
+
+    @property
+    def is_list(self) -> bool:
+        return get_origin(self.kind) is tuple
+
+    @property
+    def is_table(self) -> bool:
+        return get_origin(self.kind) is dict
+
+    @property
+    def is_repeatable(self) -> bool:
+        """Whether the option is given once for each value, because a value may hold a comma."""
+        return self.is_table or self.path == "sinks"
+
+    @property
+    def separator(self) -> str:
+        """What stands between the values where several are written as one text."""
+        return ";" if self.is_repeatable else ","
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """The only values there are, or nothing where the values are free."""
+        kind = get_args(self.kind)[0] if self.is_list else self.kind
+        return tuple(value for value in get_args(kind) if isinstance(value, str))
+
+
+def _keys(cls: type[Struct], prefix: str = "") -> Iterator[Key]:
+    for name, kind in get_type_hints(cls).items():
+        if isinstance(kind, type) and issubclass(kind, Struct):
+            yield from _keys(kind, f"{name}.")
+            continue
+        short = _SHORT.get(prefix + name, name)
+        yield Key(prefix + name, kind, "--" + short.replace("_", "-"), PREFIX + short.upper())
+
+
+KEYS: dict[str, Key] = {key.path: key for key in _keys(Settings)}
+"""Every setting by its dotted path, in the order of `Settings`."""
+
+VARIABLES: dict[str, Key] = {key.variable: key for key in KEYS.values()}
+
+SECTIONS = frozenset(path.partition(".")[0] for path in KEYS if "." in path)
+
+
+def hint(wrong: str, known: Iterable[str]) -> str:
+    """`; did you mean …?` where one of the known names is close or ends in the same key, else nothing."""
+    known = list(known)
+    near = [name for name in known if name.rpartition(".")[2] == wrong.rpartition(".")[2]]
+    near = near or get_close_matches(wrong, known, n=1, cutoff=0.7)
+    return f"; did you mean {near[0]}?" if near else ""

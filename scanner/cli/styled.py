@@ -1,0 +1,34 @@
+"""Puts report lines on stderr: coloured on a terminal, plain text elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from rich.console import Console
+from rich.text import Text
+
+from scanner.reports.lines import Line
+
+_STYLES = {"plain": "", "head": "bold", "good": "green", "warn": "yellow", "bad": "red", "dim": "dim"}
+PLAIN_WIDTH = 100
+
+
+def stderr_width() -> int:
+    """Columns to write for; a fixed number where there is no terminal, so that logs look alike."""
+    return _width(Console(stderr=True))
+
+
+def stdout_width() -> int:
+    """The same for stdout."""
+    return _width(Console())
+
+
+def _width(console: Console) -> int:
+    return min(console.width, PLAIN_WIDTH) if console.is_terminal else PLAIN_WIDTH
+
+
+def paint(lines: Iterable[Line]) -> None:
+    """Write the lines on stderr."""
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    for line in lines:
+        console.print(Text(line.text, style=_STYLES[line.tone]))

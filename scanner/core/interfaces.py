@@ -1,0 +1,154 @@
+"""The seams between the parts: where nodes come from, where results go, who watches.
+
+Nothing here names AWS, a file format or a terminal. Implementations do not inherit; they fit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import TYPE_CHECKING, ClassVar, Protocol, runtime_checkable
+
+from msgspec import Struct
+
+from scanner.core.model import (
+    CallCounts,
+    ManagedNode,
+    NodeScan,
+    PatchPage,
+    PatchState,
+    ScanRow,
+    Target,
+    TargetOutcome,
+)
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+Clock = Callable[[], float]
+"""Seconds since the epoch, as `time.time`; injected so that tests own the time."""
+
+
+class TargetReader(Protocol):
+    """An open target. Calls may run side by side; each waits for its turn under the target's rate limits.
+
+    Every method raises the `AwsError` that says what to do next; `Throttled`, `Transient` and `CredentialsExpired`
+    never come out, they were retried and ended in `Unavailable`. `RequestRejected` stops the run.
+    """
+
+    @property
+    def counts(self) -> CallCounts:
+        """What was sent for this target so far."""
+        ...
+
+    def nodes(self) -> AsyncGenerator[Sequence[ManagedNode], None]:
+        """The managed nodes, in pages of up to 50; an empty page may come, the end is the end of the iterator."""
+        ...
+
+    async def patch_states(self, instance_ids: Sequence[str]) -> Mapping[str, PatchState]:
+        """The patch states of up to 50 nodes, by instance id; a node without one is absent."""
+        ...
+
+    async def patch_page(self, instance_id: str, next_token: str | None) -> PatchPage:
+        """One page of a node's patches, under the scan's filters; `next_token` None asks for the first page."""
+        ...
+
+
+class Fleet(Protocol):
+    """All that can be scanned: opens targets."""
+
+    def open(self, target: Target) -> AbstractAsyncContextManager[TargetReader]:
+        """Credentials and a client for one target. Entering it may raise `Denied`, `Disabled` or `Unavailable`."""
+        ...
+
+
+class Observer(Protocol):
+    """Told what happens while it happens; must return at once and never raise."""
+
+    def target_opened(self, target: Target) -> None: ...
+
+    def nodes_found(self, target: Target, count: int) -> None: ...
+
+    def node_ended(self, scan: NodeScan) -> None: ...
+
+    def target_ended(self, outcome: TargetOutcome) -> None: ...
+
+
+class NodeBatch(Struct, frozen=True):
+    """Whole nodes, in the columns and types of the `nodes` and `patches` tables (see `scanner.core.tables`)."""
+
+    nodes: pa.Table
+    patches: pa.Table
+
+
+class ScanSummary(Struct, frozen=True):
+    """The end of a scan: its row, and the `targets` and `scans` tables that go with it."""
+
+    scan: ScanRow
+    targets: pa.Table
+    scans: pa.Table
+
+
+class Sink(Protocol):
+    """A place where results go besides the store. Any method may raise `SinkError`; nothing is retried for a sink.
+
+    One sink serves one scan. Calls come one at a time: `write` for each batch, then `commit` once if every write
+    succeeded, then `aclose`, always. After a crash the whole scan is sent again from its first batch, so publishing
+    the same scan twice must leave it there once.
+    """
+
+    live: ClassVar[bool]
+    """True: fed while nodes arrive (a stream). False: replayed from the store when the scan has ended (tables)."""
+
+    async def write(self, batch: NodeBatch) -> None:
+        """Take a batch. Slowness here slows the readers, so that nothing piles up."""
+        ...
+
+    async def commit(self, scan: ScanSummary) -> None:
+        """Make all that was written visible, together with the scan's `targets` and `scans` rows."""
+        ...
+
+    async def aclose(self) -> None:
+        """Release everything; drop what was not committed."""
+        ...
+
+
+@runtime_checkable
+class ProbedSink(Sink, Protocol):
+    """A sink that can be tried before there is a scan."""
+
+    async def probe(self) -> None:
+        """Do without any row whatever `write` and `commit` need, and leave no trace; then comes `aclose`.
+
+        Raises:
+            SinkError: they would fail.
+        """
+        ...
+
+
+class Files(Protocol):
+    """A flat, shared name space of immutable byte strings: a folder or an S3 prefix. Names use `/`.
+
+    Errors come as `StoreError`, in a sentence that names the place.
+    """
+
+    @property
+    def url(self) -> str:
+        """Where it is, as the user wrote it."""
+        ...
+
+    async def put(self, name: str, data: bytes) -> None:
+        """Write whole or not at all, replacing what stood there."""
+        ...
+
+    async def get(self, name: str) -> bytes | None:
+        """The bytes, or None where there is no such name."""
+        ...
+
+    async def names(self, prefix: str = "") -> list[str]:
+        """Every name that starts with `prefix`, sorted; half-written files are not among them."""
+        ...
+
+    async def delete(self, names: Sequence[str]) -> None:
+        """Remove these; a name that is not there is no error."""
+        ...

@@ -1,0 +1,121 @@
+"""What a scan is asked to do, as frozen settings with their defaults. Reading them is in `layers`."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct, field, structs
+
+from scanner.core.masking import MASK, masked
+from scanner.core.model import Mode
+
+LogFormat = Literal["auto", "console", "json"]
+TransportName = Literal["direct", "sdk"]
+
+
+class ScopeSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """Which accounts, Regions and nodes. `accounts` and `regions` hold one keyword or a list of ids."""
+
+    accounts: tuple[str, ...] = ("current",)
+    """`current`, `organization`, or account ids."""
+    exclude_accounts: tuple[str, ...] = ()
+    regions: tuple[str, ...] = ("current",)
+    """`current`, `enabled` (asked per account), or Region names."""
+    exclude_regions: tuple[str, ...] = ()
+    role_name: str | None = None
+    """The role assumed in every account but the caller's own."""
+    external_id: str | None = None
+
+    def __repr__(self) -> str:
+        return _repr(self, external_id=self.external_id and MASK)
+
+
+class NodeSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """Which managed nodes; empty means all. All conditions must hold, any value of one will do."""
+
+    tags: dict[str, tuple[str, ...]] = {}
+    platform_types: tuple[Literal["Windows", "Linux", "MacOS"], ...] = ()
+    ping_statuses: tuple[Literal["Online", "ConnectionLost", "Inactive"], ...] = ()
+
+
+class PatchSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """Which patches, by the server-side filters of DescribeInstancePatches; empty means all."""
+
+    states: tuple[str, ...] = ()
+    """In the documented form, e.g. `MISSING`."""
+    severities: tuple[str, ...] = ()
+    classifications: tuple[str, ...] = ()
+    kb_ids: tuple[str, ...] = ()
+    page_size: int = 50
+
+
+class LimitSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """How hard AWS may be asked. Rates hold per (account, Region, operation)."""
+
+    rate_per_s: float = 10.0
+    """Where the limiter starts."""
+    burst: float = 10.0
+    min_rate_per_s: float = 0.5
+    max_rate_per_s: float = 20.0
+    max_in_flight: int = 200
+    """Requests under way at once, over all targets."""
+    max_open_targets: int = 64
+    max_nodes_per_target: int = 16
+    """Nodes of one target read side by side."""
+    connect_timeout_s: float = 10.0
+    read_timeout_s: float = 60.0
+    max_attempts: int = 6
+    """Tries of one request that fails for passing reasons; throttles do not count."""
+    throttle_patience_s: float = 300.0
+    """How long one request may be throttled and nothing else."""
+    retry_first_delay_s: float = 0.25
+    """The longest pause before a request is tried again for the first time; it doubles with each further try."""
+    retry_max_delay_s: float = 20.0
+    max_node_restarts: int = 4
+
+
+class StoreSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """Where scans are kept and how often they are made durable."""
+
+    location: str = "./patchsweep-data"
+    """A folder or `s3://bucket/prefix`."""
+    flush_rows: int = 50_000
+    flush_interval_s: float = 5.0
+
+
+class Settings(Struct, frozen=True, forbid_unknown_fields=True):
+    """Everything a run needs to know; field names are the keys of the TOML file."""
+
+    scope: ScopeSettings = field(default_factory=ScopeSettings)
+    nodes: NodeSettings = field(default_factory=NodeSettings)
+    patches: PatchSettings = field(default_factory=PatchSettings)
+    limits: LimitSettings = field(default_factory=LimitSettings)
+    store: StoreSettings = field(default_factory=StoreSettings)
+    mode: Mode = "full"
+    transport: TransportName = "direct"
+    """How SSM requests travel: signed and sent by patchsweep, or through the SDK's own slower pipeline."""
+    full_scan_every_days: int = 7
+    """In delta mode, how old the last full reading may be."""
+    sinks: tuple[str, ...] = ()
+    """`type:where`, one a sink."""
+    sink_timeout_s: float = 300.0
+    """How long a sink may take over one batch of nodes, or to show the scan, before the run goes on without it."""
+    log_format: LogFormat = "auto"
+    progress: bool | None = None
+    """None: shown when stderr is a terminal."""
+    summary: str | None = None
+    """A file that gets the `scans` row and the outcome counts as JSON."""
+
+    def __repr__(self) -> str:
+        return _repr(self, sinks=tuple(map(masked, self.sinks)))
+
+
+def settings_without_secrets(settings: Settings) -> Settings:
+    """The same settings, fit to be stored: the external id and the secrets of sinks masked."""
+    scope = structs.replace(settings.scope, external_id=settings.scope.external_id and MASK)
+    return structs.replace(settings, scope=scope, sinks=tuple(map(masked, settings.sinks)))
+
+
+def _repr(settings: Struct, **shown: object) -> str:
+    values = {**structs.asdict(settings), **shown}
+    return f"{type(settings).__name__}({', '.join(f'{name}={value!r}' for name, value in values.items())})"

@@ -1,0 +1,1 @@
+"""Named bytes in a place: a folder or an S3 prefix."""

@@ -1,0 +1,50 @@
+"""What `doctor` found: each thing that a scan needs, with the reason where it does not work."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from scanner.core.model import Scope, Target, TargetStatus
+from scanner.reports.scan_row import is_gap
+
+
+class PlaceCheck(Struct, frozen=True):
+    """The store or a sink; `failure` is None where it can be used. `stops_scan`: with it a scan would not begin."""
+
+    place: str
+    failure: str | None = None
+    stops_scan: bool = False
+
+
+class TargetCheck(Struct, frozen=True):
+    """A target that was tried; `has_nodes` False: nothing but the listing of its nodes could be."""
+
+    target: Target
+    status: TargetStatus
+    reason: str | None = None
+    has_nodes: bool = False
+
+
+class Diagnosis(Struct, frozen=True):
+    """All that was tried. `takes_large_pages` is None where that could not be tried, or is no question."""
+
+    caller: str
+    region: str
+    scope: Scope
+    store: PlaceCheck
+    sinks: tuple[PlaceCheck, ...]
+    targets: tuple[TargetCheck, ...]
+    takes_large_pages: bool | None
+
+    @property
+    def gaps(self) -> list[TargetCheck]:
+        """The targets that would keep a scan from being complete."""
+        return [check for check in self.targets if is_gap(check.status, self.scope)]
+
+    @property
+    def exit_code(self) -> int:
+        """0 a scan would be complete, 3 it would be partial, 1 it would not begin or could read nothing."""
+        stops = any(check.stops_scan for check in (self.store, *self.sinks))
+        if stops or all(check.status is not TargetStatus.SCANNED for check in self.targets):
+            return 1
+        return 3 if self.gaps or any(sink.failure for sink in self.sinks) else 0

@@ -1,0 +1,100 @@
+"""The SELECTs that a difference is made of: `$before` and `$after` are the ids of two scans open in the views."""
+
+from __future__ import annotations
+
+_PAIRED = """
+  seen AS (
+    SELECT account_id, region, instance_id, computer_name, status, scan_id = $after AS is_after,
+      status IN ('verified', 'mismatched', 'unchanged') AS is_read
+    FROM nodes WHERE scan_id IN ($before, $after)
+  ),
+  listed AS (
+    SELECT account_id, region,
+      bool_or(scan_id = $before) AS listed_before, bool_or(scan_id = $after) AS listed_after
+    FROM targets WHERE status = 'scanned' GROUP BY ALL
+  ),
+  paired AS (
+    SELECT account_id, region, instance_id, any_value(computer_name ORDER BY is_after DESC) AS computer_name,
+      any_value(status) FILTER (NOT is_after) AS status_before, any_value(status) FILTER (is_after) AS status_after,
+      count(*) FILTER (is_read) = 2 AS is_compared,
+      coalesce(any_value(listed_before), false) AS listed_before,
+      coalesce(any_value(listed_after), false) AS listed_after
+    FROM seen LEFT JOIN listed USING (account_id, region) GROUP BY account_id, region, instance_id
+  )
+"""
+
+_DIFFERS = "sum(if(scan_id = $after, 1, -1) * hash(kb_id, title, state)::hugeint) <> 0"
+"""Equal rows of the two scans cancel each other out. Which rows they are is worked out only where that leaves some:
+lists of states and titles for all patches of a fleet would take gigabytes."""
+
+CHANGES = f"""
+WITH {_PAIRED},
+  listed_patches AS NOT MATERIALIZED (
+    SELECT scan_id, account_id, region, instance_id, kb_id, title, state, severity FROM patches
+    WHERE scan_id IN ($before, $after)
+  ),
+  differing_nodes AS (
+    SELECT account_id, region, instance_id
+    FROM listed_patches SEMI JOIN (FROM paired WHERE is_compared) USING (account_id, region, instance_id)
+    GROUP BY ALL HAVING {_DIFFERS}
+  ),
+  rows_of_nodes AS NOT MATERIALIZED (
+    FROM listed_patches SEMI JOIN differing_nodes USING (account_id, region, instance_id)
+  ),
+  differing_patches AS (
+    SELECT account_id, region, instance_id, kb_id FROM rows_of_nodes GROUP BY ALL HAVING {_DIFFERS}
+  ),
+  by_patch AS (
+    SELECT account_id, region, instance_id, kb_id, any_value(severity ORDER BY scan_id = $after DESC) AS severity,
+      string_agg(state, ', ' ORDER BY title, state) FILTER (scan_id = $before) AS before,
+      string_agg(state, ', ' ORDER BY title, state) FILTER (scan_id = $after) AS after,
+      string_agg(title, ', ' ORDER BY title, state) FILTER (scan_id = $before) AS title_before,
+      string_agg(title, ', ' ORDER BY title, state) FILTER (scan_id = $after) AS title_after,
+      coalesce(bool_or(list_contains($lacking, state)) FILTER (scan_id = $before), false) AS lacked,
+      coalesce(bool_or(list_contains($lacking, state)) FILTER (scan_id = $after), false) AS lacks,
+      coalesce(bool_or(starts_with(state, 'INSTALLED')) FILTER (scan_id = $after), false) AS is_installed
+    FROM rows_of_nodes SEMI JOIN differing_patches USING (account_id, region, instance_id, kb_id)
+    GROUP BY account_id, region, instance_id, kb_id
+  )
+SELECT
+  CASE
+    WHEN lacks AND NOT lacked THEN 'missing'
+    WHEN lacked AND NOT lacks THEN if(is_installed, 'fixed', 'dropped')
+    ELSE 'changed'
+  END AS change,
+  account_id, region, instance_id, computer_name, kb_id, severity, before, after, title_before, title_after
+FROM by_patch JOIN paired USING (account_id, region, instance_id)
+UNION ALL
+SELECT
+  CASE
+    WHEN status_before IS NULL THEN 'node_new'
+    WHEN status_after IS NULL THEN 'node_left'
+    ELSE 'node_status'
+  END AS change,
+  account_id, region, instance_id, computer_name, NULL, NULL, status_before, status_after, NULL, NULL
+FROM paired
+WHERE CASE
+  WHEN status_before IS NULL THEN listed_before
+  WHEN status_after IS NULL THEN listed_after
+  ELSE status_before <> status_after AND NOT list_has_all(['verified', 'unchanged'], [status_before, status_after])
+END
+ORDER BY change, account_id, region, instance_id, kb_id
+"""  # noqa: S608 - our own words
+"""One row for each patch of a compared node and each node whose condition differs.
+
+Patches are those of one KB id on one node together, since a package of Linux has a row for each of its versions.
+`before` and `after` hold the states of a patch, or the status of a node.
+"""
+
+COMPARED = f"""
+WITH {_PAIRED}
+SELECT
+  count(*) FILTER (is_compared) AS compared,
+  count(*) FILTER (NOT is_compared AND coalesce(status_after, '') <> 'gone' AND CASE
+    WHEN status_before IS NULL THEN NOT listed_before
+    WHEN status_after IS NULL THEN NOT listed_after
+    ELSE true
+  END) AS untold
+FROM paired
+"""  # noqa: S608 - our own words
+"""One row that fits `scanner.reports.diff.Compared`."""

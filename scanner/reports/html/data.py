@@ -1,0 +1,181 @@
+"""What a report shows of one scan: how much of the fleet it knows, how fresh that is, and what nodes lack."""
+
+from __future__ import annotations
+
+import msgspec
+from msgspec import Struct
+
+from scanner.core.model import LACKING_STATES, EpochMs, NodeStatus, ScanRow, TargetStatus
+from scanner.core.settings import PatchSettings
+from scanner.reports.html.sql import FOUND
+from scanner.reports.scan_row import is_gap
+from scanner.reports.sql.query import Parameters, Views
+from scanner.reports.summary import SEVERITIES
+
+LONG_LIST = 100
+SHORT_LIST = 25
+
+
+class TargetGap(Struct, frozen=True):
+    """A target that was not read."""
+
+    account_id: str
+    account_name: str | None
+    region: str
+    status: TargetStatus
+    reason: str | None
+
+
+class Node(Struct, frozen=True):
+    """A node, with how many patches it has in each state whose fix is not in effect.
+
+    `pending_reboot` is AWS's count or the rows that were read, whichever is greater: the count is known of nodes whose
+    patches were not read, too.
+    """
+
+    account_id: str
+    account_name: str | None
+    region: str
+    instance_id: str
+    computer_name: str | None
+    platform_name: str | None
+    platform_version: str | None
+    ping_status: str | None
+    status: NodeStatus
+    reason: str | None
+    reboot_option: str | None
+    operation_ended_at: EpochMs | None
+    pending_since: EpochMs | None
+    """When the first of the patches that wait for a reboot was installed."""
+    missing: int
+    failed: int
+    available: int
+    pending_reboot: int
+
+
+class Place(Struct, frozen=True):
+    """An account or, without its id and name, a Region.
+
+    `unsure`, `lacking` and `pending_reboot` are nodes; `missing` and `failed` are patches; `lacking` nodes have a
+    patch that is not in effect, `unsure` ones were not verified.
+    """
+
+    account_id: str | None
+    account_name: str | None
+    region: str | None
+    nodes: int
+    unsure: int
+    lacking: int
+    pending_reboot: int
+    missing: int
+    failed: int
+    unread_targets: int
+
+
+class Severity(Struct, frozen=True):
+    """Patches of a severity, as AWS says it, and the nodes that are concerned."""
+
+    severity: str | None
+    missing: int
+    failed: int
+    nodes: int
+
+
+class Patch(Struct, frozen=True):
+    """A patch that is missing or failed to install; `title` is the first of its `titles`, severity the worst."""
+
+    kb_id: str | None
+    title: str | None
+    titles: int
+    severity: str | None
+    cve_ids: tuple[str, ...]
+    nodes: int
+
+
+class Cve(Struct, frozen=True):
+    """A CVE, with the nodes on which a fix for it is not in effect and the patches that hold the fix."""
+
+    cve_id: str
+    severity: str | None
+    kb_ids: tuple[str | None, ...]
+    nodes: int
+    accounts: int
+
+
+class Ages(Struct, frozen=True):
+    """Nodes by the full days between the end of their last patching operation and that of the scan.
+
+    `never`: AWS knows of no operation; `unread`: it was not learnt whether there was one.
+    """
+
+    day: int
+    week: int
+    month: int
+    older: int
+    never: int
+    unread: int
+
+
+class Totals(Struct, frozen=True):
+    """Counts over the whole scan; a list of the report may be shorter than what is counted here.
+
+    `concerned` nodes have missing or failed patches; `nameless` ones lack patches and AWS names no CVE for any of them.
+    """
+
+    lacking: int
+    nameless: int
+    missing: int
+    missing_nodes: int
+    failed: int
+    failed_nodes: int
+    concerned: int
+    pending_reboot: int
+    node_gaps: int
+    target_gaps: int
+    accounts: int
+    regions: int
+    patches: int
+    cves: int
+
+
+class Found(Struct, frozen=True):
+    """What the views tell; every list has the worst first and at most `LONG_LIST` or `SHORT_LIST` entries."""
+
+    totals: Totals
+    ages: Ages
+    target_gaps: tuple[TargetGap, ...]
+    node_gaps: tuple[Node, ...]
+    severities: tuple[Severity, ...]
+    accounts: tuple[Place, ...]
+    regions: tuple[Place, ...]
+    patches: tuple[Patch, ...]
+    nodes: tuple[Node, ...]
+    cves: tuple[Cve, ...]
+    reboots: tuple[Node, ...]
+
+
+class Report(Struct, frozen=True):
+    """All that a report shows, and the filters of patches under which it was read."""
+
+    scan: ScanRow
+    filters: PatchSettings
+    found: Found
+
+
+def parameters(scan: ScanRow) -> Parameters:
+    """What `FOUND` needs to know."""
+    return {
+        "lacking": list(LACKING_STATES),
+        "severities": list(SEVERITIES),
+        "target_gaps": [status.value for status in TargetStatus if is_gap(status, scan.scope)],
+        "node_gaps": [status.value for status in NodeStatus if not status.is_complete],
+        "finished_at": scan.finished_at,
+        "long": LONG_LIST,
+        "short": SHORT_LIST,
+    }
+
+
+async def report(views: Views, scan: ScanRow, filters: PatchSettings) -> Report:
+    """The report of the scan that is open in `views`."""
+    (row,) = (await views.fetch(FOUND, parameters(scan))).to_pylist()
+    return Report(scan, filters, msgspec.convert(row, Found))

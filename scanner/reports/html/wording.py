@@ -1,0 +1,164 @@
+"""What a report says of a scan beside its numbers: what each status means, what was left out and what it took."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Literal
+
+from msgspec import Struct
+
+from scanner.core.model import LACKING_STATES, EpochMs, NodeStatus, ScanRow, ScanStatus, TargetStatus
+from scanner.reports.html.data import Ages, Report
+from scanner.reports.lines import counted, duration
+
+Tone = Literal["sure", "dim", "warn", "bad"]
+
+_EPOCH = datetime.fromtimestamp(0, UTC)
+_NODES: dict[NodeStatus, tuple[Tone, str]] = {
+    NodeStatus.VERIFIED: ("sure", "read, and the rows agree with AWS's own counts"),
+    NodeStatus.UNCHANGED: ("sure", "as the last scan read it: no patching operation has ended on it since"),
+    NodeStatus.NO_PATCH_DATA: ("dim", "AWS has no patch data of it, so nobody knows what it lacks"),
+    NodeStatus.GONE: ("dim", "left while the scan ran"),
+    NodeStatus.MISMATCHED: ("warn", "read, but the rows do not agree with AWS's own counts"),
+    NodeStatus.DENIED: ("bad", "a policy hides its patches"),
+    NodeStatus.FAILED: ("bad", "could not be read"),
+    NodeStatus.UNFINISHED: ("bad", "the scan ended before it was read"),
+}
+_TARGETS: dict[TargetStatus, tuple[Tone, str]] = {
+    TargetStatus.SCANNED: ("sure", "its nodes were listed to the end"),
+    TargetStatus.DISABLED: ("dim", "the Region is not enabled, or a service control policy forbids it"),
+    TargetStatus.DENIED: ("bad", "its nodes may not be listed, so nobody knows how many there are"),
+    TargetStatus.FAILED: ("bad", "the listing broke off, so it may have more nodes than were found"),
+    TargetStatus.UNFINISHED: ("bad", "left the scope before the scan was resumed"),
+}
+
+
+class Part(Struct, frozen=True):
+    """A part of a whole, with what it means and how it looks."""
+
+    name: str
+    count: int
+    tone: Tone
+    meaning: str = ""
+
+
+def counts_told(scan: ScanRow) -> dict[str, str]:
+    """The counts that the scan can tell, with their headings; of states that were not asked for nothing is known."""
+    asked = {"missing": "MISSING", "failed": "FAILED"}
+    return {name: name.capitalize() for name, state in asked.items() if not scan.states or state in scan.states}
+
+
+def sections(scan: ScanRow) -> dict[str, str]:
+    """The sections in their order; a scan that read nothing tells of nothing but that."""
+    coverage = {"coverage": "What was covered", "gaps": "What was not read or not verified"}
+    if scan.status is ScanStatus.FAILED:
+        return coverage
+    counts = counts_told(scan)
+    told = " and ".join(counts)
+    return {
+        **coverage,
+        "age": "How old the patch data is",
+        **({"severities": f"{told.capitalize()} patches by severity"} if counts else {}),
+        "places": "By account and Region",
+        **({"patches": f"Patches {told} on most nodes", "nodes": "Nodes that lack most"} if counts else {}),
+        **({"cves": "CVEs that concern most nodes"} if tells_lacking(scan) else {}),
+        "reboots": "Nodes that wait for a reboot",
+    }
+
+
+def tells_lacking(scan: ScanRow) -> bool:
+    """Whether patches were read that are not in effect."""
+    return not scan.states or any(state in scan.states for state in LACKING_STATES)
+
+
+def verified(scan: ScanRow) -> int:
+    """Nodes whose rows agree with AWS's counts, read now or carried over."""
+    return sum(scan.nodes.get(status, 0) for status in (NodeStatus.VERIFIED, NodeStatus.UNCHANGED))
+
+
+def targets_by_status(scan: ScanRow) -> list[Part]:
+    """Those there are, with what their status means."""
+    return _parts(_TARGETS, scan.targets)
+
+
+def nodes_by_status(scan: ScanRow) -> list[Part]:
+    """Those there are, with what their status means."""
+    return _parts(_NODES, scan.nodes)
+
+
+def _parts(
+    table: Mapping[NodeStatus, tuple[Tone, str]] | Mapping[TargetStatus, tuple[Tone, str]], counts: Mapping[str, int]
+) -> list[Part]:
+    return [
+        Part(status.replace("_", " "), counts[status], tone, meaning)
+        for status, (tone, meaning) in table.items()
+        if counts.get(status)
+    ]
+
+
+def nodes_by_age(ages: Ages) -> list[Part]:
+    """Every age, the youngest first."""
+    return [
+        Part("less than 1 day", ages.day, "sure"),
+        Part("1 to 7 days", ages.week, "sure"),
+        Part("8 to 30 days", ages.month, "warn"),
+        Part("more than 30 days", ages.older, "bad"),
+        Part("never", ages.never, "bad", "AWS knows of no patching operation that ended on the node"),
+        *([Part("not known", ages.unread, "dim", "the node was not read")] if ages.unread else []),
+    ]
+
+
+def restrictions(report: Report) -> Iterator[str]:
+    """What the numbers leave out because the scan was told to."""
+    filters, scope = report.filters, report.scan.scope
+    of_patches = {
+        "in the states": report.scan.states or filters.states,
+        "of the severities": filters.severities,
+        "of the classifications": filters.classifications,
+        "with the KB ids": filters.kb_ids,
+    }
+    for words, values in of_patches.items():
+        if values:
+            yield f"Only patches {words} {', '.join(values)} were asked for."
+    for name, values in scope.node_filters.items():
+        yield f"Only nodes whose {name} is {' or '.join(values)} were asked for."
+
+
+def facts(report: Report) -> dict[str, str]:
+    """What was asked for and what it took."""
+    scan, scope = report.scan, report.scan.scope
+    calls = f"{counted(scan.requests, 'call')}, {scan.throttles:,} throttled"
+    return {
+        "Scan": f"{scan.scan_id}, {scan.mode} mode, by patchsweep {scan.version}",
+        "Time": f"{time(scan.started_at)} to {time(scan.finished_at)}",
+        "Accounts": scope.accounts,
+        "Regions": scope.regions,
+        "Left out": ", ".join([*scope.excluded_accounts, *scope.excluded_regions]) or "nothing",
+        "Filters": " ".join(restrictions(report)) or "none",
+        "Read": f"{counted(scan.patch_rows, 'patch row')} in {calls}",
+    }
+
+
+def date(at: EpochMs) -> str:
+    """`25 November 2026`."""
+    return f"{_moment(at).day} {_moment(at):%B %Y}"
+
+
+def day(at: EpochMs | None) -> str | None:
+    """`25 Nov 2026`."""
+    return at if at is None else f"{_moment(at).day} {_moment(at):%b %Y}"
+
+
+def time(at: EpochMs) -> str:
+    """`25 Nov 2026, 07:45 UTC`."""
+    return f"{_moment(at).day} {_moment(at):%b %Y, %H:%M} UTC"
+
+
+def _moment(at: EpochMs) -> datetime:
+    return _EPOCH + timedelta(milliseconds=at)
+
+
+def took(scan: ScanRow) -> str:
+    """From the beginning to the end of it."""
+    return duration((scan.finished_at - scan.started_at) / 1000)

@@ -1,0 +1,1 @@
+"""SQL over committed scans: read-only, streamed and locked down."""

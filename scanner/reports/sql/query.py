@@ -1,0 +1,160 @@
+"""SQL over committed scans: read-only, streamed, stopped at once when its task is cancelled."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from threading import Event, Lock
+from typing import TypeVar
+
+import anyio
+import duckdb
+import pyarrow as pa
+from anyio import to_thread
+
+from scanner.core.errors import ConfigError, StoreError
+from scanner.core.model import ScanRow
+from scanner.reports.sql.database import open_database, select_only
+
+Parameters = Mapping[str, str | int | float | bool | list[str] | None]
+"""Values for `$name` in the SQL."""
+
+_T = TypeVar("_T")
+_BATCH_ROWS = 10_000
+_INTERRUPT_EVERY_S = 0.02
+
+
+class Rows:
+    """The answer to a query, one record batch after another; times are UTC."""
+
+    def __init__(self, cursor: duckdb.DuckDBPyConnection, reader: pa.RecordBatchReader) -> None:
+        self._cursor = cursor
+        self._reader = reader
+        self.schema: pa.Schema = reader.schema
+
+    def __aiter__(self) -> AsyncIterator[pa.RecordBatch]:
+        return self
+
+    async def __anext__(self) -> pa.RecordBatch:
+        batch = await _interruptible(self._cursor, partial(next, self._reader, None))
+        if batch is None:
+            raise StopAsyncIteration
+        return batch
+
+
+class Views:
+    """The open views `patches`, `nodes`, `targets` and `scans`."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        self._connection = connection
+
+    @asynccontextmanager
+    async def run(self, sql: str, parameters: Parameters | None = None) -> AsyncIterator[Rows]:
+        """Run one SELECT; its rows can be read while the block runs.
+
+        Raises:
+            ConfigError: it is no single SELECT, or DuckDB refuses it; the text has DuckDB's first line.
+            StoreError: a file of the store cannot be read.
+        """
+        cursor = self._connection.cursor()
+        try:
+            reader = await _interruptible(cursor, partial(_reader, cursor, sql, parameters))
+            try:
+                yield Rows(cursor, reader)
+            finally:
+                # A reader that is closed with rows to come waits for all of them, unless the query was interrupted.
+                cursor.interrupt()
+                reader.close()
+        finally:
+            cursor.close()
+
+    async def fetch(self, sql: str, parameters: Parameters | None = None) -> pa.Table:
+        """The whole answer to one SELECT as a table; raises as `run` does."""
+        async with self.run(sql, parameters) as rows:
+            return pa.Table.from_batches([batch async for batch in rows], rows.schema)
+
+
+@asynccontextmanager
+async def open_views(
+    scans: Sequence[ScanRow], segments: Sequence[Path], targets: Sequence[Path]
+) -> AsyncIterator[Views]:
+    """The views over these scans, whose segments and targets files lie at these absolute paths.
+
+    Raises:
+        StoreError: a file cannot be read.
+    """
+    with TemporaryDirectory(prefix="patchsweep-", ignore_cleanup_errors=True) as spill:
+        try:
+            connection = await to_thread.run_sync(partial(open_database, scans, segments, targets, Path(spill)))
+        except duckdb.Error as error:
+            raise StoreError(_unreadable(error)) from error
+        try:
+            yield Views(connection)
+        finally:
+            connection.close()
+
+
+def _reader(cursor: duckdb.DuckDBPyConnection, sql: str, parameters: Parameters | None) -> pa.RecordBatchReader:
+    select = select_only(cursor, sql)
+    if select is None:
+        raise ConfigError("a query has to be one SELECT over patches, nodes, targets and scans: nothing else is run")
+    relation = cursor.sql(select, params=dict(parameters) if parameters else None)
+    # DuckDB 2 has renamed the method, and streams where DuckDB 1 reads the answer whole.
+    read = relation.to_arrow_reader if hasattr(relation, "to_arrow_reader") else relation.fetch_record_batch
+    return read(_BATCH_ROWS)
+
+
+async def _interruptible(cursor: duckdb.DuckDBPyConnection, work: Callable[[], _T]) -> _T:
+    """Do DuckDB's work in a thread; if this task is cancelled the query is interrupted and then waited for.
+
+    The thread is let go on cancellation and waited for here, as a task that is cancelled by asyncio itself, on
+    Ctrl-C, leaves a shielded wait too.
+    """
+    claim, ended = Lock(), Event()
+
+    def run() -> _T:
+        if not claim.acquire(blocking=False):
+            raise ConfigError("the query was cancelled before it began")
+        try:
+            return _translated(work)
+        finally:
+            ended.set()
+
+    try:
+        return await to_thread.run_sync(run, abandon_on_cancel=True)
+    except anyio.get_cancelled_exc_class():
+        # Whoever takes the claim first decides: a query that has not begun never will.
+        if not claim.acquire(blocking=False):
+            await _stop(cursor, ended)
+        raise
+
+
+async def _stop(cursor: duckdb.DuckDBPyConnection, ended: Event) -> None:
+    with anyio.CancelScope(shield=True):
+        # Again and again: an interrupt that comes just before the query starts is forgotten.
+        while not ended.is_set():
+            cursor.interrupt()
+            await anyio.sleep(_INTERRUPT_EVERY_S)
+
+
+def _translated(work: Callable[[], _T]) -> _T:
+    try:
+        return work()
+    except duckdb.IOException as error:
+        raise StoreError(_unreadable(error)) from error
+    # Errors that come up while rows are read reach us through Arrow, as its own.
+    except (duckdb.Error, pa.ArrowException, OSError) as error:
+        raise ConfigError(_sentence("the query failed", error)) from error
+
+
+def _unreadable(error: Exception) -> str:
+    return (
+        f"{_sentence('the store cannot be queried', error)}; see which files are damaged with `patchsweep scans verify`"
+    )
+
+
+def _sentence(what: str, error: Exception) -> str:
+    return f"{what}: {str(error).partition(chr(10))[0]}"

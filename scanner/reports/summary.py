@@ -1,0 +1,198 @@
+"""What a scan ends with, as text and as JSON: first what was covered and what was not, then patches, cost, way on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from shlex import quote
+from typing import Protocol
+
+from msgspec import Struct, json, structs
+
+from scanner.core.model import EpochMs, NodeStatus, ScanRow, ScanStatus, Target, TargetOutcome
+from scanner.core.settings import StoreSettings
+from scanner.reports.lines import Line, Tone, breakdown, counted, duration, entry, wrapped
+from scanner.reports.scan_row import gaps_of_targets, is_gap
+
+SEVERITIES = ("Critical", "Important", "Moderate", "Medium", "Low")
+"""As AWS ranks them, the worst first; distributions have words of their own."""
+
+GAPS_SHOWN = 8
+ACCOUNTS_SHOWN = 5
+UNREAD_TARGETS = "FROM targets WHERE status <> 'scanned'"
+INCOMPLETE_NODES = "FROM nodes WHERE status IN ('mismatched', 'denied', 'failed', 'unfinished')"
+_TONES: dict[ScanStatus, Tone] = {ScanStatus.COMPLETE: "good", ScanStatus.PARTIAL: "warn", ScanStatus.FAILED: "bad"}
+
+
+class NodeGap(Struct, frozen=True):
+    """A node that keeps the scan from being complete."""
+
+    target: Target
+    instance_id: str
+    status: NodeStatus
+    reason: str | None
+
+
+class PatchCounts(Protocol):
+    """Patches that are not in place, counted over the whole scan."""
+
+    @property
+    def missing(self) -> Mapping[str, int]:
+        """Missing patches by severity."""
+        ...
+
+    @property
+    def failed(self) -> Mapping[str, int]:
+        """Patches that failed to install, by severity."""
+        ...
+
+    @property
+    def accounts(self) -> Mapping[str, int]:
+        """Missing and failed patches by account id."""
+        ...
+
+
+class Ending(Struct, frozen=True):
+    """All that the summary tells."""
+
+    scan: ScanRow
+    outcomes: Sequence[TargetOutcome]
+    node_gaps: Sequence[NodeGap]
+    patches: PatchCounts
+    sink_failures: Mapping[str, str]
+    notes: Sequence[str]
+    store: str
+    elapsed_s: float
+
+
+def summary(ending: Ending, width: int = 80) -> list[Line]:
+    """The end-of-run text, no line longer than `width` where the words allow it."""
+    return [
+        *wrapped(headline(ending.scan), width, _TONES[ending.scan.status]),
+        *_coverage(ending, width),
+        *_patches(ending, width),
+        *_run(ending, width),
+        *_next(ending),
+    ]
+
+
+def summary_json(ending: Ending, exit_code: int) -> bytes:
+    """The same as a JSON object: the `scans` row with its counts, then what came of the run. Times are RFC 3339."""
+    scan = ending.scan
+    shown = {
+        **structs.asdict(scan),
+        "started_at": _time(scan.started_at),
+        "finished_at": _time(scan.finished_at),
+        "missing": ending.patches.missing,
+        "failed": ending.patches.failed,
+        "sink_failures": ending.sink_failures,
+        "notes": ending.notes,
+        "store": ending.store,
+        "elapsed_s": round(ending.elapsed_s, 3),
+        "exit_code": exit_code,
+    }
+    return json.format(json.encode(shown), indent=2) + b"\n"
+
+
+def _time(at: EpochMs) -> str:
+    return datetime.fromtimestamp(at / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def headline(scan: ScanRow) -> str:
+    """What became of the scan, as a sentence."""
+    head = f"Scan {scan.scan_id} is {scan.status}"
+    if scan.status is ScanStatus.COMPLETE:
+        return f"{head}: {counted(sum(scan.nodes.values()), 'node')}, nothing left out."
+    if scan.status is ScanStatus.FAILED:
+        return f"Scan {scan.scan_id} failed: nothing could be read."
+    gaps = [(gaps_of_targets(scan.targets, scan.scope), sum(scan.targets.values()), "target")]
+    gaps.append((_incomplete_nodes(scan), sum(scan.nodes.values()), "node"))
+    return (
+        f"{head}: "
+        + " and ".join(f"{gap:,} of {counted(total, noun)}" for gap, total, noun in gaps if gap)
+        + " not read or not verified."
+    )
+
+
+def _incomplete_nodes(scan: ScanRow) -> int:
+    return sum(count for status, count in scan.nodes.items() if not NodeStatus(status).is_complete)
+
+
+def _coverage(ending: Ending, width: int) -> Iterator[Line]:
+    scan = ending.scan
+    yield from (Line(), Line("Coverage", "head"))
+    yield from entry("targets", breakdown(scan.targets), width)
+    yield from entry("nodes", breakdown(scan.nodes), width)
+    targets = [outcome for outcome in ending.outcomes if is_gap(outcome.status, scan.scope)]
+    for outcome in targets[:GAPS_SHOWN]:
+        yield from _gap(str(outcome.target), outcome.status, outcome.reason, width)
+    yield from _more(ending, len(targets) - GAPS_SHOWN, "target", UNREAD_TARGETS)
+    nodes = ending.node_gaps[:GAPS_SHOWN]
+    for gap in nodes:
+        yield from _gap(f"{gap.target} {gap.instance_id}", gap.status, gap.reason, width)
+    yield from _more(ending, _incomplete_nodes(scan) - len(nodes), "node", INCOMPLETE_NODES)
+
+
+def _gap(label: str, status: str, reason: str | None, width: int) -> Iterator[Line]:
+    yield from entry(status, label if reason is None else f"{label}: {reason}", width, tone="warn")
+
+
+def _more(ending: Ending, hidden: int, noun: str, sql: str) -> Iterator[Line]:
+    if hidden > 0:
+        yield Line(f"  … and {counted(hidden, noun)} more:", "dim")
+        yield Line(f"    {query_command(ending.store, ending.scan.scan_id, sql)}", "dim")
+
+
+def _patches(ending: Ending, width: int) -> Iterator[Line]:
+    yield from (Line(), Line("Patches", "head"))
+    states = ending.scan.states
+    for state, counts in (("MISSING", ending.patches.missing), ("FAILED", ending.patches.failed)):
+        if states and state not in states:
+            yield from entry(state.lower(), "not asked for (states filter)", width, tone="dim")
+        elif total := sum(counts.values()):
+            yield from entry(state.lower(), f"{total:,}: {breakdown(_worst_first(counts))}", width)
+        else:
+            yield from entry(state.lower(), "none", width)
+    worst = list(_by_count(ending.patches.accounts).items())[:ACCOUNTS_SHOWN]
+    if worst:
+        yield from entry("by account", ", ".join(f"{account}: {count:,}" for account, count in worst), width)
+
+
+def _worst_first(counts: Mapping[str, int]) -> dict[str, int]:
+    """By severity as AWS ranks it; words of the distributions' own follow, the frequent ones first."""
+    return {name: counts[name] for name in SEVERITIES if name in counts} | _by_count(counts)
+
+
+def _by_count(counts: Mapping[str, int]) -> dict[str, int]:
+    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+
+
+def _run(ending: Ending, width: int) -> Iterator[Line]:
+    scan = ending.scan
+    yield from (Line(), Line("Run", "head"))
+    cost = f"{counted(scan.patch_rows, 'patch row')} in {counted(scan.requests, 'call')}, {scan.throttles:,} throttled"
+    yield from entry("read", f"{cost}, {duration(ending.elapsed_s)}", width)
+    yield from entry("store", ending.store, width)
+    for sink, reason in ending.sink_failures.items():
+        yield from entry("sink failed", f"{sink}: {reason}", width, tone="bad")
+    for note in ending.notes:
+        yield from entry("note", note, width)
+
+
+def _next(ending: Ending) -> Iterator[Line]:
+    if ending.sink_failures:
+        again = f"patchsweep publish {ending.scan.scan_id}{store_option(ending.store)} --sink SPEC"
+        yield from (Line(), Line(f"Send it again: {again}", "dim"))
+    elif ending.scan.status is not ScanStatus.FAILED:
+        sql = "SELECT account_id, count(*) AS missing FROM patches WHERE state = 'MISSING' GROUP BY 1 ORDER BY 2 DESC"
+        yield from (Line(), Line(f"Next: {query_command(ending.store, ending.scan.scan_id, sql)}", "dim"))
+
+
+def query_command(store: str, scan_id: str, sql: str) -> str:
+    """What to type to ask this scan, whichever is the newest by then; the SQL holds no double quotes."""
+    return f'patchsweep query{store_option(store)} --scan {scan_id} "{sql}"'
+
+
+def store_option(store: str) -> str:
+    """What names the store in a command, with a space before it, or nothing where it is the default."""
+    return "" if store == StoreSettings().location else f" --store {quote(store)}"

@@ -1,0 +1,1 @@
+"""Each simulated AWS operation, from a raw request to a reply, without any I/O."""

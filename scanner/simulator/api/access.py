@@ -1,0 +1,41 @@
+"""Whether a caller may do what it asks, where it asks it."""
+
+from __future__ import annotations
+
+from scanner.simulator.api.replies import AwsFailure
+from scanner.simulator.running.simulation import Call, Simulation
+from scanner.simulator.world.organization import RegionStatus
+
+_NOT_ENABLED = {
+    "ssm": ("UnrecognizedClientException", "The security token included in the request is invalid.", 400),
+    "ec2": ("AuthFailure", "AWS was not able to validate the provided access credentials", 401),
+}
+
+
+def check_region(simulation: Simulation, call: Call) -> None:
+    """Let pass a call to a Region that the account can use, by a caller whose role still stands.
+
+    Raises:
+        AwsFailure: the Region is not enabled or denied by a service control policy, or the role was revoked.
+    """
+    match simulation.reality.region_status(call.account_id, call.region):
+        case RegionStatus.NOT_ENABLED:
+            code, message, status = _NOT_ENABLED[call.service]
+            raise AwsFailure(code, message, status=status)
+        case RegionStatus.SCP_DENIED:
+            raise denied(call, "*", " with an explicit deny in a service control policy")
+        case _:
+            pass
+    if call.keys.token is not None and call.account_id in simulation.reality.revoked:
+        raise denied(call, "*", " because no identity-based policy allows the action")
+
+
+def denied(call: Call, resource: str, why: str) -> AwsFailure:
+    """The refusal of a call on `resource`, in the code of its service."""
+    arn = f"arn:aws:{call.service}:{call.region}:{call.account_id}:{resource}"
+    message = (
+        f"User: {call.keys.arn} is not authorized to perform: {call.service}:{call.operation} on resource: {arn}{why}"
+    )
+    if call.service == "ec2":
+        return AwsFailure("UnauthorizedOperation", message, status=403)
+    return AwsFailure("AccessDeniedException", message)

@@ -1,0 +1,66 @@
+"""EC2 and Account Management: which Regions an account has."""
+
+from __future__ import annotations
+
+from urllib.parse import parse_qs
+
+from scanner.simulator.api.access import check_region
+from scanner.simulator.api.replies import AwsFailure, Reply, ec2_reply, json_reply
+from scanner.simulator.generate.build import REGIONS
+from scanner.simulator.running.simulation import Call, Simulation
+from scanner.simulator.world.organization import RegionStatus
+
+ALWAYS_ON = frozenset(REGIONS)
+"""Regions that need no opt-in."""
+
+
+def describe_regions(simulation: Simulation, call: Call) -> Reply:
+    """The enabled Regions, with `AllRegions` those not opted in to as well; `RegionName.n` narrows them.
+
+    Raises:
+        AwsFailure: the Region that is asked cannot be used.
+    """
+    check_region(simulation, call)
+    form = parse_qs(call.body.decode(), keep_blank_values=True)
+    all_regions = form.get("AllRegions", ["false"])[0].lower() == "true"
+    wanted = {values[0] for name, values in form.items() if name.startswith("RegionName.")}
+    known = _regions(simulation, call.account_id)
+    strange = wanted - known.keys()
+    if strange:
+        raise AwsFailure("InvalidParameterValue", f"Invalid region names: [{', '.join(sorted(strange))}]")
+    items = "".join(
+        f"<item><regionName>{name}</regionName><regionEndpoint>ec2.{name}.amazonaws.com</regionEndpoint>"
+        f"<optInStatus>{_opt_in(name, enabled=enabled)}</optInStatus></item>"
+        for name, enabled in known.items()
+        if (enabled or all_regions) and (not wanted or name in wanted)
+    )
+    return ec2_reply(call.operation, f"<regionInfo>{items}</regionInfo>")
+
+
+def list_regions(simulation: Simulation, call: Call) -> Reply:
+    """`account:ListRegions` of the caller's own account, all on one page."""
+    rows = [
+        {"RegionName": name, "RegionOptStatus": _opt_status(name, enabled=enabled)}
+        for name, enabled in _regions(simulation, call.account_id).items()
+    ]
+    return json_reply({"Regions": rows})
+
+
+def _regions(simulation: Simulation, account_id: str) -> dict[str, bool]:
+    reality = simulation.reality
+    return {
+        name: reality.region_status(account_id, name) is not RegionStatus.NOT_ENABLED
+        for name in simulation.world.accounts[account_id].regions
+    }
+
+
+def _opt_in(name: str, *, enabled: bool) -> str:
+    if name in ALWAYS_ON and enabled:
+        return "opt-in-not-required"
+    return "opted-in" if enabled else "not-opted-in"
+
+
+def _opt_status(name: str, *, enabled: bool) -> str:
+    if name in ALWAYS_ON and enabled:
+        return "ENABLED_BY_DEFAULT"
+    return "ENABLED" if enabled else "DISABLED"

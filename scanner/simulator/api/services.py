@@ -1,0 +1,70 @@
+"""Every operation that the simulator answers, and how each service refuses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from urllib.parse import parse_qs
+
+from scanner.simulator.api.organizations import list_accounts
+from scanner.simulator.api.regions import describe_regions, list_regions
+from scanner.simulator.api.replies import PROTOCOLS, AwsFailure, Reply, modeled
+from scanner.simulator.api.ssm_nodes import describe_instance_information
+from scanner.simulator.api.ssm_patches import describe_instance_patches
+from scanner.simulator.api.ssm_states import describe_instance_patch_states
+from scanner.simulator.api.sts import assume_role, get_caller_identity
+from scanner.simulator.running.simulation import Call, Simulation
+
+Handler = Callable[[Simulation, Call], Reply]
+
+OPERATIONS: dict[tuple[str, str], Handler] = {
+    ("sts", "GetCallerIdentity"): get_caller_identity,
+    ("sts", "AssumeRole"): assume_role,
+    ("organizations", "ListAccounts"): list_accounts,
+    ("ec2", "DescribeRegions"): describe_regions,
+    ("account", "ListRegions"): list_regions,
+    ("ssm", "DescribeInstanceInformation"): describe_instance_information,
+    ("ssm", "DescribeInstancePatchStates"): describe_instance_patch_states,
+    ("ssm", "DescribeInstancePatches"): describe_instance_patches,
+}
+LISTS = {
+    "DescribeInstanceInformation": "InstanceInformationList",
+    "DescribeInstancePatchStates": "InstancePatchStates",
+    "DescribeInstancePatches": "Patches",
+}
+"""The member that an SSM answer is all about."""
+_TARGETS = {"ssm": "AmazonSSM", "organizations": "AWSOrganizationsV20161128"}
+_PATHS = {"/listRegions": "ListRegions"}
+
+
+def operation_of(service: str, path: str, headers: Mapping[str, str], body: bytes) -> str:
+    """The operation that a request names, as its protocol names it; empty where there is none."""
+    match PROTOCOLS.get(service):
+        case "json":
+            prefix, _, operation = headers.get("x-amz-target", "").partition(".")
+            return operation if prefix == _TARGETS[service] else ""
+        case "rest-json":
+            return _PATHS.get(path, "")
+        case _:
+            return parse_qs(body.decode("latin-1")).get("Action", [""])[0]
+
+
+def unknown_operation(service: str) -> AwsFailure:
+    if PROTOCOLS.get(service) in ("query", "ec2"):
+        return AwsFailure("InvalidAction", "Could not find operation in this service.")
+    return AwsFailure("UnknownOperationException")
+
+
+def too_fast(service: str) -> AwsFailure:
+    """How a service throttles."""
+    match service:
+        case "organizations":
+            text = "You have sent too many requests in too short a period of time. Try again later."
+            return modeled("TooManyRequestsException", text)
+        case "account":
+            return AwsFailure("TooManyRequestsException", "Rate exceeded", status=429)
+        case "ec2":
+            return AwsFailure("RequestLimitExceeded", "Request limit exceeded.", status=503)
+        case "sts":
+            return AwsFailure("Throttling", "Rate exceeded")
+        case _:
+            return AwsFailure("ThrottlingException", "Rate exceeded")

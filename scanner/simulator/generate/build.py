@@ -1,0 +1,79 @@
+"""Worlds for tests and benchmarks: N accounts, M Regions, K nodes, all from one seed."""
+
+from __future__ import annotations
+
+from random import Random
+
+from scanner.simulator.generate.nodes import make_node
+from scanner.simulator.generate.platforms import PLATFORMS
+from scanner.simulator.world.organization import Account, Node, Region, World
+
+AS_OF_S = 1_795_132_800
+"""2026-11-20T00:00Z: the newest moment of every world that names no other."""
+
+REGIONS = (
+    "eu-west-1",
+    "us-east-1",
+    "eu-central-1",
+    "us-west-2",
+    "ap-southeast-2",
+    "ap-northeast-1",
+    "ca-central-1",
+    "sa-east-1",
+    "eu-north-1",
+    "eu-west-2",
+    "eu-west-3",
+    "us-east-2",
+    "us-west-1",
+    "ap-south-1",
+    "ap-southeast-1",
+    "ap-northeast-2",
+    "ap-northeast-3",
+)
+_FIRST_ACCOUNT = 111_122_223_000
+
+
+def make_world(
+    *,
+    accounts: int = 3,
+    regions: int = 3,
+    nodes: int = 100,
+    rows: int | None = None,
+    platforms: tuple[str, ...] = tuple(PLATFORMS),
+    seed: int = 0,
+    external_id: str | None = None,
+    has_organization: bool = True,
+) -> World:
+    """A world of `nodes` nodes in all, dealt out over the targets in turn.
+
+    Args:
+        accounts: how many; the first is the caller's own.
+        regions: how many each account has, at most 17.
+        nodes: how many in all.
+        rows: about how many patches a node lists; None: as many as its platform usually does.
+        platforms: keys of `generate.platforms.PLATFORMS` to choose from.
+        seed: another seed is another world.
+        external_id: what the roles ask for.
+        has_organization: False: Organizations is not in use.
+    """
+    rng = Random(f"world:{seed}")
+    names = REGIONS[:regions]
+    targets = [(account, region) for region in names for account in range(accounts)]
+    dealt: dict[tuple[int, str], list[Node]] = {target: [] for target in targets}
+    for n in range(nodes):
+        target = targets[n % len(targets)]
+        dealt[target].append(make_node(rng, rng.choice(platforms), number=n, rows=rows))
+    made = {}
+    for n in range(accounts):
+        account_id = f"{_FIRST_ACCOUNT + n * 1_117:012}"
+        made[account_id] = Account(
+            account_id, f"account-{n}", {name: Region(name, tuple(dealt[n, name])) for name in names}
+        )
+    return World(
+        seed=seed,
+        as_of_s=AS_OF_S,
+        hub_account_id=next(iter(made)),
+        accounts=made,
+        has_organization=has_organization,
+        external_id=external_id,
+    )

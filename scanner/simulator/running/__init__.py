@@ -1,0 +1,1 @@
+"""All that lives between two requests of a running simulation."""

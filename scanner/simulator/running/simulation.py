@@ -1,0 +1,59 @@
+"""The running simulation: all that lives between two requests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from msgspec import Struct
+
+from scanner.simulator.running.buckets import Buckets, Limits
+from scanner.simulator.running.fault_picker import Dice
+from scanner.simulator.running.scheduled_changes import Midway
+from scanner.simulator.running.sessions import Keys, Sessions
+from scanner.simulator.running.state import Reality
+from scanner.simulator.running.stats import Stats
+from scanner.simulator.running.tokens import Tokens
+from scanner.simulator.world.apply_faults import afflicted
+from scanner.simulator.world.clock import Clock
+from scanner.simulator.world.faults import Faults
+from scanner.simulator.world.organization import World
+
+
+class Call(Struct, frozen=True):
+    """A request with a valid signature: who asks what of which service, where."""
+
+    service: str
+    operation: str
+    region: str
+    keys: Keys
+    body: bytes
+
+    @property
+    def account_id(self) -> str:
+        return self.keys.account_id
+
+
+Watcher = Callable[[Call], None]
+"""Told of each request that has a valid signature, before it is answered."""
+
+
+class Simulation:
+    """The parts of a running simulator, put together once."""
+
+    def __init__(self, world: World, faults: Faults, limits: Limits, clock: Clock) -> None:
+        self.faults = faults
+        self.limits = limits
+        self.clock = clock
+        self.reality = Reality(afflicted(world, faults))
+        self.sessions = Sessions(world, faults, clock)
+        self.buckets = Buckets(limits, clock)
+        self.tokens = Tokens(world.seed, faults.token_ttl_s, clock)
+        self.dice = Dice(faults)
+        self.midway = Midway(faults, self.reality)
+        self.stats = Stats()
+        self.organizations_busy = False
+        self.watchers: list[Watcher] = []
+
+    @property
+    def world(self) -> World:
+        return self.reality.world

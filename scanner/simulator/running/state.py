@@ -1,0 +1,78 @@
+"""The world as it stands now: what changed since it was made."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from scanner.simulator.generate.facts import WirePatchState, wire_patch_state
+from scanner.simulator.generate.patches import NodePatches, patches_of
+from scanner.simulator.world.organization import AccountStatus, Node, Region, RegionStatus, World
+
+
+class Reality:
+    """A world, and the changes to it in mid-run: nodes patched, come or gone, roles revoked, Regions disabled."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.revoked: set[str] = set()
+        """Ids of accounts whose role is gone."""
+        self.disabled: set[tuple[str, str]] = set()
+        """(account id, Region) that were disabled."""
+        self._generations: Counter[int] = Counter()
+        self._indexes: dict[tuple[str, str], dict[str, Node]] = {}
+        self._changed: dict[tuple[str, str], Region] = {}
+
+    def region(self, account_id: str, region: str) -> Region | None:
+        return self._changed.get((account_id, region)) or self.world.accounts[account_id].regions.get(region)
+
+    def set_nodes(self, account_id: str, region: str, nodes: Sequence[Node]) -> None:
+        """Let the Region have these nodes from now on, in this order.
+
+        Raises:
+            KeyError: there is no such Region.
+        """
+        found = self.region(account_id, region)
+        if found is None:
+            raise KeyError(region)
+        self._changed[account_id, region] = Region(region, tuple(nodes), found.status)
+        self._indexes.pop((account_id, region), None)
+
+    def region_status(self, account_id: str, region: str) -> RegionStatus:
+        """Whether the account can use the Region; one that the world does not name is not enabled."""
+        found = self.region(account_id, region)
+        if found is None or (account_id, region) in self.disabled:
+            return RegionStatus.NOT_ENABLED
+        return found.status
+
+    def can_be_assumed(self, account_id: str) -> bool:
+        """Whether the role in the account can be assumed, given the right external id."""
+        account = self.world.accounts.get(account_id)
+        return (
+            account is not None
+            and account.has_role
+            and account.status is AccountStatus.ACTIVE
+            and account_id not in self.revoked
+        )
+
+    def node(self, account_id: str, region: str, instance_id: str) -> Node | None:
+        index = self._indexes.get((account_id, region))
+        if index is None:
+            found = self.region(account_id, region)
+            index = {node.instance_id: node for node in found.nodes} if found else {}
+            self._indexes[account_id, region] = index
+        return index.get(instance_id)
+
+    def generation(self, node: Node) -> int:
+        """How many patching operations ran on the node since the world was made."""
+        return self._generations[node.seed] if self._generations else 0
+
+    def patch(self, node: Node) -> None:
+        """Run a patching operation on the node: its rows, counts and snapshot change."""
+        self._generations[node.seed] += 1
+
+    def patches(self, node: Node) -> NodePatches:
+        return patches_of(node, self.generation(node), self.world.as_of_s)
+
+    def patch_state(self, node: Node) -> WirePatchState | None:
+        return wire_patch_state(node, self.generation(node), self.world.as_of_s)

@@ -1,0 +1,1 @@
+"""The simulated organization behind one HTTP port on this machine."""

@@ -1,0 +1,97 @@
+"""What a user of the simulator holds while it serves: where it is, what it saw, and the means to change it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from scanner.simulator.running.buckets import Limits, Rate
+from scanner.simulator.running.expected import Truth, truth
+from scanner.simulator.running.simulation import Simulation, Watcher
+from scanner.simulator.running.stats import Stats
+from scanner.simulator.world.organization import Node, World
+
+
+class Simulator:
+    """A simulator that serves. Changes take effect with the next request."""
+
+    def __init__(self, simulation: Simulation, url: str) -> None:
+        self._simulation = simulation
+        self.url = url
+
+    @property
+    def world(self) -> World:
+        """The world that is served, lasting faults included."""
+        return self._simulation.world
+
+    @property
+    def stats(self) -> Stats:
+        return self._simulation.stats
+
+    def environment(self, account_id: str | None = None) -> dict[str, str]:
+        """Variables that point any AWS SDK or CLI here, as the caller's own account or another one.
+
+        Variables of the surroundings that would outdo them (AWS_PROFILE, AWS_SESSION_TOKEN,
+        AWS_ENDPOINT_URL_<SERVICE>) are the caller's to remove.
+        """
+        keys = self._simulation.sessions.users[account_id or self.world.hub_account_id]
+        return {
+            "AWS_ACCESS_KEY_ID": keys.access_key,
+            "AWS_SECRET_ACCESS_KEY": keys.secret_key,
+            "AWS_DEFAULT_REGION": self.world.home_region,
+            "AWS_REGION": self.world.home_region,
+            "AWS_ENDPOINT_URL": self.url,
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+
+    def truth(
+        self,
+        *,
+        accounts: Collection[str] | None = None,
+        regions: Collection[str] | None = None,
+        states: Collection[str] = (),
+    ) -> Truth:
+        """What a right scan finds, as things stand now; see `scanner.simulator.running.expected.truth`."""
+        return truth(self._simulation.reality, accounts=accounts, regions=regions, states=states)
+
+    def set_limits(self, limits: Limits) -> None:
+        """Put other rates in force."""
+        self._simulation.buckets.set_limits(limits)
+
+    def set_rate(self, account_id: str, region: str, operation: str, rate: Rate) -> None:
+        """Give one bucket a rate of its own."""
+        self._simulation.buckets.set_rate((account_id, region, operation), rate)
+
+    def revoke_role(self, account_id: str) -> None:
+        """Take the role of an account away: no new sessions, and those there are may do nothing."""
+        self._simulation.reality.revoked.add(account_id)
+
+    def disable_region(self, account_id: str, region: str) -> None:
+        """Disable a Region in an account."""
+        self._simulation.reality.disabled.add((account_id, region))
+
+    def patch_node(self, account_id: str, region: str, instance_id: str) -> None:
+        """Run a patching operation on a node: other rows, counts and snapshot, and old tokens as `Faults` say.
+
+        Raises:
+            KeyError: there is no such node.
+        """
+        node = self._simulation.reality.node(account_id, region, instance_id)
+        if node is None:
+            raise KeyError(instance_id)
+        self._simulation.reality.patch(node)
+
+    def set_nodes(self, account_id: str, region: str, nodes: Sequence[Node]) -> None:
+        """Let a Region have these nodes from now on: others come, those left out are gone.
+
+        Raises:
+            KeyError: there is no such Region.
+        """
+        self._simulation.reality.set_nodes(account_id, region, nodes)
+
+    def watch(self, watcher: Watcher) -> None:
+        """Tell this of each request before it is answered, from the server's thread."""
+        self._simulation.watchers.append(watcher)
+
+    def expire_sessions(self, account_id: str | None = None) -> int:
+        """End all assumed sessions now, or those of one account; gives how many."""
+        return self._simulation.sessions.end_all(account_id)

@@ -1,0 +1,1 @@
+"""The simulated organization and its faults as frozen models."""

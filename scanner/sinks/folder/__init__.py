@@ -1,0 +1,1 @@
+"""Folders that hold one scan as one text file a table."""

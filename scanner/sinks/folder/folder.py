@@ -1,0 +1,76 @@
+"""A folder that holds one scan as one text file a table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import ClassVar
+
+import pyarrow as pa
+from anyio import to_thread
+from msgspec import Struct
+
+from scanner.core.interfaces import NodeBatch, ScanSummary
+from scanner.core.tables import TABLES
+from scanner.sinks.folder.staging import StagedFiles
+from scanner.sinks.path_checks import as_sink_error
+
+
+class TextForm(Struct, frozen=True):
+    """How a table looks as text."""
+
+    suffix: str
+    head: Callable[[pa.Schema], bytes]
+    """What a file begins with."""
+    encoder: Callable[[str, pa.Schema], Callable[[pa.Table], bytes]]
+    """For a table's name and schema, what turns its rows into lines."""
+
+
+class FolderSink:
+    """`patches`, `nodes`, `targets` and `scans`, a file each. A commit replaces the scan that stood there before.
+
+    A folder with a `scans` file holds exactly that scan: the file is taken away first and comes back last.
+    """
+
+    live: ClassVar[bool] = False
+
+    def __init__(self, folder: Path, form: TextForm) -> None:
+        self._folder = folder
+        self._form = form
+        self._encoders = {name: form.encoder(name, schema) for name, schema in TABLES.items()}
+        self._staged: StagedFiles | None = None
+
+    async def write(self, batch: NodeBatch) -> None:
+        await to_thread.run_sync(self._append, {"nodes": batch.nodes, "patches": batch.patches})
+
+    async def commit(self, scan: ScanSummary) -> None:
+        await to_thread.run_sync(self._append, {"targets": scan.targets, "scans": scan.scans})
+        await to_thread.run_sync(self._publish)
+
+    async def aclose(self) -> None:
+        await to_thread.run_sync(self._discard)
+
+    def _append(self, tables: Mapping[str, pa.Table]) -> None:
+        with as_sink_error("write in", self._folder):
+            staged = self._staged = self._staged or self._start()
+            for name, table in tables.items():
+                staged.append(self._file(name), self._encoders[name](table))
+
+    def _start(self) -> StagedFiles:
+        staged = StagedFiles(self._folder, [self._file(name) for name in TABLES])
+        for name, schema in TABLES.items():
+            staged.append(self._file(name), self._form.head(schema))
+        return staged
+
+    def _publish(self) -> None:
+        assert self._staged is not None
+        with as_sink_error("replace the files of", self._folder):
+            self._staged.publish()
+
+    def _discard(self) -> None:
+        if self._staged is not None:
+            self._staged.discard()
+            self._staged = None
+
+    def _file(self, table: str) -> str:
+        return f"{table}{self._form.suffix}"

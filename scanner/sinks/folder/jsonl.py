@@ -1,0 +1,69 @@
+"""`jsonl:-` and `jsonl:DIR`: JSON Lines, as a stream on stdout or as a file a table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import BinaryIO, ClassVar
+
+import pyarrow as pa
+from anyio import to_thread
+
+from scanner.core.errors import SinkError
+from scanner.core.interfaces import NodeBatch, ScanSummary, Sink
+from scanner.core.tables import TABLES
+from scanner.sinks.context import SinkContext
+from scanner.sinks.daemon_thread import run_apart, write_all
+from scanner.sinks.folder.folder import FolderSink, TextForm
+from scanner.sinks.folder.rows import RowEncoder
+from scanner.sinks.path_checks import checked_folder
+
+
+def jsonl_sink(where: str, context: SinkContext) -> Sink:
+    """The stream for `-`, else the folder, or `ConfigError` for one that cannot be used."""
+    if where == "-":
+        return JsonlStream(context.stdout)
+    return FolderSink(checked_folder(where, f"jsonl:{where}"), JSONL)
+
+
+JSONL = TextForm(
+    suffix=".jsonl",
+    head=lambda _: b"",
+    encoder=lambda name, schema: RowEncoder(name, schema, name_first=False).lines,
+)
+
+
+class JsonlStream:
+    """Rows as they arrive, each a line `{"table":"patches",…}`; the lines of nodes stand before those of their patches.
+
+    The lines of `targets` and `scans` end the stream of a scan that ended; without them it was cut off.
+    """
+
+    live: ClassVar[bool] = True
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self._encoders = {name: RowEncoder(name, schema, name_first=True) for name, schema in TABLES.items()}
+
+    async def write(self, batch: NodeBatch) -> None:
+        await self._send({"nodes": batch.nodes, "patches": batch.patches})
+
+    async def commit(self, scan: ScanSummary) -> None:
+        await self._send({"targets": scan.targets, "scans": scan.scans})
+
+    async def aclose(self) -> None:
+        """Nothing to do: what was sent is sent, and the stream belongs to the process."""
+
+    async def _send(self, tables: Mapping[str, pa.Table]) -> None:
+        for name, table in tables.items():
+            lines = await to_thread.run_sync(self._encoders[name].lines, table)
+            await run_apart(partial(_print, self._stream, lines))
+
+
+def _print(stream: BinaryIO, lines: bytes) -> None:
+    try:
+        write_all(stream, lines)
+    except BrokenPipeError as error:
+        raise SinkError("the reader of standard output went away before the last row of jsonl:-") from error
+    except OSError as error:
+        raise SinkError(f"cannot write the rows of jsonl:- to standard output: {error.strerror}") from error

@@ -1,0 +1,1 @@
+"""`parquet:DIR` and `parquet:s3://bucket/prefix`: scans side by side in a Hive layout."""

@@ -1,0 +1,1 @@
+"""The contract of sinks as a test suite, and the small scans it tries them with."""

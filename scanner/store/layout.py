@@ -1,0 +1,76 @@
+"""The names of a scan's files, and of the scans."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from datetime import UTC, datetime
+
+from msgspec import Struct
+
+from scanner.core.model import EpochMs
+
+SCANS = "scans/"
+LATEST = "latest.json"
+_STARTED = "%Y%m%dT%H%M%SZ"
+_SCAN_ID = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{6}\Z")
+_SEGMENT = re.compile(r"(?P<sequence>\d{6,})-(?P<writer>[0-9a-f]{8})-(?P<digest>[0-9a-f]{16})\.parquet\Z")
+
+
+def new_scan_id(now_ms: EpochMs) -> str:
+    """An id that sorts by the second the scan was started in, like `20261123T210611Z-a1b2c3`."""
+    started = datetime.fromtimestamp(now_ms // 1000, UTC)
+    return f"{started:{_STARTED}}-{secrets.token_hex(3)}"
+
+
+def begun_at(scan_id: str) -> datetime:
+    """The second a scan was started in, which its id holds."""
+    return datetime.strptime(scan_id.partition("-")[0], _STARTED).replace(tzinfo=UTC)
+
+
+def is_scan_id(text: str) -> bool:
+    """Whether it is a scan id, and so can stand in a path."""
+    if _SCAN_ID.match(text) is None:
+        return False
+    try:
+        begun_at(text)
+    except ValueError:
+        return False
+    return True
+
+
+class ScanNames(Struct, frozen=True):
+    """The names of one scan's files."""
+
+    scan_id: str
+
+    @property
+    def folder(self) -> str:
+        return f"{SCANS}{self.scan_id}"
+
+    @property
+    def header(self) -> str:
+        return f"{self.folder}/scan.json"
+
+    @property
+    def manifest(self) -> str:
+        return f"{self.folder}/manifest.json"
+
+    @property
+    def targets(self) -> str:
+        return f"{self.folder}/targets.parquet"
+
+    @property
+    def segments(self) -> str:
+        """The prefix of its segments."""
+        return f"{self.folder}/segments/"
+
+    def segment(self, sequence: int, writer: str, sha256: str) -> str:
+        """A name no other segment has: `sequence` counts within `writer`, and the content vouches for itself."""
+        return f"{self.segments}{sequence:06d}-{writer}-{sha256[:16]}.parquet"
+
+
+def digest_in(segment: str) -> str | None:
+    """The start of the SHA-256 that a segment's name promises, or None if it is not a segment's name."""
+    found = _SEGMENT.match(segment.rpartition("/")[2])
+    return found["digest"] if found else None

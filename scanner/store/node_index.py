@@ -1,0 +1,130 @@
+"""Which rows of a scan's segments count: pure decisions over the keys of the nodes, never over their patches."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from msgspec import Struct
+
+from scanner.core.model import NodeStatus
+
+TargetKey = tuple[str, str]
+"""(account_id, region)."""
+Rows = Mapping[int, set[int]]
+"""Row numbers by segment number."""
+
+_NODE = ["account_id", "region", "instance_id"]
+_DELIVERED = pa.array([status.value for status in NodeStatus if status.is_delivered])
+
+
+class DoneTarget(Struct, frozen=True):
+    """What of a target is delivered already: its nodes, how many of each status, and their patch rows."""
+
+    instance_ids: frozenset[str]
+    nodes: Mapping[str, int]
+    patch_rows: int
+
+
+class _Row(Struct, frozen=True):
+    node: tuple[str, str, str]
+    status: str
+    scanned_at: int
+    segment: int
+    row: int
+
+    @property
+    def rank(self) -> tuple[bool, int, int, int]:
+        """Smallest stays: delivered before gap, then the earlier delivery or the later gap."""
+        is_gap = not NodeStatus(self.status).is_delivered
+        return is_gap, -self.scanned_at if is_gap else self.scanned_at, self.segment, self.row
+
+
+def doubled(keys: Sequence[pa.Table]) -> Rows:
+    """The rows to leave out so that every node is there once.
+
+    Of a node's rows a delivered one stays before a gap; of two delivered ones the earlier, of two gaps the later.
+    """
+    rivals: dict[tuple[str, str, str], list[_Row]] = defaultdict(list)
+    for row in _rows_of_doubled_nodes(keys):
+        rivals[row.node].append(row)
+    surplus: dict[int, set[int]] = defaultdict(set)
+    for rows in rivals.values():
+        for row in sorted(rows, key=lambda row: row.rank)[1:]:
+            surplus[row.segment].add(row.row)
+    return surplus
+
+
+def _rows_of_doubled_nodes(keys: Sequence[pa.Table]) -> Iterator[_Row]:
+    if not keys:
+        return
+    everything = pa.concat_tables([_numbered(table, number) for number, table in enumerate(keys)])
+    counts = everything.group_by(_NODE).aggregate([([], "count_all")])
+    twice = counts.filter(pc.greater(counts.column("count_all"), 1)).select(_NODE)
+    if not len(twice):
+        return
+    columns = everything.join(twice, keys=_NODE, join_type="left semi").to_pydict()
+    nodes = zip(*(columns[name] for name in _NODE), strict=True)
+    rest = (columns[name] for name in ("status", "scanned_at", "segment", "row"))
+    yield from (_Row(*row) for row in zip(nodes, *rest, strict=True))
+
+
+def _numbered(keys: pa.Table, segment: int) -> pa.Table:
+    """The keys of a segment with the numbers of the segment and of each row."""
+    return pa.table(
+        {
+            **{name: keys.column(name) for name in (*_NODE, "status")},
+            "scanned_at": keys.column("scanned_at").cast(pa.int64()),
+            "segment": pa.array([segment] * len(keys), pa.int64()),
+            "row": pa.array(range(len(keys)), pa.int64()),
+        }
+    )
+
+
+def undelivered(keys: Sequence[pa.Table]) -> Rows:
+    """The rows of nodes that were not delivered, which a resumed scan asks for again."""
+    rows = {number: set(pc.indices_nonzero(_is_gap(table)).to_pylist()) for number, table in enumerate(keys)}
+    return {number: gaps for number, gaps in rows.items() if gaps}
+
+
+def _is_gap(keys: pa.Table) -> pa.ChunkedArray:
+    return pc.invert(pc.is_in(keys.column("status"), value_set=_DELIVERED))
+
+
+def without(keys: pa.Table, surplus: set[int]) -> pa.Table:
+    """The rows of a table that are not among the surplus, in their order."""
+    return keys.take(pa.array([row for row in range(len(keys)) if row not in surplus], pa.int64()))
+
+
+def done_targets(keys: Sequence[pa.Table]) -> dict[TargetKey, DoneTarget]:
+    """The delivered nodes of each target, those of several rows counted once."""
+    surplus = doubled(keys)
+    ids: dict[TargetKey, set[str]] = defaultdict(set)
+    statuses: dict[TargetKey, Counter[str]] = defaultdict(Counter)
+    patch_rows: Counter[TargetKey] = Counter()
+    for number, table in enumerate(keys):
+        once = without(table, surplus[number]) if number in surplus else table
+        columns = once.filter(pc.invert(_is_gap(once))).to_pydict()
+        for account_id, region, instance_id, status, rows in zip(
+            *(columns[name] for name in (*_NODE, "status", "patch_rows")), strict=True
+        ):
+            target = (account_id, region)
+            ids[target].add(instance_id)
+            statuses[target][status] += 1
+            patch_rows[target] += rows
+    return {target: DoneTarget(frozenset(ids[target]), statuses[target], patch_rows[target]) for target in ids}
+
+
+def status_counts(keys: Sequence[pa.Table]) -> dict[str, int]:
+    """How many nodes ended with each status, all statuses named."""
+    counts = Counter({status.value: 0 for status in NodeStatus})
+    for table in keys:
+        counts.update({row["values"]: row["counts"] for row in table.column("status").value_counts().to_pylist()})
+    return dict(counts)
+
+
+def patch_row_count(keys: Sequence[pa.Table]) -> int:
+    """The patch rows of these nodes."""
+    return sum(pc.sum(table.column("patch_rows")).as_py() or 0 for table in keys)

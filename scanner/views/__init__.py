@@ -1,1 +1,0 @@
-"""What can be asked of committed scans: SQL, and the tallies a summary shows."""

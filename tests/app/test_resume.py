@@ -1,0 +1,118 @@
+"""Beginning a scan and taking one up again."""
+
+from __future__ import annotations
+
+import pytest
+from msgspec import structs
+
+from scanner.app.resume import open_scan, resume_command, resumed_settings
+from scanner.core.errors import ConfigError, ScanNotFound
+from scanner.core.settings import PatchSettings, ScopeSettings, Settings, StoreSettings
+from scanner.core.tables import segment_table
+from scanner.store.store import Store
+from tests.store.memory_files import MemoryFiles
+from tests.store.samples import TARGET, node
+
+BEGUN = Settings(
+    scope=ScopeSettings(accounts=("organization",), role_name="reader", external_id="hush-id"),
+    patches=PatchSettings(states=("MISSING",)),
+    mode="delta",
+    sinks=("csv:reports",),
+)
+
+
+@pytest.fixture
+def store():
+    return Store(MemoryFiles())
+
+
+async def begin_and_die(store, settings, *, deliver=True, demo=False):
+    """A run that is killed, after it delivered one node or before."""
+    async with open_scan(store, settings, None, demo=demo) as opened:
+        if deliver:
+            await store.add_segment(opened.scan_id, segment_table(opened.scan_id, [node(1)]))
+        raise InterruptedError(opened.scan_id)
+
+
+async def interrupted(store, settings=BEGUN, *, demo=False):
+    """The id of a scan that delivered one node and was killed."""
+    with pytest.raises(InterruptedError) as killed:
+        await begin_and_die(store, settings, demo=demo)
+    return str(killed.value)
+
+
+async def test_a_scan_that_holds_nothing_leaves_no_trace(store):
+    with pytest.raises(InterruptedError):
+        await begin_and_die(store, Settings(), deliver=False)
+
+    assert await store.files.names() == []
+
+
+async def test_a_resumed_scan_knows_what_was_delivered(store):
+    scan_id = await interrupted(store)
+
+    async with open_scan(store, BEGUN, "latest", demo=False) as opened:
+        assert opened.scan_id == scan_id
+        assert opened.done.instance_ids(TARGET.account_id, TARGET.region) == {"i-0001"}
+        assert opened.notes == ("resumed: 1 nodes were in the store already",)
+
+
+async def test_what_decides_the_rows_stays_as_it_was_begun_and_the_rest_is_as_asked_for_now(store):
+    now = Settings(scope=ScopeSettings(external_id="hush-id"), store=StoreSettings(flush_rows=7), log_format="json")
+    await interrupted(store)
+
+    async with open_scan(store, now, "latest", demo=False) as opened:
+        assert opened.settings == structs.replace(BEGUN, store=now.store, log_format="json")
+
+
+def test_sinks_named_now_take_the_place_of_those_of_the_beginning():
+    assert resumed_settings(BEGUN, Settings(sinks=("jsonl:-",))).sinks == ("jsonl:-",)
+
+
+async def test_an_external_id_has_to_be_given_again(store):
+    await interrupted(store)
+
+    with pytest.raises(ConfigError, match="external id, which the store does not keep: give it again"):
+        async with open_scan(store, Settings(), "latest", demo=False):
+            pass
+    assert len(await store.unfinished()) == 1
+
+
+async def test_a_sink_with_a_secret_has_to_be_named_again(store):
+    begun = structs.replace(BEGUN, sinks=("webhook:https://me:hush-sink@h/x",))
+    await interrupted(store, begun)
+
+    with pytest.raises(ConfigError, match=r"the sink webhook:https://me:\*\*\*@h/x, whose secret"):
+        async with open_scan(store, Settings(scope=begun.scope), "latest", demo=False):
+            pass
+    async with open_scan(store, begun, "latest", demo=False) as opened:
+        assert opened.settings.sinks == begun.sinks
+
+
+async def test_no_secret_lies_in_the_store(store):
+    await interrupted(store, structs.replace(BEGUN, sinks=("webhook:https://me:hush-sink@h/x",)))
+
+    assert not any(b"hush" in data for data in store.files.held.values())
+
+
+async def test_a_demonstration_is_resumed_as_one_and_needs_no_secret(store):
+    await interrupted(store, Settings(), demo=True)
+
+    async with open_scan(store, Settings(), "latest", demo=False) as opened:
+        assert opened.demo
+        assert opened.settings.scope.accounts == ("organization",)
+        assert opened.settings.scope.external_id != "***"
+
+
+async def test_there_may_be_nothing_to_resume(store):
+    with pytest.raises(ScanNotFound):
+        async with open_scan(store, Settings(), "latest", demo=False):
+            pass
+
+
+def test_the_resume_command_names_the_store_where_it_is_not_the_usual_one():
+    elsewhere = Settings(store=StoreSettings(location="my store"))
+
+    assert resume_command(Settings(), "s1") == "patchsweep scan --resume s1"
+    assert resume_command(elsewhere, "s1") == "patchsweep scan --resume s1 --store 'my store'"
+    assert resume_command(elsewhere) == "patchsweep scan --resume --store 'my store'"

@@ -1,0 +1,106 @@
+"""What the SDK raises becomes an error answer, a silence, or a word on the settings; its own classes stay inside."""
+
+from __future__ import annotations
+
+import socket
+from types import SimpleNamespace
+
+import aiohttp
+import pytest
+from botocore.exceptions import (
+    ClientError,
+    ConnectionClosedError,
+    ConnectTimeoutError,
+    CredentialRetrievalError,
+    EndpointConnectionError,
+    HTTPClientError,
+    NoCredentialsError,
+    ProfileNotFound,
+    ProxyConnectionError,
+    ReadTimeoutError,
+    ResponseStreamingError,
+    SSLError,
+    TokenRetrievalError,
+    UnauthorizedSSOTokenError,
+)
+from botocore.parsers import ResponseParserError
+
+from scanner.aws.sdk.errors import sdk_errors
+from scanner.aws.transport.interface import NoAnswer, ServiceError, Silence
+from scanner.core.errors import ConfigError, CredentialsExpired, Denied
+
+URL = "https://ssm.xx-nowhere-1.amazonaws.com/"
+KEY = SimpleNamespace(host="ssm.xx-nowhere-1.amazonaws.com", port=443, ssl=True, is_ssl=True)
+
+
+def translated(error):
+    with pytest.raises(Exception) as caught, sdk_errors():  # noqa: PT011 -- its class is what is asked for
+        raise error
+    assert caught.value.__cause__ is error
+    return caught.value
+
+
+def endpoint_error(cause):
+    return EndpointConnectionError(endpoint_url=URL, error=cause)
+
+
+def no_name(number):
+    return aiohttp.ClientConnectorDNSError(KEY, socket.gaierror(number, "Name or service not known"))
+
+
+def test_an_error_answer_keeps_code_message_and_status():
+    response = {"Error": {"Code": "C", "Message": "M"}, "ResponseMetadata": {"HTTPStatusCode": 418}}
+    error = translated(ClientError(response, "DescribeInstancePatches"))
+    assert isinstance(error, ServiceError)
+    assert (error.code, error.message, error.status) == ("C", "M", 418)
+
+
+@pytest.mark.parametrize(
+    ("error", "silence"),
+    [
+        (endpoint_error(no_name(socket.EAI_NONAME)), Silence.NO_SUCH_HOST),
+        (endpoint_error(no_name(socket.EAI_AGAIN)), Silence.CONNECTION),
+        (endpoint_error(aiohttp.ClientConnectorError(KEY, ConnectionRefusedError(111, "refused"))), Silence.CONNECTION),
+        (endpoint_error(aiohttp.ClientOSError(104, "reset")), Silence.CONNECTION),
+        (ConnectTimeoutError(endpoint_url=URL), Silence.CONNECTION),
+        (ReadTimeoutError(endpoint_url=URL), Silence.CONNECTION),
+        (ConnectionClosedError(endpoint_url=URL), Silence.CONNECTION),
+        (HTTPClientError(error="odd"), Silence.CONNECTION),
+        (ResponseStreamingError(error="torn"), Silence.CONNECTION),
+        (aiohttp.ClientPayloadError("torn"), Silence.CONNECTION),
+        (ResponseParserError("no XML"), Silence.CONNECTION),
+        (ProxyConnectionError(proxy_url="http://proxy"), Silence.PROXY),
+        (SSLError(endpoint_url=URL, error=aiohttp.ClientConnectorCertificateError(KEY, OSError())), Silence.UNTRUSTED),
+        (SSLError(endpoint_url=URL, error=aiohttp.ClientConnectorSSLError(KEY, OSError())), Silence.CONNECTION),
+    ],
+)
+def test_no_answer_is_told_by_how_it_looked(error, silence):
+    found = translated(error)
+    assert isinstance(found, NoAnswer)
+    assert found.silence is silence
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        CredentialRetrievalError(provider="p", error_msg="m"),
+        TokenRetrievalError(provider="p", error_msg="m"),
+        UnauthorizedSSOTokenError(),
+    ],
+)
+def test_credentials_that_the_sdk_cannot_renew_have_expired(error):
+    assert isinstance(translated(error), CredentialsExpired)
+
+
+@pytest.mark.parametrize("error", [NoCredentialsError(), ProfileNotFound(profile="nobody")])
+def test_settings_that_cannot_work_are_quoted(error):
+    found = translated(error)
+    assert isinstance(found, ConfigError)
+    assert str(error) in str(found)
+
+
+def test_an_error_of_our_own_passes_through():
+    error = Denied("the role is refused")
+    with pytest.raises(Denied) as caught, sdk_errors():
+        raise error
+    assert caught.value is error

@@ -1,0 +1,175 @@
+from __future__ import annotations
+
+import io
+import json
+import logging
+
+import pytest
+import structlog
+
+from scanner.cli.log_setup import Event, LogObserver, configure, log_scan_ended
+from scanner.core.model import NO_PATCHES, ManagedNode, NodeScan, NodeStatus, Scope, Target, TargetOutcome, TargetStatus
+from scanner.reports.scan_row import scan_row
+
+TARGET = Target("111122223333", "eu-west-1", "payments")
+
+
+@pytest.fixture(autouse=True)
+def stderr(capsys):
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield lambda: capsys.readouterr().err
+    structlog.reset_defaults()
+    root.handlers[:], root.level = handlers, level
+
+
+def events(stderr):
+    return [json.loads(line) for line in stderr().splitlines()]
+
+
+def node(status, reason=None):
+    return NodeScan(TARGET, ManagedNode("i-0a"), None, status, reason, NO_PATCHES, 1, 0, 0)
+
+
+def outcome(status=TargetStatus.SCANNED, reason=None):
+    return TargetOutcome(TARGET, status, reason, 2, 600, 14, 3, 1, started_at=1_000, finished_at=2_500)
+
+
+def test_a_target_has_one_line_with_all_there_is_to_say(stderr):
+    configure("json", terminal=False)
+    observer = LogObserver()
+    observer.target_opened(TARGET)
+    observer.nodes_found(TARGET, 2)
+    observer.node_ended(node(NodeStatus.VERIFIED))
+    observer.target_ended(outcome())
+
+    (event,) = events(stderr)
+    assert list(event)[:3] == ["timestamp", "level", "event"]
+    del event["timestamp"]
+    assert event == {
+        "level": "info",
+        "event": "target_ended",
+        "account_id": "111122223333",
+        "region": "eu-west-1",
+        "status": "scanned",
+        "reason": None,
+        "nodes": 2,
+        "patch_rows": 600,
+        "requests": 14,
+        "throttles": 3,
+        "retries": 1,
+        "seconds": 1.5,
+    }
+
+
+@pytest.mark.parametrize("status", NodeStatus)
+def test_a_node_has_a_line_only_where_it_keeps_the_scan_from_being_complete(status, stderr):
+    configure("json", terminal=False)
+    LogObserver().node_ended(node(status, "because"))
+
+    assert [(event["status"], event["reason"]) for event in events(stderr)] == (
+        [] if status.is_complete else [(status.value, "because")]
+    )
+
+
+@pytest.mark.parametrize("status", TargetStatus)
+def test_a_target_that_was_not_read_is_a_warning(status, stderr):
+    configure("json", terminal=False)
+    LogObserver().target_ended(outcome(status, "because"))
+
+    expected = "info" if status in (TargetStatus.SCANNED, TargetStatus.DISABLED) else "warning"
+    assert [event["level"] for event in events(stderr)] == [expected]
+
+
+def test_the_run_has_one_line_after_one_for_each_failed_sink(stderr):
+    configure("json", terminal=False)
+    scan = scan_row(
+        scan_id="s",
+        started_at=0,
+        finished_at=1_500,
+        mode="full",
+        states=(),
+        scope=Scope("current", "current"),
+        version="0",
+        outcomes=[outcome()],
+        nodes={NodeStatus.VERIFIED: 2},
+    )
+
+    log_scan_ended(scan, {"csv:out": "full"})
+
+    sink, run = events(stderr)
+    assert (sink["event"], sink["sink"], sink["reason"], sink["level"]) == ("sink_failed", "csv:out", "full", "error")
+    assert (run["event"], run["status"], run["nodes_verified"], run["seconds"]) == ("scan_ended", "complete", 2, 1.5)
+    assert "nodes_failed" not in run
+
+
+@pytest.mark.parametrize(
+    ("log_format", "terminal", "is_json"),
+    [("auto", True, False), ("auto", False, True), ("json", True, True), ("console", False, False)],
+)
+def test_the_log_is_for_people_on_a_terminal_and_json_elsewhere(log_format, terminal, is_json, stderr):
+    configure(log_format, terminal=terminal)
+    structlog.get_logger().info(Event.TARGET_ENDED)
+
+    text = stderr()
+    assert text.startswith("{") is is_json
+    assert ("\x1b[" in text) is (terminal and not is_json)
+
+
+def test_no_secret_is_logged(stderr):
+    configure("json", terminal=False)
+    structlog.get_logger().warning(
+        Event.SINK_FAILED, external_id="hush", sink="postgresql://me:hush@db/x", token="hush"
+    )
+
+    text = stderr()
+    assert "hush" not in text
+    assert json.loads(text)["sink"] == "postgresql://me:***@db/x"
+
+
+def test_control_characters_do_not_reach_a_terminal(stderr):
+    configure("console", terminal=False)
+    LogObserver().target_ended(outcome(TargetStatus.DENIED, "\x1b[2Jgone\r\nx"))
+
+    text = stderr()
+    assert "\x1b" not in text
+    assert len(text.splitlines()) == 1
+
+
+def test_what_was_bound_to_the_context_stands_on_every_line(stderr):
+    configure("json", terminal=False)
+    with structlog.contextvars.bound_contextvars(account_id="111122223333", region="eu-west-1"):
+        structlog.get_logger().info(Event.TARGET_ENDED)
+
+    assert events(stderr)[0]["region"] == "eu-west-1"
+
+
+def test_warnings_of_libraries_come_in_the_same_form_and_their_chatter_does_not_come(stderr):
+    configure("json", terminal=False)
+    logging.getLogger("botocore.endpoint").debug("Authorization: AWS4-HMAC-SHA256 …")
+    logging.getLogger("botocore.endpoint").info("chatter")
+    logging.getLogger("psycopg").warning("query cancellation interrupted")
+    logging.getLogger("asyncio").warning("task %s was slow", 7)
+
+    (event,) = events(stderr)
+    assert (event["event"], event["level"]) == ("task 7 was slow", "warning")
+
+
+def test_while_progress_is_drawn_only_warnings_and_worse_are_logged(stderr):
+    configure("console", terminal=False, quiet=True)
+    structlog.get_logger().info(Event.TARGET_ENDED)
+    structlog.get_logger().warning(Event.SINK_FAILED)
+
+    assert len(stderr().splitlines()) == 1
+
+
+def test_the_log_follows_stderr_when_something_takes_its_place(stderr, monkeypatch):
+    configure("json", terminal=False)
+    log = structlog.get_logger()
+    log.info(Event.TARGET_ENDED)
+    other = io.StringIO()
+    monkeypatch.setattr("sys.stderr", other)
+    log.info(Event.TARGET_ENDED)
+
+    monkeypatch.undo()
+    assert len(stderr().splitlines()) == len(other.getvalue().splitlines()) == 1

@@ -1,0 +1,69 @@
+"""Many things, several at a time."""
+
+from __future__ import annotations
+
+import anyio
+import pytest
+
+from scanner.core.concurrency import one_error, side_by_side
+from scanner.core.errors import StoreError, Unavailable
+
+
+async def test_results_come_in_the_order_of_the_items_whichever_was_ready_first():
+    ready = {number: anyio.Event() for number in range(4)}
+    ready[3].set()
+
+    async def work(number):
+        await ready[number].wait()
+        if number:
+            ready[number - 1].set()
+        return number * 10
+
+    assert await side_by_side(work, range(4), 4) == [0, 10, 20, 30]
+
+
+async def test_only_so_many_are_under_way_and_they_begin_in_order():
+    under_way, most, begun = 0, 0, []
+
+    async def work(number):
+        nonlocal under_way, most
+        begun.append(number)
+        under_way += 1
+        most = max(most, under_way)
+        await anyio.lowlevel.checkpoint()
+        under_way -= 1
+
+    await side_by_side(work, iter(range(20)), 3)
+
+    assert (most, begun) == (3, list(range(20)))
+
+
+async def test_nothing_to_do_is_no_result():
+    async def work(number):
+        return number
+
+    assert await side_by_side(work, [], 3) == []
+
+
+async def test_the_first_error_comes_bare_and_ends_the_others():
+    ended = []
+
+    async def work(number):
+        if number == 1:
+            raise StoreError("the disk is full")
+        try:
+            await anyio.sleep_forever()
+        finally:
+            ended.append(number)
+
+    with pytest.raises(StoreError, match="the disk is full"):
+        await side_by_side(work, range(3), 3)
+    assert sorted(ended) == [0, 2]
+
+
+def test_a_bug_among_the_errors_is_not_hidden_behind_them():
+    bug = KeyError("a bug")
+
+    with pytest.raises(ExceptionGroup) as caught, one_error():
+        raise ExceptionGroup("both", [Unavailable("no answer"), ExceptionGroup("deep", [bug])])
+    assert caught.value.subgroup(KeyError) is not None

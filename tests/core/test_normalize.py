@@ -1,0 +1,71 @@
+"""What AWS leaves out or makes up, one value at a time."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scanner.core.normalize import count, cve_ids, epoch_ms
+
+
+@pytest.fixture(autouse=True)
+def _time_zone_of_the_machine():
+    yield
+    time.tzset()
+
+
+@pytest.mark.parametrize(
+    "unknown",
+    [None, "", 0, 0.0, -1.0, -62135596800.0, 253402300800.0, 1e300, "0001-01-01T00:00:00Z", "yesterday", "1970-01-01"],
+)
+@pytest.mark.parametrize("zone", ["America/New_York", "UTC", "Asia/Kolkata"])
+def test_a_time_that_says_nothing_is_none_in_every_time_zone(unknown, zone, monkeypatch):
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    assert epoch_ms(unknown) is None
+
+
+@pytest.mark.parametrize(
+    "text", ["2019-01-09T00:00:00Z", "2019-01-09T01:00:00+01:00", "2019-01-09", "2019-01-09T00:00:00"]
+)
+def test_iso_times_are_taken_as_utc_where_they_name_no_zone(text, monkeypatch):
+    monkeypatch.setenv("TZ", "America/New_York")
+    time.tzset()
+    assert epoch_ms(text) == 1_546_992_000_000
+
+
+@given(st.datetimes(datetime(1970, 1, 2), datetime(9999, 12, 30), timezones=st.just(UTC)))  # noqa: DTZ001 -- bounds
+def test_epoch_seconds_and_iso_text_agree_to_the_millisecond(moment):
+    milliseconds = epoch_ms(moment.timestamp())
+    assert milliseconds == pytest.approx(epoch_ms(moment.isoformat()), abs=1)
+    assert milliseconds == pytest.approx(moment.timestamp() * 1000, abs=1)
+
+
+@given(st.one_of(st.none(), st.floats(), st.integers(), st.text()))
+def test_no_time_breaks_the_decoding(value):
+    found = epoch_ms(value)
+    assert found is None or 0 < found < 253_402_300_800_000 + 1
+
+
+def test_a_time_just_before_the_end_of_the_calendar_does_not_round_beyond_it():
+    found = epoch_ms(253_402_300_799.9999)
+    assert found is None or found < 253_402_300_800_000
+
+
+names = st.text(st.characters(exclude_characters=",", exclude_categories=["Cs"]), max_size=8)
+
+
+@given(st.lists(names))
+def test_cve_ids_are_sorted_trimmed_and_unique(ids):
+    found = cve_ids(",".join(ids))
+    assert list(found) == sorted(set(found))
+    assert set(found) == {name.strip() for name in ids} - {""}
+
+
+@pytest.mark.parametrize(("reported", "known"), [(None, None), (-1, None), (-5, None), (0, 0), (671, 671)])
+def test_a_count_that_was_not_counted_is_none(reported, known):
+    assert count(reported) == known

@@ -1,0 +1,73 @@
+"""Rows gathered page by page, whatever characters they hold."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scanner.core.model import NO_PATCHES, SEPARATOR, Patch
+from scanner.core.patch_rows import Gathering, gathered
+from tests.worded import rows_listed
+
+texts = (
+    st.none()
+    | st.text(st.characters(exclude_categories=["Cs"]), max_size=4)
+    | st.sampled_from(["a\0b", "\0", "\U000f0000"])
+)
+rows = st.builds(
+    Patch,
+    kb_id=texts,
+    title=texts,
+    classification=texts,
+    severity=texts,
+    state=texts,
+    installed_time=st.none() | st.floats(allow_nan=False),
+    cve_ids=texts,
+)
+pages = st.lists(st.lists(rows, max_size=4), max_size=4)
+
+
+def gather(listing):
+    gathering = Gathering()
+    for page in listing:
+        gathering.add(page)
+    return gathering.rows()
+
+
+def plain(row):
+    """What of a row the columns keep: nothing and empty are the same."""
+    names = ("kb_id", "title", "classification", "severity", "state", "cve_ids")
+    return Patch(**{name: getattr(row, name) or "" for name in names}, installed_time=row.installed_time or 0.0)
+
+
+@given(pages)
+def test_every_row_comes_out_once_and_in_its_place(listing):
+    found = gather(listing)
+
+    assert rows_listed(found) == [plain(row) for page in listing for row in page]
+    assert len(found) == sum(map(len, listing))
+
+
+@given(pages, st.data())
+def test_where_a_page_ended_leaves_no_trace(listing, data):
+    every = [row for page in listing for row in page]
+    at = data.draw(st.integers(0, len(every)))
+
+    assert gather(listing) == gather([every[:at], every[at:]]) == gathered(every)
+
+
+def test_nothing_gathered_is_no_patches():
+    assert gather([]) == gather([[]]) == gathered([]) == NO_PATCHES
+    assert len(NO_PATCHES) == 0
+    assert NO_PATCHES.column("title") == []
+
+
+def test_a_text_that_holds_the_separator_is_kept_to_the_letter():
+    found = gather([[Patch("a", "one")], [Patch("b", f"two{SEPARATOR}and"), Patch("c", "\U000f0000")]])
+
+    assert found.separator not in (SEPARATOR, "\U000f0000")
+    assert found.column("title") == ["one", f"two{SEPARATOR}and", "\U000f0000"]
+
+
+def test_one_row_without_any_text_is_a_row():
+    assert rows_listed(gather([[Patch()]])) == [Patch("", "", "", "", "", 0.0, "")]

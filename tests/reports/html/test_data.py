@@ -1,0 +1,298 @@
+"""What a report finds in a store: coverage, age, and what nodes lack."""
+
+from __future__ import annotations
+
+import pytest
+from msgspec import structs
+
+from scanner.core.model import LACKING_STATES, NodeStatus, Patch, Scope, Target, TargetOutcome, TargetStatus
+from scanner.core.patch_rows import gathered
+from scanner.core.settings import PatchSettings
+from scanner.core.tables import segment_table
+from scanner.files.local import LocalFiles
+from scanner.reports.html.data import LONG_LIST, SHORT_LIST, Severity, report
+from scanner.reports.html.sql import REBOOTING_NODES, UNKNOWN_NODES
+from scanner.reports.scan_row import scan_row
+from scanner.store.store import Store
+from tests.reports.open_store import views_of
+from tests.store.samples import STARTED_MS, TARGET, header, node, outcome
+
+OTHER = Target("222222222222", "us-east-1", "dev")
+FINISHED_MS = STARTED_MS + 60_000
+HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
+
+
+def patched(number, *rows, target=TARGET, status=NodeStatus.VERIFIED, reason=None, **state):
+    """A node whose patches have these (state, KB id, severity, CVE ids, title), later ones left out."""
+    made = node(number, status=status, reason=reason, target=target)
+    patches = [
+        Patch(**dict(zip(("state", "kb_id", "severity", "cve_ids", "title"), row, strict=False))) for row in rows
+    ]
+    return structs.replace(made, patches=gathered(patches), state=structs.replace(made.state, **state))
+
+
+async def found(folder, nodes, outcomes=(), scope=None):
+    """What the report of such a scan finds."""
+    store = Store(LocalFiles(folder))
+    scan_id = store.new_scan_id(STARTED_MS)
+    await store.begin(header(scan_id))
+    await store.add_segment(scan_id, segment_table(scan_id, nodes))
+    outcomes = list(outcomes) or [outcome(TARGET), outcome(OTHER)]
+    row = scan_row(
+        scan_id=scan_id,
+        started_at=STARTED_MS,
+        finished_at=FINISHED_MS,
+        mode="full",
+        states=(),
+        scope=scope or Scope("organization", "eu-west-1,us-east-1"),
+        version="0.1.0",
+        outcomes=outcomes,
+        nodes={},
+    )
+    await store.commit(row, outcomes)
+    async with views_of(store, [scan_id]) as views:
+        return (await report(views, row, PatchSettings())).found
+
+
+def unread(target, status, reason="why"):
+    return TargetOutcome(target, status, reason, 0, 0, 0, 0, 0, None, None)
+
+
+def ids(nodes):
+    return [node.instance_id for node in nodes]
+
+
+async def test_missing_and_failed_patches_are_counted_by_severity_as_aws_ranks_it(tmp_path):
+    told = await found(
+        tmp_path,
+        [
+            patched(1, ("Missing", "a", "optional"), ("Missing", "b", "Low"), ("Missing", "c", "Critical")),
+            patched(2, ("Failed", "c", "Critical"), ("Missing", "d", "optional"), ("Missing", "e", "")),
+            patched(3, ("Installed", "c", "Critical"), ("InstalledPendingReboot", "b", "Low")),
+        ],
+    )
+
+    assert told.severities == (
+        Severity("Critical", missing=1, failed=1, nodes=2),
+        Severity("Low", missing=1, failed=0, nodes=1),
+        Severity("optional", missing=2, failed=0, nodes=2),
+        Severity(None, missing=1, failed=0, nodes=1),
+    )
+    totals = told.totals
+    assert (totals.missing, totals.missing_nodes, totals.failed, totals.failed_nodes) == (5, 2, 1, 1)
+    assert (totals.concerned, totals.lacking) == (2, 3)
+
+
+@pytest.mark.parametrize("state", LACKING_STATES)
+async def test_a_node_with_a_patch_that_is_not_in_effect_is_lacking(state, tmp_path):
+    told = await found(tmp_path, [patched(1, (state,)), patched(2, ("Installed",), ("NotApplicable",))])
+
+    assert (told.totals.lacking, told.accounts[0].lacking, told.accounts[0].nodes) == (1, 1, 2)
+
+
+async def test_every_account_and_region_is_counted_the_worst_first(tmp_path):
+    told = await found(
+        tmp_path,
+        [
+            patched(1, ("Missing",)),
+            patched(2, status=NodeStatus.NO_PATCH_DATA, missing_count=None),
+            patched(3, ("Missing",), ("Failed",), ("InstalledPendingReboot",), target=OTHER),
+            patched(4, status=NodeStatus.DENIED, target=OTHER),
+        ],
+    )
+
+    dev, prod = told.accounts
+    assert (dev.account_id, dev.account_name, dev.region) == ("222222222222", "dev", None)
+    assert (dev.nodes, dev.unsure, dev.lacking, dev.pending_reboot, dev.missing, dev.failed) == (2, 1, 1, 1, 1, 1)
+    assert (prod.account_name, prod.nodes, prod.unsure, prod.lacking, prod.missing) == ("prod", 2, 1, 1, 1)
+    assert [(place.region, place.account_id, place.missing) for place in told.regions] == [
+        ("us-east-1", None, 1),
+        ("eu-west-1", None, 1),
+    ]
+    assert (told.totals.accounts, told.totals.regions) == (2, 2)
+
+
+@pytest.mark.parametrize(("regions", "gaps"), [("enabled", ["denied"]), ("eu-west-1", ["denied", "disabled"])])
+async def test_an_account_that_was_not_read_is_there_without_nodes_and_named_with_its_reason(regions, gaps, tmp_path):
+    outcomes = [outcome(), unread(Target("3", "*", "lost"), TargetStatus.DENIED), unread(OTHER, TargetStatus.DISABLED)]
+
+    told = await found(tmp_path, [patched(1)], outcomes, Scope("organization", regions))
+
+    assert sorted(gap.status for gap in told.target_gaps) == gaps
+    (denied,) = [gap for gap in told.target_gaps if gap.status is TargetStatus.DENIED]
+    assert (denied.account_id, denied.account_name, denied.region, denied.reason) == ("3", "lost", "*", "why")
+    assert told.totals.target_gaps == len(gaps)
+    unknown = {place.account_name: place for place in told.accounts if place.unread_targets}
+    assert (unknown["lost"].nodes, unknown["lost"].unread_targets) == (0, 1)
+    assert ("dev" in unknown) == ("disabled" in gaps)
+
+
+async def test_nodes_that_keep_the_scan_from_being_complete_are_named_and_others_are_not(tmp_path):
+    nodes = [
+        structs.replace(patched(number, status=status), reason=f"because {status}")
+        for number, status in enumerate(NodeStatus)
+    ]
+
+    told = await found(tmp_path, nodes)
+
+    assert {(gap.status, gap.reason) for gap in told.node_gaps} == {
+        (status, f"because {status}") for status in NodeStatus if not status.is_complete
+    }
+    assert told.totals.node_gaps == 4
+
+
+async def test_long_lists_are_cut_and_their_whole_length_is_told(tmp_path):
+    many = LONG_LIST + 5
+    nodes = [patched(n, status=NodeStatus.FAILED, reason="slow") for n in range(many)]
+    nodes += [
+        patched(many + n, ("Missing", f"KB{n:03}", "Low", f"CVE-2026-{n:05}"), ("InstalledPendingReboot", "KB"))
+        for n in range(many)
+    ]
+
+    told = await found(tmp_path, nodes)
+
+    assert (len(told.node_gaps), told.totals.node_gaps) == (LONG_LIST, many)
+    assert (len(told.reboots), told.totals.pending_reboot) == (LONG_LIST, many)
+    assert (len(told.patches), told.totals.patches) == (SHORT_LIST, many)
+    assert (len(told.nodes), told.totals.concerned) == (SHORT_LIST, many)
+    assert (len(told.cves), told.totals.cves) == (SHORT_LIST, many)
+
+
+async def test_a_patch_counts_once_on_a_node_and_its_versions_are_one(tmp_path):
+    told = await found(
+        tmp_path,
+        [
+            patched(
+                1,
+                ("Missing", "kernel", "Low", "CVE-2026-2", "kernel-1"),
+                ("Missing", "kernel", "Important", "CVE-2026-1,CVE-2026-2", "kernel-2"),
+            ),
+            patched(2, ("Failed", "kernel", "Low", "", "kernel-1"), ("Missing", "rare", "Critical")),
+            patched(3, ("InstalledPendingReboot", "kernel")),
+        ],
+    )
+
+    kernel, rare = told.patches
+    assert (kernel.kb_id, kernel.title, kernel.titles, kernel.severity) == ("kernel", "kernel-1", 2, "Important")
+    assert (kernel.cve_ids, kernel.nodes) == (("CVE-2026-1", "CVE-2026-2"), 2)
+    assert (rare.kb_id, rare.nodes, rare.cve_ids) == ("rare", 1, ())
+
+
+async def test_the_same_instance_id_in_two_accounts_is_two_nodes(tmp_path):
+    told = await found(
+        tmp_path,
+        [patched(1, ("Missing", "k", "Low", "CVE-1")), patched(1, ("Missing", "k", "Low", "CVE-1"), target=OTHER)],
+    )
+
+    assert (told.patches[0].nodes, told.cves[0].nodes, told.cves[0].accounts) == (2, 2, 2)
+    assert [(worst.account_name, worst.missing) for worst in told.nodes] == [("prod", 1), ("dev", 1)]
+
+
+async def test_nodes_are_listed_by_what_is_missing_or_failed_on_them(tmp_path):
+    told = await found(
+        tmp_path,
+        [
+            patched(1, ("Missing",)),
+            patched(2, ("Missing",), ("Failed",), status=NodeStatus.MISMATCHED),
+            patched(3, ("InstalledPendingReboot",), ("AvailableSecurityUpdate",)),
+        ],
+    )
+
+    assert [(n.instance_id, n.missing, n.failed, n.status) for n in told.nodes] == [
+        ("i-0002", 1, 1, "mismatched"),
+        ("i-0001", 1, 0, "verified"),
+    ]
+
+
+async def test_a_cve_concerns_every_node_on_which_its_fix_is_not_in_effect(tmp_path):
+    told = await found(
+        tmp_path,
+        [patched(n, (state, f"KB{n % 2}", "Low", "CVE-2026-1")) for n, state in enumerate(LACKING_STATES)]
+        + [patched(9, ("Installed", "KB9", "Low", "CVE-2026-1"))],
+    )
+
+    (cve,) = told.cves
+    assert (cve.cve_id, cve.nodes, cve.accounts, cve.kb_ids) == ("CVE-2026-1", 4, 1, ("KB0", "KB1"))
+
+
+async def test_nodes_whose_patches_name_no_cve_are_counted_so_that_none_passes_for_safe(tmp_path):
+    told = await found(
+        tmp_path,
+        [
+            patched(1, ("Missing", "a", "optional")),
+            patched(2, ("Missing", "a", "optional"), ("Missing", "b", "Low", "CVE-2026-1")),
+            patched(3, ("Installed", "a", "optional")),
+        ],
+    )
+
+    assert told.totals.nameless == 1
+
+
+@pytest.mark.parametrize(
+    ("age_ms", "part"),
+    [
+        (-HOUR_MS, "day"),
+        (DAY_MS - 1, "day"),
+        (DAY_MS, "week"),
+        (8 * DAY_MS - 1, "week"),
+        (8 * DAY_MS, "month"),
+        (31 * DAY_MS - 1, "month"),
+        (31 * DAY_MS, "older"),
+    ],
+)
+async def test_a_node_is_as_old_as_its_last_patching_operation(age_ms, part, tmp_path):
+    told = await found(tmp_path, [patched(1, operation_end_time=FINISHED_MS - age_ms)])
+
+    assert {name: count for name, count in structs.asdict(told.ages).items() if count} == {part: 1}
+
+
+@pytest.mark.parametrize(
+    ("status", "part"),
+    [(NodeStatus.VERIFIED, "never"), (NodeStatus.NO_PATCH_DATA, "never"), (NodeStatus.FAILED, "unread")],
+)
+async def test_a_node_without_an_operation_is_told_from_one_that_was_not_read(status, part, tmp_path):
+    told = await found(tmp_path, [patched(1, status=status)])
+
+    assert {name: count for name, count in structs.asdict(told.ages).items() if count} == {part: 1}
+
+
+async def test_a_node_waits_for_a_reboot_by_its_rows_or_by_awss_count_and_the_longest_wait_is_first(tmp_path):
+    late, early = (
+        structs.replace(patched(n), patches=gathered([Patch("k", state="InstalledPendingReboot", installed_time=at)]))
+        for n, at in ((1, 2_000.0), (2, 1_000.0))
+    )
+    counted = patched(3, status=NodeStatus.DENIED, installed_pending_reboot_count=4, reboot_option="NoReboot")
+
+    told = await found(tmp_path, [late, early, counted, patched(4, installed_pending_reboot_count=0)])
+
+    assert ids(told.reboots) == ["i-0002", "i-0001", "i-0003"]
+    assert [(n.pending_reboot, n.pending_since, n.reboot_option) for n in told.reboots] == [
+        (1, 1_000_000, None),
+        (1, 2_000_000, None),
+        (4, None, "NoReboot"),
+    ]
+    assert told.totals.pending_reboot == 3
+
+
+async def test_a_node_that_left_is_in_no_list_and_no_number(tmp_path):
+    told = await found(tmp_path, [patched(1, status=NodeStatus.GONE, installed_pending_reboot_count=3)])
+
+    assert sum(structs.asdict(told.ages).values()) == 0
+    assert (told.accounts, told.reboots, told.node_gaps) == ((), (), ())
+
+
+async def test_a_fleet_without_nodes_has_empty_lists(tmp_path):
+    told = await found(tmp_path, [])
+
+    assert structs.asdict(told.totals) == dict.fromkeys(structs.asdict(told.totals), 0)
+    assert not any((told.severities, told.patches, told.nodes, told.cves, told.reboots, told.accounts))
+
+
+@pytest.mark.parametrize("sql", [UNKNOWN_NODES, REBOOTING_NODES])
+async def test_the_queries_that_tell_more_can_be_asked(sql, tmp_path):
+    store = Store(LocalFiles(tmp_path))
+    await found(tmp_path, [patched(1, status=NodeStatus.NO_PATCH_DATA, installed_pending_reboot_count=1)])
+
+    async with views_of(store, await store.committed()) as views:
+        assert (await views.fetch(sql)).num_rows == 1

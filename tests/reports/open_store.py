@@ -1,0 +1,51 @@
+"""A store with two committed scans and one unfinished, and its views."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from scanner.core.interfaces import Files
+from scanner.core.model import NodeStatus, Target
+from scanner.core.tables import segment_table
+from scanner.files.local import LocalFiles
+from scanner.reports.sql.query import Views, open_views
+from scanner.store.store import Store
+from tests.store.samples import STARTED_MS, commit, header, node
+
+OTHER = Target("222222222222", "us-east-1")
+
+
+async def fill(files: Files) -> tuple[str, str]:
+    """The ids of the two committed scans, older first."""
+    store = Store(files)
+    older = await commit(store, [[node(1, patches=4)]], STARTED_MS)
+    segments = [
+        [node(1, patches=4), node(2, patches=0, status=NodeStatus.DENIED, reason="no role")],
+        [node(3, patches=3, target=OTHER)],
+    ]
+    newer = await commit(store, segments, STARTED_MS + 60_000)
+    unfinished = store.new_scan_id(STARTED_MS + 90_000)
+    await store.begin(header(unfinished))
+    await store.add_segment(unfinished, segment_table(unfinished, [node(9)]))
+    return older, newer
+
+
+@asynccontextmanager
+async def views_of(store: Store, scan_ids: Sequence[str]) -> AsyncIterator[Views]:
+    async with (
+        store.local_copy(scan_ids) as copy,
+        open_views(copy.scans, copy.segments, copy.targets) as views,
+    ):
+        yield views
+
+
+@asynccontextmanager
+async def filled_views(folder: Path) -> AsyncIterator[Views]:
+    """The views over all committed scans of a filled store in this folder."""
+    files = LocalFiles(folder)
+    await fill(files)
+    store = Store(files)
+    async with views_of(store, await store.committed()) as views:
+        yield views

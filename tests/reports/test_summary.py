@@ -1,0 +1,192 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+from msgspec import Struct
+
+from scanner.core.model import NodeStatus, Scope, Target, TargetOutcome, TargetStatus
+from scanner.reports.scan_row import scan_row
+from scanner.reports.summary import ACCOUNTS_SHOWN, GAPS_SHOWN, INCOMPLETE_NODES, Ending, NodeGap, summary, summary_json
+
+SCANNED, DENIED, DISABLED = TargetStatus.SCANNED, TargetStatus.DENIED, TargetStatus.DISABLED
+VERIFIED, MISMATCHED = NodeStatus.VERIFIED, NodeStatus.MISMATCHED
+
+
+class Lacking(Struct, frozen=True):
+    missing: dict[str, int] = {}
+    failed: dict[str, int] = {}
+    accounts: dict[str, int] = {}
+
+
+def outcome(number, status=SCANNED, reason=None):
+    target = Target(f"{number:012}", "eu-west-1")
+    return TargetOutcome(target, status, reason, 2, 600_000, 1_000, 4, 0, started_at=1, finished_at=2)
+
+
+def gap(number, status=MISMATCHED, reason="MISSING: 3 rows, AWS counts 4"):
+    return NodeGap(Target("111122223333", "eu-west-1"), f"i-{number:017x}", status, reason)
+
+
+def ending(outcomes, nodes, *, regions="current", states=(), gaps=(), lacking=None, **others):
+    row = scan_row(
+        scan_id="20261123T210611Z-a1b2c3",
+        started_at=0,
+        finished_at=200_500,
+        mode="full",
+        states=states,
+        scope=Scope("current", regions),
+        version="0.1.0",
+        outcomes=outcomes,
+        nodes=nodes,
+    )
+    rest = {"sink_failures": {}, "notes": (), "store": "./patchsweep-data", "elapsed_s": 200.5} | others
+    return Ending(row, outcomes, gaps, lacking or Lacking(), **rest)
+
+
+def text_of(end, width=80):
+    return "\n".join(line.text for line in summary(end, width))
+
+
+def test_a_complete_scan_reads_like_this():
+    lacking = Lacking({"Important": 1_200, "optional": 9, "required": 20, "Critical": 12}, {}, {"111122223333": 1_241})
+
+    assert text_of(ending([outcome(1), outcome(2)], {VERIFIED: 3, NodeStatus.GONE: 1}, lacking=lacking)) == (
+        "Scan 20261123T210611Z-a1b2c3 is complete: 4 nodes, nothing left out.\n"
+        "\n"
+        "Coverage\n"
+        "  targets     2 scanned\n"
+        "  nodes       3 verified, 1 gone\n"
+        "\n"
+        "Patches\n"
+        "  missing     1,241: 12 Critical, 1,200 Important, 20 required, 9 optional\n"
+        "  failed      none\n"
+        "  by account  111122223333: 1,241\n"
+        "\n"
+        "Run\n"
+        "  read        1,200,000 patch rows in 2,000 calls, 8 throttled, 3 min 20 s\n"
+        "  store       ./patchsweep-data\n"
+        "\n"
+        'Next: patchsweep query --scan 20261123T210611Z-a1b2c3 "SELECT account_id, count(*) AS missing FROM patches '
+        "WHERE state = 'MISSING' GROUP BY 1 ORDER BY 2 DESC\""
+    )
+
+
+def test_coverage_comes_before_patches_and_every_gap_has_its_place_and_reason():
+    text = text_of(
+        ending([outcome(1), outcome(2, DENIED, "no role")], {VERIFIED: 3, MISMATCHED: 1}, gaps=[gap(7)]), width=120
+    )
+
+    assert text.splitlines()[0].endswith("is partial: 1 of 2 targets and 1 of 4 nodes not read or not verified.")
+    assert "  denied      000000000002/eu-west-1: no role" in text
+    assert "  mismatched  111122223333/eu-west-1 i-00000000000000007: MISSING: 3 rows, AWS counts 4" in text
+    assert text.index("no role") < text.index("Patches")
+
+
+def test_only_what_is_a_gap_is_told_as_one():
+    nodes_only = text_of(ending([outcome(1)], {VERIFIED: 3, MISMATCHED: 1}))
+    disabled = text_of(ending([outcome(1), outcome(2, DISABLED, "not enabled")], {VERIFIED: 3}, regions="enabled"))
+
+    assert "is partial: 1 of 4 nodes not read" in nodes_only
+    assert "is complete" in disabled
+    assert "not enabled" not in disabled
+    assert "1 scanned, 1 disabled" in disabled
+
+
+def test_a_scan_that_read_nothing_says_so_and_offers_no_query():
+    text = text_of(ending([outcome(1, DENIED, "no role")], {}))
+
+    assert text.startswith("Scan 20261123T210611Z-a1b2c3 failed: nothing could be read.")
+    assert "no role" in text
+    assert "Next:" not in text
+
+
+def test_many_gaps_are_cut_short_with_how_to_see_the_rest():
+    targets = [outcome(0), *(outcome(number, DENIED, "no role") for number in range(1, GAPS_SHOWN + 6))]
+    nodes = {VERIFIED: 1, MISMATCHED: 900}
+
+    text = text_of(ending(targets, nodes, gaps=[gap(number) for number in range(GAPS_SHOWN)]))
+
+    assert text.count("no role") == GAPS_SHOWN
+    query = "    patchsweep query --scan 20261123T210611Z-a1b2c3"
+    assert f"  … and 5 targets more:\n{query} \"FROM targets WHERE status <> 'scanned'\"" in text
+    assert f'  … and {900 - GAPS_SHOWN} nodes more:\n{query} "{INCOMPLETE_NODES}"' in text
+
+
+def test_the_queries_ask_the_store_of_the_scan():
+    text = text_of(ending([outcome(1)], {VERIFIED: 1, MISMATCHED: 900}, store="s3://patches/scans"))
+    assert text.count("patchsweep query --store s3://patches/scans --scan 20261123T210611Z-a1b2c3 ") == 2
+
+
+def test_the_query_for_the_nodes_in_question_names_the_statuses_that_are_gaps():
+    named = {status for status in NodeStatus if f"'{status}'" in INCOMPLETE_NODES}
+
+    assert named == {status for status in NodeStatus if not status.is_complete}
+
+
+def test_states_that_the_filter_left_out_are_not_told_as_none():
+    text = text_of(ending([outcome(1)], {VERIFIED: 1}, states=["FAILED"]))
+
+    assert "  missing     not asked for (states filter)" in text
+    assert "  failed      none" in text
+
+
+def test_only_the_worst_accounts_are_shown_the_worst_first():
+    accounts = {f"{number:012}": number for number in range(1, 20)}
+    (line,) = (
+        line
+        for line in text_of(ending([outcome(1)], {}, lacking=Lacking(accounts=accounts)), 200).splitlines()
+        if "by account" in line
+    )
+
+    assert line.startswith("  by account  000000000019: 19, 000000000018: 18, ")
+    assert line.count(":") == ACCOUNTS_SHOWN
+
+
+def test_a_sink_that_failed_is_named_with_the_command_that_sends_the_scan_again():
+    text = text_of(ending([outcome(1)], {}, sink_failures={"csv:out": "the disk is full"}, store="/data/my store"))
+
+    assert "  sink failed csv:out: the disk is full" in text
+    assert "patchsweep publish 20261123T210611Z-a1b2c3 --store '/data/my store' --sink SPEC" in text
+
+
+def test_notes_of_the_run_are_shown():
+    assert "  note        resumed: 5 nodes" in text_of(ending([outcome(1)], {}, notes=["resumed: 5 nodes"]))
+
+
+def test_text_from_outside_is_shown_and_not_obeyed():
+    bad = "\x1b]0;owned\x07\r\n"
+    text = text_of(
+        ending(
+            [outcome(0), outcome(1, DENIED, bad)],
+            {MISMATCHED: 1, VERIFIED: 1},
+            gaps=[gap(1, reason=bad)],
+            lacking=Lacking({bad: 1}),
+            sink_failures={bad: bad},
+            notes=[bad],
+        )
+    )
+
+    assert not any(ord(character) < 32 for line in text.split("\n") for character in line)
+
+
+@pytest.mark.parametrize("width", [60, 80, 100])
+def test_the_text_keeps_to_the_width_but_for_commands_to_copy(width):
+    reason = "the role reader cannot be assumed because its trust policy does not name the caller " * 3
+    text = text_of(ending([outcome(0), outcome(1, DENIED, reason)], {MISMATCHED: 1, VERIFIED: 1}, gaps=[gap(1)]), width)
+
+    assert all(len(line) <= width for line in text.splitlines() if "patchsweep query" not in line)
+
+
+def test_the_json_form_holds_the_row_with_times_as_text_and_what_came_of_the_run():
+    end = ending([outcome(1)], {VERIFIED: 3}, sink_failures={"csv:out": "full"}, lacking=Lacking({"Critical": 2}))
+
+    written = json.loads(summary_json(end, 3))
+
+    assert written["scan_id"] == "20261123T210611Z-a1b2c3"
+    assert written["started_at"] == "1970-01-01T00:00:00.000Z"
+    assert written["finished_at"] == "1970-01-01T00:03:20.500Z"
+    assert written["nodes"]["verified"] == 3
+    assert written["missing"] == {"Critical": 2}
+    assert written["sink_failures"] == {"csv:out": "full"}
+    assert (written["exit_code"], written["elapsed_s"]) == (3, 200.5)

@@ -1,0 +1,241 @@
+"""JSON Lines: what a line looks like, on stdout and in a folder."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import stat
+import sys
+import tempfile
+from pathlib import Path
+from subprocess import PIPE, Popen
+from threading import Thread
+
+import pytest
+
+from scanner.core.errors import ConfigError, SinkError
+from scanner.sinks.context import SinkContext
+from scanner.sinks.folder.jsonl import jsonl_sink
+from scanner.sinks.testing.samples import awkward_scan, empty_scan, large_scan
+
+SCAN = awkward_scan("s1")
+
+
+def context(stdout=None):
+    return SinkContext("s1", open_files=lambda url: pytest.fail(f"{url} was opened"), stdout=stdout or io.BytesIO())
+
+
+async def streamed(scan):
+    stdout = io.BytesIO()
+    sink = jsonl_sink("-", context(stdout))
+    for batch in scan.batches:
+        await sink.write(batch)
+    await sink.commit(scan.summary)
+    await sink.aclose()
+    return stdout.getvalue().decode().splitlines()
+
+
+async def test_each_line_on_stdout_begins_with_its_table():
+    lines = await streamed(SCAN)
+    assert {line.split(",")[0] for line in lines} == {
+        '{"table":"nodes"', '{"table":"patches"', '{"table":"targets"', '{"table":"scans"'
+    }  # fmt: skip
+
+
+async def test_a_node_is_told_before_its_patches():
+    told = set()
+    for row in map(json.loads, await streamed(SCAN)):
+        key = (row.get("account_id"), row.get("region"), row.get("instance_id"))
+        if row["table"] == "nodes":
+            told.add(key)
+        if row["table"] == "patches":
+            assert key in told
+
+
+async def test_targets_and_scans_come_last():
+    tables = [json.loads(line)["table"] for line in await streamed(SCAN)]
+    assert tables[-3:] == ["targets", "targets", "scans"]
+    assert not {"targets", "scans"} & set(tables[:-3])
+
+
+async def test_nulls_are_null_lists_are_arrays_and_times_are_rfc_3339_with_milliseconds():
+    patches = [row for row in map(json.loads, await streamed(SCAN)) if row["table"] == "patches"]
+    assert patches[0]["installed_time"] == "2026-11-23T12:00:00.000Z"
+    assert patches[3]["installed_time"] == "2026-11-23T12:00:00.001Z"
+    assert patches[0]["cve_ids"] == ["CVE-2024-1", "CVE-2024-2"]
+    assert (patches[2]["title"], patches[2]["installed_time"], patches[2]["cve_ids"]) == (None, None, [])
+    assert patches[3]["title"] == 'Überprüfung, "更新" 🛡 <b>&'
+
+
+async def test_the_first_nodes_are_on_stdout_while_the_scan_still_runs():
+    stdout = io.BytesIO()
+    sink = jsonl_sink("-", context(stdout))
+    await sink.write(SCAN.batches[0])
+    assert sink.live
+    assert stdout.getvalue().count(b"\n") == SCAN.batches[0].nodes.num_rows + SCAN.batches[0].patches.num_rows
+
+
+async def test_a_reader_that_leaves_early_ends_the_sink_with_a_quiet_sentence():
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "wb", buffering=0) as pipe, pytest.raises(SinkError, match="standard output went away"):
+        await jsonl_sink("-", context(pipe)).write(SCAN.batches[0])
+
+
+class Trickle(io.RawIOBase):
+    """A raw stream that takes seven bytes at a time."""
+
+    def __init__(self):
+        self.taken = b""
+
+    def writable(self):
+        return True
+
+    def write(self, data):
+        self.taken += bytes(data[:7])
+        return min(7, len(data))
+
+
+async def test_a_stream_that_takes_little_at_a_time_gets_all():
+    stdout = Trickle()
+    await jsonl_sink("-", context(stdout)).write(SCAN.batches[0])
+    assert stdout.taken.endswith(b"}\n")
+    assert len([json.loads(line) for line in stdout.taken.splitlines()]) == 7
+
+
+async def test_rows_do_not_wait_in_a_buffer_for_the_next_batch():
+    raw = Trickle()
+    await jsonl_sink("-", context(io.BufferedWriter(raw, 1 << 20))).write(SCAN.batches[0])
+    assert raw.taken.endswith(b"}\n")
+
+
+async def test_a_pipe_that_does_not_block_gets_all():
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    read = []
+    with os.fdopen(reader, "rb") as pipe:
+        drain = Thread(target=lambda: read.append(pipe.read()))
+        drain.start()
+        with os.fdopen(writer, "wb") as stdout:
+            await jsonl_sink("-", context(stdout)).write(large_scan("s1").batches[0])
+        drain.join()
+    assert read[0].count(b"\n") == 10_001
+
+
+READER_THAT_STOPPED = """
+import sys, anyio
+from scanner.sinks.context import SinkContext
+from scanner.sinks.fan_out import GuardedSinks
+from scanner.sinks.folder.jsonl import jsonl_sink
+from scanner.sinks.testing.samples import large_scan
+
+async def main():
+    sinks = GuardedSinks({"out": jsonl_sink("-", SinkContext("s1", None, sys.stdout.buffer))}, call_deadline_s=0.2)
+    await sinks.write(large_scan("s1").batches[0])
+    await sinks.aclose()
+    print(sinks.failures["out"], file=sys.stderr)
+
+anyio.run(main)
+"""
+
+
+def test_a_reader_that_stops_reading_does_not_keep_the_process_from_ending():
+    with Popen([sys.executable, "-c", READER_THAT_STOPPED], stdout=PIPE, stderr=PIPE) as process:
+        try:
+            assert process.wait(timeout=60) == 0
+        finally:
+            process.kill()
+        assert process.stderr.read() == b"it did not take a batch of nodes within 0.2 s and was dropped\n"
+
+
+async def written(folder, scan):
+    sink = jsonl_sink(str(folder), context())
+    for batch in scan.batches:
+        await sink.write(batch)
+    await sink.commit(scan.summary)
+    await sink.aclose()
+
+
+async def test_a_folder_has_a_file_a_table_even_for_an_empty_scan(tmp_path):
+    await written(tmp_path / "out", empty_scan("s1"))
+    sizes = {path.name: len(path.read_bytes().splitlines()) for path in (tmp_path / "out").iterdir()}
+    assert sizes == {"patches.jsonl": 0, "nodes.jsonl": 0, "targets.jsonl": 1, "scans.jsonl": 1}
+
+
+async def test_lines_in_a_folder_do_not_repeat_the_table(tmp_path):
+    await written(tmp_path, SCAN)
+    assert (tmp_path / "patches.jsonl").read_text().startswith('{"scan_id":"s1","account_id":"111122223333"')
+
+
+async def test_only_the_owner_can_read_what_was_written(tmp_path):
+    await written(tmp_path / "out", SCAN)
+    assert stat.S_IMODE((tmp_path / "out").stat().st_mode) == 0o700
+    assert {stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "out").iterdir()} == {0o600}
+
+
+async def test_what_a_killed_run_left_is_cleared_and_what_a_running_one_holds_is_not(tmp_path):
+    abandoned = tmp_path / ".patchsweep-killed"
+    abandoned.mkdir()
+    (abandoned / "lock").touch()
+    running = jsonl_sink(str(tmp_path), context())
+    await running.write(SCAN.batches[0])
+    await written(tmp_path, SCAN)
+    assert not abandoned.exists()
+    await running.commit(SCAN.summary)
+    await running.aclose()
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "nodes.jsonl", "patches.jsonl", "scans.jsonl", "targets.jsonl"
+    ]  # fmt: skip
+
+
+async def test_a_place_that_cannot_work_is_refused_before_anything_is_written(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigError, match=r"needs a folder and .* is a file"):
+        jsonl_sink(str(tmp_path / "file" / "out"), context())
+    with pytest.raises(ConfigError, match=r"needs a folder and .* is a file"):
+        jsonl_sink(str(tmp_path / "file"), context())
+
+
+@pytest.fixture
+def folder_of_another():
+    """A folder that the test may look into and not write to, also where the tests run as root."""
+    folder = Path(tempfile.mkdtemp())
+    folder.chmod(0o555)
+    before = os.getresuid()
+    if before[1] == 0:
+        os.setresuid(65534, 65534, 0)
+    yield folder
+    os.setresuid(*before)
+    folder.rmdir()
+
+
+def test_a_folder_that_must_not_be_written_is_refused_before_the_scan(folder_of_another):
+    with pytest.raises(ConfigError, match="cannot write in"):
+        jsonl_sink(str(folder_of_another / "out"), context())
+
+
+async def test_a_replacement_that_breaks_off_leaves_no_scans_file_to_vouch_for_the_folder(tmp_path):
+    await written(tmp_path, SCAN)
+    (tmp_path / "nodes.jsonl").unlink()
+    (tmp_path / "nodes.jsonl").mkdir()
+    sink = jsonl_sink(str(tmp_path), context())
+    await sink.write(SCAN.batches[0])
+    with pytest.raises(SinkError, match=r"cannot replace the files of .*: Is a directory; put that right"):
+        await sink.commit(SCAN.summary)
+    await sink.aclose()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["nodes.jsonl", "patches.jsonl", "targets.jsonl"]
+
+
+async def test_a_sink_that_is_only_made_leaves_no_trace(tmp_path):
+    sink = jsonl_sink(str(tmp_path / "out"), context())
+    await sink.aclose()
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_a_disk_error_is_one_sentence_that_names_the_folder(tmp_path):
+    sink = jsonl_sink(str(tmp_path / "out"), context())
+    (tmp_path / "out").touch()
+    with pytest.raises(SinkError, match=r"cannot write in .*out: .* publish"):
+        await sink.write(SCAN.batches[0])
+    await sink.aclose()

@@ -1,0 +1,48 @@
+"""Rows as JSON."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import pyarrow as pa
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scanner.core.tables import TIME
+from scanner.sinks.folder.rows import RowEncoder
+
+SCHEMA = pa.schema([("text", pa.string()), ("number", pa.int64()), ("time", TIME), ("list", pa.list_(pa.string()))])
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+TIMES = st.integers(-62_135_596_800_000, 253_370_764_800_000).map(lambda ms: EPOCH + timedelta(milliseconds=ms))
+ROWS = st.lists(
+    st.fixed_dictionaries(
+        {
+            "text": st.none() | st.text(),
+            "number": st.none() | st.integers(-(2**63), 2**63 - 1),
+            "time": st.none() | TIMES,
+            "list": st.none() | st.lists(st.text()),
+        }
+    )
+)
+
+
+def as_json(row):
+    time = row["time"] and row["time"].isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return {**row, "time": time}
+
+
+@given(ROWS, st.integers(1, 5))
+def test_every_row_is_a_line_of_json_that_says_the_same(rows, chunk):
+    whole = pa.Table.from_pylist(rows, SCHEMA)
+    table = pa.concat_tables([whole.slice(start, chunk) for start in range(0, len(rows), chunk)] or [whole])
+    lines = RowEncoder("t", SCHEMA, name_first=False).lines(table).split(b"\n")
+    assert lines.pop() == b""
+    assert [json.loads(line) for line in lines] == [as_json(row) for row in rows]
+
+
+def test_the_table_stands_first_where_it_is_wanted():
+    table = pa.Table.from_pylist([{"text": "x"}], SCHEMA)
+    assert RowEncoder("nodes", SCHEMA, name_first=True).lines(table) == (
+        b'{"table":"nodes","text":"x","number":null,"time":null,"list":null}\n'
+    )
