@@ -68,7 +68,7 @@ class Run:
 
 
 def run(
-    gauge: Gauge,
+    estimator: Gauge,
     bucket: Bucket,
     *,
     until: float,
@@ -79,7 +79,7 @@ def run(
     wants: Callable[[float], bool] = lambda now: True,
 ) -> Run:
     """Let this many workers send without end; `late_s` is how late the event loop is at most when it wakes one."""
-    chance = random.Random(seed)
+    seeded_random = random.Random(seed)
     answers: list[tuple[float, bool]] = []
     in_flight: list[tuple[float, int, object, bool]] = []
     now, number = 0.0, 0
@@ -87,16 +87,16 @@ def run(
         while in_flight and in_flight[0][0] <= now:
             at, _, ticket, ok = heapq.heappop(in_flight)
             answers.append((at, ok))
-            (gauge.accepted if ok else gauge.throttled)(ticket, at)
+            (estimator.accepted if ok else estimator.throttled)(ticket, at)
         ahead = [in_flight[0][0]] if in_flight else []
         if len(in_flight) < workers and wants(now):
-            answer = gauge.reserve(now)
+            answer = estimator.reserve(now)
             if not isinstance(answer, float):
-                back = latency_s * chance.uniform(0.8, 1.2)
+                back = latency_s * seeded_random.uniform(0.8, 1.2)
                 heapq.heappush(in_flight, (now + back, number, answer, bucket.take(now + back / 2)))
                 number += 1
                 continue
-            ahead.append(now + min(answer, 0.1) + chance.uniform(0.0, late_s))
+            ahead.append(now + min(answer, 0.1) + seeded_random.uniform(0.0, late_s))
         elif not ahead:
             ahead.append(now + 0.05)
         now = max(min(ahead), now + 1e-9)

@@ -12,11 +12,11 @@ from msgspec import structs
 from scanner.app.demo import demo_organization, demo_settings
 from scanner.app.outcomes import scope_of
 from scanner.aws.open import Aws, open_aws
-from scanner.core.concurrency import side_by_side
+from scanner.core.concurrency import map_bounded
 from scanner.core.errors import AwsError, ConfigError, NodeGone, PatchsweepError, RequestRejected
 from scanner.core.interfaces import Fleet, ProbedSink, Sink, TargetReader
-from scanner.core.masking import masked
 from scanner.core.model import Target, TargetStatus
+from scanner.core.safe_text import mask_secrets
 from scanner.core.settings import Settings
 from scanner.files.write_test import probe
 from scanner.reports.diagnosis import Diagnosis, PlaceCheck, TargetCheck
@@ -79,8 +79,8 @@ async def _sink(settings: Settings, sink: str, stdout: BinaryIO) -> PlaceCheck:
                 await _try_out(each)
     except PatchsweepError as error:
         # A scan that is given a sink that cannot work does not begin; one that fails later spoils nothing else.
-        return PlaceCheck(masked(sink), str(error), stops_scan=isinstance(error, ConfigError))
-    return PlaceCheck(masked(sink))
+        return PlaceCheck(mask_secrets(sink), str(error), stops_scan=isinstance(error, ConfigError))
+    return PlaceCheck(mask_secrets(sink))
 
 
 async def _try_out(sink: Sink) -> None:
@@ -95,7 +95,7 @@ async def _targets(aws: Aws) -> tuple[TargetCheck, ...]:
     discovery = await aws.discover()
     shut = [TargetCheck(outcome.target, outcome.status, outcome.reason) for outcome in discovery.outcomes]
     check = partial(check_target, aws.fleet)
-    return (*shut, *await side_by_side(check, discovery.targets, aws.settings.limits.max_open_targets))
+    return (*shut, *await map_bounded(check, discovery.targets, aws.settings.limits.max_open_targets))
 
 
 async def check_target(fleet: Fleet, target: Target) -> TargetCheck:

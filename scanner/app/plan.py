@@ -7,7 +7,7 @@ from functools import partial
 
 from scanner.app.demo import demo_organization, demo_settings
 from scanner.aws.open import open_aws
-from scanner.core.concurrency import side_by_side
+from scanner.core.concurrency import map_bounded
 from scanner.core.errors import AwsError
 from scanner.core.interfaces import Fleet
 from scanner.core.model import Target, TargetStatus
@@ -36,7 +36,7 @@ async def run_plan(settings: Settings, *, demo: bool) -> Plan:
                 for outcome in discovery.outcomes
             ]
             plan = partial(_plan_target, aws.fleet, settings)
-            found = await side_by_side(plan, discovery.targets, settings.limits.max_open_targets)
+            found = await map_bounded(plan, discovery.targets, settings.limits.max_open_targets)
     return Plan((*shut, *found), settings.limits)
 
 

@@ -13,8 +13,8 @@ from msgspec import Struct, structs
 from scanner import __version__
 from scanner.app.demo import demo_settings
 from scanner.core.errors import ConfigError
-from scanner.core.masking import MASK
 from scanner.core.model import EpochMs
+from scanner.core.safe_text import MASK
 from scanner.core.settings import Settings, StoreSettings
 from scanner.store.manifest import ScanHeader
 from scanner.store.store import DoneNodes, Store

@@ -19,7 +19,7 @@ from scanner.app.publish import replay
 from scanner.app.resume import Opened, open_scan, resume_command
 from scanner.app.signals import Stop, stoppable
 from scanner.aws.open import open_aws
-from scanner.core.concurrency import one_error
+from scanner.core.concurrency import unwrap_single_error
 from scanner.core.errors import Interrupted
 from scanner.core.interfaces import Observer
 from scanner.core.model import CallCounts, NodeScan, TargetOutcome
@@ -69,7 +69,7 @@ async def run_scan(
         PatchsweepError: the run could not start, or the store failed; what is in the store stays resumable.
     """
     began_s = time.monotonic()
-    with one_error():
+    with unwrap_single_error():
         async with (
             stoppable() as stop,
             open_store(settings) as store,

@@ -19,7 +19,7 @@ from scanner.aws.operations import (
     Operation,
 )
 from scanner.aws.requests.pagination import Page, PagingRules, pages
-from scanner.aws.requests.pipeline import Funnel
+from scanner.aws.requests.pipeline import RequestPipeline
 from scanner.aws.scope.roles import Roles
 from scanner.aws.transport import wire
 from scanner.aws.transport.interface import Payload, Transport
@@ -42,7 +42,7 @@ class SsmFleet:
         self,
         transports: Transports,
         roles: Roles,
-        funnel: Funnel,
+        pipeline: RequestPipeline,
         *,
         nodes: NodeSettings,
         patches: PatchSettings,
@@ -50,7 +50,7 @@ class SsmFleet:
     ) -> None:
         self._transports = transports
         self._roles = roles
-        self._funnel = funnel
+        self._funnel = pipeline
         self._nodes = nodes
         self._patches = patches
         self._max_restarts = max_restarts
@@ -85,7 +85,7 @@ class SsmTarget:
         self,
         target: Target,
         transport: Transport,
-        funnel: Funnel,
+        pipeline: RequestPipeline,
         role: RoleCredentials | None,
         *,
         nodes: NodeSettings,
@@ -95,7 +95,7 @@ class SsmTarget:
         self.counts = CallCounts()
         self._target = target
         self._transport = transport
-        self._funnel = funnel
+        self._funnel = pipeline
         self._role = role
         self._nodes = nodes
         self._max_restarts = max_restarts

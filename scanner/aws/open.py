@@ -12,7 +12,7 @@ from msgspec import Struct
 from scanner.aws.choose_transport import open_transports
 from scanner.aws.fleet import SsmFleet
 from scanner.aws.requests.limiter import Limiters
-from scanner.aws.requests.pipeline import Funnel
+from scanner.aws.requests.pipeline import RequestPipeline
 from scanner.aws.requests.retry import RetryPolicy
 from scanner.aws.scope.caller import Caller, caller_of
 from scanner.aws.scope.discovery import Discoverer, Discovery
@@ -57,8 +57,8 @@ async def open_aws(settings: Settings) -> AsyncIterator[Aws]:
         raise ConfigError("No AWS credentials found; set AWS_PROFILE or AWS_ACCESS_KEY_ID, or run `aws configure`")
     region = _region_of(settings.scope, sessions.region)
     limiters, policy = Limiters(limits), RetryPolicy.of(limits)
-    funnel = Funnel(limiters, _places(limits.max_in_flight), policy)
-    sts_funnel = Funnel(limiters, _places(STS_IN_FLIGHT), policy)
+    pipeline = RequestPipeline(limiters, _places(limits.max_in_flight), policy)
+    sts_funnel = RequestPipeline(limiters, _places(STS_IN_FLIGHT), policy)
     counts = CallCounts()
     async with (
         sessions.sts(region) as sts,
@@ -66,20 +66,20 @@ async def open_aws(settings: Settings) -> AsyncIterator[Aws]:
         open_transports(sessions, clients, limits, settings.transport) as transports,
     ):
         caller = await caller_of(sts, region, sts_funnel, counts)
-        roles = Roles(sts, caller, settings.scope, funnel=sts_funnel, counts=counts, now=time.time)
+        roles = Roles(sts, caller, settings.scope, pipeline=sts_funnel, counts=counts, now=time.time)
         yield Aws(
             caller=caller,
             fleet=SsmFleet(
                 transports,
                 roles,
-                funnel,
+                pipeline,
                 nodes=settings.nodes,
                 patches=settings.patches,
                 max_restarts=limits.max_node_restarts,
             ),
             counts=counts,
             settings=settings,
-            discoverer=Discoverer(sessions, caller, roles, funnel=funnel, counts=counts),
+            discoverer=Discoverer(sessions, caller, roles, pipeline=pipeline, counts=counts),
         )
 
 

@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING, TextIO, cast
 import structlog
 from structlog.tracebacks import ExceptionDictTransformer
 
-from scanner.core.cells import terminal_text
-from scanner.core.masking import MASK, masked
 from scanner.core.model import NodeScan, ScanRow, Target, TargetOutcome, TargetStatus
+from scanner.core.safe_text import MASK, mask_secrets, terminal_text
 from scanner.core.settings import LogFormat
 
 if TYPE_CHECKING:
@@ -97,7 +96,7 @@ def _without_secrets(_logger: WrappedLogger, _method: str, event: EventDict) -> 
         if any(secret in name for secret in _SECRET_NAMES):
             event[name] = MASK
         elif isinstance(value, str) and "://" in value:
-            event[name] = masked(value)
+            event[name] = mask_secrets(value)
     return event
 
 

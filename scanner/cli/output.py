@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from scanner.core.cells import terminal_text
 from scanner.core.errors import PatchsweepError
+from scanner.core.safe_text import terminal_text
 
 
 def put(text: str | bytes) -> None:

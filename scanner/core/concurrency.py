@@ -14,7 +14,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-async def side_by_side(work: Callable[[T], Awaitable[R]], items: Iterable[T], at_once: int) -> list[R]:
+async def map_bounded(work: Callable[[T], Awaitable[R]], items: Iterable[T], at_once: int) -> list[R]:
     """What `work` gives for each item, in the order of the items, begun in that order, `at_once` at a time.
 
     Raises:
@@ -27,7 +27,7 @@ async def side_by_side(work: Callable[[T], Awaitable[R]], items: Iterable[T], at
         for number, item in waiting:
             results[number] = await work(item)
 
-    with one_error():
+    with unwrap_single_error():
         async with anyio.create_task_group() as workers:
             for _ in range(at_once):
                 workers.start_soon(worker)
@@ -35,7 +35,7 @@ async def side_by_side(work: Callable[[T], Awaitable[R]], items: Iterable[T], at
 
 
 @contextmanager
-def one_error() -> Iterator[None]:
+def unwrap_single_error() -> Iterator[None]:
     """Turn a group of errors that users or AWS caused into its first; a group with one of our bugs stays whole."""
     try:
         yield

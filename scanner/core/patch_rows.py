@@ -19,7 +19,7 @@ _OTHER_SEPARATORS = range(0xF0000, 0xFFFFE)
 """A plane of characters that nobody has assigned, for texts that hold the usual separator."""
 
 
-class Gathering:
+class PatchRowsBuilder:
     """The rows of one node so far."""
 
     def __init__(self) -> None:
@@ -28,7 +28,7 @@ class Gathering:
     def add(self, rows: Sequence[Patch]) -> None:
         """Append rows in the order given, duplicates too."""
         if rows:
-            self._pages.append(gathered(rows))
+            self._pages.append(patch_rows_of(rows))
 
     def rows(self) -> PatchRows:
         """All that were added."""
@@ -41,7 +41,7 @@ class Gathering:
         return _separated([[text for page in self._pages for text in page.column(name)] for name in ROW_TEXTS], times)
 
 
-def gathered(rows: Sequence[Patch]) -> PatchRows:
+def patch_rows_of(rows: Sequence[Patch]) -> PatchRows:
     """Rows in the order given."""
     if not rows:
         return NO_PATCHES

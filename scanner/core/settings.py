@@ -6,8 +6,8 @@ from typing import Literal
 
 from msgspec import Struct, field, structs
 
-from scanner.core.masking import MASK, masked
 from scanner.core.model import Mode
+from scanner.core.safe_text import MASK, mask_secrets
 
 LogFormat = Literal["auto", "console", "json"]
 TransportName = Literal["direct", "sdk"]
@@ -107,13 +107,13 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     """A file that gets the `scans` row and the outcome counts as JSON."""
 
     def __repr__(self) -> str:
-        return _repr(self, sinks=tuple(map(masked, self.sinks)))
+        return _repr(self, sinks=tuple(map(mask_secrets, self.sinks)))
 
 
 def settings_without_secrets(settings: Settings) -> Settings:
     """The same settings, fit to be stored: the external id and the secrets of sinks masked."""
     scope = structs.replace(settings.scope, external_id=settings.scope.external_id and MASK)
-    return structs.replace(settings, scope=scope, sinks=tuple(map(masked, settings.sinks)))
+    return structs.replace(settings, scope=scope, sinks=tuple(map(mask_secrets, settings.sinks)))
 
 
 def _repr(settings: Struct, **shown: object) -> str:

@@ -33,5 +33,5 @@ def as_store_error(doing: str, path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        way_out = _WAY_OUT.get(error.errno or 0, error.strerror or type(error).__name__)
-        raise StoreError(f"cannot {doing} {path}: {way_out}") from error
+        remedy = _WAY_OUT.get(error.errno or 0, error.strerror or type(error).__name__)
+        raise StoreError(f"cannot {doing} {path}: {remedy}") from error

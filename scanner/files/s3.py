@@ -11,7 +11,7 @@ from scanner.aws.requests.error_table import kind_of
 from scanner.aws.requests.retry import RetryPolicy, with_retries
 from scanner.aws.sdk.errors import sdk_errors, whole
 from scanner.aws.sdk.session import Sessions
-from scanner.aws.transport.interface import NoAnswer, ServiceError
+from scanner.aws.transport.interface import NoResponse, ServiceError
 from scanner.core.errors import AwsError, ConfigError, CredentialsExpired, StoreError, Throttled, Transient
 from scanner.core.settings import LimitSettings
 
@@ -127,7 +127,7 @@ class S3Files:
             try:
                 with sdk_errors():
                     return await attempt()
-            except (ServiceError, NoAnswer) as failure:
+            except (ServiceError, NoResponse) as failure:
                 raise _meaning(failure, what) from failure
 
         try:
@@ -136,12 +136,12 @@ class S3Files:
             raise StoreError(str(error)) from error
 
 
-def _meaning(failure: ServiceError | NoAnswer, what: str) -> AwsError | StoreError:
-    if isinstance(failure, NoAnswer):
-        code, said, way_out = "", failure.reason, "check the network and AWS_ENDPOINT_URL"
+def _meaning(failure: ServiceError | NoResponse, what: str) -> AwsError | StoreError:
+    if isinstance(failure, NoResponse):
+        code, said, remedy = "", failure.reason, "check the network and AWS_ENDPOINT_URL"
     else:
         code, said = failure.code, f"{failure.code} ({failure.message})"
-        way_out = _WAYS_OUT.get(code, "see what S3 says")
+        remedy = _WAYS_OUT.get(code, "see what S3 says")
     kind = kind_of(failure)
-    sentence = f"{what}: {said}; {way_out}"
+    sentence = f"{what}: {said}; {remedy}"
     return kind(sentence, code=code) if issubclass(kind, _RETRIED) else StoreError(sentence)

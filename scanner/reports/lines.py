@@ -8,7 +8,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from scanner.core.cells import terminal_text
+from scanner.core.safe_text import terminal_text
 
 Tone = Literal["plain", "head", "good", "warn", "bad", "dim"]
 

@@ -58,10 +58,10 @@ async def write_segments(receive: ObjectReceiveStream[NodeScan], put: PutSegment
     would take that for a fault of their own. The timer flushes from a task of its own: a time-out around `receive`
     could lose the node it was about to give.
     """
-    gathered = _Gathered(put, rules)
+    patch_rows_of = _Gathered(put, rules)
     async with anyio.create_task_group() as timer:
-        timer.start_soon(gathered.flush_now_and_then)
+        timer.start_soon(patch_rows_of.flush_now_and_then)
         async for scan in receive:
-            await gathered.add(scan)
-        await gathered.flush()
+            await patch_rows_of.add(scan)
+        await patch_rows_of.flush()
         timer.cancel_scope.cancel()

@@ -11,7 +11,7 @@ from msgspec import Struct
 from scanner.core.errors import AwsError, PaginationBroken
 from scanner.core.interfaces import Clock, TargetReader
 from scanner.core.model import NO_PATCHES, ManagedNode, NodeScan, NodeStatus, PatchRows, PatchState, Target
-from scanner.core.patch_rows import Gathering
+from scanner.core.patch_rows import PatchRowsBuilder
 from scanner.scan.verify import (
     Listing,
     NodeWork,
@@ -156,7 +156,7 @@ async def _read_node(rules: ReadingRules, reader: TargetReader, attempted: _Atte
     broken = 0
     while attempted.reading is None and attempted.error is None:
         listing = Listing(max_pages(attempted.work, broken))
-        rows = Gathering()
+        rows = PatchRowsBuilder()
         token = None
         try:
             while token is not None or not listing.pages:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from msgspec import Struct
 
-from scanner.core.concurrency import side_by_side
+from scanner.core.concurrency import map_bounded
 from scanner.core.errors import AwsError, Denied, Disabled
 from scanner.core.interfaces import Clock, Fleet, Observer
 from scanner.core.model import CallCounts, NodeScan, PatchState, Target, TargetOutcome, TargetStatus
@@ -46,7 +46,7 @@ async def scan_targets(targets: Iterable[Target], fleet: Fleet, job: ScanJob) ->
             observer.target_ended(outcome)
         return outcome
 
-    return await side_by_side(scan, targets, job.max_open_targets)
+    return await map_bounded(scan, targets, job.max_open_targets)
 
 
 async def _scan_target(target: Target, fleet: Fleet, job: ScanJob) -> TargetOutcome:

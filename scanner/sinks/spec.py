@@ -7,7 +7,7 @@ import re
 from msgspec import Struct
 
 from scanner.core.errors import ConfigError
-from scanner.core.masking import masked
+from scanner.core.safe_text import mask_secrets
 
 _TYPE = re.compile(r"[a-z][a-z0-9_+-]*\Z")
 
@@ -26,7 +26,7 @@ class SinkSpec(Struct, frozen=True, repr_omit_defaults=True):
 
     def redacted(self, text: str) -> str:
         """The text with every secret of this spec masked."""
-        return masked(text, secrets_of=self.where)
+        return mask_secrets(text, secrets_of=self.where)
 
     def __repr__(self) -> str:
         return f"SinkSpec({self.label!r})"

@@ -9,7 +9,7 @@ import pyarrow as pa
 from anyio import to_thread
 from msgspec import Struct
 
-from scanner.core.concurrency import side_by_side
+from scanner.core.concurrency import map_bounded
 from scanner.core.errors import ScanNotFound, StoreError
 from scanner.core.interfaces import Files
 from scanner.core.model import EpochMs, NodeScan, NodeStatus, PatchState, Target
@@ -127,7 +127,7 @@ async def _take_in(
     if (await load(files, names.header, ScanHeader)).settings.patches != patches:
         return held
     entries = (await load_manifest(files, names)).segments
-    indexes = await side_by_side(partial(_index, files), entries, FILES_AT_ONCE)
+    indexes = await map_bounded(partial(_index, files), entries, FILES_AT_ONCE)
     for entry, index in zip(entries, indexes, strict=True):
         if isinstance(index, StoreError):
             found.damaged.append(str(index))

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from anyio import to_thread
 
-from scanner.core.concurrency import side_by_side
+from scanner.core.concurrency import map_bounded
 from scanner.core.errors import StoreError
 from scanner.core.interfaces import Files, NodeBatch
 from scanner.core.tables import TARGETS, batch_of
@@ -58,7 +58,7 @@ async def read_targets(files: Files, entry: FileEntry) -> pa.Table:
 
 async def problems(files: Files, names: ScanNames, manifest: Manifest) -> list[str]:
     """Every file of a committed scan that is missing, changed or unreadable, a sentence each."""
-    found = await side_by_side(partial(_problem, files, names), manifest.segments, FILES_AT_ONCE)
+    found = await map_bounded(partial(_problem, files, names), manifest.segments, FILES_AT_ONCE)
     try:
         await read_targets(files, manifest.targets)
     except StoreError as error:

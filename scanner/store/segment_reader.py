@@ -8,7 +8,7 @@ from typing import TypeVar
 import pyarrow as pa
 from msgspec import Struct
 
-from scanner.core.concurrency import side_by_side
+from scanner.core.concurrency import map_bounded
 from scanner.core.errors import ScanNotFound, StoreError
 from scanner.core.interfaces import Files
 from scanner.files.names import checked
@@ -108,7 +108,7 @@ async def survey(files: Files, names: ScanNames) -> Survey:
         StoreError: the store itself cannot be read.
     """
     listed = await files.names(names.segments)
-    found = await side_by_side(partial(_look, files, names), listed, FILES_AT_ONCE)
+    found = await map_bounded(partial(_look, files, names), listed, FILES_AT_ONCE)
     return Survey(
         [file for file in found if isinstance(file, FoundSegment)],
         [file for file in found if isinstance(file, IgnoredFile)],

@@ -6,7 +6,7 @@ import anyio
 import pytest
 from msgspec import structs
 
-from scanner.aws.credentials.current_role import acting_as
+from scanner.aws.credentials.current_role import signed_as
 from scanner.aws.open import open_aws
 from scanner.aws.transport.interface import MAX_ANSWER_BYTES
 from scanner.core.errors import (
@@ -351,6 +351,6 @@ async def test_an_external_id_that_sts_rejects_is_quoted(aws):
 async def test_a_session_that_runs_out_while_a_request_is_signed_is_renewed_with_the_own_credentials(aws):
     async with open_aws(SETTINGS) as aws_:
         role = aws_.fleet._roles.of(MEMBER)
-        with acting_as(role):
+        with signed_as(role):
             await role.ready()
     assert [call.access_key for call in aws.of("AssumeRole")] == ["AKIAHUB"]

@@ -14,7 +14,7 @@ from scanner.aws.open import open_aws
 from scanner.aws.operations import OPERATIONS
 from scanner.core.errors import PaginationBroken
 from scanner.core.model import Target
-from scanner.core.patch_rows import gathered
+from scanner.core.patch_rows import patch_rows_of
 from scanner.core.patch_table import in_words, listed
 from scanner.core.settings import LimitSettings, ScopeSettings, Settings
 from scanner.simulator.generate.build import make_world
@@ -114,7 +114,9 @@ async def test_whatever_goes_wrong_the_fleet_gives_what_there_is(faults, monkeyp
         assert discovery.outcomes == []
         assert sorted(nodes) == sorted(truth.nodes)
         for key, node in truth.nodes.items():
-            assert rows_of(in_words(listed([gathered(patches[key])]))) == [row[3:] for row in truth.patches_of(*key)]
+            assert rows_of(in_words(listed([patch_rows_of(patches[key])]))) == [
+                row[3:] for row in truth.patches_of(*key)
+            ]
             counted = {name: getattr(states[key], name) for name in node.counts} if key in states else {}
             assert all(counted[name] == value for name, value in node.counts.items() if value is not None)
         assert simulator.stats.sdk_retries == 0
@@ -130,7 +132,7 @@ async def test_rows_of_year_one_are_read_in_a_time_zone_west_of_utc(monkeypatch)
             async with open_aws(settings_of(ScopeSettings())) as aws:
                 _, _, patches = await everything(aws, (await aws.discover()).targets)
             assert sum(map(len, patches.values())) == simulator.truth().patch_rows
-            words = in_words(listed(map(gathered, patches.values())))
+            words = in_words(listed(map(patch_rows_of, patches.values())))
             times = set(words.field("installed_time").cast(pa.int64()).to_pylist())
             assert None in times
             assert min(moment for moment in times if moment is not None) > 0

@@ -64,10 +64,10 @@ def measure(size: Size, *, tls: bool, clients: Mapping[str, Peer | Patchsweep] =
     Raises:
         RuntimeError: a client read more or fewer rows than there are.
     """
-    load, chance, runs = Load.of(size), random.Random(size.nodes), []
+    load, seeded_random, runs = Load.of(size), random.Random(size.nodes), []
     with serving(spread_over_regions(size.nodes), tls=tls) as server:
         for _ in range(size.rounds):
-            for name in chance.sample(list(clients), len(clients)):
+            for name in seeded_random.sample(list(clients), len(clients)):
                 nothing = clients[name].run(server, EMPTY_REGIONS)
                 everything = clients[name].run(server, READ_REGIONS)
                 if everything.rows != load.rows:

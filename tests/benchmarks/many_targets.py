@@ -112,9 +112,9 @@ def _order(size: Size) -> Result:
 
 def heavy_tailed(seed: int, targets: int) -> dict[Target, int]:
     """Calls that each target takes, in the order the targets are found in."""
-    chance = random.Random(seed)
+    seeded_random = random.Random(seed)
     return {
-        Target(f"{number:012}", "eu-west-1"): min(int(20 * chance.paretovariate(SHAPE)), 60_000)
+        Target(f"{number:012}", "eu-west-1"): min(int(20 * seeded_random.paretovariate(SHAPE)), 60_000)
         for number in range(targets)
     }
 

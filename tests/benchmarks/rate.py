@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from statistics import median
 from tempfile import TemporaryDirectory
 
-from scanner.aws.requests.rate_estimator import RefillGauge
+from scanner.aws.requests.rate_estimator import RefillRateEstimator
 from tests.benchmarks.aimd import AimdGauge
 from tests.benchmarks.plan import READ_REGIONS, Size
 from tests.benchmarks.processes import CLIENT_CORE, ROOT, Server, on_core, serving
@@ -28,7 +28,10 @@ CEILING_PER_S = 400.0
 SETTLED_GOAL_S = 20.0
 USEFUL_GOAL = 0.97
 THROTTLED_GOAL = 0.015
-GAUGES: Mapping[str, Callable[..., RefillGauge | AimdGauge]] = {"refill gauge": RefillGauge, "AIMD": AimdGauge}
+GAUGES: Mapping[str, Callable[..., RefillRateEstimator | AimdGauge]] = {
+    "refill gauge": RefillRateEstimator,
+    "AIMD": AimdGauge,
+}
 
 
 @dataclass(frozen=True)
@@ -126,13 +129,13 @@ def _kept(run: Run, start: float, end: float, granted: float) -> Kept:
 def _virtual(size: Size) -> Result:
     runs = []
     for seed in range(size.virtual_schedules):
-        chance = random.Random(10_000 + seed)
-        rates = [(since, chance.uniform(2, 80)) for since in (0.0, 100.0, 200.0)]
-        burst, latency_s = chance.uniform(5, 120), chance.uniform(0.02, 0.3)
+        seeded_random = random.Random(10_000 + seed)
+        rates = [(since, seeded_random.uniform(2, 80)) for since in (0.0, 100.0, 200.0)]
+        burst, latency_s = seeded_random.uniform(5, 120), seeded_random.uniform(0.02, 0.3)
         for name, make in GAUGES.items():
-            gauge = make(rate_per_s=10.0, burst=10.0, min_rate_per_s=0.5, max_rate_per_s=CEILING_PER_S)
+            estimator = make(rate_per_s=10.0, burst=10.0, min_rate_per_s=0.5, max_rate_per_s=CEILING_PER_S)
             result = run_in_virtual_time(
-                gauge, Bucket(rates, burst), until=300.0, latency_s=latency_s, late_s=0.005, seed=seed
+                estimator, Bucket(rates, burst), until=300.0, latency_s=latency_s, late_s=0.005, seed=seed
             )
             runs += [
                 {

@@ -118,9 +118,9 @@ def test_a_stretch_that_misses_one_of_the_goals_of_rate_control_misses(missed):
 
 
 def test_the_peer_of_the_gauge_finds_a_rate_and_saws_around_it():
-    gauge = AimdGauge(rate_per_s=10.0, burst=10.0, min_rate_per_s=0.5, max_rate_per_s=400.0)
+    estimator = AimdGauge(rate_per_s=10.0, burst=10.0, min_rate_per_s=0.5, max_rate_per_s=400.0)
 
-    result = run_in_virtual_time(gauge, Bucket([(0, 20)], 40), until=120.0)
+    result = run_in_virtual_time(estimator, Bucket([(0, 20)], 40), until=120.0)
 
     assert 0.7 < result.useful(40, 120) <= 1.01
     assert result.refused(40, 120) > 0

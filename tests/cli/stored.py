@@ -5,7 +5,7 @@ from __future__ import annotations
 import anyio
 
 from scanner.core.model import ManagedNode, NodeScan, NodeStatus, Patch, Scope, Target, TargetOutcome, TargetStatus
-from scanner.core.patch_rows import gathered
+from scanner.core.patch_rows import patch_rows_of
 from scanner.core.settings import Settings
 from scanner.core.tables import segment_table
 from scanner.files.local import LocalFiles
@@ -31,7 +31,7 @@ async def _fill(store: Store, cve_ids: str) -> None:
             Patch(f"KB{n}", "=cmd()\x1b[2J", "Security", "Critical", s, AT / 1000, cve_ids)
             for n, s in enumerate(states)
         ]
-        node = NodeScan(TARGET, ManagedNode("i-0a"), None, NodeStatus.VERIFIED, None, gathered(rows), 1, 0, AT)
+        node = NodeScan(TARGET, ManagedNode("i-0a"), None, NodeStatus.VERIFIED, None, patch_rows_of(rows), 1, 0, AT)
         await store.add_segment(scan_id, segment_table(scan_id, [node]))
         outcome = TargetOutcome(TARGET, TargetStatus.SCANNED, None, 1, len(rows), 3, 0, 0, AT, AT + 90_000)
         row = scan_row(

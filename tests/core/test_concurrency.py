@@ -5,7 +5,7 @@ from __future__ import annotations
 import anyio
 import pytest
 
-from scanner.core.concurrency import one_error, side_by_side
+from scanner.core.concurrency import map_bounded, unwrap_single_error
 from scanner.core.errors import StoreError, Unavailable
 
 
@@ -19,7 +19,7 @@ async def test_results_come_in_the_order_of_the_items_whichever_was_ready_first(
             ready[number - 1].set()
         return number * 10
 
-    assert await side_by_side(work, range(4), 4) == [0, 10, 20, 30]
+    assert await map_bounded(work, range(4), 4) == [0, 10, 20, 30]
 
 
 async def test_only_so_many_are_under_way_and_they_begin_in_order():
@@ -33,7 +33,7 @@ async def test_only_so_many_are_under_way_and_they_begin_in_order():
         await anyio.lowlevel.checkpoint()
         under_way -= 1
 
-    await side_by_side(work, iter(range(20)), 3)
+    await map_bounded(work, iter(range(20)), 3)
 
     assert (most, begun) == (3, list(range(20)))
 
@@ -42,7 +42,7 @@ async def test_nothing_to_do_is_no_result():
     async def work(number):
         return number
 
-    assert await side_by_side(work, [], 3) == []
+    assert await map_bounded(work, [], 3) == []
 
 
 async def test_the_first_error_comes_bare_and_ends_the_others():
@@ -57,13 +57,13 @@ async def test_the_first_error_comes_bare_and_ends_the_others():
             ended.append(number)
 
     with pytest.raises(StoreError, match="the disk is full"):
-        await side_by_side(work, range(3), 3)
+        await map_bounded(work, range(3), 3)
     assert sorted(ended) == [0, 2]
 
 
 def test_a_bug_among_the_errors_is_not_hidden_behind_them():
     bug = KeyError("a bug")
 
-    with pytest.raises(ExceptionGroup) as caught, one_error():
+    with pytest.raises(ExceptionGroup) as caught, unwrap_single_error():
         raise ExceptionGroup("both", [Unavailable("no answer"), ExceptionGroup("deep", [bug])])
     assert caught.value.subgroup(KeyError) is not None

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scanner.core.model import NO_PATCHES, SEPARATOR, Patch
-from scanner.core.patch_rows import Gathering, gathered
+from scanner.core.patch_rows import PatchRowsBuilder, patch_rows_of
 from tests.worded import rows_listed
 
 texts = (
@@ -28,7 +28,7 @@ pages = st.lists(st.lists(rows, max_size=4), max_size=4)
 
 
 def gather(listing):
-    gathering = Gathering()
+    gathering = PatchRowsBuilder()
     for page in listing:
         gathering.add(page)
     return gathering.rows()
@@ -53,11 +53,11 @@ def test_where_a_page_ended_leaves_no_trace(listing, data):
     every = [row for page in listing for row in page]
     at = data.draw(st.integers(0, len(every)))
 
-    assert gather(listing) == gather([every[:at], every[at:]]) == gathered(every)
+    assert gather(listing) == gather([every[:at], every[at:]]) == patch_rows_of(every)
 
 
 def test_nothing_gathered_is_no_patches():
-    assert gather([]) == gather([[]]) == gathered([]) == NO_PATCHES
+    assert gather([]) == gather([[]]) == patch_rows_of([]) == NO_PATCHES
     assert len(NO_PATCHES) == 0
     assert NO_PATCHES.column("title") == []
 

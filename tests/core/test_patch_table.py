@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from scanner.aws.operations import DESCRIBE_INSTANCE_PATCHES
 from scanner.aws.transport import wire
 from scanner.core.model import PATCH_STATES, Patch, Target, wire_state
-from scanner.core.patch_rows import gathered
+from scanner.core.patch_rows import patch_rows_of
 from scanner.core.patch_table import LISTED, NONE_LISTED, PATCH, in_words, listed
 from tests.worded import row_in_words, rows_of
 
@@ -28,7 +28,7 @@ def decoded(*rows):
 
 
 def columns(rows):
-    words = in_words(listed([gathered(rows)]))
+    words = in_words(listed([patch_rows_of(rows)]))
     words.validate(full=True)
     assert words.type == PATCH
     return words
@@ -139,13 +139,13 @@ def test_rows_are_listed_as_aws_gave_them_but_for_what_is_absent():
         Patch("KB1", "", "Security", "", "InstalledOther", -1.0, "B, A,A"),
         Patch("", "", "", "", "", 0.0, ""),
     ]
-    columns = listed([gathered(rows), gathered(rows)])
+    columns = listed([patch_rows_of(rows), patch_rows_of(rows)])
     assert columns.type == LISTED
     assert [Patch(**row) for row in columns.to_pylist()] == [*as_columns, *as_columns]
 
 
 def test_no_rows_are_no_columns_of_the_same_type():
-    assert listed([]) == listed([gathered([])]) == NONE_LISTED
+    assert listed([]) == listed([patch_rows_of([])]) == NONE_LISTED
     assert columns([]) == in_words(NONE_LISTED) == pa.array([], PATCH)
 
 
@@ -203,7 +203,7 @@ def test_times_that_are_numbers_come_out_as_one_by_one(times):
 
 @given(st.lists(nodes, min_size=1, max_size=6))
 def test_nodes_put_into_words_together_or_one_by_one_are_the_same(several):
-    parts = [gathered(node) for node in several]
+    parts = [patch_rows_of(node) for node in several]
     together = in_words(listed(parts))
     together.validate(full=True)
     assert together == pa.concat_arrays([in_words(listed([part])) for part in parts])
@@ -214,7 +214,7 @@ def test_nodes_put_into_words_together_or_one_by_one_are_the_same(several):
 def test_a_part_of_the_columns_is_put_into_words_as_a_part_of_the_rows(of_one_node, data):
     start = data.draw(st.integers(0, len(of_one_node)))
     length = data.draw(st.integers(0, len(of_one_node) - start))
-    part = listed([gathered(of_one_node)]).slice(start, length)
+    part = listed([patch_rows_of(of_one_node)]).slice(start, length)
     expected = [row_in_words(row) for row in of_one_node[start : start + length]]
     assert rows_of(in_words(part)) == expected
     assert rows_of(in_words(pa.concat_arrays([part, NONE_LISTED, part]))) == expected * 2

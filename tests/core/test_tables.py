@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from scanner.core.model import ManagedNode, NodeScan, NodeStatus, Patch, Target
-from scanner.core.patch_rows import gathered
+from scanner.core.patch_rows import patch_rows_of
 from scanner.core.tables import NODES, PATCHES, SEGMENT, batch_of, segment_table
 
 TARGET = Target("111111111111", "eu-west-1")
@@ -17,7 +17,9 @@ def node(number, rows):
         Patch(f"kb-{number}-{row}", state="Missing", installed_time=row, cve_ids=",".join(CVES[: row % 3]))
         for row in range(rows)
     ]
-    return NodeScan(TARGET, ManagedNode(f"i-{number}"), None, NodeStatus.VERIFIED, None, gathered(patches), 1, 0, 0)
+    return NodeScan(
+        TARGET, ManagedNode(f"i-{number}"), None, NodeStatus.VERIFIED, None, patch_rows_of(patches), 1, 0, 0
+    )
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,8 @@ import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from scanner.core.cells import safe_cell
 from scanner.core.model import NodeStatus, TargetStatus
+from scanner.core.safe_text import safe_cell
 from scanner.core.tables import TABLES, TIME
 from scanner.simulator.running.expected import Truth
 from tests.end_to_end.commands import Terminal

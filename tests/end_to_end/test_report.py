@@ -7,7 +7,7 @@ import pytest
 from msgspec import structs
 
 from scanner.core.model import NodeStatus, Patch, Target
-from scanner.core.patch_rows import gathered
+from scanner.core.patch_rows import patch_rows_of
 from scanner.files.local import LocalFiles
 from scanner.store.store import Store
 from tests.end_to_end.browser import listening, opened
@@ -53,7 +53,7 @@ async def _store(store: Store, texts: dict[str, str]) -> None:
     made = node(1, status=NodeStatus.MISMATCHED, reason=texts["reason"], target=target)
     named = structs.replace(made.node, computer_name=texts["computer"], platform_name=texts["platform"])
     patch = Patch(texts["kb"], texts["title"], "Security", texts["severity"], "Missing", 0.0, texts["cve"])
-    nodes = [structs.replace(made, node=named, patches=gathered([patch]))]
+    nodes = [structs.replace(made, node=named, patches=patch_rows_of([patch]))]
     await commit(store, [nodes], target=target)
 
 

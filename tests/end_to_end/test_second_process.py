@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 from scanner.core.tables import TABLES
 from scanner.simulator.generate.build import make_world
 from scanner.simulator.running.expected import truth
-from scanner.simulator.running.state import Reality
+from scanner.simulator.running.state import WorldState
 from tests.end_to_end.commands import ENDS_WITHIN_S, ORGANIZATION
 from tests.end_to_end.tables import assert_right, assert_same_rows, from_jsonl, from_parquet_files, from_query
 from tests.moto_server import serving_moto
@@ -61,7 +61,7 @@ def test_a_scan_from_the_wire_to_s3_and_back_holds_the_truth(terminal, s3):
         world = make_world(accounts=2, regions=2, nodes=12)
 
         sent = from_parquet_files(files_of_tables(s3))
-        assert_right(sent, truth(Reality(world)))
+        assert_right(sent, truth(WorldState(world)))
         assert_same_rows(from_query(aws, tables=["patches"])["patches"], sent["patches"])
 
         scan_id = sent["scans"][0][0]

@@ -7,10 +7,10 @@ import pytest
 from scanner.core.tables import TABLES
 from scanner.simulator.generate.build import make_world
 from scanner.simulator.running.expected import truth
-from scanner.simulator.running.state import Reality
+from scanner.simulator.running.state import WorldState
 from tests.end_to_end.tables import assert_right
 
-TRUTH = truth(Reality(make_world(accounts=2, regions=1, nodes=4, rows=10)))
+TRUTH = truth(WorldState(make_world(accounts=2, regions=1, nodes=4, rows=10)))
 
 
 def row(name, **values):

@@ -125,10 +125,10 @@ async def test_a_run_killed_at_a_change_to_its_store_is_resumed_to_the_truth(num
 @pytest.mark.parametrize("seed", range(5))
 async def test_a_run_killed_again_and_again_is_resumed_to_the_truth(seed, scans):
     scans, truth = scans
-    chance = Random(seed)
+    seeded_random = Random(seed)
     kills = 0
     for _ in range(6):
-        moment = {chance.choice(["dies_at_request", "dies_at_change"]): chance.randrange(2, 20)}
+        moment = {seeded_random.choice(["dies_at_request", "dies_at_change"]): seeded_random.randrange(2, 20)}
         ended = await scans.resume(**moment)
         kills += ended is not None and ended[0] == KILLED
     ended = await scans.resume()

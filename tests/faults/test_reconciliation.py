@@ -23,7 +23,7 @@ from scanner.core.model import (
     documented_state,
     wire_state,
 )
-from scanner.core.patch_rows import gathered
+from scanner.core.patch_rows import patch_rows_of
 from scanner.scan.read_target import ReadingRules
 from scanner.scan.scan_targets import ScanJob, scan_targets
 from scanner.scan.verify import comparable_states, disagreements
@@ -160,7 +160,7 @@ def test_whatever_happens_while_nodes_are_read(listed):
 
 
 def assert_told_right(scan, node):
-    of_one_operation = [scan.patches == gathered(node.rows(number)) for number in range(node.number + 1)]
+    of_one_operation = [scan.patches == patch_rows_of(node.rows(number)) for number in range(node.number + 1)]
     match scan.status:
         case NodeStatus.VERIFIED:
             assert any(of_one_operation)

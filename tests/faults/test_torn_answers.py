@@ -15,7 +15,7 @@ from scanner.aws.operations import DESCRIBE_INSTANCE_PATCHES
 from scanner.aws.transport import wire
 from scanner.core.errors import Transient
 from scanner.core.model import NodeScan, NodeStatus, Target
-from scanner.core.patch_rows import gathered
+from scanner.core.patch_rows import patch_rows_of
 from scanner.core.tables import batch_of, segment_table
 
 HERE = Target("111111111111", "eu-west-1")
@@ -89,7 +89,7 @@ def read(name, body):
             state = next(map(patch_state_of, answer.instance_patch_states), None)
         case _:
             node = next(map(node_of, answer.instance_information_list), node)
-    scan = NodeScan(HERE, node, state, NodeStatus.VERIFIED, None, gathered(patches), 1, 0, 1)
+    scan = NodeScan(HERE, node, state, NodeStatus.VERIFIED, None, patch_rows_of(patches), 1, 0, 1)
     return batch_of(segment_table("s", [scan]))
 
 

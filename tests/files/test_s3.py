@@ -170,7 +170,7 @@ async def test_what_may_pass_is_tried_again(monkeypatch, passing):
 
 
 @pytest.mark.parametrize(
-    ("status", "code", "way_out"),
+    ("status", "code", "remedy"),
     [
         (403, "AccessDenied", "allow s3:ListBucket on the bucket"),
         (403, "InvalidAccessKeyId", "check AWS_PROFILE"),
@@ -178,9 +178,9 @@ async def test_what_may_pass_is_tried_again(monkeypatch, passing):
         (400, "SomethingNew", "see what S3 says"),
     ],
 )
-async def test_what_cannot_pass_is_told_after_one_request(monkeypatch, status, code, way_out):
+async def test_what_cannot_pass_is_told_after_one_request(monkeypatch, status, code, remedy):
     async with scripted(monkeypatch, (status, s3_error(code))) as (fake, files):
-        with pytest.raises(StoreError, match=f"x cannot be read from s3://bucket/p: {code} .said S3.*{way_out}"):
+        with pytest.raises(StoreError, match=f"x cannot be read from s3://bucket/p: {code} .said S3.*{remedy}"):
             await files.get("x")
         assert fake.asked == 1
 

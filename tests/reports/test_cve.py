@@ -7,7 +7,7 @@ from msgspec import structs
 
 from scanner.core.errors import ConfigError
 from scanner.core.model import LACKING_STATES, NodeStatus, Patch, Scope, Target
-from scanner.core.patch_rows import gathered
+from scanner.core.patch_rows import patch_rows_of
 from scanner.core.settings import PatchSettings
 from scanner.files.local import LocalFiles
 from scanner.reports.cve import LACKING, Told, check_filters, cve_id_of, parameters, sentences, told
@@ -22,7 +22,7 @@ OTHER_ACCOUNT = Target("222222222222", "us-east-1")
 def patched(number, *rows, status=NodeStatus.VERIFIED, **more):
     """A node whose patches have these (state, CVE ids)."""
     patches = [Patch(f"KB{place}", "title", "Security", "Critical", *row) for place, row in enumerate(rows)]
-    return structs.replace(node(number, status=status, **more), patches=gathered(patches))
+    return structs.replace(node(number, status=status, **more), patches=patch_rows_of(patches))
 
 
 def row(state, cve_ids=""):

@@ -13,7 +13,7 @@ from msgspec import structs
 
 from scanner.core.errors import ConfigError
 from scanner.core.model import NodeStatus, Patch, Target, TargetStatus
-from scanner.core.patch_rows import gathered
+from scanner.core.patch_rows import patch_rows_of
 from scanner.core.settings import NodeSettings, PatchSettings, Settings
 from scanner.core.tables import segment_table
 from scanner.files.local import LocalFiles
@@ -29,7 +29,7 @@ OTHER = Target("222222222222", "us-east-1")
 def patched(number, *rows, status=NodeStatus.VERIFIED, **more):
     """A node whose patches have these (KB id, state, title)."""
     patches = [Patch(kb_id, title, "Security", "Critical", state) for kb_id, state, title in rows]
-    return structs.replace(node(number, status=status, **more), patches=gathered(patches))
+    return structs.replace(node(number, status=status, **more), patches=patch_rows_of(patches))
 
 
 async def commit(store, started_ms, nodes, targets):

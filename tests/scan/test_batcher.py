@@ -7,7 +7,7 @@ import pytest
 
 from scanner.core.errors import StoreError
 from scanner.core.model import ManagedNode, NodeScan, NodeStatus, Target
-from scanner.core.patch_rows import gathered
+from scanner.core.patch_rows import patch_rows_of
 from scanner.scan.batcher import FlushRules, write_segments
 from tests.fake_fleet import patch
 
@@ -16,7 +16,7 @@ NEVER_S = 3600.0
 
 def scanned(instance_id, rows=1):
     target = Target("111111111111", "eu-west-1")
-    patches = gathered([patch("a")] * rows)
+    patches = patch_rows_of([patch("a")] * rows)
     return NodeScan(target, ManagedNode(instance_id), None, NodeStatus.VERIFIED, None, patches, 1, 0, 0)
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from scanner.core.errors import Denied, Disabled, NodeGone, PaginationBroken, RequestRejected, Unavailable
 from scanner.core.model import NO_PATCHES, NodeStatus, PatchPage, PatchState, Target, TargetStatus, wire_state
-from scanner.core.patch_rows import gathered
+from scanner.core.patch_rows import patch_rows_of
 from scanner.scan.read_target import ReadingRules
 from scanner.scan.scan_targets import ScanJob, scan_targets
 from scanner.scan.verify import comparable_states
@@ -106,7 +106,7 @@ async def test_pages_are_merged_in_order_and_duplicates_are_kept():
 
     delivered = await scan_one(FakeNode([pages(rows[:2], [], rows[2:])], [state_of("i-1", rows)]))
 
-    assert (delivered.status, delivered.pages, delivered.patches) == (NodeStatus.VERIFIED, 3, gathered(rows))
+    assert (delivered.status, delivered.pages, delivered.patches) == (NodeStatus.VERIFIED, 3, patch_rows_of(rows))
     assert delivered.patches.column("kb_id") == ["a", "b", "a"]
 
 
@@ -117,7 +117,7 @@ async def test_rows_are_delivered_as_listed_and_hold_against_the_counts_in_eithe
 
     delivered = await scan_one(FakeNode([pages(rows)], [state]))
 
-    assert (delivered.status, delivered.patches) == (NodeStatus.VERIFIED, gathered(rows))
+    assert (delivered.status, delivered.patches) == (NodeStatus.VERIFIED, patch_rows_of(rows))
 
 
 async def test_broken_pagination_drops_what_was_read_and_starts_again():
@@ -164,7 +164,7 @@ async def test_an_operation_that_ends_during_the_pagination_yields_the_new_rows_
 
     delivered = await scan_one(fake)
 
-    assert (delivered.status, delivered.patches) == (NodeStatus.VERIFIED, gathered(new))
+    assert (delivered.status, delivered.patches) == (NodeStatus.VERIFIED, patch_rows_of(new))
     assert delivered.state.snapshot_id == "s2"
 
 

@@ -19,7 +19,7 @@ from scanner.core.model import (
     documented_state,
     wire_state,
 )
-from scanner.core.patch_rows import gathered
+from scanner.core.patch_rows import patch_rows_of
 from scanner.scan.verify import (
     MAX_PAGES,
     READ_AGAIN,
@@ -49,7 +49,7 @@ def listing_of(*rows_by_page):
 
 
 def reading_of(*rows_by_page):
-    return listing_of(*rows_by_page).reading(gathered([row for rows in rows_by_page for row in rows]))
+    return listing_of(*rows_by_page).reading(patch_rows_of([row for rows in rows_by_page for row in rows]))
 
 
 def disagreements_of(state, rows, comparable):

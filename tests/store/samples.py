@@ -23,7 +23,7 @@ from scanner.core.model import (
     TargetStatus,
     wire_state,
 )
-from scanner.core.patch_rows import gathered
+from scanner.core.patch_rows import patch_rows_of
 from scanner.core.settings import ScopeSettings, Settings
 from scanner.core.tables import segment_table
 from scanner.store.manifest import Manifest, ScanHeader
@@ -49,7 +49,7 @@ def node(
         state=PatchState(f"i-{number:04d}", missing_count=patches // 2),
         status=status,
         reason=reason,
-        patches=gathered(
+        patches=patch_rows_of(
             [
                 Patch(
                     kb_id=f"KB{number}-{row}",
@@ -152,7 +152,7 @@ _scan_members = st.fixed_dictionaries(
         "state": _states,
         "status": st.sampled_from(NodeStatus),
         "reason": st.none() | _text,
-        "patches": st.lists(_patches, max_size=5).map(gathered),
+        "patches": st.lists(_patches, max_size=5).map(patch_rows_of),
         "pages": st.integers(0, 9),
         "restarts": st.integers(0, 9),
         "scanned_at": st.integers(0, 4_000_000_000_000),

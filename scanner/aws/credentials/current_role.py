@@ -20,7 +20,7 @@ _role: ContextVar[RoleCredentials | None] = ContextVar("acting_as", default=None
 
 
 @contextmanager
-def acting_as(role: RoleCredentials | None) -> Iterator[None]:
+def signed_as(role: RoleCredentials | None) -> Iterator[None]:
     """Have the requests made inside signed as a role; None is the run itself."""
     before = _role.set(role)
     try:
@@ -29,7 +29,7 @@ def acting_as(role: RoleCredentials | None) -> Iterator[None]:
         _role.reset(before)
 
 
-class ActingCredentials:
+class CurrentRoleCredentials:
     """What clients take for credentials: those of the role acted as, or else those of the run."""
 
     method = "acting-as"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from scanner.aws.operations import ASSUME_ROLE, LIST_ACCOUNTS, Operation
-from scanner.aws.transport.interface import NoAnswer, ServiceError, Silence
+from scanner.aws.transport.interface import ConnectionFailure, NoResponse, ServiceError
 from scanner.core.errors import (
     AwsError,
     ConfigError,
@@ -27,7 +27,7 @@ class Row(Struct, frozen=True):
     """What a code means, and the way out where the user has one."""
 
     kind: type[AwsError | ConfigError]
-    way_out: str = ""
+    remedy: str = ""
 
 
 _ALLOW = Row(Denied, "allow {action} to the role or user that asks")
@@ -117,33 +117,33 @@ _ROWS_OF_OPERATION: dict[tuple[Operation, str], Row] = {
     ),
 }
 
-_SILENCES: dict[Silence, Row] = {
-    Silence.NO_SUCH_HOST: Row(
+_SILENCES: dict[ConnectionFailure, Row] = {
+    ConnectionFailure.NO_SUCH_HOST: Row(
         Disabled, "the Region has no such endpoint: check the Region name, AWS_ENDPOINT_URL and FIPS settings"
     ),
-    Silence.UNTRUSTED: Row(Unavailable, "set AWS_CA_BUNDLE to the certificates to trust"),
-    Silence.PROXY: Row(Transient, "check HTTPS_PROXY and NO_PROXY"),
-    Silence.CONNECTION: Row(Transient, "check the network and AWS_ENDPOINT_URL"),
+    ConnectionFailure.UNTRUSTED: Row(Unavailable, "set AWS_CA_BUNDLE to the certificates to trust"),
+    ConnectionFailure.PROXY: Row(Transient, "check HTTPS_PROXY and NO_PROXY"),
+    ConnectionFailure.CONNECTION: Row(Transient, "check the network and AWS_ENDPOINT_URL"),
 }
 
 
-def kind_of(failure: ServiceError | NoAnswer) -> type[AwsError | ConfigError]:
+def kind_of(failure: ServiceError | NoResponse) -> type[AwsError | ConfigError]:
     """The class of error that a failed call means, whatever the call."""
-    if isinstance(failure, NoAnswer):
+    if isinstance(failure, NoResponse):
         return _SILENCES[failure.silence].kind
     return (TABLE.get(failure.code) or _row_of_status(failure.status)).kind
 
 
-def meaning(failure: ServiceError | NoAnswer, operation: Operation, at: Target) -> PatchsweepError:
+def meaning(failure: ServiceError | NoResponse, operation: Operation, at: Target) -> PatchsweepError:
     """The error that says what to do about a failed call, in a sentence that names the call and the place."""
-    if isinstance(failure, NoAnswer):
+    if isinstance(failure, NoResponse):
         row, code, said = _SILENCES[failure.silence], "", failure.reason
     else:
         row, code = _row(failure, operation), failure.code
         said = f"{code} ({failure.message})" if failure.message else code
     sentence = f"{operation} in account {at.account_id}, Region {at.region}, failed: {said}"
-    if row.way_out:
-        sentence += f"; {row.way_out.format(action=operation.iam_action)}"
+    if row.remedy:
+        sentence += f"; {row.remedy.format(action=operation.iam_action)}"
     return row.kind(sentence, code=code) if issubclass(row.kind, AwsError) else row.kind(sentence)
 
 

@@ -6,7 +6,7 @@ import time
 
 import anyio
 
-from scanner.aws.requests.rate_estimator import RefillGauge, Ticket
+from scanner.aws.requests.rate_estimator import RefillRateEstimator, Ticket
 from scanner.aws.requests.retry import Monotonic, Sleep
 from scanner.core.model import Target
 from scanner.core.settings import LimitSettings
@@ -20,12 +20,12 @@ class Limiter:
 
     def __init__(
         self,
-        gauge: RefillGauge,
+        estimator: RefillRateEstimator,
         *,
         clock: Monotonic = time.monotonic,
         sleep: Sleep = anyio.sleep,
     ) -> None:
-        self._gauge = gauge
+        self._gauge = estimator
         self._clock = clock
         self._sleep = sleep
         # Nothing is gained by letting others run before a place that is free is taken.
@@ -68,9 +68,9 @@ class Limiters:
             self._limiters[key] = Limiter(self._gauge(rate_per_s), clock=self._clock, sleep=self._sleep)
         return self._limiters[key]
 
-    def _gauge(self, rate_per_s: float | None) -> RefillGauge:
+    def _gauge(self, rate_per_s: float | None) -> RefillRateEstimator:
         limits = self._limits
-        return RefillGauge(
+        return RefillRateEstimator(
             rate_per_s=rate_per_s or limits.rate_per_s,
             burst=limits.burst,
             min_rate_per_s=limits.min_rate_per_s,

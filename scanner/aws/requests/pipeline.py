@@ -12,7 +12,7 @@ from scanner.aws.operations import Operation
 from scanner.aws.requests.error_table import meaning
 from scanner.aws.requests.limiter import Limiters
 from scanner.aws.requests.retry import Monotonic, RetryPolicy, Sleep, with_retries
-from scanner.aws.transport.interface import NoAnswer, ServiceError
+from scanner.aws.transport.interface import NoResponse, ServiceError
 from scanner.core.errors import AwsError, Throttled
 from scanner.core.model import CallCounts, Target
 
@@ -31,7 +31,7 @@ class Renewable(Protocol):
         ...
 
 
-class Funnel:
+class RequestPipeline:
     """Limiter, then room among the requests in flight, then the request, then the error table, then again or not.
 
     Waiting for a turn has no deadline; the time limits of connecting and reading are the HTTP client's.
@@ -116,7 +116,7 @@ class Funnel:
             else:
                 limiter.accepted(ticket)
             raise error from failure
-        except NoAnswer as failure:
+        except NoResponse as failure:
             raise meaning(failure, operation, at) from failure
         finally:
             self._in_flight.release()

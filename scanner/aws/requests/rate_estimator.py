@@ -42,7 +42,7 @@ class Ticket(Struct, frozen=True):
     tokens: float = 0.0
 
 
-class RefillGauge:
+class RefillRateEstimator:
     """The pace of one (account, Region, operation). Decides on times alone, in seconds of a clock that never goes back.
 
     Args:

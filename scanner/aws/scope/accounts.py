@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from scanner.aws.operations import LIST_ACCOUNTS
 from scanner.aws.requests.pagination import Page, PagingRules, pages
-from scanner.aws.requests.pipeline import Funnel
+from scanner.aws.requests.pipeline import RequestPipeline
 from scanner.aws.scope.caller import Caller
 from scanner.aws.scope.targets import Account
 from scanner.aws.sdk.errors import sdk_errors, whole
@@ -22,7 +22,7 @@ RULES = PagingRules(max_pages=5_000, max_restarts=3)
 
 
 async def active_accounts(
-    client: OrganizationsClient, caller: Caller, funnel: Funnel, counts: CallCounts
+    client: OrganizationsClient, caller: Caller, pipeline: RequestPipeline, counts: CallCounts
 ) -> list[Account]:
     """Every account that can be signed in to, asked for one page after the other: Organizations minds haste.
 
@@ -40,7 +40,7 @@ async def active_accounts(
                     answer = await client.list_accounts(MaxResults=PAGE_SIZE, NextToken=token)
             return Page(whole(answer, "Accounts")["Accounts"], answer.get("NextToken"))
 
-        return await funnel.call(LIST_ACCOUNTS, caller.target, attempt, counts=counts)
+        return await pipeline.call(LIST_ACCOUNTS, caller.target, attempt, counts=counts)
 
     listing = pages(fetch, RULES, "The accounts of the organization")
     found = [account async for page in listing for account in page if _is_active(account)]

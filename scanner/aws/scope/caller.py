@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from scanner.aws.operations import GET_CALLER_IDENTITY
-from scanner.aws.requests.pipeline import Funnel
+from scanner.aws.requests.pipeline import RequestPipeline
 from scanner.aws.sdk.errors import sdk_errors, whole
 from scanner.core.errors import AwsError, ConfigError, CredentialsExpired, Disabled, Transient
 from scanner.core.model import CallCounts, Target
@@ -33,7 +33,7 @@ class Caller(Struct, frozen=True):
         return Target(self.account_id, self.region)
 
 
-async def caller_of(sts: STSClient, region: str, funnel: Funnel, counts: CallCounts) -> Caller:
+async def caller_of(sts: STSClient, region: str, pipeline: RequestPipeline, counts: CallCounts) -> Caller:
     """Ask STS who the caller is.
 
     Raises:
@@ -47,7 +47,7 @@ async def caller_of(sts: STSClient, region: str, funnel: Funnel, counts: CallCou
         return Caller(account_id=answer["Account"], arn=answer["Arn"], region=region)
 
     try:
-        return await funnel.call(GET_CALLER_IDENTITY, Target("of the caller", region), attempt, counts=counts)
+        return await pipeline.call(GET_CALLER_IDENTITY, Target("of the caller", region), attempt, counts=counts)
     except AwsError as error:
         raise _explained(error, region) from error
 

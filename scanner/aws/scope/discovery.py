@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from scanner.aws.requests.pipeline import Funnel
+from scanner.aws.requests.pipeline import RequestPipeline
 from scanner.aws.scope.accounts import active_accounts
 from scanner.aws.scope.caller import Caller
 from scanner.aws.scope.regions import check_regions, described_regions
 from scanner.aws.scope.roles import Roles
 from scanner.aws.scope.targets import Account, check_scope, included, targets_of
 from scanner.aws.sdk.session import Sessions
-from scanner.core.concurrency import side_by_side
+from scanner.core.concurrency import map_bounded
 from scanner.core.errors import AwsError, ConfigError, Denied, Disabled
 from scanner.core.model import CallCounts, Target, TargetOutcome, TargetStatus
 from scanner.core.settings import ScopeSettings
@@ -44,13 +44,13 @@ class Discoverer:
         caller: Caller,
         roles: Roles,
         *,
-        funnel: Funnel,
+        pipeline: RequestPipeline,
         counts: CallCounts,
     ) -> None:
         self._sessions = sessions
         self._caller = caller
         self._roles = roles
-        self._funnel = funnel
+        self._funnel = pipeline
         self._counts = counts
 
     async def discover(self, scope: ScopeSettings) -> Discovery:
@@ -97,7 +97,7 @@ class Discoverer:
         self, accounts: Sequence[Account]
     ) -> tuple[dict[Account, list[str]], list[TargetOutcome]]:
         async with self._sessions.ec2(self._caller.region) as client:
-            answers = await side_by_side(partial(self._regions_of, client), accounts, ACCOUNTS_SIDE_BY_SIDE)
+            answers = await map_bounded(partial(self._regions_of, client), accounts, ACCOUNTS_SIDE_BY_SIDE)
         regions = {
             account: [] if isinstance(answer, TargetOutcome) else answer
             for account, answer in zip(accounts, answers, strict=True)

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
-from scanner.aws.credentials.current_role import acting_as
+from scanner.aws.credentials.current_role import signed_as
 from scanner.aws.credentials.role_session import RoleCredentials
 from scanner.aws.operations import DESCRIBE_REGIONS
-from scanner.aws.requests.pipeline import Funnel
+from scanner.aws.requests.pipeline import RequestPipeline
 from scanner.aws.scope.caller import Caller
 from scanner.aws.sdk.errors import sdk_errors, whole
 from scanner.aws.sdk.session import Sessions
@@ -24,7 +24,7 @@ async def described_regions(
     client: EC2Client,
     at: Target,
     role: RoleCredentials | None,
-    funnel: Funnel,
+    pipeline: RequestPipeline,
     counts: CallCounts,
     *,
     enabled_only: bool = True,
@@ -36,15 +36,15 @@ async def described_regions(
     """
 
     async def attempt() -> list[str]:
-        with sdk_errors(), acting_as(role):
+        with sdk_errors(), signed_as(role):
             answer = whole(await client.describe_regions(AllRegions=not enabled_only), "Regions")
         return sorted(region["RegionName"] for region in answer["Regions"])
 
-    return await funnel.call(DESCRIBE_REGIONS, at, attempt, counts=counts, credentials=role)
+    return await pipeline.call(DESCRIBE_REGIONS, at, attempt, counts=counts, credentials=role)
 
 
 async def check_regions(
-    names: Sequence[str], sessions: Sessions, caller: Caller, funnel: Funnel, counts: CallCounts
+    names: Sequence[str], sessions: Sessions, caller: Caller, pipeline: RequestPipeline, counts: CallCounts
 ) -> None:
     """Refuse Region names that do not exist in the caller's partition.
 
@@ -59,7 +59,7 @@ async def check_regions(
         return
     try:
         async with sessions.ec2(caller.region) as client:
-            existing = await described_regions(client, caller.target, None, funnel, counts, enabled_only=False)
+            existing = await described_regions(client, caller.target, None, pipeline, counts, enabled_only=False)
     except AwsError:
         existing = []
     strange = next((name for name in unknown if name not in existing), None)

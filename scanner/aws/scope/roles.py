@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from scanner.aws.credentials.current_role import acting_as
+from scanner.aws.credentials.current_role import signed_as
 from scanner.aws.credentials.role_session import RoleCredentials, SessionKeys
 from scanner.aws.operations import ASSUME_ROLE
-from scanner.aws.requests.pipeline import Funnel
+from scanner.aws.requests.pipeline import RequestPipeline
 from scanner.aws.scope.caller import Caller
 from scanner.aws.sdk.errors import sdk_errors, whole
 from scanner.core.errors import ConfigError, Denied, Unavailable
@@ -38,14 +38,14 @@ class Roles:
         caller: Caller,
         scope: ScopeSettings,
         *,
-        funnel: Funnel,
+        pipeline: RequestPipeline,
         counts: CallCounts,
         now: Clock,
     ) -> None:
         self._sts = sts
         self._caller = caller
         self._scope = scope
-        self._funnel = funnel
+        self._funnel = pipeline
         self._counts = counts
         self._now = now
         self._credentials: dict[str, RoleCredentials] = {}
@@ -79,7 +79,7 @@ class Roles:
 
         async def attempt() -> SessionKeys:
             # The request that needs the session may be under way as this very role.
-            with sdk_errors(), acting_as(None):
+            with sdk_errors(), signed_as(None):
                 answer = await self._sts.assume_role(**request)
             keys = whole(answer, "Credentials")["Credentials"]
             return SessionKeys(

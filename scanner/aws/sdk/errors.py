@@ -25,7 +25,7 @@ from botocore.exceptions import (
 )
 from botocore.parsers import ResponseParserError
 
-from scanner.aws.transport.interface import NoAnswer, ServiceError, Silence
+from scanner.aws.transport.interface import ConnectionFailure, NoResponse, ServiceError
 from scanner.core.errors import ConfigError, CredentialsExpired
 
 A = TypeVar("A", bound=Mapping[str, object])
@@ -56,16 +56,16 @@ def sdk_errors() -> Iterator[None]:
     except ClientError as error:
         raise _service_error(error) from error
     except ClientPayloadError as error:
-        raise NoAnswer(Silence.CONNECTION, "the answer broke off") from error
+        raise NoResponse(ConnectionFailure.CONNECTION, "the answer broke off") from error
     except ResponseParserError as error:
-        raise NoAnswer(Silence.CONNECTION, "the answer is not one of AWS") from error
+        raise NoResponse(ConnectionFailure.CONNECTION, "the answer is not one of AWS") from error
     except BotoCoreError as error:
         if isinstance(error, _LOST_CREDENTIALS):
             raise CredentialsExpired(f"The AWS credentials of this run cannot be renewed: {error}") from error
         silence = _silence(error)
         if silence is None:
             raise ConfigError(f"The AWS settings in force cannot work: {error}") from error
-        raise NoAnswer(silence, str(error)) from error
+        raise NoResponse(silence, str(error)) from error
     except RuntimeError as error:
         if _RENEWED_IN_VAIN not in str(error):
             raise
@@ -80,7 +80,7 @@ def whole(answer: A, *members: str) -> A:
     """
     missing = [name for name in members if answer.get(name) is None]
     if missing:
-        raise NoAnswer(Silence.CONNECTION, f"the answer lacks {', '.join(missing)}")
+        raise NoResponse(ConnectionFailure.CONNECTION, f"the answer lacks {', '.join(missing)}")
     return answer
 
 
@@ -91,17 +91,25 @@ def _service_error(error: ClientError) -> ServiceError:
     return ServiceError(said.get("Code") or "", said.get("Message") or "", status)
 
 
-def _silence(error: BotoCoreError) -> Silence | None:
+def _silence(error: BotoCoreError) -> ConnectionFailure | None:
     cause = error.kwargs.get("error")
     match error:
         case SSLError():
-            return Silence.UNTRUSTED if isinstance(cause, ClientConnectorCertificateError) else Silence.CONNECTION
+            return (
+                ConnectionFailure.UNTRUSTED
+                if isinstance(cause, ClientConnectorCertificateError)
+                else ConnectionFailure.CONNECTION
+            )
         case ProxyConnectionError():
-            return Silence.PROXY
+            return ConnectionFailure.PROXY
         case EndpointConnectionError() if isinstance(cause, ClientConnectorDNSError):
             # A resolver that is out of order for a moment is no proof that the name does not exist.
-            return Silence.CONNECTION if cause.os_error.errno == socket.EAI_AGAIN else Silence.NO_SUCH_HOST
+            return (
+                ConnectionFailure.CONNECTION
+                if cause.os_error.errno == socket.EAI_AGAIN
+                else ConnectionFailure.NO_SUCH_HOST
+            )
         case EndpointConnectionError() | ConnectTimeoutError() | HTTPClientError() | IncompleteReadError():
-            return Silence.CONNECTION
+            return ConnectionFailure.CONNECTION
         case _:
             return None

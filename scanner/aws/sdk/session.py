@@ -17,7 +17,7 @@ from botocore.exceptions import NoCredentialsError
 from botocore.loaders import Loader, create_loader
 
 from scanner import __version__
-from scanner.aws.credentials.current_role import ActingCredentials
+from scanner.aws.credentials.current_role import CurrentRoleCredentials
 from scanner.aws.sdk.bounded_http import BoundedSession
 from scanner.aws.sdk.errors import sdk_errors
 from scanner.aws.sdk.raw_responses import RawAnswers
@@ -45,7 +45,7 @@ class _SharedSession(AioSession):
     async def get_credentials(self) -> AioCredentials | None:  # type: ignore[override]  # aiobotocore overrides so too
         own = await super().get_credentials()
         # Of credentials a client uses no more than `ActingCredentials` has.
-        return None if own is None else cast("AioCredentials", ActingCredentials(own))
+        return None if own is None else cast("AioCredentials", CurrentRoleCredentials(own))
 
 
 @cache

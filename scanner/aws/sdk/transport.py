@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from botocore import xform_name
 
-from scanner.aws.credentials.current_role import acting_as
+from scanner.aws.credentials.current_role import signed_as
 from scanner.aws.credentials.role_session import RoleCredentials
 from scanner.aws.operations import Operation
 from scanner.aws.sdk.errors import sdk_errors
@@ -26,6 +26,6 @@ class SdkTransport:
 
     async def send(self, operation: Operation, payload: Payload) -> bytes:
         method = getattr(self._client, xform_name(operation.name))
-        with sdk_errors(), acting_as(self._role):
+        with sdk_errors(), signed_as(self._role):
             body: bytes = (await method(**payload))[RAW_BODY]
         return body

@@ -10,7 +10,7 @@ from typing import cast
 
 import httptools
 
-from scanner.aws.transport.interface import MAX_ANSWER_BYTES, NoAnswer, Silence
+from scanner.aws.transport.interface import MAX_ANSWER_BYTES, ConnectionFailure, NoResponse
 
 Answer = tuple[int, bytes]
 """HTTP status and body."""
@@ -48,7 +48,7 @@ class Connection(asyncio.BufferedProtocol):
             NoAnswer: the connection broke, or what came is not HTTP, too large or too late.
         """
         if self._transport is None or self._transport.is_closing():
-            raise NoAnswer(Silence.CONNECTION, "the connection was closed before the request was sent")
+            raise NoResponse(ConnectionFailure.CONNECTION, "the connection was closed before the request was sent")
         loop = asyncio.get_running_loop()
         self._answer = loop.create_future()
         self._deadline_s = loop.time() + timeout_s
@@ -126,4 +126,4 @@ class Connection(asyncio.BufferedProtocol):
     def _fail(self, reason: str) -> None:
         self.close()
         if self._answer is not None and not self._answer.done():
-            self._answer.set_exception(NoAnswer(Silence.CONNECTION, reason))
+            self._answer.set_exception(NoResponse(ConnectionFailure.CONNECTION, reason))

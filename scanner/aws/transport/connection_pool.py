@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import anyio
 
 from scanner.aws.transport.connection import ROOM_BYTES, Answer, Connection
-from scanner.aws.transport.interface import NoAnswer, Silence
+from scanner.aws.transport.interface import ConnectionFailure, NoResponse
 
 MAX_IDLE_S = 15.0
 """AWS drops idle connections after about 20 s; one that is dropped while a request goes out costs a retry."""
@@ -92,13 +92,17 @@ class Connections:
                     ssl=self._tls if is_tls else None,
                 )
         except TimeoutError:
-            raise NoAnswer(Silence.CONNECTION, f"no connection within {self._connect_timeout_s:g} s") from None
+            raise NoResponse(
+                ConnectionFailure.CONNECTION, f"no connection within {self._connect_timeout_s:g} s"
+            ) from None
         except ssl.SSLCertVerificationError as error:
-            raise NoAnswer(Silence.UNTRUSTED, str(error)) from error
+            raise NoResponse(ConnectionFailure.UNTRUSTED, str(error)) from error
         except socket.gaierror as error:
             # A resolver that is out of order for a moment is no proof that the name does not exist.
-            silence = Silence.CONNECTION if error.errno == socket.EAI_AGAIN else Silence.NO_SUCH_HOST
-            raise NoAnswer(silence, str(error)) from error
+            silence = (
+                ConnectionFailure.CONNECTION if error.errno == socket.EAI_AGAIN else ConnectionFailure.NO_SUCH_HOST
+            )
+            raise NoResponse(silence, str(error)) from error
         except OSError as error:
-            raise NoAnswer(Silence.CONNECTION, str(error)) from error
+            raise NoResponse(ConnectionFailure.CONNECTION, str(error)) from error
         return connection

@@ -26,7 +26,7 @@ class ServiceError(Exception):
         self.status = status
 
 
-class Silence(Enum):
+class ConnectionFailure(Enum):
     """Why there was no answer."""
 
     NO_SUCH_HOST = auto()
@@ -37,10 +37,10 @@ class Silence(Enum):
     """Refused, reset, torn or timed out."""
 
 
-class NoAnswer(Exception):
+class NoResponse(Exception):
     """No answer came; `reason` says how that looked from here."""
 
-    def __init__(self, silence: Silence, reason: str) -> None:
+    def __init__(self, silence: ConnectionFailure, reason: str) -> None:
         super().__init__(reason)
         self.silence = silence
         self.reason = reason

@@ -8,8 +8,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 
 from scanner.cli.settings.keys import hint
-from scanner.core.masking import masked
 from scanner.core.model import PATCH_STATES
+from scanner.core.safe_text import mask_secrets
 from scanner.core.settings import LimitSettings, PatchSettings, ScopeSettings, Settings
 
 Fault = tuple[str, str]
@@ -146,6 +146,6 @@ def _at_least(path: str, value: float, bound: float, *, exclusive: bool = False)
 def _sink_faults(sinks: tuple[str, ...]) -> Iterator[Fault]:
     for spec, times in Counter(sinks).items():
         if not _SINK.fullmatch(spec):
-            yield "sinks", f"{masked(spec)!a} is not type:where (like jsonl:- or parquet:s3://bucket/prefix)"
+            yield "sinks", f"{mask_secrets(spec)!a} is not type:where (like jsonl:- or parquet:s3://bucket/prefix)"
         elif times > 1:
-            yield "sinks", f"{masked(spec)} is given {times} times"
+            yield "sinks", f"{mask_secrets(spec)} is given {times} times"

@@ -6,7 +6,7 @@ from functools import partial
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from scanner.core.cells import terminal_text
+from scanner.core.safe_text import terminal_text
 from scanner.reports.html import wording as words
 from scanner.reports.html.data import Report
 from scanner.reports.html.sql import REBOOTING_NODES, UNKNOWN_NODES

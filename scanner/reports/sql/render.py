@@ -13,7 +13,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from scanner.core.cells import safe_cell, terminal_text
+from scanner.core.safe_text import safe_cell, terminal_text
 
 Format = Literal["table", "json", "csv"]
 

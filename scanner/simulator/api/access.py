@@ -18,7 +18,7 @@ def check_region(simulation: Simulation, call: Call) -> None:
     Raises:
         AwsFailure: the Region is not enabled or denied by a service control policy, or the role was revoked.
     """
-    match simulation.reality.region_status(call.account_id, call.region):
+    match simulation.world_state.region_status(call.account_id, call.region):
         case RegionStatus.NOT_ENABLED:
             code, message, status = _NOT_ENABLED[call.service]
             raise AwsFailure(code, message, status=status)
@@ -26,7 +26,7 @@ def check_region(simulation: Simulation, call: Call) -> None:
             raise denied(call, "*", " with an explicit deny in a service control policy")
         case _:
             pass
-    if call.keys.token is not None and call.account_id in simulation.reality.revoked:
+    if call.keys.token is not None and call.account_id in simulation.world_state.revoked:
         raise denied(call, "*", " because no identity-based policy allows the action")
 
 

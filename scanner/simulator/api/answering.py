@@ -63,7 +63,7 @@ def _counted(simulation: Simulation, call: Call, request: RawRequest) -> Reply:
         if early is not None:
             return early
     if call.service == "ssm":
-        simulation.midway.request_came(call.account_id, call.region)
+        simulation.scheduled_changes.request_came(call.account_id, call.region)
     reply = handler(simulation, call)
     if occupies:
         simulation.organizations_busy = True
@@ -75,7 +75,9 @@ def _trouble(simulation: Simulation, call: Call) -> Passing | None:
     if not simulation.faults.any_passing:
         return None
     body = blake2b(call.body, digest_size=12).hexdigest()
-    trouble = simulation.dice.passing(f"{call.account_id}/{call.region}/{call.operation}/{body}", call.operation)
+    trouble = simulation.fault_picker.passing(
+        f"{call.account_id}/{call.region}/{call.operation}/{body}", call.operation
+    )
     if trouble is Passing.EARLY_EXPIRY and not simulation.sessions.end_early(call.keys):
         return None
     if trouble is Passing.MISSING_LIST and call.operation not in LISTS:

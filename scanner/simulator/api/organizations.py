@@ -50,11 +50,11 @@ def list_accounts(simulation: Simulation, call: Call) -> Reply:
 def _page(simulation: Simulation, position: Position, size: int) -> dict[str, object]:
     world, start = simulation.world, position.offset
     accounts = list(world.accounts.values())
-    if simulation.dice.is_empty_page("accounts", start, position.turn):
+    if simulation.fault_picker.is_empty_page("accounts", start, position.turn):
         simulation.stats.faults["empty_page"] += 1
         token = simulation.tokens.make("accounts", Position(start, turn=1))
         return {"Accounts": [], "NextToken": token}
-    end = start + simulation.dice.page_size("accounts", start, size)
+    end = start + simulation.fault_picker.page_size("accounts", start, size)
     rows = [
         _account(account, world.hub_account_id, simulation.faults.account_fields) for account in accounts[start:end]
     ]

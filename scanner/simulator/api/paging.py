@@ -51,18 +51,18 @@ def cut(
     Raises:
         AwsFailure: InvalidNextToken, where chance wants it.
     """
-    dice, offset = simulation.dice, position.offset
-    trouble = dice.broken(listing, offset) if token else None
+    fault_picker, offset = simulation.fault_picker, position.offset
+    trouble = fault_picker.broken(listing, offset) if token else None
     if trouble is not None:
         simulation.stats.faults[trouble.value] += 1
     if trouble is Broken.INVALID_NEXT_TOKEN:
         raise invalid_token()
-    if dice.is_empty_page(listing, offset, position.turn):
+    if fault_picker.is_empty_page(listing, offset, position.turn):
         simulation.stats.faults["empty_page"] += 1
         return Page([], simulation.tokens.make(listing, _next(position, offset, turn=1)))
     if fits is not None and simulation.faults.filter_before_page:
         items, fits = [item for item in items if fits(item)], None
-    end = offset + dice.page_size(listing, offset, size)
+    end = offset + fault_picker.page_size(listing, offset, size)
     page = items[offset:end] if fits is None else [item for item in items[offset:end] if fits(item)]
     if trouble is Broken.REPEATED_TOKEN:
         return Page(page, token)

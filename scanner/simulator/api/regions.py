@@ -47,9 +47,9 @@ def list_regions(simulation: Simulation, call: Call) -> Reply:
 
 
 def _regions(simulation: Simulation, account_id: str) -> dict[str, bool]:
-    reality = simulation.reality
+    world_state = simulation.world_state
     return {
-        name: reality.region_status(account_id, name) is not RegionStatus.NOT_ENABLED
+        name: world_state.region_status(account_id, name) is not RegionStatus.NOT_ENABLED
         for name in simulation.world.accounts[account_id].regions
     }
 

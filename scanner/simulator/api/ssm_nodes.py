@@ -53,7 +53,7 @@ def describe_instance_information(simulation: Simulation, call: Call) -> Reply:
         filters = request.instance_information_filter_list
     _check_filters(filters)
     _check_ids(simulation, call, filters)
-    region = simulation.reality.region(call.account_id, call.region)
+    region = simulation.world_state.region(call.account_id, call.region)
     nodes = _listed(region.nodes if region else ())
     as_of_s = simulation.world.as_of_s
     listing = f"{call.account_id}/{call.region}/nodes/{filters!r}"
@@ -91,7 +91,7 @@ def _check_ids(simulation: Simulation, call: Call, filters: Sequence[Filter | Ol
     for chosen in filters:
         if chosen.key == "InstanceIds":
             for instance_id in chosen.values:
-                if simulation.reality.node(call.account_id, call.region, instance_id) is None:
+                if simulation.world_state.node(call.account_id, call.region, instance_id) is None:
                     raise modeled("InvalidInstanceId")
 
 

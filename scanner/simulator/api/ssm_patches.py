@@ -56,7 +56,7 @@ def describe_instance_patches(simulation: Simulation, call: Call) -> Reply:
     page = cut(
         simulation,
         listing,
-        simulation.reality.patches(node).rows,
+        simulation.world_state.patches(node).rows,
         position,
         size=request.max_results or DEFAULT_PAGE,
         fits=_test(request.filters),
@@ -66,7 +66,7 @@ def describe_instance_patches(simulation: Simulation, call: Call) -> Reply:
 
 
 def _node(simulation: Simulation, call: Call, instance_id: str) -> Node:
-    node = simulation.reality.node(call.account_id, call.region, instance_id)
+    node = simulation.world_state.node(call.account_id, call.region, instance_id)
     if node is None or Trait.GONE in node.traits:
         raise modeled("InvalidInstanceId")
     if Trait.DENIED in node.traits:
@@ -77,8 +77,8 @@ def _node(simulation: Simulation, call: Call, instance_id: str) -> Node:
 
 def _position(simulation: Simulation, node: Node, listing: str, token: str | None) -> Position:
     position = position_of(simulation, listing, token)
-    simulation.midway.page_came(node, position.offset)
-    generation = simulation.reality.generation(node)
+    simulation.scheduled_changes.page_came(node, position.offset)
+    generation = simulation.world_state.generation(node)
     if position is START:
         return Position(generation=generation)
     if position.generation == generation:

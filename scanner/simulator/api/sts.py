@@ -39,7 +39,7 @@ def assume_role(simulation: Simulation, call: Call) -> Reply:
     fits = role == world.role_name and form.get("ExternalId") == world.external_id
     if world.external_id is None:
         fits = role == world.role_name
-    if not fits or not simulation.reality.can_be_assumed(account_id):
+    if not fits or not simulation.world_state.can_be_assumed(account_id):
         raise AwsFailure(
             "AccessDenied",
             f"User: {call.keys.arn} is not authorized to perform: sts:AssumeRole on resource: {arn}",

@@ -10,7 +10,7 @@ from msgspec import UNSET, Struct
 from scanner.core.model import NodeStatus, TargetStatus
 from scanner.simulator.generate.facts import MISCOUNT, WireNode, WirePatchState, wire_node
 from scanner.simulator.generate.packages import PatchRow
-from scanner.simulator.running.state import Reality
+from scanner.simulator.running.state import WorldState
 from scanner.simulator.world.organization import AccountStatus, Node, RegionStatus, Trait
 
 NodeKey = tuple[str, str, str]
@@ -75,12 +75,12 @@ class Truth:
 
     def __init__(
         self,
-        reality: Reality,
+        world_state: WorldState,
         targets: dict[tuple[str, str], TrueTarget],
         nodes: dict[NodeKey, TrueNode],
         states: frozenset[str],
     ) -> None:
-        self._reality = reality
+        self._reality = world_state
         self._states = states
         self.targets = targets
         """By (account id, Region)."""
@@ -111,7 +111,7 @@ class Truth:
 
 
 def truth(
-    reality: Reality,
+    world_state: WorldState,
     *,
     accounts: Collection[str] | None = None,
     regions: Collection[str] | None = None,
@@ -120,47 +120,47 @@ def truth(
     """What a right scan finds as things stand now.
 
     Args:
-        reality: the world with its changes in mid-run. A role revoked or a Region disabled on the way shows as
+        world_state: the world with its changes in mid-run. A role revoked or a Region disabled on the way shows as
             `denied` or `disabled` without nodes, though a scan may rightly have delivered some of them before.
         accounts: ids to scan; None: every active account of the organization.
         regions: names to scan; None: those the account can see, that is all that are enabled there.
         states: the State filter, in the documented form; empty: all.
     """
-    world, wanted = reality.world, frozenset(states)
+    world, wanted = world_state.world, frozenset(states)
     targets, nodes = {}, {}
     for account_id, account in world.accounts.items():
         if account_id not in accounts if accounts is not None else account.status is not AccountStatus.ACTIVE:
             continue
         for name in regions if regions is not None else account.regions:
-            status = _target_status(reality, account_id, name)
-            if regions is None and reality.region_status(account_id, name) is RegionStatus.NOT_ENABLED:
+            status = _target_status(world_state, account_id, name)
+            if regions is None and world_state.region_status(account_id, name) is RegionStatus.NOT_ENABLED:
                 continue
-            region = reality.region(account_id, name)
+            region = world_state.region(account_id, name)
             found = region.nodes if region and status is TargetStatus.SCANNED else ()
-            here = [_node(reality, (account_id, name, node.instance_id), node, wanted) for node in found]
+            here = [_node(world_state, (account_id, name, node.instance_id), node, wanted) for node in found]
             nodes.update({node.key: node for node in here})
             rows = sum(node.patch_rows for node in here)
             targets[account_id, name] = TrueTarget(account_id, name, account.name, status, len(here), rows)
-    return Truth(reality, targets, nodes, wanted)
+    return Truth(world_state, targets, nodes, wanted)
 
 
-def _target_status(reality: Reality, account_id: str, region: str) -> TargetStatus:
-    is_hub = account_id == reality.world.hub_account_id
-    if not is_hub and not reality.can_be_assumed(account_id):
+def _target_status(world_state: WorldState, account_id: str, region: str) -> TargetStatus:
+    is_hub = account_id == world_state.world.hub_account_id
+    if not is_hub and not world_state.can_be_assumed(account_id):
         return TargetStatus.DENIED
-    if reality.region_status(account_id, region) is not RegionStatus.OPEN:
+    if world_state.region_status(account_id, region) is not RegionStatus.OPEN:
         return TargetStatus.DISABLED
     return TargetStatus.SCANNED
 
 
-def _node(reality: Reality, key: NodeKey, node: Node, states: frozenset[str]) -> TrueNode:
-    by_state = reality.patches(node).by_state
+def _node(world_state: WorldState, key: NodeKey, node: Node, states: frozenset[str]) -> TrueNode:
+    by_state = world_state.patches(node).by_state
     rows = sum(count for state, count in by_state.items() if not states or DOCUMENTED[state] in states)
     status = _node_status(node, rows, states)
     if status in (NodeStatus.GONE, NodeStatus.DENIED):
         rows = 0
-    facts = _node_columns(wire_node(node, reality.world.as_of_s))
-    return TrueNode(key, status, rows, {**facts, **_state_columns(reality.patch_state(node))})
+    facts = _node_columns(wire_node(node, world_state.world.as_of_s))
+    return TrueNode(key, status, rows, {**facts, **_state_columns(world_state.patch_state(node))})
 
 
 def _node_status(node: Node, rows: int, states: frozenset[str]) -> NodeStatus:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter
 
 from scanner.simulator.world.faults import Broken, Faults, Passing
-from scanner.simulator.world.seeded_random import chance
+from scanner.simulator.world.seeded_random import seeded_random
 
 
-class Dice:
+class FaultPicker:
     """Remembers only the requests that are in trouble, so that it stays small however long the run."""
 
     def __init__(self, faults: Faults) -> None:
@@ -25,7 +25,7 @@ class Dice:
         hits = self._hits.get(request, 0)
         if hits < self._faults.max_consecutive:
             for fault in self._passing:
-                if chance(self._faults.seed, fault, request, hits) < getattr(self._faults, fault):
+                if seeded_random(self._faults.seed, fault, request, hits) < getattr(self._faults, fault):
                     self._hits[request] = hits + 1
                     return fault
         self._hits.pop(request, None)
@@ -38,17 +38,17 @@ class Dice:
         met = self._broken_listings[listing]
         if met < self._faults.max_broken:
             for fault in self._broken:
-                if chance(self._faults.seed, fault, listing, offset, met) < getattr(self._faults, fault):
+                if seeded_random(self._faults.seed, fault, listing, offset, met) < getattr(self._faults, fault):
                     self._broken_listings[listing] += 1
                     return fault
         return None
 
     def is_empty_page(self, listing: str, offset: int, turn: int) -> bool:
         """Whether a page without rows comes here; never twice in a row at one place."""
-        return turn == 0 and chance(self._faults.seed, "empty_page", listing, offset) < self._faults.empty_page
+        return turn == 0 and seeded_random(self._faults.seed, "empty_page", listing, offset) < self._faults.empty_page
 
     def page_size(self, listing: str, offset: int, wanted: int) -> int:
         """How many rows a page has."""
         if not self._faults.varying_page_sizes:
             return wanted
-        return 1 + int(chance(self._faults.seed, "page_size", listing, offset) * wanted)
+        return 1 + int(seeded_random(self._faults.seed, "page_size", listing, offset) * wanted)

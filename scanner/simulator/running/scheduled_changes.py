@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections import Counter
 
-from scanner.simulator.running.state import Reality
+from scanner.simulator.running.state import WorldState
 from scanner.simulator.world.faults import Faults
 from scanner.simulator.world.organization import Node, Trait
-from scanner.simulator.world.seeded_random import chance
+from scanner.simulator.world.seeded_random import seeded_random
 
 
-class Midway:
+class ScheduledChanges:
     """Watches the SSM requests go by and changes reality when it is time."""
 
-    def __init__(self, faults: Faults, reality: Reality) -> None:
+    def __init__(self, faults: Faults, world_state: WorldState) -> None:
         self._faults = faults
-        self._reality = reality
+        self._reality = world_state
         self._requests: Counter[str] = Counter()
         self._is_on = bool(faults.role_revoked_midway or faults.region_disabled_midway)
 
@@ -40,7 +40,7 @@ class Midway:
             self._reality.patch(node)
 
     def _is_due(self, fault: str, probability: float, what: str) -> bool:
-        if chance(self._faults.seed, fault, what) >= probability:
+        if seeded_random(self._faults.seed, fault, what) >= probability:
             return False
         self._requests[fault + what] += 1
         return self._requests[fault + what] > self._faults.midway_after

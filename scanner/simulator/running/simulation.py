@@ -7,10 +7,10 @@ from collections.abc import Callable
 from msgspec import Struct
 
 from scanner.simulator.running.buckets import Buckets, Limits
-from scanner.simulator.running.fault_picker import Dice
-from scanner.simulator.running.scheduled_changes import Midway
+from scanner.simulator.running.fault_picker import FaultPicker
+from scanner.simulator.running.scheduled_changes import ScheduledChanges
 from scanner.simulator.running.sessions import Keys, Sessions
-from scanner.simulator.running.state import Reality
+from scanner.simulator.running.state import WorldState
 from scanner.simulator.running.stats import Stats
 from scanner.simulator.running.tokens import Tokens
 from scanner.simulator.world.apply_faults import afflicted
@@ -44,16 +44,16 @@ class Simulation:
         self.faults = faults
         self.limits = limits
         self.clock = clock
-        self.reality = Reality(afflicted(world, faults))
+        self.world_state = WorldState(afflicted(world, faults))
         self.sessions = Sessions(world, faults, clock)
         self.buckets = Buckets(limits, clock)
         self.tokens = Tokens(world.seed, faults.token_ttl_s, clock)
-        self.dice = Dice(faults)
-        self.midway = Midway(faults, self.reality)
+        self.fault_picker = FaultPicker(faults)
+        self.scheduled_changes = ScheduledChanges(faults, self.world_state)
         self.stats = Stats()
         self.organizations_busy = False
         self.watchers: list[Watcher] = []
 
     @property
     def world(self) -> World:
-        return self.reality.world
+        return self.world_state.world

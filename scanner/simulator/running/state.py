@@ -10,7 +10,7 @@ from scanner.simulator.generate.patches import NodePatches, patches_of
 from scanner.simulator.world.organization import AccountStatus, Node, Region, RegionStatus, World
 
 
-class Reality:
+class WorldState:
     """A world, and the changes to it in mid-run: nodes patched, come or gone, roles revoked, Regions disabled."""
 
     def __init__(self, world: World) -> None:

@@ -51,7 +51,7 @@ class Simulator:
         states: Collection[str] = (),
     ) -> Truth:
         """What a right scan finds, as things stand now; see `scanner.simulator.running.expected.truth`."""
-        return truth(self._simulation.reality, accounts=accounts, regions=regions, states=states)
+        return truth(self._simulation.world_state, accounts=accounts, regions=regions, states=states)
 
     def set_limits(self, limits: Limits) -> None:
         """Put other rates in force."""
@@ -63,11 +63,11 @@ class Simulator:
 
     def revoke_role(self, account_id: str) -> None:
         """Take the role of an account away: no new sessions, and those there are may do nothing."""
-        self._simulation.reality.revoked.add(account_id)
+        self._simulation.world_state.revoked.add(account_id)
 
     def disable_region(self, account_id: str, region: str) -> None:
         """Disable a Region in an account."""
-        self._simulation.reality.disabled.add((account_id, region))
+        self._simulation.world_state.disabled.add((account_id, region))
 
     def patch_node(self, account_id: str, region: str, instance_id: str) -> None:
         """Run a patching operation on a node: other rows, counts and snapshot, and old tokens as `Faults` say.
@@ -75,10 +75,10 @@ class Simulator:
         Raises:
             KeyError: there is no such node.
         """
-        node = self._simulation.reality.node(account_id, region, instance_id)
+        node = self._simulation.world_state.node(account_id, region, instance_id)
         if node is None:
             raise KeyError(instance_id)
-        self._simulation.reality.patch(node)
+        self._simulation.world_state.patch(node)
 
     def set_nodes(self, account_id: str, region: str, nodes: Sequence[Node]) -> None:
         """Let a Region have these nodes from now on: others come, those left out are gone.
@@ -86,7 +86,7 @@ class Simulator:
         Raises:
             KeyError: there is no such Region.
         """
-        self._simulation.reality.set_nodes(account_id, region, nodes)
+        self._simulation.world_state.set_nodes(account_id, region, nodes)
 
     def watch(self, watcher: Watcher) -> None:
         """Tell this of each request before it is answered, from the server's thread."""

@@ -6,7 +6,7 @@ from msgspec import structs
 
 from scanner.simulator.world.faults import Faults
 from scanner.simulator.world.organization import Account, Node, Region, RegionStatus, Trait, World
-from scanner.simulator.world.seeded_random import chance
+from scanner.simulator.world.seeded_random import seeded_random
 
 _SETTINGS = {trait: trait.name.lower() for trait in Trait}
 
@@ -22,7 +22,7 @@ def afflicted(world: World, faults: Faults) -> World:
 
 def _account(account: Account, world: World, faults: Faults, traits: dict[Trait, float]) -> Account:
     is_hub = account.account_id == world.hub_account_id
-    has_no_role = not is_hub and chance(faults.seed, "role_missing", account.account_id) < faults.role_missing
+    has_no_role = not is_hub and seeded_random(faults.seed, "role_missing", account.account_id) < faults.role_missing
     regions = {name: _region(account, region, world, faults, traits) for name, region in account.regions.items()}
     return structs.replace(account, regions=regions, has_role=account.has_role and not has_no_role)
 
@@ -30,14 +30,14 @@ def _account(account: Account, world: World, faults: Faults, traits: dict[Trait,
 def _region(account: Account, region: Region, world: World, faults: Faults, traits: dict[Trait, float]) -> Region:
     status = region.status
     if region.name != world.home_region:
-        if chance(faults.seed, "scp_denied", account.account_id, region.name) < faults.scp_denied:
+        if seeded_random(faults.seed, "scp_denied", account.account_id, region.name) < faults.scp_denied:
             status = RegionStatus.SCP_DENIED
-        if chance(faults.seed, "not_enabled", account.account_id, region.name) < faults.not_enabled:
+        if seeded_random(faults.seed, "not_enabled", account.account_id, region.name) < faults.not_enabled:
             status = RegionStatus.NOT_ENABLED
     nodes = tuple(_node(node, faults, traits) for node in region.nodes) if traits else region.nodes
     return Region(region.name, nodes, status)
 
 
 def _node(node: Node, faults: Faults, traits: dict[Trait, float]) -> Node:
-    found = {trait for trait, share in traits.items() if chance(faults.seed, trait.name, node.seed) < share}
+    found = {trait for trait, share in traits.items() if seeded_random(faults.seed, trait.name, node.seed) < share}
     return structs.replace(node, traits=node.traits | found) if found else node

@@ -7,7 +7,7 @@ from hashlib import blake2b
 _SCALE = 1 << 64
 
 
-def chance(*what: object) -> float:
+def seeded_random(*what: object) -> float:
     """The same number for the same words, whatever the process."""
     digest = blake2b("\x1f".join(map(str, what)).encode(), digest_size=8).digest()
     return int.from_bytes(digest) / _SCALE

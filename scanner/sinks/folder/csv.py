@@ -13,8 +13,8 @@ from collections.abc import Callable, Sequence
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from scanner.core.cells import safe_cell, terminal_text
 from scanner.core.interfaces import Sink
+from scanner.core.safe_text import safe_cell, terminal_text
 from scanner.sinks.context import SinkContext
 from scanner.sinks.folder.folder import FolderSink, TextForm
 from scanner.sinks.folder.rows import column_values

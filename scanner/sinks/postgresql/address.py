@@ -10,7 +10,7 @@ from psycopg import AsyncConnection, IsolationLevel
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from scanner.core.errors import ConfigError, SinkError
-from scanner.core.masking import masked
+from scanner.core.safe_text import mask_secrets
 from scanner.sinks.postgresql.errors import AND_THEN, cause
 
 _CONNECT_TIMEOUT_S = "10"
@@ -36,7 +36,7 @@ def check_url(url: str) -> None:
     except psycopg.Error as error:
         why = cause(error, url)
         # libpq quotes the part that it does not understand, which may be the password.
-        raise ConfigError(f"the sink {masked(url)} is no URL that PostgreSQL takes: {why}") from None
+        raise ConfigError(f"the sink {mask_secrets(url)} is no URL that PostgreSQL takes: {why}") from None
 
 
 async def connect(url: str) -> AsyncConnection:
@@ -56,7 +56,8 @@ async def connect(url: str) -> AsyncConnection:
         connection = await AsyncConnection.connect(make_conninfo(url, **missing), prepare_threshold=None)
     except (psycopg.Error, UnicodeError) as error:  # UnicodeError: no host can have this name
         raise SinkError(
-            f"cannot connect to {masked(url)}: {cause(error, url)}; check the address, the user and the password; "
+            f"cannot connect to {mask_secrets(url)}: {cause(error, url)}; "
+            "check the address, the user and the password; "
             f"{AND_THEN}"
         ) from error
     # Who waited for a lock has to see what its holder committed, whatever the database's default is.

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import psycopg
 
 from scanner.core.errors import SinkError
-from scanner.core.masking import masked
+from scanner.core.safe_text import mask_secrets
 
 _WAYS_OUT: Mapping[str, str] = {
     "22P05": "use a database with the encoding UTF8",
@@ -32,12 +32,13 @@ def as_sink_error(url: str) -> Iterator[None]:
     try:
         yield
     except psycopg.Error as error:
-        way_out = _WAYS_OUT.get(error.sqlstate or "", _ANY_WAY_OUT)
-        raise SinkError(f"cannot add a scan to {masked(url)}: {cause(error, url)}; {way_out}; {AND_THEN}") from error
+        remedy = _WAYS_OUT.get(error.sqlstate or "", _ANY_WAY_OUT)
+        what = f"cannot add a scan to {mask_secrets(url)}: {cause(error, url)}"
+        raise SinkError(f"{what}; {remedy}; {AND_THEN}") from error
 
 
 def cause(error: Exception, url: str) -> str:
     """What the server, libpq or Python says, on one line and without the URL's secrets."""
     primary = error.diag.message_primary if isinstance(error, psycopg.Error) else None
     said = primary or str(error).partition("\n")[0] or type(error).__name__
-    return masked(said, secrets_of=url)
+    return mask_secrets(said, secrets_of=url)

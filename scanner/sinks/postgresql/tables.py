@@ -9,8 +9,8 @@ from msgspec import Struct
 from psycopg import AsyncConnection, sql
 
 from scanner.core.errors import SinkError
-from scanner.core.masking import masked
 from scanner.core.patch_table import TIME
+from scanner.core.safe_text import mask_secrets
 from scanner.core.tables import TABLES
 from scanner.sinks.postgresql.errors import AND_THEN
 from scanner.sinks.postgresql.locks import lock
@@ -57,7 +57,7 @@ async def provide_tables(connection: AsyncConnection, url: str) -> None:
                 await _make(connection, name)
     wrong = misfit(await _found(connection))
     if wrong:
-        raise SinkError(f"cannot add a scan to {masked(url)}: {wrong}; {AND_THEN}")
+        raise SinkError(f"cannot add a scan to {mask_secrets(url)}: {wrong}; {AND_THEN}")
 
 
 def misfit(found: Mapping[str, FoundTable]) -> str | None:

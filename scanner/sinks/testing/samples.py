@@ -21,7 +21,7 @@ from scanner.core.model import (
     TargetOutcome,
     TargetStatus,
 )
-from scanner.core.patch_rows import gathered
+from scanner.core.patch_rows import patch_rows_of
 from scanner.core.tables import NODES, PATCHES, batch_of, segment_table, summary_of
 
 _NOON_MS = 1_795_435_200_000  # 2026-11-23T12:00:00Z
@@ -97,7 +97,7 @@ def _node(
     reason: str | None = None,
 ) -> NodeScan:
     node = ManagedNode(instance_id, platform_type="Linux", computer_name="höst-1.example", last_ping_time=_NOON_MS)
-    return NodeScan(target, node, state, status, reason, gathered(patches), 1, 0, _NOON_MS + 2)
+    return NodeScan(target, node, state, status, reason, patch_rows_of(patches), 1, 0, _NOON_MS + 2)
 
 
 def _sample(scan_id: str, batches: Sequence[Sequence[NodeScan]], targets: Sequence[Target]) -> SampleScan:

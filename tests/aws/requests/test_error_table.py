@@ -11,7 +11,7 @@ from scanner.aws.operations import (
     LIST_ACCOUNTS,
 )
 from scanner.aws.requests.error_table import TABLE, meaning
-from scanner.aws.transport.interface import NoAnswer, ServiceError, Silence
+from scanner.aws.transport.interface import ConnectionFailure, NoResponse, ServiceError
 from scanner.core.errors import (
     ConfigError,
     CredentialsExpired,
@@ -144,21 +144,21 @@ def test_being_no_administrator_of_the_organization_is_a_matter_of_configuration
 
 
 @pytest.mark.parametrize(
-    ("silence", "kind", "way_out"),
+    ("silence", "kind", "remedy"),
     [
-        (Silence.NO_SUCH_HOST, Disabled, "check the Region name"),
-        (Silence.UNTRUSTED, Unavailable, "AWS_CA_BUNDLE"),
-        (Silence.PROXY, Transient, "HTTPS_PROXY"),
-        (Silence.CONNECTION, Transient, "AWS_ENDPOINT_URL"),
+        (ConnectionFailure.NO_SUCH_HOST, Disabled, "check the Region name"),
+        (ConnectionFailure.UNTRUSTED, Unavailable, "AWS_CA_BUNDLE"),
+        (ConnectionFailure.PROXY, Transient, "HTTPS_PROXY"),
+        (ConnectionFailure.CONNECTION, Transient, "AWS_ENDPOINT_URL"),
     ],
 )
-def test_no_answer_means_one_decision_too(silence, kind, way_out):
-    error = meaning(NoAnswer(silence, "how it looked"), DESCRIBE_INSTANCE_PATCHES, AT)
+def test_no_answer_means_one_decision_too(silence, kind, remedy):
+    error = meaning(NoResponse(silence, "how it looked"), DESCRIBE_INSTANCE_PATCHES, AT)
     assert type(error) is kind
     assert "Region eu-central-2, failed: how it looked; " in str(error)
-    assert way_out in str(error)
+    assert remedy in str(error)
 
 
 def test_every_silence_has_a_meaning():
-    for silence in Silence:
-        meaning(NoAnswer(silence, ""), DESCRIBE_INSTANCE_PATCHES, AT)
+    for silence in ConnectionFailure:
+        meaning(NoResponse(silence, ""), DESCRIBE_INSTANCE_PATCHES, AT)

@@ -8,20 +8,22 @@ import anyio
 import pytest
 
 from scanner.aws.requests.limiter import MAX_NAP_S, Limiter, Limiters
-from scanner.aws.requests.rate_estimator import RefillGauge
+from scanner.aws.requests.rate_estimator import RefillRateEstimator
 from scanner.core.model import Target
 from scanner.core.settings import LimitSettings
 from tests.fake_time import FakeTime
 
 
-def gauge(rate_per_s=10.0):
+def estimator(rate_per_s=10.0):
     """One request at a time, at a rate that stays as it is while nothing is refused."""
-    return RefillGauge(rate_per_s=rate_per_s, burst=1.0, min_rate_per_s=rate_per_s / 4, max_rate_per_s=rate_per_s)
+    return RefillRateEstimator(
+        rate_per_s=rate_per_s, burst=1.0, min_rate_per_s=rate_per_s / 4, max_rate_per_s=rate_per_s
+    )
 
 
 async def test_waiters_are_served_in_the_order_they_came():
     time, served = FakeTime(), []
-    limiter = Limiter(gauge(), clock=time.clock, sleep=time.sleep)
+    limiter = Limiter(estimator(), clock=time.clock, sleep=time.sleep)
 
     async def wait(name):
         await limiter.acquire()
@@ -36,7 +38,7 @@ async def test_waiters_are_served_in_the_order_they_came():
 
 async def test_a_waiter_naps_shortly_since_the_rate_may_rise():
     time = FakeTime()
-    limiter = Limiter(gauge(rate_per_s=1.0), clock=time.clock, sleep=time.sleep)
+    limiter = Limiter(estimator(rate_per_s=1.0), clock=time.clock, sleep=time.sleep)
     await limiter.acquire()
     await limiter.acquire()
     assert max(time.naps) == MAX_NAP_S
@@ -44,7 +46,7 @@ async def test_a_waiter_naps_shortly_since_the_rate_may_rise():
 
 async def test_a_cut_holds_at_once_however_many_wait():
     time = FakeTime()
-    limiter = Limiter(gauge(), clock=time.clock, sleep=time.sleep)
+    limiter = Limiter(estimator(), clock=time.clock, sleep=time.sleep)
     times = []
 
     async def wait():
@@ -61,7 +63,7 @@ async def test_a_cut_holds_at_once_however_many_wait():
 
 
 async def test_a_waiter_that_gives_up_leaves_the_queue_to_the_others():
-    limiter = Limiter(gauge())
+    limiter = Limiter(estimator())
     await limiter.acquire()
     with anyio.move_on_after(0):
         await limiter.acquire()

@@ -10,15 +10,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scanner.aws.requests.rate_estimator import REST_TOKENS, RefillGauge, Ticket
+from scanner.aws.requests.rate_estimator import REST_TOKENS, RefillRateEstimator, Ticket
 from tests.rate_server import Bucket, run
 
 SETTLES_WITHIN_S = 20.0
 CEILING_PER_S = 400.0
 
 
-def gauge(*, rate_per_s=10.0, burst=10.0, floor=0.5, ceiling=CEILING_PER_S):
-    return RefillGauge(rate_per_s=rate_per_s, burst=burst, min_rate_per_s=floor, max_rate_per_s=ceiling)
+def estimator(*, rate_per_s=10.0, burst=10.0, floor=0.5, ceiling=CEILING_PER_S):
+    return RefillRateEstimator(rate_per_s=rate_per_s, burst=burst, min_rate_per_s=floor, max_rate_per_s=ceiling)
 
 
 def tickets_at(subject, now, most=1_000):
@@ -45,7 +45,7 @@ def tickets_at(subject, now, most=1_000):
 )
 def test_what_is_granted_is_used_and_few_requests_are_refused_soon_after_every_change(rates, burst, late_s):
     until = 300.0
-    result = run(gauge(), Bucket(rates, burst), until=until, late_s=late_s)
+    result = run(estimator(), Bucket(rates, burst), until=until, late_s=late_s)
 
     changes = [since for since, _ in rates] + [until]
     for start, end in pairwise(changes):
@@ -54,12 +54,12 @@ def test_what_is_granted_is_used_and_few_requests_are_refused_soon_after_every_c
 
 
 def test_on_limits_latencies_and_bursts_it_was_not_tuned_for_it_holds_in_most_segments():
-    chance = random.Random(20_261_123)
+    seeded_random = random.Random(20_261_123)
     useful, refused = [], []
     for seed in range(20):
-        rates = [(since, chance.uniform(2, 80)) for since in (0, 100, 200)]
-        bucket = Bucket(rates, chance.uniform(5, 120))
-        result = run(gauge(), bucket, until=300.0, latency_s=chance.uniform(0.02, 0.3), seed=seed)
+        rates = [(since, seeded_random.uniform(2, 80)) for since in (0, 100, 200)]
+        bucket = Bucket(rates, seeded_random.uniform(5, 120))
+        result = run(estimator(), bucket, until=300.0, latency_s=seeded_random.uniform(0.02, 0.3), seed=seed)
         for since, _ in rates:
             useful.append(result.useful(since + 40, since + 100))
             refused.append(result.refused(since + 40, since + 100))
@@ -70,21 +70,21 @@ def test_on_limits_latencies_and_bursts_it_was_not_tuned_for_it_holds_in_most_se
 
 
 def test_it_never_goes_above_its_ceiling_though_nothing_is_refused():
-    result = run(gauge(ceiling=20.0), Bucket([(0, 1_000)], 1_000), until=60.0)
+    result = run(estimator(ceiling=20.0), Bucket([(0, 1_000)], 1_000), until=60.0)
 
     assert len(result.answers) <= 20 * 60 + 15
     assert len(result.answers) >= 0.97 * 20 * 55
 
 
 def test_though_everything_is_refused_it_goes_on_asking_a_rest_after_each_refusal():
-    result = run(gauge(burst=1.0, floor=2.0), Bucket([(0, 0.0)], 0.0), until=60.0)
+    result = run(estimator(burst=1.0, floor=2.0), Bucket([(0, 0.0)], 0.0), until=60.0)
 
     assert 38 <= len(result.answers) <= 60 / (REST_TOKENS / 2.0) + 2
 
 
 def test_after_a_long_pause_it_goes_on_at_the_measured_rate_and_not_with_a_flood():
     busy = run(
-        subject := gauge(),
+        subject := estimator(),
         Bucket([(0, 20)], 40),
         until=240.0,
         wants=lambda now: not 60 <= now < 120,
@@ -97,7 +97,7 @@ def test_after_a_long_pause_it_goes_on_at_the_measured_rate_and_not_with_a_flood
 
 
 def test_a_burst_goes_out_at_once_at_the_start_and_after_a_pause_and_then_the_pace_holds():
-    subject = gauge(burst=5.0, ceiling=10.0)
+    subject = estimator(burst=5.0, ceiling=10.0)
 
     for start in (0.0, 100.0):
         assert len(tickets_at(subject, start)) == 5
@@ -105,7 +105,7 @@ def test_a_burst_goes_out_at_once_at_the_start_and_after_a_pause_and_then_the_pa
 
 
 def test_asking_books_nothing_ahead():
-    subject = gauge(burst=1.0, ceiling=10.0)
+    subject = estimator(burst=1.0, ceiling=10.0)
     tickets_at(subject, 0.0)
 
     assert [subject.reserve(0.0) for _ in range(50)] == [pytest.approx(0.1)] * 50
@@ -113,7 +113,7 @@ def test_asking_books_nothing_ahead():
 
 
 def test_a_refusal_of_a_request_sent_before_the_cut_does_not_cut_again():
-    subject = gauge()
+    subject = estimator()
     first, second = subject.reserve(0.0), subject.reserve(1.0)
     subject.throttled(first, 1.1)
     rate_per_s = subject.rate_per_s
@@ -131,7 +131,7 @@ EVENTS = st.lists(
 @given(EVENTS)
 @settings(max_examples=200)
 def test_whatever_happens_the_rate_stays_between_floor_and_ceiling_and_the_wait_is_finite(events):
-    subject = gauge(floor=0.5, ceiling=30.0)
+    subject = estimator(floor=0.5, ceiling=30.0)
     now, tickets = 0.0, [Ticket(0)]
     for passed_s, event in events:
         now += passed_s

@@ -26,7 +26,7 @@ from botocore.exceptions import (
 from botocore.parsers import ResponseParserError
 
 from scanner.aws.sdk.errors import sdk_errors
-from scanner.aws.transport.interface import NoAnswer, ServiceError, Silence
+from scanner.aws.transport.interface import ConnectionFailure, NoResponse, ServiceError
 from scanner.core.errors import ConfigError, CredentialsExpired, Denied
 
 URL = "https://ssm.xx-nowhere-1.amazonaws.com/"
@@ -58,25 +58,34 @@ def test_an_error_answer_keeps_code_message_and_status():
 @pytest.mark.parametrize(
     ("error", "silence"),
     [
-        (endpoint_error(no_name(socket.EAI_NONAME)), Silence.NO_SUCH_HOST),
-        (endpoint_error(no_name(socket.EAI_AGAIN)), Silence.CONNECTION),
-        (endpoint_error(aiohttp.ClientConnectorError(KEY, ConnectionRefusedError(111, "refused"))), Silence.CONNECTION),
-        (endpoint_error(aiohttp.ClientOSError(104, "reset")), Silence.CONNECTION),
-        (ConnectTimeoutError(endpoint_url=URL), Silence.CONNECTION),
-        (ReadTimeoutError(endpoint_url=URL), Silence.CONNECTION),
-        (ConnectionClosedError(endpoint_url=URL), Silence.CONNECTION),
-        (HTTPClientError(error="odd"), Silence.CONNECTION),
-        (ResponseStreamingError(error="torn"), Silence.CONNECTION),
-        (aiohttp.ClientPayloadError("torn"), Silence.CONNECTION),
-        (ResponseParserError("no XML"), Silence.CONNECTION),
-        (ProxyConnectionError(proxy_url="http://proxy"), Silence.PROXY),
-        (SSLError(endpoint_url=URL, error=aiohttp.ClientConnectorCertificateError(KEY, OSError())), Silence.UNTRUSTED),
-        (SSLError(endpoint_url=URL, error=aiohttp.ClientConnectorSSLError(KEY, OSError())), Silence.CONNECTION),
+        (endpoint_error(no_name(socket.EAI_NONAME)), ConnectionFailure.NO_SUCH_HOST),
+        (endpoint_error(no_name(socket.EAI_AGAIN)), ConnectionFailure.CONNECTION),
+        (
+            endpoint_error(aiohttp.ClientConnectorError(KEY, ConnectionRefusedError(111, "refused"))),
+            ConnectionFailure.CONNECTION,
+        ),
+        (endpoint_error(aiohttp.ClientOSError(104, "reset")), ConnectionFailure.CONNECTION),
+        (ConnectTimeoutError(endpoint_url=URL), ConnectionFailure.CONNECTION),
+        (ReadTimeoutError(endpoint_url=URL), ConnectionFailure.CONNECTION),
+        (ConnectionClosedError(endpoint_url=URL), ConnectionFailure.CONNECTION),
+        (HTTPClientError(error="odd"), ConnectionFailure.CONNECTION),
+        (ResponseStreamingError(error="torn"), ConnectionFailure.CONNECTION),
+        (aiohttp.ClientPayloadError("torn"), ConnectionFailure.CONNECTION),
+        (ResponseParserError("no XML"), ConnectionFailure.CONNECTION),
+        (ProxyConnectionError(proxy_url="http://proxy"), ConnectionFailure.PROXY),
+        (
+            SSLError(endpoint_url=URL, error=aiohttp.ClientConnectorCertificateError(KEY, OSError())),
+            ConnectionFailure.UNTRUSTED,
+        ),
+        (
+            SSLError(endpoint_url=URL, error=aiohttp.ClientConnectorSSLError(KEY, OSError())),
+            ConnectionFailure.CONNECTION,
+        ),
     ],
 )
 def test_no_answer_is_told_by_how_it_looked(error, silence):
     found = translated(error)
-    assert isinstance(found, NoAnswer)
+    assert isinstance(found, NoResponse)
     assert found.silence is silence
 
 

@@ -9,7 +9,7 @@ import anyio
 import pytest
 
 from scanner.aws.transport.connection_pool import MAX_IDLE_S, Connections
-from scanner.aws.transport.interface import MAX_ANSWER_BYTES, NoAnswer, Silence
+from scanner.aws.transport.interface import MAX_ANSWER_BYTES, ConnectionFailure, NoResponse
 from tests.aws.transport.raw_server import Hang, answer, serving
 
 REQUEST = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}"
@@ -99,11 +99,11 @@ async def test_a_connection_idle_for_long_is_not_used_again():
 async def test_an_answer_that_is_not_whole_is_no_answer_and_the_next_one_is_fresh(torn, says):
     async with serving([torn, answer(b"fine")]) as server:
         with connections() as pool:
-            with pytest.raises(NoAnswer, match=says) as caught:
+            with pytest.raises(NoResponse, match=says) as caught:
                 await pool.post(url(server), REQUEST)
             assert await pool.post(url(server), REQUEST) == (200, b"fine")
 
-    assert caught.value.silence is Silence.CONNECTION
+    assert caught.value.silence is ConnectionFailure.CONNECTION
     assert server.connections == 2
 
 
@@ -118,7 +118,7 @@ async def test_bytes_nobody_asked_for_end_the_connection():
 async def test_a_server_that_hangs_is_given_up_after_the_read_time_out():
     async with serving([Hang(), answer(b"fine")]) as server:
         with connections(read_timeout_s=0.05) as pool:
-            with pytest.raises(NoAnswer, match="no answer within"):
+            with pytest.raises(NoResponse, match="no answer within"):
                 await pool.post(url(server), REQUEST)
             assert await pool.post(url(server), REQUEST) == (200, b"fine")
 
@@ -134,24 +134,24 @@ async def test_a_request_that_is_cancelled_takes_its_connection_with_it():
 
 async def test_nobody_listening_is_a_broken_connection_and_an_unknown_name_has_no_endpoint(unused_tcp_port):
     with connections() as pool:
-        with pytest.raises(NoAnswer) as refused:
+        with pytest.raises(NoResponse) as refused:
             await pool.post(f"http://127.0.0.1:{unused_tcp_port}", REQUEST)
-        with pytest.raises(NoAnswer) as unknown:
+        with pytest.raises(NoResponse) as unknown:
             await pool.post("http://no-such-host.invalid", REQUEST)
 
-    assert refused.value.silence is Silence.CONNECTION
-    assert unknown.value.silence in (Silence.NO_SUCH_HOST, Silence.CONNECTION)
+    assert refused.value.silence is ConnectionFailure.CONNECTION
+    assert unknown.value.silence in (ConnectionFailure.NO_SUCH_HOST, ConnectionFailure.CONNECTION)
 
 
 async def test_a_certificate_that_is_not_trusted_is_named(own_certificate):
     async with serving([answer(b"secret")], own_certificate.server) as server:
         with (
             connections(tls=ssl.create_default_context) as pool,
-            pytest.raises(NoAnswer, match="certificate") as caught,
+            pytest.raises(NoResponse, match="certificate") as caught,
         ):
             await pool.post(url(server, "https"), REQUEST)
 
-    assert caught.value.silence is Silence.UNTRUSTED
+    assert caught.value.silence is ConnectionFailure.UNTRUSTED
     assert server.requests == []
 
 

@@ -6,7 +6,7 @@ import pytest
 from msgspec import structs
 
 from scanner.core.model import LACKING_STATES, NodeStatus, Patch, Scope, Target, TargetOutcome, TargetStatus
-from scanner.core.patch_rows import gathered
+from scanner.core.patch_rows import patch_rows_of
 from scanner.core.settings import PatchSettings
 from scanner.core.tables import segment_table
 from scanner.files.local import LocalFiles
@@ -29,7 +29,7 @@ def patched(number, *rows, target=TARGET, status=NodeStatus.VERIFIED, reason=Non
     patches = [
         Patch(**dict(zip(("state", "kb_id", "severity", "cve_ids", "title"), row, strict=False))) for row in rows
     ]
-    return structs.replace(made, patches=gathered(patches), state=structs.replace(made.state, **state))
+    return structs.replace(made, patches=patch_rows_of(patches), state=structs.replace(made.state, **state))
 
 
 async def found(folder, nodes, outcomes=(), scope=None):
@@ -259,7 +259,9 @@ async def test_a_node_without_an_operation_is_told_from_one_that_was_not_read(st
 
 async def test_a_node_waits_for_a_reboot_by_its_rows_or_by_awss_count_and_the_longest_wait_is_first(tmp_path):
     late, early = (
-        structs.replace(patched(n), patches=gathered([Patch("k", state="InstalledPendingReboot", installed_time=at)]))
+        structs.replace(
+            patched(n), patches=patch_rows_of([Patch("k", state="InstalledPendingReboot", installed_time=at)])
+        )
         for n, at in ((1, 2_000.0), (2, 1_000.0))
     )
     counted = patched(3, status=NodeStatus.DENIED, installed_pending_reboot_count=4, reboot_option="NoReboot")

@@ -16,7 +16,7 @@ from botocore.exceptions import (
 
 from scanner.simulator.generate.build import make_world
 from scanner.simulator.running.buckets import Limits, Rate
-from scanner.simulator.running.fault_picker import Dice
+from scanner.simulator.running.fault_picker import FaultPicker
 from scanner.simulator.server.server import serve
 from scanner.simulator.world.faults import Broken, Faults, Passing
 from tests.simulator.clients import CONFIG, client, refused
@@ -156,18 +156,18 @@ async def test_the_same_run_meets_the_same_faults():
 
 
 def test_chance_hits_about_as_often_as_it_is_told():
-    dice = Dice(Faults(reset=0.02, html_503=0.02))
-    hits = [dice.passing(f"request-{n}", "Any") for n in range(20_000)]
+    fault_picker = FaultPicker(Faults(reset=0.02, html_503=0.02))
+    hits = [fault_picker.passing(f"request-{n}", "Any") for n in range(20_000)]
     assert 600 < sum(hit is not None for hit in hits) < 1000
     assert {Passing.RESET, Passing.HTML_503} <= set(hits)
 
 
 def test_dice_forget_requests_that_are_through():
-    dice = Dice(Faults(reset=1.0, max_consecutive=1))
+    fault_picker = FaultPicker(Faults(reset=1.0, max_consecutive=1))
     for n in range(100):
-        assert dice.passing(f"request-{n}", "Any") is Passing.RESET
-        assert dice.passing(f"request-{n}", "Any") is None
-    assert not dice._hits
+        assert fault_picker.passing(f"request-{n}", "Any") is Passing.RESET
+        assert fault_picker.passing(f"request-{n}", "Any") is None
+    assert not fault_picker._hits
 
 
 async def test_lasting_faults_strike_about_as_many_as_they_are_told():

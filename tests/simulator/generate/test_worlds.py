@@ -13,7 +13,7 @@ from scanner.simulator.generate.packages import DAY_S, YEAR_ONE_S
 from scanner.simulator.generate.patches import patches_of
 from scanner.simulator.generate.platforms import PLATFORMS
 from scanner.simulator.running.expected import truth
-from scanner.simulator.running.state import Reality
+from scanner.simulator.running.state import WorldState
 
 
 def _nodes(*platforms, nodes=12, rows=None, seed=0):
@@ -96,7 +96,7 @@ def test_a_patching_operation_installs_what_it_can():
 
 
 def test_the_demonstration_has_one_of_everything():
-    found = truth(Reality(demo_world(as_of_s=AS_OF_S)))
+    found = truth(WorldState(demo_world(as_of_s=AS_OF_S)))
     nodes = Counter(node.status.value for node in found.nodes.values())
     targets = Counter(target.status.value for target in found.targets.values())
     assert nodes.keys() == {"verified", "mismatched", "gone", "denied", "no_patch_data"}
@@ -106,7 +106,7 @@ def test_the_demonstration_has_one_of_everything():
 
 
 def test_the_demonstration_is_large_enough_to_look_at_and_small_enough_to_wait_for():
-    found = truth(Reality(demo_world(as_of_s=AS_OF_S)))
+    found = truth(WorldState(demo_world(as_of_s=AS_OF_S)))
     assert 300 < len(found.nodes) < 2_000
     assert 100_000 < found.patch_rows < 250_000
     pages = Counter()
@@ -118,7 +118,7 @@ def test_the_demonstration_is_large_enough_to_look_at_and_small_enough_to_wait_f
 
 def test_the_demonstration_lacks_critical_fixes_of_known_vulnerabilities():
     lacking = [
-        row for row in truth(Reality(demo_world(as_of_s=AS_OF_S))).patches() if row.state in ("MISSING", "FAILED")
+        row for row in truth(WorldState(demo_world(as_of_s=AS_OF_S))).patches() if row.state in ("MISSING", "FAILED")
     ]
     critical = {cve for row in lacking if row.severity == "Critical" for cve in row.cve_ids}
     assert {"CVE-2025-32463", "CVE-2025-59287"} <= critical
@@ -135,7 +135,7 @@ def test_the_demonstration_is_as_of_last_midnight():
 def test_a_truth_can_be_narrowed_to_accounts_regions_and_states():
     world = make_world(accounts=3, regions=3, nodes=18, rows=50)
     account = list(world.accounts)[1]
-    found = truth(Reality(world), accounts=[account], regions=["us-east-1", "eu-south-2"], states=["MISSING"])
+    found = truth(WorldState(world), accounts=[account], regions=["us-east-1", "eu-south-2"], states=["MISSING"])
     assert {key: target.status.value for key, target in found.targets.items()} == {
         (account, "us-east-1"): "scanned",
         (account, "eu-south-2"): "disabled",
@@ -147,7 +147,7 @@ def test_a_truth_can_be_narrowed_to_accounts_regions_and_states():
 
 
 def test_the_truth_words_rows_as_the_tables_do():
-    found = truth(Reality(make_world(accounts=1, regions=1, nodes=12, rows=300)))
+    found = truth(WorldState(make_world(accounts=1, regions=1, nodes=12, rows=300)))
     rows = list(found.patches())
     assert not {""} & {value for row in rows for value in (row.title, row.classification, row.severity)}
     assert all(row.installed_time is None or row.installed_time > 10**12 for row in rows)

@@ -9,7 +9,7 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scanner.core.cells import terminal_text
+from scanner.core.safe_text import terminal_text
 from scanner.core.tables import PATCHES, SCANS
 from scanner.sinks.folder.csv import CSV
 from scanner.sinks.testing.samples import awkward_scan

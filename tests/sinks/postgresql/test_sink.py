@@ -244,6 +244,6 @@ def test_without_its_driver_the_sink_says_how_to_install_it():
         "installed_sinks().build(parse_spec('postgresql://ann:s3cret@db/x'), SinkContext('s1', None, io.BytesIO()))\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    way_out = "needs the package psycopg: pip install 'patchsweep[postgresql]'"
-    assert done.stdout.strip() == repr([way_out])
-    assert done.stderr.strip().endswith(f"ConfigError: the sink postgresql://ann:***@db/x {way_out}")
+    remedy = "needs the package psycopg: pip install 'patchsweep[postgresql]'"
+    assert done.stdout.strip() == repr([remedy])
+    assert done.stderr.strip().endswith(f"ConfigError: the sink postgresql://ann:***@db/x {remedy}")

@@ -1,0 +1,82 @@
+"""Text from outside cannot take over a terminal or a spreadsheet, and shows no secret."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scanner.core.safe_text import mask_secrets, safe_cell, terminal_text
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1"])
+def test_a_formula_becomes_text(text):
+    assert safe_cell(text) == f"'{text}"
+
+
+@pytest.mark.parametrize("text", ["", "KB5001", "a=b", " =1", "1-2", "'=1"])
+def test_other_text_stays_as_it_is(text):
+    assert safe_cell(text) == text
+
+
+@given(st.text())
+def test_no_cell_starts_a_formula_and_none_loses_text(text):
+    cell = safe_cell(text)
+    assert not cell.startswith(("=", "+", "-", "@", "\t", "\r"))
+    assert cell.removeprefix("'") == text.removeprefix("'") or cell == text
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("\x1b[31mred", "\\x1b[31mred"),
+        ("a\nb\r\tc", "a\\nb\\r\\tc"),
+        ("\x00\x7f\x9b", "\\x00\\x7f\\x9b"),
+        ("user\u202etxt.exe", "user\\u202etxt.exe"),
+        ("line\u2028break", "line\\u2028break"),
+        ("Größe 漢字 🙂", "Größe 漢字 🙂"),
+    ],
+)
+def test_control_characters_are_shown_and_not_obeyed(text, shown):
+    assert terminal_text(text) == shown
+
+
+@given(st.text())
+def test_every_text_fits_on_one_line_of_a_terminal(text):
+    assert len(terminal_text(text).splitlines()) <= 1
+    assert not any(ord(char) < 0x20 or 0x7F <= ord(char) < 0xA0 for char in terminal_text(text))
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("postgresql://ann:p@ss/word@db/x", "postgresql://ann:***@db/x"),
+        ("postgresql://ann:p?ss@db/x?y=1", "postgresql://ann:***@db/x?y=1"),
+        ("postgresql://ann:p?s/s@db/x", "postgresql://ann:***@db/x"),
+        ("postgresql://[::1]:5432/x?user=a@b", "postgresql://[::1]:5432/x?user=a@b"),
+        ("postgresql://postgres@db/postgres", "postgresql://postgres@db/postgres"),
+        ("https://t0ken@splunk/x", "https://***@splunk/x"),
+        ("https://h/x?pwd=s3cret&api_key=t0ken&user=ann", "https://h/x?pwd=***&api_key=***&user=ann"),
+        ("see https://h/x?token=t0ken for more", "see https://h/x?token=*** for more"),
+        ("jsonl:-", "jsonl:-"),
+        ("parquet:s3://bucket/a:b", "parquet:s3://bucket/a:b"),
+        ("csv:/a@b:c/d", "csv:/a@b:c/d"),
+        ("postgresql://db:5432/x?user=a@b", "postgresql://db:5432/x?user=a@b"),
+    ],
+)
+def test_secrets_are_masked_and_the_rest_is_kept(text, shown):
+    assert mask_secrets(text) == shown
+
+
+def test_a_text_that_quotes_a_secret_of_another_is_masked_too():
+    assert mask_secrets("no such user: s3cret", secrets_of="postgresql://ann:s3cret@db/x") == "no such user: ***"
+
+
+def test_a_secret_is_masked_as_it_is_written_and_as_it_is_meant():
+    url = "postgresql://ann:p%40ss@db/x"
+    assert mask_secrets('no such user: p@ss, "p%40ss"', secrets_of=url) == 'no such user: ***, "***"'
+
+
+@given(st.text(st.characters(codec="ascii", exclude_characters="?"), min_size=12))
+def test_no_password_survives(password):
+    assert password not in mask_secrets(f"postgresql://ann:{password}@db/x")
