@@ -1,19 +1,58 @@
-"""What tests in several folders share."""
+"""Fixtures, markers and the Hypothesis profile of all tests. Fixtures import the packages that only they need."""
 
 from __future__ import annotations
 
 import os
+import shutil
 
 import pytest
+from hypothesis import HealthCheck, settings
 
-from tests.moto_server import serving_moto
-from tests.postgresql_server import running_server
-from tests.store.places import new_prefix
+# A loaded machine is slow and no test asserts a time, so neither an example nor its generation has a limit.
+settings.register_profile("patchsweep", deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patchsweep")
+
+#: Folders whose tests run whole scans, most of them in processes of their own.
+SLOW_FOLDERS = {"benchmarks", "end_to_end", "faults"}
+#: Packages whose absence is never a reason to skip.
+OWN = {"scanner", "tests"}
+#: A test has a marker if it uses one of these fixtures.
+MARKER_OF_FIXTURE = {"postgresql": "database", "terminal": "process", "browser": "browser"}
+
+
+def pytest_collection_modifyitems(items):
+    """Marks what follows from a test's folder and fixtures, so that only the rest is marked by hand."""
+    for item in items:
+        if SLOW_FOLDERS.intersection(item.nodeid.partition("::")[0].split("/")):
+            item.add_marker("slow")
+        for fixture in MARKER_OF_FIXTURE.keys() & set(getattr(item, "fixturenames", ())):
+            item.add_marker(MARKER_OF_FIXTURE[fixture])
+        if item.get_closest_marker("database"):
+            item.add_marker("slow")  # the first one starts a server
+
+
+class _Module(pytest.Module):
+    """Skips a test module that imports a package which is not installed, and says so."""
+
+    def collect(self):
+        try:
+            return super().collect()
+        except self.CollectError as error:
+            cause = error.__cause__
+            if isinstance(cause, ModuleNotFoundError) and (cause.name or "tests").split(".")[0] not in OWN:
+                pytest.skip(f"{cause.name} is not installed: pip install -e '.[dev]'", allow_module_level=True)
+            raise
+
+
+def pytest_pycollect_makemodule(module_path, parent):
+    return _Module.from_parent(parent, path=module_path)
 
 
 @pytest.fixture(scope="session")
 def postgresql():
-    """A PostgreSQL server for all tests of this process that ask for one; none of libpq's variables reaches it."""
+    """Yields a PostgreSQL server that the tests of this process share. None of libpq's variables reaches it."""
+    from tests.postgresql_server import running_server
+
     with pytest.MonkeyPatch.context() as patch, running_server() as server:
         for name in list(os.environ):
             if name.startswith("PG"):
@@ -23,19 +62,37 @@ def postgresql():
 
 @pytest.fixture
 def database(postgresql):
-    """The URL of an empty database on it."""
+    """Yields the URL of an empty database on the server."""
     with postgresql.database() as url:
         yield url
 
 
 @pytest.fixture(scope="session")
+def browser():
+    """Returns the path of Chromium."""
+    return shutil.which("chromium") or pytest.skip("chromium is not installed")
+
+
+@pytest.fixture(scope="session")
+def systemd_analyze():
+    """Returns the path of systemd's checker of units."""
+    return shutil.which("systemd-analyze") or pytest.skip("systemd-analyze is not installed")
+
+
+@pytest.fixture(scope="session")
 def s3_endpoint():
+    """Yields the URL of a moto server."""
+    from tests.moto_server import serving_moto
+
     with serving_moto() as url:
         yield url
 
 
 @pytest.fixture
 def s3_url(s3_endpoint, monkeypatch):
+    """Returns an empty s3:// prefix. The AWS settings of this process are those of the moto server."""
+    from tests.store.places import new_prefix
+
     for name, value in {
         "AWS_ACCESS_KEY_ID": "AKIAEXAMPLE",
         "AWS_SECRET_ACCESS_KEY": "secret",

@@ -14,7 +14,7 @@ from tests.deploy.templates import DEPLOY
 UNITS = sorted((DEPLOY / "systemd").iterdir())
 COMMAND = "/opt/patchsweep/bin/patchsweep"
 
-pytestmark = pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd-analyze is not installed")
+pytestmark = pytest.mark.usefixtures("systemd_analyze")
 
 
 def verify(folder: Path, change: tuple[str, str] = ("", "")) -> subprocess.CompletedProcess[str]:

@@ -57,6 +57,7 @@ async def _store(store: Store, texts: dict[str, str]) -> None:
     await commit(store, [nodes], target=target)
 
 
+@pytest.mark.usefixtures("browser")
 def test_names_that_are_markup_are_read_as_text_and_nothing_runs_or_is_fetched(report, listener):
     file, texts = report
 
@@ -71,6 +72,7 @@ def test_names_that_are_markup_are_read_as_text_and_nothing_runs_or_is_fetched(r
     assert listener[1] == []
 
 
+@pytest.mark.usefixtures("browser")
 def test_markup_that_slipped_through_would_still_not_run_or_fetch(report, listener):
     file, _ = report
     page = file.read_text()
@@ -83,6 +85,7 @@ def test_markup_that_slipped_through_would_still_not_run_or_fetch(report, listen
     assert len(complaints) >= 5
 
 
+@pytest.mark.usefixtures("browser")
 def test_this_browser_would_have_run_and_fetched_it(report, listener):
     file, _ = report
     file.write_text(f"<!DOCTYPE html><title>harmless</title><body>{hostile(listener[0], 'obeyed')}")

@@ -147,7 +147,7 @@ def scanned(nodes):
     return delivered
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(nodes(), max_size=6))
 def test_whatever_happens_while_nodes_are_read(listed):
     nodes = {f"i-{n}": node for n, node in enumerate(listed)}

@@ -31,7 +31,7 @@ def _identity(scan) -> tuple[str, str, str]:
     return scan.target.account_id, scan.target.region, scan.node.instance_id
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(_segments)
 def test_every_node_stays_once_and_a_delivered_one_before_a_gap(segments):
     surplus = doubled(_keys(segments))
@@ -51,7 +51,7 @@ def test_every_node_stays_once_and_a_delivered_one_before_a_gap(segments):
         assert scan.scanned_at == (min(times) if scan.status.is_delivered else max(times))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(_segments)
 def test_a_target_is_done_as_far_as_its_nodes_were_delivered(segments):
     done = done_targets(_keys(segments))
@@ -60,7 +60,7 @@ def test_a_target_is_done_as_far_as_its_nodes_were_delivered(segments):
     assert all(sum(target.nodes.values()) == len(target.instance_ids) for target in done.values())
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(_segments)
 def test_counts_and_gaps_are_those_of_the_rows(segments):
     keys = _keys(segments)

@@ -15,7 +15,7 @@ from tests.store.samples import node, node_scans
 from tests.worded import row_in_words, rows_listed, rows_of
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(node_scans)
 def test_every_node_comes_back_from_a_segment_as_it_went_in(scans):
     table = segment_table("scan", scans)
@@ -30,7 +30,7 @@ def test_every_node_comes_back_from_a_segment_as_it_went_in(scans):
     ]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(node_scans, st.data())
 def test_a_part_of_a_segment_is_the_batch_of_its_own_nodes(scans, data):
     start = data.draw(st.integers(0, len(scans)))

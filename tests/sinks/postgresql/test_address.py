@@ -93,11 +93,12 @@ async def test_a_host_that_nobody_knows_is_a_sentence(host, why):
 
 
 async def test_a_server_that_is_not_the_one_its_certificate_names_is_a_sentence(database, postgresql):
-    strict = f"{database}?sslmode=verify-full&sslrootcert="
-    await publish(f"{strict}{postgresql.certificate}", SCAN)
-    await expect_no_connection(f"{strict}system", "certificate verify failed")
-    elsewhere = f"{strict}{postgresql.certificate}".replace("127.0.0.1", "localhost")
-    await expect_no_connection(elsewhere, 'certificate for "127.0.0.1".* does not match host name "localhost"')
+    with postgresql.tls() as (port, authority):
+        strict = database.replace(f":{postgresql.port}/", f":{port}/") + "?sslmode=verify-full&sslrootcert="
+        await publish(f"{strict}{authority}", SCAN)
+        await expect_no_connection(f"{strict}system", "certificate verify failed")
+        elsewhere = f"{strict}{authority}".replace("127.0.0.1", "localhost")
+        await expect_no_connection(elsewhere, 'certificate.* does not match host name "localhost"')
 
 
 async def test_a_server_that_never_answers_is_given_up_in_time():

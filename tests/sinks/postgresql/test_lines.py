@@ -5,7 +5,7 @@ from __future__ import annotations
 import psycopg
 import pyarrow as pa
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from scanner.core.patch_table import TIME
@@ -73,7 +73,6 @@ def held(text):
     return text and text.replace("\0", NUL_STAND_IN)
 
 
-@settings(deadline=None)
 @given(st.lists(ROWS, max_size=6))
 @example([(text, 0, 0, [text, None, text]) for text in AWKWARD])
 @example([(None, None, None, None), ("", 0, 0, [])])
