@@ -76,7 +76,7 @@ class Delivery:
         await self._pass_on(await to_thread.run_sync(batch_of, table))
 
     async def _pass_on(self, batch: NodeBatch) -> None:
-        await self._tally.write(batch)
+        await self._tally.count(batch)
         await self._live.write(batch)
 
 

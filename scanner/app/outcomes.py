@@ -11,7 +11,6 @@ from scanner.app.resume import Opened
 from scanner.core.model import CallCounts, EpochMs, NodeStatus, ScanRow, Scope, Target, TargetOutcome, TargetStatus
 from scanner.core.settings import Settings
 from scanner.reports.scan_row import scan_row
-from scanner.reports.tally import TallyResult
 from scanner.store.store import DoneNodes
 
 
@@ -58,7 +57,7 @@ def _left_behind(target: Target, done: DoneNodes) -> TargetOutcome:
 def ended_row(
     opened: Opened,
     outcomes: Sequence[TargetOutcome],
-    tally: TallyResult,
+    nodes: Mapping[NodeStatus, int],
     hub: CallCounts,
     *,
     finished_at: EpochMs,
@@ -74,7 +73,7 @@ def ended_row(
         scope=scope_of(settings),
         version=__version__,
         outcomes=outcomes,
-        nodes={NodeStatus(status): count for status, count in tally.nodes_by_status.items()},
+        nodes=nodes,
     )
     return structs.replace(row, requests=row.requests + hub.requests, throttles=row.throttles + hub.throttles)
 

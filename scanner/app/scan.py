@@ -12,7 +12,6 @@ from msgspec import Struct
 
 from scanner.app.deliver import Delivery
 from scanner.app.demo import demo_organization
-from scanner.app.finished import Finished, PatchTotals
 from scanner.app.history import history_notes, in_reading_order, known_nodes
 from scanner.app.outcomes import ended_outcomes, ended_row
 from scanner.app.publish import replay
@@ -24,6 +23,7 @@ from scanner.core.errors import Interrupted
 from scanner.core.interfaces import Observer
 from scanner.core.model import CallCounts, NodeScan, TargetOutcome
 from scanner.core.settings import Settings
+from scanner.reports.scan_result import GapObserver, ScanResult
 from scanner.reports.tally import Tally
 from scanner.scan.batcher import FlushRules, write_segments
 from scanner.scan.read_target import Deliver, ReadingRules
@@ -49,12 +49,13 @@ class _Run(Struct, frozen=True):
     tally: Tally
     stop: Stop
     observers: Sequence[Observer]
+    gaps: GapObserver
     began_s: float
 
 
 async def run_scan(
     settings: Settings, *, resume: str | None, demo: bool, observers: Sequence[Observer], stdout: BinaryIO
-) -> Finished:
+) -> ScanResult:
     """Read every node in scope into the store and the sinks.
 
     Args:
@@ -78,7 +79,8 @@ async def run_scan(
         ):
             live = GuardedSinks(sinks.live, call_deadline_s=settings.sink_timeout_s)
             stop.tell(live.hurry)
-            run = _Run(opened, store, sinks, live, Tally(), stop, observers, began_s)
+            gaps = GapObserver()
+            run = _Run(opened, store, sinks, live, Tally(), stop, [*observers, gaps], gaps, began_s)
             try:
                 return await _scan_and_commit(run)
             finally:
@@ -89,10 +91,10 @@ async def run_scan(
     )
 
 
-async def _scan_and_commit(run: _Run) -> Finished:
+async def _scan_and_commit(run: _Run) -> ScanResult:
     with demo_organization() if run.opened.demo else nullcontext():
         outcomes, hub, notes = await _read(run)
-    row = ended_row(run.opened, outcomes, run.tally.result(), hub, finished_at=int(time.time() * 1000))
+    row = ended_row(run.opened, outcomes, run.tally.nodes, hub, finished_at=int(time.time() * 1000))
     summary = await run.store.commit(row, outcomes)
     with run.stop.phase():
         await run.live.commit(summary)
@@ -103,10 +105,13 @@ async def _scan_and_commit(run: _Run) -> Finished:
         raise Interrupted(
             f"stopped after the scan was committed; send it to its sinks with `{again}`", run.stop.signal_number
         )
-    return Finished(
+    return ScanResult(
         scan=summary.scan,
         outcomes=tuple(outcomes),
-        tally=PatchTotals.of(run.tally.result()),
+        node_gaps=tuple(run.gaps.gaps),
+        missing=run.tally.missing,
+        failed=run.tally.failed,
+        lacking_by_account=run.tally.lacking_by_account,
         sink_failures={**{sink: str(error) for sink, error in run.live.failures.items()}, **failures},
         notes=(*run.opened.notes, *notes),
         store=run.store.url,
@@ -148,7 +153,7 @@ async def _read(run: _Run) -> tuple[list[TargetOutcome], CallCounts, list[str]]:
 
 
 def _stopped(run: _Run) -> str:
-    if not run.opened.is_resumed and not run.tally.result().nodes_by_status:
+    if not run.opened.is_resumed and not run.tally.nodes:
         return "stopped before a node was read, so there is nothing to go on from"
     return f"stopped; go on with `{resume_command(run.opened.settings, run.opened.scan_id)}`"
 

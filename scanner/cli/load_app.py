@@ -7,11 +7,12 @@ from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 if TYPE_CHECKING:
-    from scanner.app import Finished, PublishReport
+    from scanner.app import PublishReport
     from scanner.core.interfaces import Observer
     from scanner.core.settings import Settings
     from scanner.reports.diagnosis import Diagnosis
     from scanner.reports.plan import Plan
+    from scanner.reports.scan_result import ScanResult
     from scanner.store.store import Store
 
 
@@ -20,7 +21,7 @@ class App(Protocol):
 
     async def run_scan(
         self, settings: Settings, *, resume: str | None, demo: bool, observers: Sequence[Observer], stdout: BinaryIO
-    ) -> Finished: ...
+    ) -> ScanResult: ...
 
     async def run_plan(self, settings: Settings, *, demo: bool) -> Plan: ...
 

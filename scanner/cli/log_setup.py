@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import TYPE_CHECKING, TextIO, cast
 
@@ -155,7 +156,7 @@ class LogObserver:
         )
 
 
-def log_scan_ended(scan: ScanRow, sink_failures: dict[str, str]) -> None:
+def log_scan_ended(scan: ScanRow, sink_failures: Mapping[str, str]) -> None:
     """The run's own line, after one for each sink that failed."""
     log = structlog.get_logger()
     for sink, reason in sink_failures.items():

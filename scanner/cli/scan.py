@@ -71,7 +71,7 @@ def command(
         run = partial(app().run_scan, settings, resume=resume, demo=demo, observers=observers, stdout=sys.stdout.buffer)
         # In uvloop a profiler takes the waiting for a part of whichever function ran last.
         with profiled(profile):
-            finished = anyio.run(run, backend_options=EVENT_LOOP if profile is None else None)
-    code = exit_code(finished.scan, finished.sink_failures)
-    watch.ended(finished, code)
+            result = anyio.run(run, backend_options=EVENT_LOOP if profile is None else None)
+    code = exit_code(result.scan, result.sink_failures)
+    watch.ended(result, code)
     return code

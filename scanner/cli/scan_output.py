@@ -11,33 +11,12 @@ from scanner.cli import progress
 from scanner.cli.atomic_file import check_folder, write_whole
 from scanner.cli.log_setup import LogObserver, configure, log_scan_ended
 from scanner.cli.styled import paint, stderr_width
-from scanner.reports.summary import GAPS_SHOWN, Ending, NodeGap, summary, summary_json
+from scanner.reports.summary import summary, summary_json
 
 if TYPE_CHECKING:
-    from scanner.app import Finished
     from scanner.core.interfaces import Observer
-    from scanner.core.model import NodeScan, Target, TargetOutcome
     from scanner.core.settings import Settings
-
-
-class GapObserver:
-    """Keeps the first node gaps for the summary."""
-
-    def __init__(self) -> None:
-        self.gaps: list[NodeGap] = []
-
-    def target_opened(self, target: Target) -> None:
-        """No gap."""
-
-    def nodes_found(self, target: Target, count: int) -> None:
-        """No gap."""
-
-    def node_ended(self, scan: NodeScan) -> None:
-        if not scan.status.is_complete and len(self.gaps) < GAPS_SHOWN:
-            self.gaps.append(NodeGap(scan.target, scan.node.instance_id, scan.status, scan.reason))
-
-    def target_ended(self, outcome: TargetOutcome) -> None:
-        """The outcomes are handed over at the end."""
+    from scanner.reports.scan_result import ScanResult
 
 
 class Watch:
@@ -45,36 +24,25 @@ class Watch:
 
     def __init__(self, settings: Settings, bar: progress.Progress | None) -> None:
         self._settings = settings
-        self._gaps = GapObserver()
         # Where progress is drawn the summary follows at once, so that a line for each gap would say it twice.
         self._logs = bar is None or settings.log_format == "json"
-        self.observers: list[Observer] = [self._gaps]
+        self.observers: list[Observer] = []
         if bar is not None:
             self.observers.append(bar)
         if self._logs:
             self.observers.append(LogObserver())
 
-    def ended(self, finished: Finished, exit_code: int) -> None:
+    def ended(self, result: ScanResult, exit_code: int) -> None:
         """Log the run's line, show the summary on stderr and write it where the settings say.
 
         Whoever asks for JSON logs by name wants nothing else on stderr, and who watches the progress no log.
         """
         if self._logs:
-            log_scan_ended(finished.scan, finished.sink_failures)
-        ending = Ending(
-            scan=finished.scan,
-            outcomes=finished.outcomes,
-            node_gaps=self._gaps.gaps,
-            patches=finished.tally,
-            sink_failures=finished.sink_failures,
-            notes=finished.notes,
-            store=finished.store,
-            elapsed_s=finished.elapsed_s,
-        )
+            log_scan_ended(result.scan, result.sink_failures)
         if self._settings.log_format != "json":
-            paint(summary(ending, stderr_width()))
+            paint(summary(result, stderr_width()))
         if self._settings.summary is not None:
-            write_whole(self._settings.summary, summary_json(ending, exit_code))
+            write_whole(self._settings.summary, summary_json(result, exit_code))
 
 
 def log_to_stderr(settings: Settings) -> None:

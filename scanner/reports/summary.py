@@ -2,93 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from shlex import quote
-from typing import Protocol
 
-from msgspec import Struct, json, structs
+from msgspec import json, structs
 
-from scanner.core.model import EpochMs, NodeStatus, ScanRow, ScanStatus, Target, TargetOutcome
+from scanner.core.model import EpochMs, NodeStatus, ScanRow, ScanStatus
 from scanner.core.settings import StoreSettings
 from scanner.reports.lines import Line, Tone, breakdown, counted, duration, entry, wrapped
+from scanner.reports.scan_result import GAPS_KEPT, ScanResult
 from scanner.reports.scan_row import gaps_of_targets, is_gap
 
 SEVERITIES = ("Critical", "Important", "Moderate", "Medium", "Low")
 """As AWS ranks them, the worst first; distributions have words of their own."""
 
-GAPS_SHOWN = 8
 ACCOUNTS_SHOWN = 5
 UNREAD_TARGETS = "FROM targets WHERE status <> 'scanned'"
 INCOMPLETE_NODES = "FROM nodes WHERE status IN ('mismatched', 'denied', 'failed', 'unfinished')"
 _TONES: dict[ScanStatus, Tone] = {ScanStatus.COMPLETE: "good", ScanStatus.PARTIAL: "warn", ScanStatus.FAILED: "bad"}
 
 
-class NodeGap(Struct, frozen=True):
-    """A node that keeps the scan from being complete."""
-
-    target: Target
-    instance_id: str
-    status: NodeStatus
-    reason: str | None
-
-
-class PatchCounts(Protocol):
-    """Patches that are not in place, counted over the whole scan."""
-
-    @property
-    def missing(self) -> Mapping[str, int]:
-        """Missing patches by severity."""
-        ...
-
-    @property
-    def failed(self) -> Mapping[str, int]:
-        """Patches that failed to install, by severity."""
-        ...
-
-    @property
-    def accounts(self) -> Mapping[str, int]:
-        """Missing and failed patches by account id."""
-        ...
-
-
-class Ending(Struct, frozen=True):
-    """All that the summary tells."""
-
-    scan: ScanRow
-    outcomes: Sequence[TargetOutcome]
-    node_gaps: Sequence[NodeGap]
-    patches: PatchCounts
-    sink_failures: Mapping[str, str]
-    notes: Sequence[str]
-    store: str
-    elapsed_s: float
-
-
-def summary(ending: Ending, width: int = 80) -> list[Line]:
+def summary(result: ScanResult, width: int = 80) -> list[Line]:
     """The end-of-run text, no line longer than `width` where the words allow it."""
     return [
-        *wrapped(headline(ending.scan), width, _TONES[ending.scan.status]),
-        *_coverage(ending, width),
-        *_patches(ending, width),
-        *_run(ending, width),
-        *_next(ending),
+        *wrapped(headline(result.scan), width, _TONES[result.scan.status]),
+        *_coverage(result, width),
+        *_patches(result, width),
+        *_run(result, width),
+        *_next(result),
     ]
 
 
-def summary_json(ending: Ending, exit_code: int) -> bytes:
+def summary_json(result: ScanResult, exit_code: int) -> bytes:
     """The same as a JSON object: the `scans` row with its counts, then what came of the run. Times are RFC 3339."""
-    scan = ending.scan
+    scan = result.scan
     shown = {
         **structs.asdict(scan),
         "started_at": _time(scan.started_at),
         "finished_at": _time(scan.finished_at),
-        "missing": ending.patches.missing,
-        "failed": ending.patches.failed,
-        "sink_failures": ending.sink_failures,
-        "notes": ending.notes,
-        "store": ending.store,
-        "elapsed_s": round(ending.elapsed_s, 3),
+        "missing": _worst_first(result.missing),
+        "failed": _worst_first(result.failed),
+        "sink_failures": result.sink_failures,
+        "notes": result.notes,
+        "store": result.store,
+        "elapsed_s": round(result.elapsed_s, 3),
         "exit_code": exit_code,
     }
     return json.format(json.encode(shown), indent=2) + b"\n"
@@ -118,42 +76,42 @@ def _incomplete_nodes(scan: ScanRow) -> int:
     return sum(count for status, count in scan.nodes.items() if not NodeStatus(status).is_complete)
 
 
-def _coverage(ending: Ending, width: int) -> Iterator[Line]:
-    scan = ending.scan
+def _coverage(result: ScanResult, width: int) -> Iterator[Line]:
+    scan = result.scan
     yield from (Line(), Line("Coverage", "head"))
     yield from entry("targets", breakdown(scan.targets), width)
     yield from entry("nodes", breakdown(scan.nodes), width)
-    targets = [outcome for outcome in ending.outcomes if is_gap(outcome.status, scan.scope)]
-    for outcome in targets[:GAPS_SHOWN]:
+    targets = [outcome for outcome in result.outcomes if is_gap(outcome.status, scan.scope)]
+    for outcome in targets[:GAPS_KEPT]:
         yield from _gap(str(outcome.target), outcome.status, outcome.reason, width)
-    yield from _more(ending, len(targets) - GAPS_SHOWN, "target", UNREAD_TARGETS)
-    nodes = ending.node_gaps[:GAPS_SHOWN]
+    yield from _more(result, len(targets) - GAPS_KEPT, "target", UNREAD_TARGETS)
+    nodes = result.node_gaps[:GAPS_KEPT]
     for gap in nodes:
         yield from _gap(f"{gap.target} {gap.instance_id}", gap.status, gap.reason, width)
-    yield from _more(ending, _incomplete_nodes(scan) - len(nodes), "node", INCOMPLETE_NODES)
+    yield from _more(result, _incomplete_nodes(scan) - len(nodes), "node", INCOMPLETE_NODES)
 
 
 def _gap(label: str, status: str, reason: str | None, width: int) -> Iterator[Line]:
     yield from entry(status, label if reason is None else f"{label}: {reason}", width, tone="warn")
 
 
-def _more(ending: Ending, hidden: int, noun: str, sql: str) -> Iterator[Line]:
+def _more(result: ScanResult, hidden: int, noun: str, sql: str) -> Iterator[Line]:
     if hidden > 0:
         yield Line(f"  … and {counted(hidden, noun)} more:", "dim")
-        yield Line(f"    {query_command(ending.store, ending.scan.scan_id, sql)}", "dim")
+        yield Line(f"    {query_command(result.store, result.scan.scan_id, sql)}", "dim")
 
 
-def _patches(ending: Ending, width: int) -> Iterator[Line]:
+def _patches(result: ScanResult, width: int) -> Iterator[Line]:
     yield from (Line(), Line("Patches", "head"))
-    states = ending.scan.states
-    for state, counts in (("MISSING", ending.patches.missing), ("FAILED", ending.patches.failed)):
+    states = result.scan.states
+    for state, counts in (("MISSING", result.missing), ("FAILED", result.failed)):
         if states and state not in states:
             yield from entry(state.lower(), "not asked for (states filter)", width, tone="dim")
         elif total := sum(counts.values()):
             yield from entry(state.lower(), f"{total:,}: {breakdown(_worst_first(counts))}", width)
         else:
             yield from entry(state.lower(), "none", width)
-    worst = list(_by_count(ending.patches.accounts).items())[:ACCOUNTS_SHOWN]
+    worst = list(_by_count(result.lacking_by_account).items())[:ACCOUNTS_SHOWN]
     if worst:
         yield from entry("by account", ", ".join(f"{account}: {count:,}" for account, count in worst), width)
 
@@ -167,25 +125,25 @@ def _by_count(counts: Mapping[str, int]) -> dict[str, int]:
     return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
 
-def _run(ending: Ending, width: int) -> Iterator[Line]:
-    scan = ending.scan
+def _run(result: ScanResult, width: int) -> Iterator[Line]:
+    scan = result.scan
     yield from (Line(), Line("Run", "head"))
     cost = f"{counted(scan.patch_rows, 'patch row')} in {counted(scan.requests, 'call')}, {scan.throttles:,} throttled"
-    yield from entry("read", f"{cost}, {duration(ending.elapsed_s)}", width)
-    yield from entry("store", ending.store, width)
-    for sink, reason in ending.sink_failures.items():
+    yield from entry("read", f"{cost}, {duration(result.elapsed_s)}", width)
+    yield from entry("store", result.store, width)
+    for sink, reason in result.sink_failures.items():
         yield from entry("sink failed", f"{sink}: {reason}", width, tone="bad")
-    for note in ending.notes:
+    for note in result.notes:
         yield from entry("note", note, width)
 
 
-def _next(ending: Ending) -> Iterator[Line]:
-    if ending.sink_failures:
-        again = f"patchsweep publish {ending.scan.scan_id}{store_option(ending.store)} --sink SPEC"
+def _next(result: ScanResult) -> Iterator[Line]:
+    if result.sink_failures:
+        again = f"patchsweep publish {result.scan.scan_id}{store_option(result.store)} --sink SPEC"
         yield from (Line(), Line(f"Send it again: {again}", "dim"))
-    elif ending.scan.status is not ScanStatus.FAILED:
+    elif result.scan.status is not ScanStatus.FAILED:
         sql = "SELECT account_id, count(*) AS missing FROM patches WHERE state = 'MISSING' GROUP BY 1 ORDER BY 2 DESC"
-        yield from (Line(), Line(f"Next: {query_command(ending.store, ending.scan.scan_id, sql)}", "dim"))
+        yield from (Line(), Line(f"Next: {query_command(result.store, result.scan.scan_id, sql)}", "dim"))
 
 
 def query_command(store: str, scan_id: str, sql: str) -> str:

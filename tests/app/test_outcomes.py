@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from scanner.app.finished import PatchTotals
 from scanner.app.outcomes import ended_outcomes, scope_of
 from scanner.core.model import Scope, Target, TargetOutcome, TargetStatus
 from scanner.core.settings import NodeSettings, ScopeSettings, Settings
-from scanner.reports.tally import AccountTally, SeverityTally, TallyResult
 from scanner.store.node_index import DoneTarget
 from scanner.store.store import DoneNodes
 
@@ -53,23 +51,4 @@ def test_the_scope_is_told_as_it_was_asked_for():
         regions="enabled",
         excluded_regions=("eu-west-1",),
         node_filters={"tag:env": ("prod",), "platform_types": ("Windows",)},
-    )
-
-
-def test_totals_hold_missing_and_failed_patches_by_severity_and_account():
-    tally = TallyResult(
-        patches_by_state={},
-        patches_by_severity=(
-            SeverityTally("INSTALLED", "Critical", 900),
-            SeverityTally("MISSING", "Critical", 5),
-            SeverityTally("MISSING", None, 2),
-            SeverityTally("FAILED", "Low", 1),
-        ),
-        accounts=(AccountTally("1", missing=6, failed=1), AccountTally("2", missing=1, failed=0)),
-        nodes_by_status={},
-        reasons=(),
-    )
-
-    assert PatchTotals.of(tally) == PatchTotals(
-        missing={"Critical": 5, "no severity": 2}, failed={"Low": 1}, accounts={"1": 7, "2": 1}
     )

@@ -13,10 +13,11 @@ from collections.abc import Sequence
 
 import anyio
 
-from scanner.app import Finished, run_scan
+from scanner.app import run_scan
 from scanner.cli import main
 from scanner.core.interfaces import Observer
 from scanner.core.model import NodeScan, Target, TargetOutcome
+from scanner.reports.scan_result import ScanResult
 
 BEAT_S = 0.005
 
@@ -54,7 +55,7 @@ class Heartbeat:
 class BeatingApp:
     """`scanner.app` for the command `scan`, its event loop watched."""
 
-    async def run_scan(self, *arguments: object, observers: Sequence[Observer], **options: object) -> Finished:
+    async def run_scan(self, *arguments: object, observers: Sequence[Observer], **options: object) -> ScanResult:
         heart = Heartbeat()
         async with anyio.create_task_group() as watch:
             watch.start_soon(heart.beat)

@@ -14,7 +14,6 @@ from scanner.core.model import (
     ManagedNode,
     NodeScan,
     NodeStatus,
-    ScanRow,
     Scope,
     Target,
     TargetOutcome,
@@ -24,26 +23,11 @@ from scanner.core.settings import LimitSettings, Settings
 from scanner.files.local import LocalFiles
 from scanner.reports.diagnosis import Diagnosis
 from scanner.reports.plan import Plan
+from scanner.reports.scan_result import ScanResult
 from scanner.reports.scan_row import scan_row
 from scanner.store.store import Store
 
 TARGETS = [Target("111122223333", "eu-west-1", "payments"), Target("444455556666", "us-east-1")]
-
-
-class Tally(Struct, frozen=True):
-    missing: dict[str, int] = {}
-    failed: dict[str, int] = {}
-    accounts: dict[str, int] = {}
-
-
-class Finished(Struct, frozen=True):
-    scan: ScanRow
-    outcomes: tuple[TargetOutcome, ...]
-    tally: Tally
-    sink_failures: dict[str, str]
-    notes: tuple[str, ...]
-    store: str
-    elapsed_s: float
 
 
 def outcome(target, status=TargetStatus.SCANNED, reason=None, **counts):
@@ -51,7 +35,7 @@ def outcome(target, status=TargetStatus.SCANNED, reason=None, **counts):
     return TargetOutcome(target, status, reason, **{**zero, **counts}, started_at=1_000, finished_at=2_500)
 
 
-def finished(outcomes, nodes, *, scope=None, sink_failures=None, notes=(), tally=None, store="./patchsweep-data"):
+def finished(outcomes, nodes, *, scope=None, sink_failures=None, notes=(), missing=None, store="./patchsweep-data"):
     row = scan_row(
         scan_id="20261123T210611Z-a1b2c3",
         started_at=1_795_381_571_000,
@@ -63,7 +47,18 @@ def finished(outcomes, nodes, *, scope=None, sink_failures=None, notes=(), tally
         outcomes=outcomes,
         nodes=nodes,
     )
-    return Finished(row, tuple(outcomes), tally or Tally(), sink_failures or {}, tuple(notes), store, 200.5)
+    return ScanResult(
+        scan=row,
+        outcomes=tuple(outcomes),
+        node_gaps=(),
+        missing=missing or {},
+        failed={},
+        lacking_by_account={},
+        sink_failures=sink_failures or {},
+        notes=tuple(notes),
+        store=store,
+        elapsed_s=200.5,
+    )
 
 
 class PublishReport(Struct, frozen=True):
@@ -75,7 +70,7 @@ class PublishReport(Struct, frozen=True):
 class FakeApp:
     """Stands where `scanner.app` stands."""
 
-    def __init__(self, ending: Finished | BaseException | None = None) -> None:
+    def __init__(self, ending: ScanResult | BaseException | None = None) -> None:
         self.ending = ending or finished([outcome(TARGETS[0], nodes=2)], {NodeStatus.VERIFIED: 2})
         self.settings: Settings | None = None
         self.resume: str | None = None
@@ -90,7 +85,7 @@ class FakeApp:
 
     async def run_scan(
         self, settings: Settings, *, resume: str | None, demo: bool, observers: Sequence[Observer], stdout: BinaryIO
-    ) -> Finished:
+    ) -> ScanResult:
         self.settings, self.resume, self.demo = settings, resume, demo
         if isinstance(self.ending, BaseException):
             raise self.ending

@@ -9,7 +9,7 @@ from scanner.cli.settings.keys import KEYS
 from scanner.cli.settings.load import load
 from scanner.core.model import NodeStatus, Scope, TargetStatus
 from scanner.core.settings import Settings
-from tests.cli.fake_app import TARGETS, FakeApp, Tally, finished, outcome
+from tests.cli.fake_app import TARGETS, FakeApp, finished, outcome
 from tests.cli.running import run
 
 PARTIAL = finished(
@@ -147,8 +147,8 @@ def test_who_asks_for_json_gets_nothing_else_on_stderr():
 
 
 def test_the_summary_file_holds_the_row_the_counts_and_the_exit_code(tmp_path):
-    tally = Tally({"Critical": 3}, {"Low": 1}, {"111122223333": 4})
-    ending = finished(list(PARTIAL.outcomes), {NodeStatus.VERIFIED: 2}, scope=Scope("current", "current"), tally=tally)
+    nodes, scope = {NodeStatus.VERIFIED: 2}, Scope("current", "current")
+    ending = finished(list(PARTIAL.outcomes), nodes, scope=scope, missing={"Critical": 3})
 
     run("scan", "--summary", "out.json", app=FakeApp(ending))
 

@@ -10,11 +10,12 @@ from pathlib import Path
 
 from msgspec import Struct, structs
 
-from scanner.app import Finished, run_scan
+from scanner.app import run_scan
 from scanner.core.model import NodeStatus, TargetStatus
 from scanner.core.settings import LimitSettings, ScopeSettings, Settings, StoreSettings
 from scanner.core.tables import NODES, PATCHES
 from scanner.files.local import LocalFiles
+from scanner.reports.scan_result import ScanResult
 from scanner.simulator.generate.build import make_world
 from scanner.simulator.running.buckets import NO_LIMITS, Limits
 from scanner.simulator.server.run import serve_in_thread
@@ -68,7 +69,7 @@ def organization(world=WORLD, *, faults: Faults = NO_FAULTS, limits: Limits = NO
         yield simulator
 
 
-async def scan(settings: Settings, *, resume: str | None = None, observers=()) -> Finished:
+async def scan(settings: Settings, *, resume: str | None = None, observers=()) -> ScanResult:
     return await run_scan(settings, resume=resume, demo=False, observers=observers, stdout=io.BytesIO())
 
 

@@ -3,20 +3,14 @@ from __future__ import annotations
 import json
 
 import pytest
-from msgspec import Struct
 
 from scanner.core.model import NodeStatus, Scope, Target, TargetOutcome, TargetStatus
+from scanner.reports.scan_result import GAPS_KEPT, NodeGap, ScanResult
 from scanner.reports.scan_row import scan_row
-from scanner.reports.summary import ACCOUNTS_SHOWN, GAPS_SHOWN, INCOMPLETE_NODES, Ending, NodeGap, summary, summary_json
+from scanner.reports.summary import ACCOUNTS_SHOWN, INCOMPLETE_NODES, summary, summary_json
 
 SCANNED, DENIED, DISABLED = TargetStatus.SCANNED, TargetStatus.DENIED, TargetStatus.DISABLED
 VERIFIED, MISMATCHED = NodeStatus.VERIFIED, NodeStatus.MISMATCHED
-
-
-class Lacking(Struct, frozen=True):
-    missing: dict[str, int] = {}
-    failed: dict[str, int] = {}
-    accounts: dict[str, int] = {}
 
 
 def outcome(number, status=SCANNED, reason=None):
@@ -28,7 +22,7 @@ def gap(number, status=MISMATCHED, reason="MISSING: 3 rows, AWS counts 4"):
     return NodeGap(Target("111122223333", "eu-west-1"), f"i-{number:017x}", status, reason)
 
 
-def ending(outcomes, nodes, *, regions="current", states=(), gaps=(), lacking=None, **others):
+def ending(outcomes, nodes, *, regions="current", states=(), gaps=(), **others):
     row = scan_row(
         scan_id="20261123T210611Z-a1b2c3",
         started_at=0,
@@ -40,8 +34,9 @@ def ending(outcomes, nodes, *, regions="current", states=(), gaps=(), lacking=No
         outcomes=outcomes,
         nodes=nodes,
     )
-    rest = {"sink_failures": {}, "notes": (), "store": "./patchsweep-data", "elapsed_s": 200.5} | others
-    return Ending(row, outcomes, gaps, lacking or Lacking(), **rest)
+    counts = {"missing": {}, "failed": {}, "lacking_by_account": {}}
+    rest = {"sink_failures": {}, "notes": (), "store": "./patchsweep-data", "elapsed_s": 200.5}
+    return ScanResult(row, outcomes, gaps, **counts | rest | others)
 
 
 def text_of(end, width=80):
@@ -49,9 +44,12 @@ def text_of(end, width=80):
 
 
 def test_a_complete_scan_reads_like_this():
-    lacking = Lacking({"Important": 1_200, "optional": 9, "required": 20, "Critical": 12}, {}, {"111122223333": 1_241})
+    lacking = {
+        "missing": {"Important": 1_200, "optional": 9, "required": 20, "Critical": 12},
+        "lacking_by_account": {"111122223333": 1_241},
+    }
 
-    assert text_of(ending([outcome(1), outcome(2)], {VERIFIED: 3, NodeStatus.GONE: 1}, lacking=lacking)) == (
+    assert text_of(ending([outcome(1), outcome(2)], {VERIFIED: 3, NodeStatus.GONE: 1}, **lacking)) == (
         "Scan 20261123T210611Z-a1b2c3 is complete: 4 nodes, nothing left out.\n"
         "\n"
         "Coverage\n"
@@ -102,15 +100,15 @@ def test_a_scan_that_read_nothing_says_so_and_offers_no_query():
 
 
 def test_many_gaps_are_cut_short_with_how_to_see_the_rest():
-    targets = [outcome(0), *(outcome(number, DENIED, "no role") for number in range(1, GAPS_SHOWN + 6))]
+    targets = [outcome(0), *(outcome(number, DENIED, "no role") for number in range(1, GAPS_KEPT + 6))]
     nodes = {VERIFIED: 1, MISMATCHED: 900}
 
-    text = text_of(ending(targets, nodes, gaps=[gap(number) for number in range(GAPS_SHOWN)]))
+    text = text_of(ending(targets, nodes, gaps=[gap(number) for number in range(GAPS_KEPT)]))
 
-    assert text.count("no role") == GAPS_SHOWN
+    assert text.count("no role") == GAPS_KEPT
     query = "    patchsweep query --scan 20261123T210611Z-a1b2c3"
     assert f"  … and 5 targets more:\n{query} \"FROM targets WHERE status <> 'scanned'\"" in text
-    assert f'  … and {900 - GAPS_SHOWN} nodes more:\n{query} "{INCOMPLETE_NODES}"' in text
+    assert f'  … and {900 - GAPS_KEPT} nodes more:\n{query} "{INCOMPLETE_NODES}"' in text
 
 
 def test_the_queries_ask_the_store_of_the_scan():
@@ -135,7 +133,7 @@ def test_only_the_worst_accounts_are_shown_the_worst_first():
     accounts = {f"{number:012}": number for number in range(1, 20)}
     (line,) = (
         line
-        for line in text_of(ending([outcome(1)], {}, lacking=Lacking(accounts=accounts)), 200).splitlines()
+        for line in text_of(ending([outcome(1)], {}, lacking_by_account=accounts), 200).splitlines()
         if "by account" in line
     )
 
@@ -161,7 +159,7 @@ def test_text_from_outside_is_shown_and_not_obeyed():
             [outcome(0), outcome(1, DENIED, bad)],
             {MISMATCHED: 1, VERIFIED: 1},
             gaps=[gap(1, reason=bad)],
-            lacking=Lacking({bad: 1}),
+            missing={bad: 1},
             sink_failures={bad: bad},
             notes=[bad],
         )
@@ -179,7 +177,7 @@ def test_the_text_keeps_to_the_width_but_for_commands_to_copy(width):
 
 
 def test_the_json_form_holds_the_row_with_times_as_text_and_what_came_of_the_run():
-    end = ending([outcome(1)], {VERIFIED: 3}, sink_failures={"csv:out": "full"}, lacking=Lacking({"Critical": 2}))
+    end = ending([outcome(1)], {VERIFIED: 3}, sink_failures={"csv:out": "full"}, missing={"Critical": 2})
 
     written = json.loads(summary_json(end, 3))
 

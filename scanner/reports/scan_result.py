@@ -1,0 +1,61 @@
+"""What a scan ends with: its row, its gaps, the patches that are not installed, and what happened to its sinks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from msgspec import Struct
+
+from scanner.core.model import NodeScan, NodeStatus, ScanRow, Target, TargetOutcome
+
+GAPS_KEPT = 8  # as many as a summary shows; the rest is one query away
+
+
+class NodeGap(Struct, frozen=True):
+    """A node that keeps the scan from being complete."""
+
+    target: Target
+    instance_id: str
+    status: NodeStatus
+    reason: str | None
+
+
+class ScanResult(Struct, frozen=True):
+    """A committed scan, as its summary, its log line and its exit code show it.
+
+    `node_gaps` holds the first `GAPS_KEPT` only. `missing` and `failed` count patches by severity,
+    `lacking_by_account` counts both together. `sink_failures` holds the reason for each sink that failed, by its label.
+    `store` is the location as the user wrote it.
+    """
+
+    scan: ScanRow
+    outcomes: Sequence[TargetOutcome]
+    node_gaps: Sequence[NodeGap]
+    missing: Mapping[str, int]
+    failed: Mapping[str, int]
+    lacking_by_account: Mapping[str, int]
+    sink_failures: Mapping[str, str]
+    notes: Sequence[str]
+    store: str
+    elapsed_s: float
+
+
+class GapObserver:
+    """Keeps the first node gaps of a run for its result."""
+
+    def __init__(self) -> None:
+        self.gaps: list[NodeGap] = []
+
+    def target_opened(self, target: Target) -> None:
+        """Ignores the event: an open target is no gap."""
+
+    def nodes_found(self, target: Target, count: int) -> None:
+        """Ignores the event: a listed node is no gap yet."""
+
+    def node_ended(self, scan: NodeScan) -> None:
+        """Keeps the node if it is a gap and one of the first."""
+        if not scan.status.is_complete and len(self.gaps) < GAPS_KEPT:
+            self.gaps.append(NodeGap(scan.target, scan.node.instance_id, scan.status, scan.reason))
+
+    def target_ended(self, outcome: TargetOutcome) -> None:
+        """Ignores the event: the result has every outcome."""
