@@ -80,6 +80,10 @@ class NodeBatch(Struct, frozen=True):
     nodes: pa.Table
     patches: pa.Table
 
+    def tables(self) -> dict[str, pa.Table]:
+        """Returns the rows by the name of their table, nodes before what refers to them."""
+        return {"nodes": self.nodes, "patches": self.patches}
+
 
 class ScanSummary(Struct, frozen=True):
     """The end of a scan: its row, and the `targets` and `scans` tables that go with it."""
@@ -87,6 +91,10 @@ class ScanSummary(Struct, frozen=True):
     scan: ScanRow
     targets: pa.Table
     scans: pa.Table
+
+    def tables(self) -> dict[str, pa.Table]:
+        """Returns the rows by the name of their table, the scan's own row last: it marks the scan as whole."""
+        return {"targets": self.targets, "scans": self.scans}
 
 
 class Sink(Protocol):

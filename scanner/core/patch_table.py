@@ -10,10 +10,12 @@ from operator import attrgetter
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from scanner.core.column import TIME
+from scanner.core.columns import PATCH_COLUMNS
 from scanner.core.model import PatchRows, documented_state
 from scanner.core.normalize import END_OF_TIME_MS, cve_ids
 
-TIME = pa.timestamp("ms", tz="UTC")
+#: Rows as AWS lists them: times in epoch seconds, "" and 0 where there is nothing.
 LISTED = pa.struct(
     [
         ("kb_id", pa.string()),
@@ -25,20 +27,9 @@ LISTED = pa.struct(
         ("cve_ids", pa.string()),
     ]
 )
-"""Rows as AWS lists them, times in epoch seconds, "" and 0 where there is nothing."""
 NONE_LISTED = pa.array([], LISTED)
-PATCH = pa.struct(
-    [
-        pa.field("kb_id", pa.string(), nullable=False),
-        ("title", pa.string()),
-        ("classification", pa.string()),
-        ("severity", pa.string()),
-        pa.field("state", pa.string(), nullable=False),
-        ("installed_time", TIME),
-        pa.field("cve_ids", pa.list_(pa.string()), nullable=False),
-    ]
-)
-"""The same rows in patchsweep's words: unknown is null, states are the documented ones, CVE ids sorted and unique."""
+#: The same rows as the `patches` table has them: null where unknown, documented states, CVE ids sorted and unique.
+PATCH = pa.struct([column.field for column in PATCH_COLUMNS])
 
 
 def listed(rows_by_node: Iterable[PatchRows]) -> pa.StructArray:

@@ -1,6 +1,6 @@
-"""The four tables as Arrow: their columns and types, and the way from scanned nodes into them.
+"""The tables as Arrow schemas, and the conversion of scanned nodes into them.
 
-A *segment* table has one row a node with its patches nested; a `NodeBatch` is the same rows as the two flat tables.
+A *segment* table has one row for each node with its patches nested; a `NodeBatch` has the same rows as two flat tables.
 Times are `timestamp[ms, UTC]`.
 """
 
@@ -12,9 +12,10 @@ from itertools import accumulate
 import msgspec
 import pyarrow as pa
 
+from scanner.core.column import TIME
+from scanner.core.columns import DICTIONARY, NODE_KEY
 from scanner.core.interfaces import NodeBatch, ScanSummary
 from scanner.core.model import (
-    ManagedNode,
     NodeScan,
     NodeStatus,
     PatchRows,
@@ -23,75 +24,16 @@ from scanner.core.model import (
     TargetOutcome,
     TargetStatus,
 )
-from scanner.core.patch_table import PATCH, TIME, in_words, listed
+from scanner.core.node_columns import INSTANCE_COLUMNS, PATCH_STATE_COLUMNS
+from scanner.core.patch_table import PATCH, in_words, listed
 
-_KEY = [("scan_id", pa.string()), ("account_id", pa.string()), ("region", pa.string()), ("instance_id", pa.string())]
-_TIMES = {"last_ping_time", "operation_start_time", "operation_end_time"}
-
-_NODE_FIELDS = [name for name in ManagedNode.__struct_fields__ if name != "instance_id"]
-_STATE_FIELDS = [name for name in PatchState.__struct_fields__ if name != "instance_id"]
-
-
-def _type_of(name: str) -> pa.DataType:
-    if name in _TIMES:
-        return TIME
-    return pa.int64() if name.endswith("_count") else pa.string()
-
-
-PATCHES = pa.schema([*_KEY, *PATCH])
-NODES = pa.schema(
-    [
-        *_KEY,
-        ("status", pa.string()),
-        ("reason", pa.string()),
-        *((name, _type_of(name)) for name in _NODE_FIELDS),
-        *((name, _type_of(name)) for name in _STATE_FIELDS),
-        ("patch_rows", pa.int64()),
-        ("pages", pa.int64()),
-        ("restarts", pa.int64()),
-        ("scanned_at", TIME),
-    ]
-)
+TABLES: dict[str, pa.Schema] = {name: table.schema for name, table in DICTIONARY.items()}
+PATCHES, NODES, TARGETS, SCANS = (TABLES[name] for name in ("patches", "nodes", "targets", "scans"))
 SEGMENT = NODES.append(pa.field("patches", pa.list_(pa.field("element", PATCH, nullable=False))))
-TARGETS = pa.schema(
-    [
-        ("scan_id", pa.string()),
-        ("account_id", pa.string()),
-        ("account_name", pa.string()),
-        ("region", pa.string()),
-        ("status", pa.string()),
-        ("reason", pa.string()),
-        ("nodes", pa.int64()),
-        ("patch_rows", pa.int64()),
-        ("requests", pa.int64()),
-        ("throttles", pa.int64()),
-        ("retries", pa.int64()),
-        ("started_at", TIME),
-        ("finished_at", TIME),
-    ]
-)
-SCANS = pa.schema(
-    [
-        ("scan_id", pa.string()),
-        ("status", pa.string()),
-        ("started_at", TIME),
-        ("finished_at", TIME),
-        ("mode", pa.string()),
-        ("states", pa.list_(pa.string())),
-        ("scope", pa.string()),
-        *((f"nodes_{status}", pa.int64()) for status in NodeStatus),
-        *((f"targets_{status}", pa.int64()) for status in TargetStatus),
-        ("patch_rows", pa.int64()),
-        ("requests", pa.int64()),
-        ("throttles", pa.int64()),
-        ("version", pa.string()),
-    ]
-)
-TABLES: dict[str, pa.Schema] = {"patches": PATCHES, "nodes": NODES, "targets": TARGETS, "scans": SCANS}
 
 
 def segment_table(scan_id: str, scans: Sequence[NodeScan]) -> pa.Table:
-    """One row a node, its patches nested, in the order given."""
+    """Returns one row for each node, its patches nested, in the order given."""
     nodes = [scan.node for scan in scans]
     no_state = PatchState("")
     states = [scan.state or no_state for scan in scans]
@@ -102,8 +44,8 @@ def segment_table(scan_id: str, scans: Sequence[NodeScan]) -> pa.Table:
         "instance_id": [node.instance_id for node in nodes],
         "status": [scan.status.value for scan in scans],
         "reason": [scan.reason for scan in scans],
-        **{name: [getattr(node, name) for node in nodes] for name in _NODE_FIELDS},
-        **{name: [getattr(state, name) for state in states] for name in _STATE_FIELDS},
+        **{column.name: [getattr(node, column.name) for node in nodes] for column in INSTANCE_COLUMNS},
+        **{column.name: [getattr(state, column.name) for state in states] for column in PATCH_STATE_COLUMNS},
         "patch_rows": [len(scan.patches) for scan in scans],
         "pages": [scan.pages for scan in scans],
         "restarts": [scan.restarts for scan in scans],
@@ -116,7 +58,7 @@ def segment_table(scan_id: str, scans: Sequence[NodeScan]) -> pa.Table:
 def _column(values: Sequence[object] | pa.Array, kind: pa.DataType) -> pa.Array:
     if isinstance(values, pa.Array):
         return values
-    # A NumPy-free detour: Arrow takes epoch milliseconds as int64 and then only relabels them.
+    # Epoch milliseconds are read as int64 and relabelled: pa.array would convert each to a datetime first.
     return pa.array(values, pa.int64()).cast(TIME) if kind == TIME else pa.array(values, kind)
 
 
@@ -127,18 +69,18 @@ def _nested(rows_by_node: Sequence[PatchRows]) -> pa.Array:
 
 
 def batch_of(segment: pa.Table) -> NodeBatch:
-    """The flat tables of a segment table."""
+    """Returns the flat tables of a segment table."""
     segment = segment.combine_chunks()
     nested = segment.column("patches").combine_chunks()
     owners = nested.value_parent_indices() if len(nested) else pa.array([], pa.int64())
-    keys = [segment.column(name).take(owners) for name, _ in _KEY]
+    keys = [segment.column(column.name).take(owners) for column in NODE_KEY]
     flat = nested.flatten() if len(nested) else pa.array([], PATCH)
     patches = pa.table([*keys, *flat.flatten()], schema=PATCHES)
     return NodeBatch(nodes=segment.select(NODES.names), patches=patches)
 
 
 def summary_of(scan: ScanRow, outcomes: Iterable[TargetOutcome]) -> ScanSummary:
-    """The `targets` and `scans` tables of a finished scan."""
+    """Returns the `targets` and `scans` tables of a finished scan."""
     rows = [
         {
             **msgspec.structs.asdict(outcome),
@@ -155,7 +97,7 @@ def summary_of(scan: ScanRow, outcomes: Iterable[TargetOutcome]) -> ScanSummary:
 
 
 def scans_table(scans: Sequence[ScanRow]) -> pa.Table:
-    """The `scans` table of these scans, in the order given."""
+    """Returns the `scans` table of these scans, in the order given."""
     rows = [
         {
             **msgspec.structs.asdict(scan),

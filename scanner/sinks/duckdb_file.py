@@ -12,9 +12,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from anyio import to_thread
 
+from scanner.core.column import TIME
 from scanner.core.errors import ConfigError, SinkError
 from scanner.core.interfaces import NodeBatch, ScanSummary, Sink
-from scanner.core.patch_table import TIME
 from scanner.core.tables import TABLES
 from scanner.sinks.context import SinkContext
 from scanner.sinks.path_checks import as_sink_error, checked_file
@@ -64,10 +64,10 @@ class DuckdbSink:
         self._writers: dict[str, pq.ParquetWriter] = {}
 
     async def write(self, batch: NodeBatch) -> None:
-        await to_thread.run_sync(self._append, {"nodes": batch.nodes, "patches": batch.patches})
+        await to_thread.run_sync(self._append, batch.tables())
 
     async def commit(self, scan: ScanSummary) -> None:
-        await to_thread.run_sync(self._append, {"targets": scan.targets, "scans": scan.scans})
+        await to_thread.run_sync(self._append, scan.tables())
         await to_thread.run_sync(self._publish)
 
     async def aclose(self) -> None:

@@ -14,9 +14,10 @@ import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from scanner.core.column import TIME
 from scanner.core.model import NodeStatus, TargetStatus
 from scanner.core.safe_text import safe_cell
-from scanner.core.tables import TABLES, TIME
+from scanner.core.tables import TABLES
 from scanner.simulator.running.expected import Truth
 from tests.end_to_end.commands import Terminal
 

@@ -13,7 +13,8 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 import pytest
 
-from scanner.core.tables import TABLES, TIME
+from scanner.core.column import TIME
+from scanner.core.tables import TABLES
 from scanner.files.local import LocalFiles
 from scanner.sinks.context import SinkContext
 from scanner.sinks.registry import BUILT_INS, SinkRegistry

@@ -41,10 +41,10 @@ class FolderSink:
         self._staged: StagedFiles | None = None
 
     async def write(self, batch: NodeBatch) -> None:
-        await to_thread.run_sync(self._append, {"nodes": batch.nodes, "patches": batch.patches})
+        await to_thread.run_sync(self._append, batch.tables())
 
     async def commit(self, scan: ScanSummary) -> None:
-        await to_thread.run_sync(self._append, {"targets": scan.targets, "scans": scan.scans})
+        await to_thread.run_sync(self._append, scan.tables())
         await to_thread.run_sync(self._publish)
 
     async def aclose(self) -> None:

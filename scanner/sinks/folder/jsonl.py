@@ -46,10 +46,10 @@ class JsonlStream:
         self._encoders = {name: RowEncoder(name, schema, name_first=True) for name, schema in TABLES.items()}
 
     async def write(self, batch: NodeBatch) -> None:
-        await self._send({"nodes": batch.nodes, "patches": batch.patches})
+        await self._send(batch.tables())
 
     async def commit(self, scan: ScanSummary) -> None:
-        await self._send({"targets": scan.targets, "scans": scan.scans})
+        await self._send(scan.tables())
 
     async def aclose(self) -> None:
         """Nothing to do: what was sent is sent, and the stream belongs to the process."""

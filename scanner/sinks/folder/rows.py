@@ -12,7 +12,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from scanner.core.patch_table import TIME
+from scanner.core.column import TIME
 
 _JSON = msgspec.json.Encoder()
 

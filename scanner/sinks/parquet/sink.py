@@ -77,7 +77,7 @@ class ParquetSink:
             await self._publication.withdraw()
 
     def _take(self, batch: NodeBatch) -> None:
-        for name, table in (("nodes", batch.nodes), ("patches", batch.patches)):
+        for name, table in batch.tables().items():
             for partition, rows in split(name, table):
                 self._buffer.add(partition, rows)
         self._save_parts(self._buffer.overflow())

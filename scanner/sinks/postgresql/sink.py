@@ -41,12 +41,12 @@ class PostgresqlSink:
 
     async def write(self, batch: NodeBatch) -> None:
         with as_sink_error(self._url):
-            await _send(await self._begun(), {"nodes": batch.nodes, "patches": batch.patches})
+            await _send(await self._begun(), batch.tables())
 
     async def commit(self, scan: ScanSummary) -> None:
         with as_sink_error(self._url):
             connection = await self._begun()
-            await _send(connection, {"targets": scan.targets, "scans": scan.scans})
+            await _send(connection, scan.tables())
             await connection.commit()
 
     async def probe(self) -> None:

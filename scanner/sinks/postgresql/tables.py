@@ -8,8 +8,8 @@ import pyarrow as pa
 from msgspec import Struct
 from psycopg import AsyncConnection, sql
 
+from scanner.core.column import TIME
 from scanner.core.errors import SinkError
-from scanner.core.patch_table import TIME
 from scanner.core.safe_text import mask_secrets
 from scanner.core.tables import TABLES
 from scanner.sinks.postgresql.errors import AND_THEN

@@ -9,7 +9,7 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scanner.core.tables import TIME
+from scanner.core.column import TIME
 from scanner.sinks.folder.rows import RowEncoder
 
 SCHEMA = pa.schema([("text", pa.string()), ("number", pa.int64()), ("time", TIME), ("list", pa.list_(pa.string()))])

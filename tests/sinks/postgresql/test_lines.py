@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from scanner.core.patch_table import TIME
+from scanner.core.column import TIME
 from scanner.sinks.postgresql.lines import NUL_STAND_IN, csv_lines
 
 SCHEMA = pa.schema(

@@ -1,0 +1,38 @@
+"""What a table and a column of the data dictionary consist of."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+from msgspec import Struct
+
+TEXT = pa.string()
+TEXTS = pa.list_(pa.string())
+COUNT = pa.int64()
+TIME = pa.timestamp("ms", tz="UTC")
+
+
+class Column(Struct, frozen=True):
+    """A column: what it means, with the AWS member it comes from and its unit, and its Arrow type."""
+
+    name: str
+    description: str
+    type: pa.DataType = TEXT
+    is_nullable: bool = True
+
+    @property
+    def field(self) -> pa.Field:
+        """The column as a field of an Arrow schema."""
+        return pa.field(self.name, self.type, nullable=self.is_nullable)
+
+
+class Table(Struct, frozen=True):
+    """A table: what one row of it is, and its columns in order."""
+
+    name: str
+    description: str
+    columns: tuple[Column, ...]
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The table's Arrow schema."""
+        return pa.schema([column.field for column in self.columns])

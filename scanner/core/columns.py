@@ -1,0 +1,106 @@
+"""The data dictionary: every table and column with its meaning and its Arrow type.
+
+The Arrow schemas, `docs/tables.md`, `patchsweep schema`, the comments in databases and the Athena tables come from it.
+"""
+
+from __future__ import annotations
+
+from scanner.core.column import COUNT, TEXTS, TIME, Column, Table
+from scanner.core.model import NodeStatus, TargetStatus
+from scanner.core.node_columns import INSTANCE_COLUMNS, PATCH_STATE_COLUMNS
+
+_SCAN_ID = Column("scan_id", "Id of the scan: its start time in UTC and six hexadecimal digits.")
+_ACCOUNT_ID = Column("account_id", "AWS account id: twelve digits as text, because it may begin with zeros.")
+_REGION = Column("region", "AWS Region code, such as eu-west-1.")
+_INSTANCE_ID = Column(
+    "instance_id", "Id of the managed node: i-… for an EC2 instance, mi-… for a hybrid node (SSM InstanceId)."
+)
+NODE_KEY = (_SCAN_ID, _ACCOUNT_ID, _REGION, _INSTANCE_ID)
+
+#: What SSM DescribeInstancePatches says of one patch.
+PATCH_COLUMNS = (
+    Column(
+        "kb_id", "KB id on Windows, package name on Linux and macOS; not unique on a node (KBId).", is_nullable=False
+    ),
+    Column("title", "Title of the patch (Title)."),
+    Column("classification", "Classification, such as Security or CriticalUpdates (Classification)."),
+    Column("severity", "Severity, as AWS says it (Severity)."),
+    Column(
+        "state",
+        "State in its documented form, such as MISSING or INSTALLED_OTHER; unknown values are kept (State).",
+        is_nullable=False,
+    ),
+    Column("installed_time", "When the patch was installed, in UTC; null where unknown (InstalledTime).", TIME),
+    Column(
+        "cve_ids",
+        "CVE ids that the patch fixes, sorted and unique; AWS names them for some missing and failed patches (CVEIds).",
+        TEXTS,
+        is_nullable=False,
+    ),
+)
+
+_PATCHES = Table("patches", "One row for each patch on a node, as AWS lists it.", (*NODE_KEY, *PATCH_COLUMNS))
+
+_NODES = Table(
+    "nodes",
+    "One row for each managed node: how reading it ended, and its last patching operation.",
+    (
+        *NODE_KEY,
+        Column("status", f"How reading the node ended: {', '.join(NodeStatus)}."),
+        Column("reason", "Why the node has this status; null where there is nothing to explain."),
+        *INSTANCE_COLUMNS,
+        *PATCH_STATE_COLUMNS,
+        Column("patch_rows", "Number of rows of this node in patches.", COUNT),
+        Column("pages", "Number of answers of DescribeInstancePatches that were read for the node.", COUNT),
+        Column("restarts", "How often reading the node started again from its first page.", COUNT),
+        Column("scanned_at", "When the node's rows were read, in UTC; earlier than the scan if carried over.", TIME),
+    ),
+)
+
+_TARGETS = Table(
+    "targets",
+    "One row for each target, an account and Region: how reading it ended.",
+    (
+        _SCAN_ID,
+        _ACCOUNT_ID,
+        Column("account_name", "Name of the account (Organizations Account.Name); null where it was not listed."),
+        Column("region", "AWS Region code, or * for an account whose Regions could not be listed."),
+        Column("status", f"How reading the target ended: {', '.join(TargetStatus)}."),
+        Column("reason", "Why the target has this status; null where there is nothing to explain."),
+        Column("nodes", "Number of the target's nodes in nodes.", COUNT),
+        Column("patch_rows", "Number of the target's rows in patches.", COUNT),
+        Column("requests", "Number of requests sent to AWS for the target.", COUNT),
+        Column("throttles", "Number of requests that AWS refused because they came too fast.", COUNT),
+        Column("retries", "Number of requests that repeated a failed one.", COUNT),
+        Column("started_at", "When reading the target started, in UTC.", TIME),
+        Column("finished_at", "When reading the target ended, in UTC.", TIME),
+    ),
+)
+
+_SCANS = Table(
+    "scans",
+    "One row for each scan.",
+    (
+        _SCAN_ID,
+        Column(
+            "status", "complete: everything in scope was read and verified; partial: not all of it; failed: nothing."
+        ),
+        Column("started_at", "When the scan started, in UTC.", TIME),
+        Column("finished_at", "When the scan ended, in UTC.", TIME),
+        Column("mode", "full: every node was read; delta: nodes whose patch state did not change were carried over."),
+        Column("states", "Patch states the scan was limited to; empty means all states.", TEXTS),
+        Column("scope", "What the scan was to cover, as JSON: accounts, Regions, exclusions and node filters."),
+        *(Column(f"nodes_{status}", f"Number of nodes with the status {status}.", COUNT) for status in NodeStatus),
+        *(
+            Column(f"targets_{status}", f"Number of targets with the status {status}.", COUNT)
+            for status in TargetStatus
+        ),
+        Column("patch_rows", "Number of the scan's rows in patches.", COUNT),
+        Column("requests", "Number of requests sent to AWS.", COUNT),
+        Column("throttles", "Number of requests that AWS refused because they came too fast.", COUNT),
+        Column("version", "Version of patchsweep that ran the scan."),
+    ),
+)
+
+#: Every table by name, in the order in which rows refer to each other.
+DICTIONARY: dict[str, Table] = {table.name: table for table in (_PATCHES, _NODES, _TARGETS, _SCANS)}

@@ -1,0 +1,80 @@
+"""The columns of a node: what DescribeInstanceInformation and DescribeInstancePatchStates say of it.
+
+A column is named like the field of `ManagedNode` or `PatchState` that fills it.
+"""
+
+from __future__ import annotations
+
+from scanner.core.column import COUNT, TIME, Column
+
+#: From SSM DescribeInstanceInformation, one for each field of `ManagedNode`.
+INSTANCE_COLUMNS = (
+    Column("resource_type", "EC2Instance or ManagedInstance (SSM ResourceType)."),
+    Column("platform_type", "Windows, Linux or MacOS (SSM PlatformType)."),
+    Column("platform_name", "Name of the operating system, such as Amazon Linux (SSM PlatformName)."),
+    Column("platform_version", "Version of the operating system (SSM PlatformVersion)."),
+    Column("computer_name", "Fully qualified host name, as the node reports it (SSM ComputerName)."),
+    Column("ip_address", "IP address, as the node reports it (SSM IPAddress)."),
+    Column("agent_version", "Version of the SSM Agent (SSM AgentVersion)."),
+    Column("ping_status", "Online, ConnectionLost or Inactive (SSM PingStatus)."),
+    Column("last_ping_time", "When the SSM Agent last reported to the service, in UTC (SSM LastPingDateTime).", TIME),
+)
+
+#: From SSM DescribeInstancePatchStates, one for each field of `PatchState`.
+PATCH_STATE_COLUMNS = (
+    Column("patch_group", "Patch group of the node (PatchGroup of the patch state)."),
+    Column("baseline_id", "Patch baseline of the last patching operation (BaselineId of the patch state)."),
+    Column("snapshot_id", "Snapshot of the baseline that was used (SnapshotId of the patch state)."),
+    Column("operation", "Last patching operation: Scan or Install (Operation of the patch state)."),
+    Column("operation_start_time", "When that operation started, in UTC (OperationStartTime).", TIME),
+    Column("operation_end_time", "When that operation ended, in UTC: the age of the data (OperationEndTime).", TIME),
+    Column("reboot_option", "RebootIfNeeded or NoReboot (RebootOption of the patch state)."),
+    Column("installed_count", "Installed patches, as AWS counts them (InstalledCount).", COUNT),
+    Column(
+        "installed_other_count",
+        "Installed patches that the baseline does not list, as AWS counts them (InstalledOtherCount).",
+        COUNT,
+    ),
+    Column(
+        "installed_pending_reboot_count",
+        "Patches installed since the last reboot, as AWS counts them (InstalledPendingRebootCount).",
+        COUNT,
+    ),
+    Column(
+        "installed_rejected_count",
+        "Installed patches that the baseline rejects, as AWS counts them (InstalledRejectedCount).",
+        COUNT,
+    ),
+    Column("missing_count", "Approved patches that are not installed, as AWS counts them (MissingCount).", COUNT),
+    Column("failed_count", "Patches whose installation failed, as AWS counts them (FailedCount).", COUNT),
+    Column(
+        "not_applicable_count",
+        "Patches that do not apply to the node, as AWS counts them (NotApplicableCount); their rows are not verified.",
+        COUNT,
+    ),
+    Column(
+        "unreported_not_applicable_count",
+        "Patches that do not apply and that AWS does not list (UnreportedNotApplicableCount).",
+        COUNT,
+    ),
+    Column(
+        "available_security_update_count",
+        "Security updates that the baseline does not approve yet, as AWS counts them (AvailableSecurityUpdateCount).",
+        COUNT,
+    ),
+    Column(
+        "critical_noncompliant_count",
+        "Missing, failed, rejected or pending patches of critical compliance level (CriticalNonCompliantCount).",
+        COUNT,
+    ),
+    Column(
+        "security_noncompliant_count",
+        "Missing, failed, rejected or pending security patches (SecurityNonCompliantCount).",
+        COUNT,
+    ),
+    Column(
+        "other_noncompliant_count",
+        "Other missing, failed, rejected or pending patches (OtherNonCompliantCount).",
+        COUNT,
+    ),
+)
