@@ -1,3 +1,8 @@
 """Reads the patches of every AWS Systems Manager managed node in an organization into one verified data set."""
 
-__version__ = "0.1.0"
+try:
+    from scanner._version import __version__
+except ImportError:  # the build writes that file; a source tree that was never built or installed has none
+    __version__ = "0.2.0.dev0"
+
+__all__ = ["__version__"]

@@ -1,4 +1,4 @@
-"""The constraints pin all that the project names, and say nothing of where it comes from."""
+"""The constraints pin every package that the project needs, the container's with hashes, and name no address."""
 
 from __future__ import annotations
 
@@ -17,6 +17,15 @@ from tests.deploy.templates import DEPLOY
 ROOT = DEPLOY.parent
 LINES = (ROOT / "constraints.txt").read_text().splitlines()
 PINS = {canonicalize_name(pin.name): pin for pin in map(Requirement, LINES) if not pin.marker or pin.marker.evaluate()}
+CONTAINER = DEPLOY / "container"
+REQUIREMENTS = ("requirements.txt", "build-requirements.txt")
+
+
+def hashed(name: str) -> dict[str, str]:
+    """Returns the version of each package of a requirements file of the container. Every one has to have a hash."""
+    entries = re.split(r"\n(?=\S)", (CONTAINER / name).read_text().strip())
+    assert all(" --hash=sha256:" in entry for entry in entries)
+    return dict(entry.split(" ", 1)[0].split("==") for entry in entries)
 
 
 def named() -> list[Requirement]:
@@ -68,4 +77,25 @@ def test_every_package_that_the_code_imports_is_named():
 
 
 def test_no_address_stands_in_it():
-    assert not any("://" in line or line.startswith("-") for line in LINES)
+    files = [LINES, *((CONTAINER / name).read_text().splitlines() for name in REQUIREMENTS)]
+    assert not any("://" in line or line.startswith("-") for line in chain.from_iterable(files))
+
+
+def test_the_container_installs_the_versions_of_the_constraints():
+    pinned = {name: next(iter(pin.specifier)).version for name, pin in PINS.items()}
+    assert {name: pinned.get(name, version) for name, version in hashed(REQUIREMENTS[0]).items()} == hashed(
+        REQUIREMENTS[0]
+    )
+
+
+def test_the_container_installs_all_that_a_scan_and_its_sinks_need():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    needs = [*project["dependencies"], *project["optional-dependencies"]["postgresql"]]
+    wanted = {canonicalize_name(Requirement(need).name) for need in needs}
+    assert wanted - hashed(REQUIREMENTS[0]).keys() == set()
+
+
+def test_the_container_builds_with_the_pinned_build_system():
+    build = tomllib.loads((ROOT / "pyproject.toml").read_text())["build-system"]["requires"]
+    pinned = hashed(REQUIREMENTS[1])
+    assert [need for need in map(Requirement, build) if not need.specifier.contains(pinned[need.name])] == []
