@@ -5,11 +5,13 @@ from __future__ import annotations
 import time
 from random import Random
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
+from scanner.simulator.generate.machines import make_machine
 from scanner.simulator.generate.nodes import make_node
 from scanner.simulator.generate.packages import DAY_S
 from scanner.simulator.running.buckets import Limits, Rate
+from scanner.simulator.world.machines import ApprovalRule, Baseline, InstanceState, Machine
 from scanner.simulator.world.organization import Account, AccountStatus, Node, Region, RegionStatus, Trait, World
 
 DEMO_REGIONS = ("eu-west-1", "eu-central-1", "us-east-1", "ap-southeast-2")
@@ -39,6 +41,11 @@ class _Plan(Struct, frozen=True):
     hybrid: int = 0
     """How many of the first Region's nodes are machines outside AWS."""
     environment: str = "prod"
+    ou: str = "workloads"
+    unmanaged: int = 0
+    """How many instances of the first Region SSM does not manage."""
+    service_managed: int = 0
+    """How many instances of the first Region a service of AWS manages."""
     has_role: bool = True
     status: AccountStatus = AccountStatus.ACTIVE
     regions: dict[str, RegionStatus] = {}
@@ -46,20 +53,25 @@ class _Plan(Struct, frozen=True):
 
 
 _PLANS = (
-    _Plan("meridian-management", ("amazon-linux-2023",), ("bastion",), (3, 0, 0, 0)),
-    _Plan("meridian-log-archive", ("amazon-linux-2023",), ("logs", "search"), (5, 2, 2, 0)),
+    _Plan("meridian-management", ("amazon-linux-2023",), ("bastion",), (3, 0, 0, 0), ou=""),
+    _Plan("meridian-log-archive", ("amazon-linux-2023",), ("logs", "search"), (5, 2, 2, 0), ou="security"),
     _Plan(
         "meridian-shared-services",
         (*_LINUX, *_WINDOWS),
         ("build", "dns", "mail", "files", "directory"),
         (26, 12, 9, 5),
         hybrid=8,
+        ou="infrastructure",
     ),
-    _Plan("meridian-prod-web", _LINUX, ("web", "api", "proxy", "cache"), (40, 34, 38, 22)),
+    _Plan(
+        "meridian-prod-web", _LINUX, ("web", "api", "proxy", "cache"), (40, 34, 38, 22), unmanaged=5, service_managed=6
+    ),
     _Plan("meridian-prod-data", ("rhel-9", "amazon-linux-2", "ubuntu-22.04"), ("db", "queue", "etl"), (28, 22, 24, 10)),
     _Plan("meridian-prod-erp", (*_WINDOWS, "rhel-9"), ("erp", "reports", "sql"), (18, 14, 0, 0)),
     _Plan("meridian-staging", (*_LINUX, "windows-2022"), ("web", "api", "db"), (22, 14, 12, 0), environment="staging"),
-    _Plan("meridian-dev", (*_LINUX, "windows-2022"), ("dev", "ci", "api"), (30, 12, 20, 8), environment="dev"),
+    _Plan(
+        "meridian-dev", (*_LINUX, "windows-2022"), ("dev", "ci", "api"), (30, 12, 20, 8), environment="dev", unmanaged=8
+    ),
     _Plan(
         "meridian-analytics",
         ("ubuntu-24.04", "ubuntu-22.04"),
@@ -74,8 +86,8 @@ _PLANS = (
         (16, 16, 0, 0),
         regions={"us-east-1": RegionStatus.SCP_DENIED, "ap-southeast-2": RegionStatus.SCP_DENIED},
     ),
-    _Plan("meridian-sandbox", _LINUX, ("try",), (9, 0, 4, 0), environment="sandbox", has_role=False),
-    _Plan("meridian-legacy-crm", _WINDOWS, ("crm",), (6, 0, 0, 0), status=AccountStatus.SUSPENDED),
+    _Plan("meridian-sandbox", _LINUX, ("try",), (9, 0, 4, 0), environment="sandbox", ou="sandbox", has_role=False),
+    _Plan("meridian-legacy-crm", _WINDOWS, ("crm",), (6, 0, 0, 0), ou="suspended", status=AccountStatus.SUSPENDED),
 )
 _SPECIAL: dict[tuple[str, str, int], Trait] = {
     ("meridian-prod-web", "eu-west-1", 7): Trait.MISMATCHED,
@@ -88,6 +100,13 @@ _SPECIAL: dict[tuple[str, str, int], Trait] = {
     ("meridian-shared-services", "eu-west-1", 1): Trait.CONNECTION_LOST,
     ("meridian-shared-services", "eu-west-1", 3): Trait.CONNECTION_LOST,
     ("meridian-dev", "ap-southeast-2", 0): Trait.CONNECTION_LOST,
+    ("meridian-dev", "eu-west-1", 20): Trait.STOPPED,
+    ("meridian-dev", "eu-west-1", 21): Trait.STOPPED,
+    ("meridian-dev", "us-east-1", 9): Trait.STOPPED,
+    ("meridian-staging", "us-east-1", 4): Trait.STOPPED,
+    ("meridian-prod-data", "eu-west-1", 9): Trait.STALE,
+    ("meridian-staging", "eu-central-1", 6): Trait.STALE,
+    ("meridian-prod-web", "ap-southeast-2", 3): Trait.BASELINE_OVERRIDE,
 }
 """Nodes that do not end as the others do, by account, Region and place in the listing."""
 
@@ -95,24 +114,74 @@ _SPECIAL: dict[tuple[str, str, int], Trait] = {
 def demo_world(*, as_of_s: int | None = None) -> World:
     """A company of twelve accounts; `as_of_s` is its newest moment in epoch seconds, last midnight if not given."""
     rng = Random(_SEED)
+    now_s = int(time.time()) // DAY_S * DAY_S if as_of_s is None else as_of_s
     accounts = {}
     for plan in _PLANS:
         account_id = f"{rng.randrange(10**11, 10**12)}"
-        accounts[account_id] = _account(plan, account_id, rng)
-    return World(
-        seed=_SEED,
-        as_of_s=int(time.time()) // DAY_S * DAY_S if as_of_s is None else as_of_s,
-        hub_account_id=next(iter(accounts)),
-        accounts=accounts,
-    )
+        accounts[account_id] = _account(plan, account_id, rng, now_s)
+    names = {_ou_id(plan.ou): plan.ou for plan in _PLANS if plan.ou}
+    return World(seed=_SEED, as_of_s=now_s, hub_account_id=next(iter(accounts)), accounts=accounts, ou_names=names)
 
 
-def _account(plan: _Plan, account_id: str, rng: Random) -> Account:
+def _account(plan: _Plan, account_id: str, rng: Random, as_of_s: int) -> Account:
     regions = {
         name: Region(name, _nodes(plan, name, count, rng), plan.regions.get(name, RegionStatus.OPEN))
         for name, count in zip(DEMO_REGIONS, plan.nodes, strict=True)
     }
-    return Account(account_id, plan.name, regions, plan.status, plan.has_role)
+    home = DEMO_REGIONS[0]
+    regions[home] = structs.replace(
+        regions[home], machines=_machines(plan, account_id, as_of_s), departed=_departed(plan, account_id)
+    )
+    return Account(
+        account_id,
+        plan.name,
+        regions,
+        plan.status,
+        plan.has_role,
+        ou_ids=(_ou_id(plan.ou),) if plan.ou else (),
+        baselines=_baselines(account_id) if plan.environment == "prod" and plan.ou == "workloads" else (),
+    )
+
+
+def _ou_id(name: str) -> str:
+    return f"ou-a1b2-{Random(f'ou:{name}').getrandbits(40):08x}"[:16]
+
+
+def _machines(plan: _Plan, account_id: str, as_of_s: int) -> tuple[Machine, ...]:
+    """Instances that SSM does not manage: without a profile, just launched, stopped, or a service's own."""
+    rng = Random(f"machines:{account_id}")
+    tags = (("Environment", plan.environment),)
+    unmanaged = [
+        make_machine(
+            rng,
+            as_of_s,
+            name=f"{plan.roles[0]}-untracked-{n}",
+            state=InstanceState.STOPPED if n == 1 else InstanceState.RUNNING,
+            age_s=300 if n == 0 else None,
+            has_instance_profile=n % 3 != 0,
+            tags=tags,
+        )
+        for n in range(plan.unmanaged)
+    ]
+    operated = [
+        make_machine(rng, as_of_s, name=f"eks-{n}", operator="eks.amazonaws.com", is_hidden=n % 2 == 0, tags=tags)
+        for n in range(plan.service_managed)
+    ]
+    return (*unmanaged, *operated)
+
+
+def _departed(plan: _Plan, account_id: str) -> tuple[Node, ...]:
+    rng = Random(f"departed:{account_id}")
+    return tuple(make_node(rng, plan.platforms[0], number=900 + n, rows=0) for n in range(plan.unmanaged // 2))
+
+
+def _baselines(account_id: str) -> tuple[Baseline, ...]:
+    """One baseline of the same name in each account, whose approval delay is not the same everywhere."""
+    rng = Random(f"baselines:{account_id}")
+    rule = ApprovalRule(
+        classifications=("Security",), severities=("Critical", "Important"), approve_after_days=rng.choice((0, 3, 14))
+    )
+    return (Baseline(f"pb-0{rng.getrandbits(64):016x}", "meridian-linux-prod", "AMAZON_LINUX_2023", rules=(rule,)),)
 
 
 def _nodes(plan: _Plan, region: str, count: int, rng: Random) -> tuple[Node, ...]:

@@ -6,7 +6,9 @@ from scanner.simulator.api.replies import AwsFailure
 from scanner.simulator.running.simulation import Call, Simulation
 from scanner.simulator.world.organization import RegionStatus
 
+_IAM_PREFIXES = {"tagging": "tag"}
 _NOT_ENABLED = {
+    "tagging": ("UnrecognizedClientException", "The security token included in the request is invalid.", 400),
     "ssm": ("UnrecognizedClientException", "The security token included in the request is invalid.", 400),
     "ec2": ("AuthFailure", "AWS was not able to validate the provided access credentials", 401),
 }
@@ -30,12 +32,25 @@ def check_region(simulation: Simulation, call: Call) -> None:
         raise denied(call, "*", " because no identity-based policy allows the action")
 
 
+def check_allowed(simulation: Simulation, call: Call) -> None:
+    """Let pass a call that the account allows.
+
+    Raises:
+        AwsFailure: the action is among those denied there.
+    """
+    if f"{_IAM_PREFIXES.get(call.service, call.service)}:{call.operation}" in _denied_actions(simulation, call):
+        raise denied(call, "*", " because no identity-based policy allows the action")
+
+
+def _denied_actions(simulation: Simulation, call: Call) -> frozenset[str]:
+    return simulation.world.accounts[call.account_id].denied_actions
+
+
 def denied(call: Call, resource: str, why: str) -> AwsFailure:
     """The refusal of a call on `resource`, in the code of its service."""
+    prefix = _IAM_PREFIXES.get(call.service, call.service)
     arn = f"arn:aws:{call.service}:{call.region}:{call.account_id}:{resource}"
-    message = (
-        f"User: {call.keys.arn} is not authorized to perform: {call.service}:{call.operation} on resource: {arn}{why}"
-    )
+    message = f"User: {call.keys.arn} is not authorized to perform: {prefix}:{call.operation} on resource: {arn}{why}"
     if call.service == "ec2":
         return AwsFailure("UnauthorizedOperation", message, status=403)
     return AwsFailure("AccessDeniedException", message)

@@ -11,7 +11,8 @@ from scanner.simulator.running.tokens import START, Position
 from scanner.simulator.world.organization import Account
 
 MAX_PAGE = 20
-_ORGANIZATION_ID = "o-a1b2c3d4e5"
+ORGANIZATION_ID = "o-a1b2c3d4e5"
+ROOT_ID = "r-a1b2"
 BUSY = "AWS Organizations can't complete your request because another request is already in progress. Try again later."
 
 
@@ -29,11 +30,7 @@ def list_accounts(simulation: Simulation, call: Call) -> Reply:
     Raises:
         AwsFailure: no organization, not the management account, a bad page size or token.
     """
-    world = simulation.world
-    if not world.has_organization:
-        raise modeled("AWSOrganizationsNotInUseException", "Your account is not a member of an organization.")
-    if call.account_id != world.hub_account_id:
-        raise modeled("AccessDeniedException", "You don't have permissions to access this resource.")
+    check_management(simulation, call)
     request = _requests.decode(call.body or b"{}")
     size = MAX_PAGE if request.max_results is None else request.max_results
     if not 1 <= size <= MAX_PAGE:
@@ -47,6 +44,18 @@ def list_accounts(simulation: Simulation, call: Call) -> Reply:
     return json_reply(_page(simulation, position, size))
 
 
+def check_management(simulation: Simulation, call: Call) -> None:
+    """Lets pass a call of the management account.
+
+    Raises:
+        AwsFailure: there is no organization, or the caller does not manage it.
+    """
+    if not simulation.world.has_organization:
+        raise modeled("AWSOrganizationsNotInUseException", "Your account is not a member of an organization.")
+    if call.account_id != simulation.world.hub_account_id:
+        raise modeled("AccessDeniedException", "You don't have permissions to access this resource.")
+
+
 def _page(simulation: Simulation, position: Position, size: int) -> dict[str, object]:
     world, start = simulation.world, position.offset
     accounts = list(world.accounts.values())
@@ -55,9 +64,7 @@ def _page(simulation: Simulation, position: Position, size: int) -> dict[str, ob
         token = simulation.tokens.make("accounts", Position(start, turn=1))
         return {"Accounts": [], "NextToken": token}
     end = start + simulation.fault_picker.page_size("accounts", start, size)
-    rows = [
-        _account(account, world.hub_account_id, simulation.faults.account_fields) for account in accounts[start:end]
-    ]
+    rows = [account_row(simulation, account) for account in accounts[start:end]]
     page: dict[str, object] = {"Accounts": rows}
     if end < len(accounts):
         page["NextToken"] = simulation.tokens.make("accounts", Position(end))
@@ -66,14 +73,17 @@ def _page(simulation: Simulation, position: Position, size: int) -> dict[str, ob
     return page
 
 
-def _account(account: Account, management_id: str, fields: str) -> dict[str, object]:
+def account_row(simulation: Simulation, account: Account) -> dict[str, object]:
+    """An account as the wire has it."""
+    management_id, fields = simulation.world.hub_account_id, simulation.faults.account_fields
     row: dict[str, object] = {
         "Id": account.account_id,
-        "Arn": f"arn:aws:organizations::{management_id}:account/{_ORGANIZATION_ID}/{account.account_id}",
+        "Arn": f"arn:aws:organizations::{management_id}:account/{ORGANIZATION_ID}/{account.account_id}",
         "Email": f"aws+{account.name}@example.com",
         "Name": account.name,
         "JoinedMethod": "CREATED",
         "JoinedTimestamp": 1_600_000_000.0,
+        "Paths": [f"{'/'.join((ORGANIZATION_ID, ROOT_ID, *account.ou_ids, account.account_id))}/"],
     }
     if fields in ("both", "State"):
         row["State"] = account.status.value

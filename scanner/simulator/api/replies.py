@@ -14,6 +14,7 @@ Protocol = Literal["json", "query", "ec2", "rest-json"]
 PROTOCOLS: dict[str, Protocol] = {
     "ssm": "json",
     "organizations": "json",
+    "tagging": "json",
     "sts": "query",
     "ec2": "ec2",
     "account": "rest-json",

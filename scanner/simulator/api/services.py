@@ -5,13 +5,27 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from urllib.parse import parse_qs
 
+from scanner.simulator.api.ec2_instances import describe_instances, describe_tags
+from scanner.simulator.api.organizational_units import (
+    describe_organization,
+    list_accounts_for_parent,
+    list_organizational_units_for_parent,
+    list_parents,
+    list_roots,
+)
 from scanner.simulator.api.organizations import list_accounts
 from scanner.simulator.api.regions import describe_regions, list_regions
 from scanner.simulator.api.replies import PROTOCOLS, AwsFailure, Reply, modeled
+from scanner.simulator.api.ssm_associations import list_associations
+from scanner.simulator.api.ssm_baselines import describe_patch_baselines, get_patch_baseline
+from scanner.simulator.api.ssm_compliance import list_compliance_items, list_resource_compliance_summaries
+from scanner.simulator.api.ssm_inventory import get_inventory
 from scanner.simulator.api.ssm_nodes import describe_instance_information
 from scanner.simulator.api.ssm_patches import describe_instance_patches
+from scanner.simulator.api.ssm_settings import get_service_setting
 from scanner.simulator.api.ssm_states import describe_instance_patch_states
 from scanner.simulator.api.sts import assume_role, get_caller_identity
+from scanner.simulator.api.tagging import get_resources
 from scanner.simulator.running.simulation import Call, Simulation
 
 Handler = Callable[[Simulation, Call], Reply]
@@ -25,14 +39,39 @@ OPERATIONS: dict[tuple[str, str], Handler] = {
     ("ssm", "DescribeInstanceInformation"): describe_instance_information,
     ("ssm", "DescribeInstancePatchStates"): describe_instance_patch_states,
     ("ssm", "DescribeInstancePatches"): describe_instance_patches,
+    ("organizations", "DescribeOrganization"): describe_organization,
+    ("organizations", "ListRoots"): list_roots,
+    ("organizations", "ListOrganizationalUnitsForParent"): list_organizational_units_for_parent,
+    ("organizations", "ListAccountsForParent"): list_accounts_for_parent,
+    ("organizations", "ListParents"): list_parents,
+    ("ec2", "DescribeInstances"): describe_instances,
+    ("ec2", "DescribeTags"): describe_tags,
+    ("ssm", "GetInventory"): get_inventory,
+    ("ssm", "ListComplianceItems"): list_compliance_items,
+    ("ssm", "ListResourceComplianceSummaries"): list_resource_compliance_summaries,
+    ("ssm", "ListAssociations"): list_associations,
+    ("ssm", "DescribePatchBaselines"): describe_patch_baselines,
+    ("ssm", "GetPatchBaseline"): get_patch_baseline,
+    ("ssm", "GetServiceSetting"): get_service_setting,
+    ("tagging", "GetResources"): get_resources,
 }
 LISTS = {
     "DescribeInstanceInformation": "InstanceInformationList",
     "DescribeInstancePatchStates": "InstancePatchStates",
     "DescribeInstancePatches": "Patches",
+    "GetInventory": "Entities",
+    "ListComplianceItems": "ComplianceItems",
+    "ListResourceComplianceSummaries": "ResourceComplianceSummaryItems",
+    "ListAssociations": "Associations",
+    "DescribePatchBaselines": "BaselineIdentities",
+    "GetResources": "ResourceTagMappingList",
 }
 """The member that an SSM answer is all about."""
-_TARGETS = {"ssm": "AmazonSSM", "organizations": "AWSOrganizationsV20161128"}
+_TARGETS = {
+    "tagging": "ResourceGroupsTaggingAPI_20170126",
+    "ssm": "AmazonSSM",
+    "organizations": "AWSOrganizationsV20161128",
+}
 _PATHS = {"/listRegions": "ListRegions"}
 
 

@@ -72,8 +72,9 @@ def describe_instance_information(simulation: Simulation, call: Call) -> Reply:
 
 
 def _listed(nodes: Sequence[Node]) -> Sequence[Node]:
-    twice = [node for node in nodes if Trait.LISTED_TWICE in node.traits]
-    return [*nodes, *twice] if twice else nodes
+    """The nodes that SSM lists: those of stopped instances are not among them."""
+    listed = [node for node in nodes if Trait.STOPPED not in node.traits]
+    return [*listed, *(node for node in listed if Trait.LISTED_TWICE in node.traits)]
 
 
 def _check_filters(filters: Sequence[Filter | OldFilter]) -> None:

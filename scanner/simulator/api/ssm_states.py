@@ -38,7 +38,7 @@ def describe_instance_patch_states(simulation: Simulation, call: Call) -> Reply:
     states: list[WirePatchState] = []
     for instance_id in dict.fromkeys(request.instance_ids):
         node = simulation.world_state.node(call.account_id, call.region, instance_id)
-        state = simulation.world_state.patch_state(node) if node else None
+        state = simulation.world_state.patch_state(call.account_id, call.region, node) if node else None
         if node is not None and state is not None:
             states += [state] * (2 if Trait.STATE_TWICE in node.traits else 1)
     listing = f"{call.account_id}/{call.region}/states/{','.join(request.instance_ids)}"

@@ -7,12 +7,16 @@ from uuid import UUID
 
 from msgspec import UNSET, Struct, UnsetType, field
 
+from scanner.simulator.generate.packages import DAY_S
 from scanner.simulator.generate.patches import patches_of
 from scanner.simulator.generate.platforms import PLATFORMS
 from scanner.simulator.world.organization import Node, Trait
 
 MISCOUNT = {"Installed": 3, "Missing": 1}
 """How far the counts of a MISMATCHED node are off."""
+
+
+STALE_S = 40 * DAY_S  # how far back the data of a STALE node lies
 
 
 class WireNode(Struct, frozen=True, gc=False, rename="pascal"):
@@ -32,8 +36,13 @@ class WireNode(Struct, frozen=True, gc=False, rename="pascal"):
     association_status: str
     source_id: str
     source_type: str
+    registration_date: float
+    last_association_execution_date: float
+    last_successful_association_execution_date: float
+    association_overview: dict[str, object]
     name: str | UnsetType = UNSET
     iam_role: str | UnsetType = UNSET
+    activation_id: str | UnsetType = UNSET
 
 
 class WirePatchState(Struct, frozen=True, gc=False, rename="pascal"):
@@ -59,12 +68,15 @@ class WirePatchState(Struct, frozen=True, gc=False, rename="pascal"):
     snapshot_id: str | UnsetType = UNSET
     reboot_option: str | UnsetType = UNSET
     available_security_update_count: int | UnsetType = UNSET
+    last_no_reboot_install_operation_time: float | UnsetType = UNSET
+    install_override_list: str | UnsetType = UNSET
 
 
 def wire_node(node: Node, as_of_s: int) -> WireNode:
     platform = PLATFORMS[node.platform]
     rng = Random(f"facts:{node.seed}")
     lost = Trait.CONNECTION_LOST in node.traits
+    associated_s = float(as_of_s - rng.randrange(600, 80_000) - (Trait.STALE in node.traits) * STALE_S)
     return WireNode(
         instance_id=node.instance_id,
         ping_status="ConnectionLost" if lost else "Online",
@@ -80,29 +92,50 @@ def wire_node(node: Node, as_of_s: int) -> WireNode:
         association_status="Success",
         source_id=node.instance_id,
         source_type="AWS::SSM::ManagedInstance" if node.is_hybrid else "AWS::EC2::Instance",
+        registration_date=float(as_of_s - Random(f"registered:{node.seed}").randrange(2, 400) * DAY_S),
+        last_association_execution_date=associated_s,
+        last_successful_association_execution_date=associated_s,
+        association_overview={"DetailedStatus": "Success", "InstanceAssociationStatusAggregatedCount": {"Success": 2}},
         name=node.computer_name.split(".", maxsplit=1)[0] if node.is_hybrid else UNSET,
         iam_role="patchsweep-hybrid" if node.is_hybrid else UNSET,
+        activation_id=str(UUID(int=Random(f"activation:{node.seed}").getrandbits(128), version=4))
+        if node.is_hybrid
+        else UNSET,
     )
 
 
-def wire_patch_state(node: Node, generation: int, as_of_s: int) -> WirePatchState | None:
-    """The patch state as it is stored; None where AWS has none."""
+def wire_patch_state(
+    node: Node, generation: int, as_of_s: int, *, baseline_id: str, rescans: int = 0
+) -> WirePatchState | None:
+    """Returns the patch state as AWS stores it, or None where it has none.
+
+    Args:
+        node: whose.
+        generation: how many patching operations changed its rows.
+        as_of_s: the moment of the world, in epoch seconds.
+        baseline_id: the baseline of those operations.
+        rescans: how many operations since then found the same rows: end time and snapshot move, rows do not.
+    """
     if node.is_empty or node.traits & {Trait.STATE_MISSING, Trait.GONE}:
         return None
     platform = PLATFORMS[node.platform]
-    rng = Random(f"state:{node.seed}:{generation}")
+    rng = Random(f"state:{node.seed}:{generation}" + (f":{rescans}" if rescans else ""))
     patches = patches_of(node, generation, as_of_s)
     counts = dict(patches.by_state)
     if Trait.MISMATCHED in node.traits:
         counts = {state: counts.get(state, 0) + MISCOUNT.get(state, 0) for state in counts.keys() | MISCOUNT.keys()}
     is_windows = platform.family == "windows"
     not_applicable = counts.get("NotApplicable", 0) if is_windows else platform.not_applicable
-    end_s = as_of_s - rng.randrange(600, 80_000) + generation * 86_400 + rng.randrange(1000) / 1000
+    end_s = as_of_s - rng.randrange(600, 80_000) + (generation + rescans) * DAY_S + rng.randrange(1000) / 1000
+    if node.traits & {Trait.STALE, Trait.BASELINE_OVERRIDE}:
+        end_s -= STALE_S
+    installs = generation > 0 and not rescans
+    pending = counts.get("InstalledPendingReboot", 0)
     state = WirePatchState(
         instance_id=node.instance_id,
         patch_group=dict(node.tags).get("PatchGroup", ""),
-        baseline_id=f"pb-{rng.getrandbits(68):017x}",
-        operation="Install" if generation else "Scan",
+        baseline_id=baseline_id,
+        operation="Install" if installs else "Scan",
         operation_start_time=end_s - rng.randrange(20, 400),
         operation_end_time=end_s,
         installed_count=counts.get("Installed", 0),
@@ -117,8 +150,9 @@ def wire_patch_state(node: Node, generation: int, as_of_s: int) -> WirePatchStat
         security_non_compliant_count=patches.security,
         other_non_compliant_count=patches.other,
         snapshot_id=UNSET if Trait.NO_SNAPSHOT in node.traits else str(UUID(int=rng.getrandbits(128), version=4)),
-        reboot_option="RebootIfNeeded" if generation else UNSET,
+        reboot_option=("NoReboot" if pending else "RebootIfNeeded") if installs else UNSET,
         available_security_update_count=counts.get("AvailableSecurityUpdate", 0) if is_windows else UNSET,
+        last_no_reboot_install_operation_time=end_s - DAY_S if pending else UNSET,
     )
     return _without_counts(state) if Trait.COUNTS_UNKNOWN in node.traits else state
 

@@ -137,7 +137,11 @@ def truth(
                 continue
             region = world_state.region(account_id, name)
             found = region.nodes if region and status is TargetStatus.SCANNED else ()
-            here = [_node(world_state, (account_id, name, node.instance_id), node, wanted) for node in found]
+            here = [
+                _node(world_state, (account_id, name, node.instance_id), node, wanted)
+                for node in found
+                if Trait.STOPPED not in node.traits
+            ]
             nodes.update({node.key: node for node in here})
             rows = sum(node.patch_rows for node in here)
             targets[account_id, name] = TrueTarget(account_id, name, account.name, status, len(here), rows)
@@ -160,7 +164,7 @@ def _node(world_state: WorldState, key: NodeKey, node: Node, states: frozenset[s
     if status in (NodeStatus.GONE, NodeStatus.DENIED):
         rows = 0
     facts = _node_columns(wire_node(node, world_state.world.as_of_s))
-    return TrueNode(key, status, rows, {**facts, **_state_columns(world_state.patch_state(node))})
+    return TrueNode(key, status, rows, {**facts, **_state_columns(world_state.patch_state(key[0], key[1], node))})
 
 
 def _node_status(node: Node, rows: int, states: frozenset[str]) -> NodeStatus:

@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+from msgspec import structs
+
+from scanner.simulator.generate.baselines import baseline_of
 from scanner.simulator.generate.facts import WirePatchState, wire_patch_state
+from scanner.simulator.generate.machines import machine_of
 from scanner.simulator.generate.patches import NodePatches, patches_of
-from scanner.simulator.world.organization import AccountStatus, Node, Region, RegionStatus, World
+from scanner.simulator.world.machines import Baseline, Machine
+from scanner.simulator.world.organization import AccountStatus, Node, Region, RegionStatus, Trait, World
 
 
 class WorldState:
@@ -20,6 +25,7 @@ class WorldState:
         self.disabled: set[tuple[str, str]] = set()
         """(account id, Region) that were disabled."""
         self._generations: Counter[int] = Counter()
+        self._rescans: Counter[int] = Counter()
         self._indexes: dict[tuple[str, str], dict[str, Node]] = {}
         self._changed: dict[tuple[str, str], Region] = {}
 
@@ -35,7 +41,7 @@ class WorldState:
         found = self.region(account_id, region)
         if found is None:
             raise KeyError(region)
-        self._changed[account_id, region] = Region(region, tuple(nodes), found.status)
+        self._changed[account_id, region] = structs.replace(found, nodes=tuple(nodes))
         self._indexes.pop((account_id, region), None)
 
     def region_status(self, account_id: str, region: str) -> RegionStatus:
@@ -70,9 +76,34 @@ class WorldState:
     def patch(self, node: Node) -> None:
         """Run a patching operation on the node: its rows, counts and snapshot change."""
         self._generations[node.seed] += 1
+        self._rescans[node.seed] = 0
 
     def patches(self, node: Node) -> NodePatches:
         return patches_of(node, self.generation(node), self.world.as_of_s)
 
-    def patch_state(self, node: Node) -> WirePatchState | None:
-        return wire_patch_state(node, self.generation(node), self.world.as_of_s)
+    def rescan(self, node: Node) -> None:
+        """Run a scan on the node that finds what the last one found: only its end time and its snapshot move."""
+        self._rescans[node.seed] += 1
+
+    def machines(self, account_id: str, region: str) -> list[Machine]:
+        """Returns the EC2 instances of a target: those behind its managed nodes, then the others."""
+        found = self.region(account_id, region)
+        if found is None:
+            return []
+        managed = [machine_of(node, self.world.as_of_s) for node in found.nodes if Trait.GONE not in node.traits]
+        return [*(machine for machine in managed if machine is not None), *found.machines]
+
+    def baseline(self, account_id: str, region: str, node: Node) -> Baseline:
+        """Returns the patch baseline that the node is scanned with."""
+        return baseline_of(self.world.accounts[account_id], region, node)
+
+    def patch_state(self, account_id: str, region: str, node: Node) -> WirePatchState | None:
+        """Returns the node's patch state; the wire names its baseline by the bare id, also where AWS owns it."""
+        bare_id = self.baseline(account_id, region, node).baseline_id.rpartition("/")[2]
+        return wire_patch_state(
+            node,
+            self.generation(node),
+            self.world.as_of_s,
+            baseline_id=bare_id,
+            rescans=self._rescans[node.seed] if self._rescans else 0,
+        )

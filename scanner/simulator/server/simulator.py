@@ -80,6 +80,14 @@ class Simulator:
             raise KeyError(instance_id)
         self._simulation.world_state.patch(node)
 
+    def rescan_nodes(self) -> None:
+        """Scan every node again with the same result: end times and snapshots move, rows and counts do not."""
+        for account in self.world.accounts.values():
+            for name in account.regions:
+                region = self._simulation.world_state.region(account.account_id, name)
+                for node in region.nodes if region else ():
+                    self._simulation.world_state.rescan(node)
+
     def set_nodes(self, account_id: str, region: str, nodes: Sequence[Node]) -> None:
         """Let a Region have these nodes from now on: others come, those left out are gone.
 

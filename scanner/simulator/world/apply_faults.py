@@ -35,7 +35,7 @@ def _region(account: Account, region: Region, world: World, faults: Faults, trai
         if seeded_random(faults.seed, "not_enabled", account.account_id, region.name) < faults.not_enabled:
             status = RegionStatus.NOT_ENABLED
     nodes = tuple(_node(node, faults, traits) for node in region.nodes) if traits else region.nodes
-    return Region(region.name, nodes, status)
+    return structs.replace(region, nodes=nodes, status=status)
 
 
 def _node(node: Node, faults: Faults, traits: dict[Trait, float]) -> Node:

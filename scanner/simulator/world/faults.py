@@ -112,6 +112,9 @@ class Faults(Struct, frozen=True, forbid_unknown_fields=True):
     state_missing: Probability = 0.0
     counts_unknown: Probability = 0.0
     no_snapshot: Probability = 0.0
+    stopped: Probability = 0.0
+    stale: Probability = 0.0
+    baseline_override: Probability = 0.0
     patched_midway: Probability = 0.0
     """A patching operation replaces the node's rows at the second page of its first reading."""
     patched_midway_tokens: Literal["refused", "go_on"] = "refused"

@@ -6,6 +6,8 @@ from enum import Enum, StrEnum
 
 from msgspec import Struct
 
+from scanner.simulator.world.machines import Baseline, Machine
+
 DEFAULT_ROLE = "patchsweep-reader"
 
 
@@ -24,6 +26,9 @@ class Trait(Enum):
     COUNTS_UNKNOWN = "its last operation failed: every count is -1, every time 1970"
     NO_SNAPSHOT = "its patch state has no SnapshotId"
     PATCHED_MIDWAY = "a patching operation replaces its rows while they are first read"
+    STOPPED = "its instance is stopped: SSM lists it no more, Inventory and its patches are still there"
+    STALE = "online, but its last patching operation ended 40 days ago"
+    BASELINE_OVERRIDE = "its association runs daily with a baseline override, so its patch data never moves"
 
 
 EMPTY_TRAITS = frozenset({Trait.NEVER_SCANNED, Trait.ASSOCIATION_SCANNED})
@@ -75,6 +80,12 @@ class Region(Struct, frozen=True):
     name: str
     nodes: tuple[Node, ...] = ()
     status: RegionStatus = RegionStatus.OPEN
+    machines: tuple[Machine, ...] = ()
+    """EC2 instances that SSM does not manage; those that it manages follow from `nodes`."""
+    departed: tuple[Node, ...] = ()
+    """Nodes that were terminated: only Inventory still knows of them."""
+    default_host_management: bool = False
+    """Whether instances without an instance profile become managed."""
 
 
 class Account(Struct, frozen=True):
@@ -85,6 +96,12 @@ class Account(Struct, frozen=True):
     regions: dict[str, Region]
     status: AccountStatus = AccountStatus.ACTIVE
     has_role: bool = True
+    ou_ids: tuple[str, ...] = ()
+    """The organizational units it is in, outermost first."""
+    baselines: tuple[Baseline, ...] = ()
+    """The account's own patch baselines, in every Region; its nodes use them by operating system."""
+    denied_actions: frozenset[str] = frozenset()
+    """What no caller may do in the account, as IAM writes it: `ec2:DescribeInstances`."""
 
 
 class World(Struct, frozen=True):
@@ -98,6 +115,8 @@ class World(Struct, frozen=True):
     has_organization: bool = True
     role_name: str = DEFAULT_ROLE
     external_id: str | None = None
+    ou_names: dict[str, str] = {}
+    """The name of each organizational unit, by its id."""
 
     @property
     def home_region(self) -> str:
