@@ -20,7 +20,7 @@ from scanner.core.safe_text import mask_secrets
 from scanner.core.settings import Settings
 from scanner.files.write_test import probe
 from scanner.reports.diagnosis import Diagnosis, PlaceCheck, TargetCheck
-from scanner.scan.scan_targets import status_of
+from scanner.scan.error_status import target_status_of
 from scanner.sinks.open import open_sinks
 from scanner.store.open import open_store
 
@@ -108,7 +108,7 @@ async def check_target(fleet: Fleet, target: Target) -> TargetCheck:
         async with fleet.open(target) as reader:
             return TargetCheck(target, TargetStatus.SCANNED, has_nodes=await _try_a_node(reader))
     except AwsError as error:
-        return TargetCheck(target, status_of(error), str(error))
+        return TargetCheck(target, target_status_of(error), str(error))
 
 
 async def _try_a_node(reader: TargetReader) -> bool:

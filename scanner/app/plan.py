@@ -13,9 +13,8 @@ from scanner.core.interfaces import Fleet
 from scanner.core.model import Target, TargetStatus
 from scanner.core.settings import Settings
 from scanner.reports.plan import Plan, PlannedTarget, planned
-from scanner.scan.estimate import Estimate, estimate
-from scanner.scan.scan_targets import status_of
-from scanner.scan.verify import NodeWork
+from scanner.scan.error_status import target_status_of
+from scanner.scan.estimate import Estimate, ListedNode, estimate
 
 
 async def run_plan(settings: Settings, *, demo: bool) -> Plan:
@@ -47,10 +46,10 @@ async def _plan_target(fleet: Fleet, settings: Settings, target: Target) -> Plan
         async with fleet.open(target) as reader:
             async for nodes in reader.nodes():
                 states = await reader.patch_states([node.instance_id for node in nodes]) if nodes else {}
-                work = [NodeWork(node, states.get(node.instance_id)) for node in nodes]
-                total += estimate(work, settings.patches.states)
+                listed = [ListedNode(node, states.get(node.instance_id)) for node in nodes]
+                total += estimate(listed, settings.patches.states)
     except AwsError as error:
-        status, reason = status_of(error), str(error)
+        status, reason = target_status_of(error), str(error)
     return _planned(target, status, reason, total, settings)
 
 

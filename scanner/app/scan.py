@@ -26,9 +26,9 @@ from scanner.core.settings import Settings
 from scanner.reports.scan_result import GapObserver, ScanResult
 from scanner.reports.tally import Tally
 from scanner.scan.batcher import FlushRules, write_segments
-from scanner.scan.read_target import Deliver, ReadingRules
-from scanner.scan.scan_targets import ScanJob, nothing_known, scan_targets
-from scanner.scan.verify import comparable_states
+from scanner.scan.job import DeliverNode, ReadingRules, ScanJob, never_unchanged
+from scanner.scan.reconcile import comparable_states
+from scanner.scan.scan_targets import scan_targets
 from scanner.sinks.fan_out import GuardedSinks
 from scanner.sinks.open import RunSinks, open_sinks
 from scanner.store.history import History
@@ -158,7 +158,7 @@ def _stopped(run: _Run) -> str:
     return f"stopped; go on with `{resume_command(run.opened.settings, run.opened.scan_id)}`"
 
 
-def _job(run: _Run, deliver: Deliver, past: History | None) -> ScanJob:
+def _job(run: _Run, deliver: DeliverNode, past: History | None) -> ScanJob:
     settings = run.opened.settings
     return ScanJob(
         rules=_rules(settings),
@@ -167,7 +167,7 @@ def _job(run: _Run, deliver: Deliver, past: History | None) -> ScanJob:
         now=time.time,
         observers=run.observers,
         done={key: target.instance_ids for key, target in run.opened.done.targets.items()},
-        is_unchanged=nothing_known if past is None else past.is_unchanged,
+        is_unchanged=never_unchanged if past is None else past.is_unchanged,
     )
 
 

@@ -15,7 +15,7 @@ from scanner.core.interfaces import Files
 from scanner.core.model import EpochMs, NodeScan, NodeStatus, PatchState, Target
 from scanner.core.settings import PatchSettings
 from scanner.core.tables import SEGMENT, segment_table
-from scanner.scan.verify import Fingerprint, fingerprint
+from scanner.scan.reconcile import Fingerprint, fingerprint
 from scanner.store.layout import ScanNames
 from scanner.store.manifest import FileEntry, ScanHeader
 from scanner.store.node_index import TargetKey

@@ -75,9 +75,9 @@ def patchsweep_reading(regions: Sequence[str]) -> dict[str, int]:
     from scanner.cli.scan import EVENT_LOOP  # noqa: PLC0415 - as above
     from scanner.core.model import NodeScan  # noqa: PLC0415 - as above
     from scanner.core.settings import LimitSettings, ScopeSettings, Settings  # noqa: PLC0415 - as above
-    from scanner.scan.read_target import ReadingRules  # noqa: PLC0415 - as above
-    from scanner.scan.scan_targets import ScanJob, scan_targets  # noqa: PLC0415 - as above
-    from scanner.scan.verify import comparable_states  # noqa: PLC0415 - as above
+    from scanner.scan.job import ReadingRules, ScanJob  # noqa: PLC0415 - as above
+    from scanner.scan.reconcile import comparable_states  # noqa: PLC0415 - as above
+    from scanner.scan.scan_targets import scan_targets  # noqa: PLC0415 - as above
 
     counts: list[tuple[int, int]] = []
 

@@ -24,9 +24,9 @@ from scanner.core.model import (
     wire_state,
 )
 from scanner.core.patch_rows import patch_rows_of
-from scanner.scan.read_target import ReadingRules
-from scanner.scan.scan_targets import ScanJob, scan_targets
-from scanner.scan.verify import comparable_states, disagreements
+from scanner.scan.job import ReadingRules, ScanJob
+from scanner.scan.reconcile import comparable_states, disagreements
+from scanner.scan.scan_targets import scan_targets
 
 HERE = Target("111111111111", "eu-west-1")
 COMPARABLE = comparable_states((), other_filters=False)

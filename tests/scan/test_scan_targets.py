@@ -10,9 +10,9 @@ import pytest
 from scanner.core.errors import Denied, Disabled, NodeGone, PaginationBroken, RequestRejected, Unavailable
 from scanner.core.model import NO_PATCHES, NodeStatus, PatchPage, PatchState, Target, TargetStatus, wire_state
 from scanner.core.patch_rows import patch_rows_of
-from scanner.scan.read_target import ReadingRules
-from scanner.scan.scan_targets import ScanJob, scan_targets
-from scanner.scan.verify import comparable_states
+from scanner.scan.job import ReadingRules, ScanJob
+from scanner.scan.reconcile import comparable_states
+from scanner.scan.scan_targets import scan_targets
 from tests.fake_fleet import FakeFleet, FakeNode, FakeTarget, pages, patch, state_of
 
 RULES = ReadingRules((), comparable_states((), other_filters=False), max_nodes=4, max_restarts=3)

@@ -1,0 +1,166 @@
+"""Decides when a node's rows can be trusted: it is delivered, or read again. Performs no I/O.
+
+A reading is verified if the patch state is the same before and after it and if every count that AWS gives equals the
+number of rows. A listing of one page is one instant; between two pages a patching operation may end and replace the
+rows, which equal counts alone do not show.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from msgspec import Struct
+
+from scanner.core.errors import AwsError, PaginationBroken
+from scanner.core.model import NO_PATCHES, ManagedNode, NodeStatus, PatchRows, PatchState
+from scanner.scan.error_status import node_status_of
+from scanner.scan.estimate import ListedNode, max_pages
+from scanner.scan.job import ReadingRules
+from scanner.scan.listing import Listing, rows_by_state
+from scanner.scan.reconcile import disagreements, fingerprint, has_comparable_count
+
+
+class Deliver(Struct, frozen=True):
+    """The node is finished: it has this status, and a reason where its rows cannot speak for themselves."""
+
+    status: NodeStatus
+    reason: str | None = None
+
+
+class ReadAgain(Struct, frozen=True):
+    """The rows cannot be trusted yet, and attempts are left."""
+
+
+Decision = Deliver | ReadAgain
+
+MOVING = "patching operations kept ending while the node was read"
+NO_STATE = "AWS has no patch state to compare the rows with"
+NO_COUNT = "AWS gives no count to compare the rows with"
+UNSTEADY = "AWS has no patch state to compare the rows with, and two readings differed"
+
+
+class _Reading(Struct, frozen=True):
+    """A listing that was read to its end."""
+
+    pages: int
+    rows: PatchRows
+    by_state: Counter[str]
+
+
+class NodeAttempt:
+    """One node on its way through its readings.
+
+    The caller reads listings while `next_listing` gives one, reports how each went with `listed` or `broke_off`, looks
+    up the patch state again if `needs_patch_state`, and then calls `decide`. After `ReadAgain` it starts over.
+    """
+
+    def __init__(self, node: ManagedNode, state: PatchState | None, rules: ReadingRules) -> None:
+        self.node = node
+        self.state = state
+        self.rows = NO_PATCHES
+        self.pages = 0
+        self.restarts = 0
+        self._rules = rules
+        self._rounds = 1
+        self._broken = 0
+        self._read: _Reading | AwsError | None = None
+        # Rows of the reading before, kept only where no patch state can tell whether they belong together.
+        self._earlier: PatchRows | None = None
+        self._disagreed = False
+
+    def next_listing(self) -> Listing | None:
+        """Returns an empty listing to read into, or None once this round has a complete one or an error."""
+        if self._read is not None:
+            return None
+        return Listing(max_pages(ListedNode(self.node, self.state), self._broken))
+
+    def listed(self, listing: Listing) -> None:
+        """Takes a complete listing as this round's reading."""
+        rows = listing.rows()
+        self.pages += listing.pages
+        self._read = _Reading(listing.pages, rows, rows_by_state(rows))
+
+    def broke_off(self, listing: Listing, error: AwsError) -> None:
+        """Drops a listing that ended in an error; broken pagination may be tried again, `max_restarts` times."""
+        self.pages += listing.pages
+        if isinstance(error, PaginationBroken) and self._broken < self._rules.max_restarts:
+            self._broken += 1
+            self.restarts += 1
+        else:
+            self._read = error
+
+    @property
+    def needs_patch_state(self) -> bool:
+        """Whether the patch state has to be read again before the reading can be trusted."""
+        read = self._read
+        if not isinstance(read, _Reading):
+            return False
+        if self.state is None or read.pages > 1:
+            return True
+        return bool(disagreements(self.state, read.by_state, self._rules.comparable))
+
+    def decide(self, after: PatchState | AwsError | None) -> Decision:
+        """Ends the round.
+
+        Args:
+            after: the patch state after the reading (None: AWS gave none), or why it could not be read; ignored
+                unless `needs_patch_state`.
+        """
+        read = self._read
+        assert read is not None, "the round has no reading yet"
+        if isinstance(read, AwsError):
+            return self.fail(read)
+        if not self.needs_patch_state:
+            after = self.state
+        if isinstance(after, AwsError):
+            return self.fail(after)
+        decision = self._judge(read, after)
+        if isinstance(decision, ReadAgain):
+            self._start_over(read, after)
+        else:
+            self.rows = read.rows
+        self.state = after or self.state
+        return decision
+
+    def fail(self, error: AwsError) -> Deliver:
+        """Returns the end of a node that this error keeps from being read; it has no rows."""
+        return Deliver(node_status_of(error), str(error))
+
+    @property
+    def _may_read_again(self) -> bool:
+        return self._rounds <= self._rules.max_restarts
+
+    def _judge(self, read: _Reading, after: PatchState | None) -> Decision:
+        if self._moved(read, after):
+            return ReadAgain() if self._may_read_again else Deliver(NodeStatus.MISMATCHED, MOVING)
+        if after is None:
+            return self._judge_without_state(read)
+        sentences = disagreements(after, read.by_state, self._rules.comparable)
+        if not sentences:
+            is_compared = has_comparable_count(after, self._rules.comparable)
+            return Deliver(NodeStatus.VERIFIED, None if is_compared else NO_COUNT)
+        if self._may_read_again and not self._disagreed:
+            return ReadAgain()
+        return Deliver(NodeStatus.MISMATCHED, "; ".join(sentences))
+
+    def _judge_without_state(self, read: _Reading) -> Decision:
+        if not read.by_state:
+            return Deliver(NodeStatus.NO_PATCH_DATA)
+        # Nothing tells whether an operation ended between two pages, except that the same rows come again.
+        if read.pages > 1 and self._earlier != read.rows:
+            return ReadAgain() if self._may_read_again else Deliver(NodeStatus.MISMATCHED, UNSTEADY)
+        return Deliver(NodeStatus.VERIFIED, NO_STATE)
+
+    def _moved(self, read: _Reading, after: PatchState | None) -> bool:
+        """Returns whether a patching operation ended during the reading; a page without a state before is no sign."""
+        if self.state is None and read.pages <= 1:
+            return False
+        return fingerprint(self.state) != fingerprint(after)
+
+    def _start_over(self, read: _Reading, after: PatchState | None) -> None:
+        self._disagreed = after is not None and fingerprint(self.state) == fingerprint(after)
+        self._earlier = read.rows if after is None else None
+        self._read = None
+        self._broken = 0
+        self._rounds += 1
+        self.restarts += 1
