@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from functools import partial
 
 from scanner.app.demo import demo_organization, demo_settings
+from scanner.app.outcomes import scope_of
 from scanner.aws.open import open_aws
 from scanner.core.concurrency import map_bounded
 from scanner.core.errors import AwsError
@@ -36,7 +37,7 @@ async def run_plan(settings: Settings, *, demo: bool) -> Plan:
             ]
             plan = partial(_plan_target, aws.fleet, settings)
             found = await map_bounded(plan, discovery.targets, settings.limits.max_open_targets)
-    return Plan((*shut, *found), settings.limits)
+    return Plan((*shut, *found), settings.limits, scope_of(settings))
 
 
 async def _plan_target(fleet: Fleet, settings: Settings, target: Target) -> PlannedTarget:

@@ -13,7 +13,7 @@ from msgspec import Struct
 from scanner.app.deliver import Delivery
 from scanner.app.demo import demo_organization
 from scanner.app.history import history_notes, in_reading_order, known_nodes
-from scanner.app.outcomes import ended_outcomes, ended_row
+from scanner.app.outcomes import ended_outcomes, ended_row, scope_of
 from scanner.app.publish import replay
 from scanner.app.resume import Opened, open_scan, resume_command
 from scanner.app.signals import Stop, stoppable
@@ -137,9 +137,14 @@ async def _read(run: _Run) -> tuple[list[TargetOutcome], CallCounts, list[str]]:
             with run.stop.phase():
                 if run.opened.is_resumed:
                     await delivery.repeat()
+                for observer in run.observers:
+                    observer.scan_opened(scope_of(run.opened.settings))
                 async with open_aws(run.opened.settings) as aws:
                     hub = aws.counts
                     discovery = await aws.discover()
+                    for outcome in discovery.outcomes:
+                        for observer in run.observers:
+                            observer.target_ended(outcome)
                     targets = await in_reading_order(run.store, discovery.targets)
                     past = await known_nodes(run.store, run.opened.settings, discovery.targets)
                     job = _job(run, send.send, past)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from scanner.core.interfaces import Observer
-    from scanner.core.model import NodeScan, Target, TargetOutcome
+    from scanner.core.model import NodeScan, Scope, Target, TargetOutcome
 
 
 @contextmanager
@@ -29,6 +29,9 @@ def start_up_uncollected() -> Iterator[Observer]:
 class _StartUp:
     def __init__(self) -> None:
         self._lasts = True
+
+    def scan_opened(self, scope: Scope) -> None:
+        """Nothing is read yet."""
 
     def target_opened(self, target: Target) -> None:  # noqa: ARG002 - whichever it is
         if self._lasts:

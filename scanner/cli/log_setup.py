@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TextIO, cast
 import structlog
 from structlog.tracebacks import ExceptionDictTransformer
 
-from scanner.core.model import NodeScan, ScanRow, Target, TargetOutcome, TargetStatus
+from scanner.core.model import NodeScan, ScanRow, Scope, Target, TargetOutcome
 from scanner.core.safe_text import MASK, mask_secrets, terminal_text
 from scanner.core.settings import LogFormat
 
@@ -119,6 +119,11 @@ class LogObserver:
 
     def __init__(self) -> None:
         self._log = structlog.get_logger()
+        self._scope = Scope("", "")
+
+    def scan_opened(self, scope: Scope) -> None:
+        """Keeps the scope; the run's last line shows what came of it."""
+        self._scope = scope
 
     def target_opened(self, target: Target) -> None:
         """Not worth a line: its end tells the same and more."""
@@ -139,8 +144,7 @@ class LogObserver:
         )
 
     def target_ended(self, outcome: TargetOutcome) -> None:
-        good = outcome.status in (TargetStatus.SCANNED, TargetStatus.DISABLED)
-        write = self._log.info if good else self._log.warning
+        write = self._log.warning if self._scope.is_gap(outcome.status) else self._log.info
         write(
             Event.TARGET_ENDED,
             account_id=outcome.target.account_id,

@@ -99,8 +99,8 @@ def _more(targets: list[PlannedTarget]) -> list[str]:
 
 
 def plan_exit_code(plan: Plan) -> int:
-    """0 every target can be read, 3 some, 1 none."""
+    """Returns 0 where a scan could be complete, 3 where it would be partial, 1 where it could read nothing."""
     statuses = {target.status for target in plan.targets}
     if TargetStatus.SCANNED not in statuses:
         return 1
-    return 3 if statuses - {TargetStatus.SCANNED, TargetStatus.DISABLED} else 0
+    return 3 if any(map(plan.scope.is_gap, statuses)) else 0

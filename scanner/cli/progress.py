@@ -17,7 +17,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from scanner.core.model import NodeScan, Target, TargetOutcome, TargetStatus
+from scanner.core.model import NodeScan, Scope, Target, TargetOutcome
 from scanner.reports.lines import counted
 
 SLOTS = 8
@@ -42,6 +42,10 @@ class Progress:
         self._targets_ended = 0
         self._node_gaps = 0
         self._target_gaps = 0
+        self._scope = Scope("", "")
+
+    def scan_opened(self, scope: Scope) -> None:
+        self._scope = scope
 
     def target_opened(self, target: Target) -> None:
         self._open[target] = _Nodes()
@@ -59,7 +63,7 @@ class Progress:
     def target_ended(self, outcome: TargetOutcome) -> None:
         self._open.pop(outcome.target, None)
         self._targets_ended += 1
-        self._target_gaps += outcome.status not in (TargetStatus.SCANNED, TargetStatus.DISABLED)
+        self._target_gaps += self._scope.is_gap(outcome.status)
 
     def __rich__(self) -> Group:
         """The display as it is now."""

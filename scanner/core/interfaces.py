@@ -18,6 +18,7 @@ from scanner.core.model import (
     PatchPage,
     PatchState,
     ScanRow,
+    Scope,
     Target,
     TargetOutcome,
 )
@@ -63,7 +64,11 @@ class Fleet(Protocol):
 
 
 class Observer(Protocol):
-    """Told what happens while it happens; must return at once and never raise."""
+    """Is called with what happens while it happens; must return at once and never raise."""
+
+    def scan_opened(self, scope: Scope) -> None:
+        """Comes first, with the scope that decides which targets count as gaps."""
+        ...
 
     def target_opened(self, target: Target) -> None: ...
 

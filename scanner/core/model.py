@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Literal
 
@@ -193,6 +193,9 @@ class TargetOutcome(Struct, frozen=True):
     finished_at: EpochMs | None
 
 
+ALL_ENABLED = "enabled"  # the `regions` of a scope that covers whatever Regions each account has enabled
+
+
 class Scope(Struct, frozen=True):
     """What a scan was asked to cover, as the `scans` table shows it."""
 
@@ -201,6 +204,20 @@ class Scope(Struct, frozen=True):
     excluded_accounts: tuple[str, ...] = ()
     excluded_regions: tuple[str, ...] = ()
     node_filters: dict[str, tuple[str, ...]] = {}
+
+    def is_gap(self, status: TargetStatus) -> bool:
+        """Returns whether a target of this status keeps a scan of the scope from being complete.
+
+        The only place of this rule: a Region that is known to be off is no gap where the scope asks for the enabled
+        ones, and is one where the user named the Region.
+        """
+        if status is TargetStatus.DISABLED:
+            return self.regions != ALL_ENABLED
+        return status is not TargetStatus.SCANNED
+
+    def count_gaps(self, targets: Mapping[TargetStatus, int] | Mapping[str, int]) -> int:
+        """Returns how many of the targets, counted by status, are gaps."""
+        return sum(count for status, count in targets.items() if self.is_gap(TargetStatus(status)))
 
 
 class ScanRow(Struct, frozen=True):

@@ -11,7 +11,6 @@ from scanner.core.errors import ConfigError
 from scanner.core.model import LACKING_STATES, ScanRow
 from scanner.core.settings import PatchSettings
 from scanner.reports.lines import counted
-from scanner.reports.scan_row import gaps_of_targets
 from scanner.reports.sql.query import Parameters, Views
 
 _CVE_ID = re.compile(r"CVE-\d{4}-\d{4,19}")
@@ -113,7 +112,7 @@ async def told(views: Views, scan: ScanRow, cve_id: str) -> Told:
     """What the scan that is open in `views` tells of a CVE."""
     (row,) = (await views.fetch(_TOLD, parameters(cve_id))).to_pylist()
     left_out = [state for state in LACKING_STATES if scan.states and state not in scan.states]
-    return Told(**row, unread_targets=gaps_of_targets(scan.targets, scan.scope), unread_states=tuple(left_out))
+    return Told(**row, unread_targets=scan.scope.count_gaps(scan.targets), unread_states=tuple(left_out))
 
 
 def sentences(told: Told, cve_id: str, scan_id: str) -> Iterator[str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from msgspec import Struct
 
 from scanner.core.model import Scope, Target, TargetStatus
-from scanner.reports.scan_row import is_gap
 
 
 class PlaceCheck(Struct, frozen=True):
@@ -39,7 +38,7 @@ class Diagnosis(Struct, frozen=True):
     @property
     def gaps(self) -> list[TargetCheck]:
         """The targets that would keep a scan from being complete."""
-        return [check for check in self.targets if is_gap(check.status, self.scope)]
+        return [check for check in self.targets if self.scope.is_gap(check.status)]
 
     @property
     def exit_code(self) -> int:

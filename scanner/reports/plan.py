@@ -6,7 +6,7 @@ from math import ceil
 
 from msgspec import Struct
 
-from scanner.core.model import Target, TargetStatus
+from scanner.core.model import Scope, Target, TargetStatus
 from scanner.core.settings import LimitSettings
 
 NODES_A_PAGE = 50
@@ -29,6 +29,7 @@ class Plan(Struct, frozen=True):
 
     targets: tuple[PlannedTarget, ...]
     limits: LimitSettings
+    scope: Scope
 
     @property
     def nodes(self) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 
-from scanner.core.model import NodeScan, NodeStatus, ScanRow, Target, TargetOutcome
+from scanner.core.model import NodeScan, NodeStatus, ScanRow, Scope, Target, TargetOutcome
 
 GAPS_KEPT = 8  # as many as a summary shows; the rest is one query away
 
@@ -45,6 +45,9 @@ class GapObserver:
 
     def __init__(self) -> None:
         self.gaps: list[NodeGap] = []
+
+    def scan_opened(self, scope: Scope) -> None:
+        """Ignores the event: node gaps do not depend on the scope."""
 
     def target_opened(self, target: Target) -> None:
         """Ignores the event: an open target is no gap."""

@@ -1,4 +1,4 @@
-"""What a scan's outcomes add up to: its row, its status and the exit code."""
+"""Adds up the outcomes of a scan: its row, its status and the exit code."""
 
 from __future__ import annotations
 
@@ -6,9 +6,6 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from scanner.core.model import EpochMs, Mode, NodeStatus, ScanRow, ScanStatus, Scope, TargetOutcome, TargetStatus
-
-ALL_ENABLED = "enabled"
-"""The `regions` of a scope that asks for what is enabled, so that a disabled Region is no gap."""
 
 
 def scan_row(
@@ -23,7 +20,7 @@ def scan_row(
     outcomes: Iterable[TargetOutcome],
     nodes: Mapping[str, int] | Mapping[NodeStatus, int],
 ) -> ScanRow:
-    """The `scans` row of these outcomes; `nodes` counts the nodes of the whole scan by status."""
+    """Returns the `scans` row of these outcomes; `nodes` counts the nodes of the whole scan by status."""
     outcomes = list(outcomes)
     by_status = {NodeStatus(status): count for status, count in nodes.items()}
     targets = Counter(outcome.status for outcome in outcomes)
@@ -45,32 +42,22 @@ def scan_row(
 
 
 def scan_status(scope: Scope, targets: Mapping[TargetStatus, int], nodes: Mapping[NodeStatus, int]) -> ScanStatus:
-    """`failed`: nothing could be read. `complete`: nothing is missing; a fleet without nodes is complete.
+    """Returns `failed` where nothing could be read, `complete` where nothing is missing, else `partial`.
 
-    A Region that is not usable is no gap where the scope asks for the enabled ones.
+    A fleet without nodes is complete. Which targets count as missing is `Scope.is_gap`.
     """
-    found = sum(nodes.values())
+    listed = sum(nodes.values())
     delivered = sum(count for status, count in nodes.items() if status.is_delivered)
     readable = bool(targets.get(TargetStatus.SCANNED))
-    if not delivered and (found or not readable):
+    if not delivered and (listed or not readable):
         return ScanStatus.FAILED
-    whole_targets = readable and not gaps_of_targets(targets, scope)
+    whole_targets = readable and not scope.count_gaps(targets)
     whole_nodes = all(status.is_complete for status, count in nodes.items() if count)
     return ScanStatus.COMPLETE if whole_targets and whole_nodes else ScanStatus.PARTIAL
 
 
 def exit_code(scan: ScanRow, sink_failures: Mapping[str, str]) -> int:
-    """0 complete, 1 failed, 3 partial or a sink that did not get its data."""
+    """Returns 0 for complete, 1 for failed, 3 for partial or for a sink that did not get its data."""
     if scan.status is ScanStatus.FAILED:
         return 1
     return 3 if sink_failures or scan.status is ScanStatus.PARTIAL else 0
-
-
-def is_gap(status: TargetStatus, scope: Scope) -> bool:
-    """Whether a target that ended so keeps the scan from being complete."""
-    return status is not TargetStatus.SCANNED and (status is not TargetStatus.DISABLED or scope.regions != ALL_ENABLED)
-
-
-def gaps_of_targets(targets: Mapping[TargetStatus, int] | Mapping[str, int], scope: Scope) -> int:
-    """How many of the targets, counted by status, keep the scan from being complete."""
-    return sum(count for status, count in targets.items() if is_gap(TargetStatus(status), scope))

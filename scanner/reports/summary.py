@@ -8,17 +8,17 @@ from shlex import quote
 
 from msgspec import json, structs
 
-from scanner.core.model import EpochMs, NodeStatus, ScanRow, ScanStatus
+from scanner.core.model import EpochMs, NodeStatus, ScanRow, ScanStatus, TargetStatus
 from scanner.core.settings import StoreSettings
 from scanner.reports.lines import Line, Tone, breakdown, counted, duration, entry, wrapped
 from scanner.reports.scan_result import GAPS_KEPT, ScanResult
-from scanner.reports.scan_row import gaps_of_targets, is_gap
 
 SEVERITIES = ("Critical", "Important", "Moderate", "Medium", "Low")
 """As AWS ranks them, the worst first; distributions have words of their own."""
 
 ACCOUNTS_SHOWN = 5
 UNREAD_TARGETS = "FROM targets WHERE status <> 'scanned'"
+DISABLED_TARGETS = "FROM targets WHERE status = 'disabled'"
 INCOMPLETE_NODES = "FROM nodes WHERE status IN ('mismatched', 'denied', 'failed', 'unfinished')"
 _TONES: dict[ScanStatus, Tone] = {ScanStatus.COMPLETE: "good", ScanStatus.PARTIAL: "warn", ScanStatus.FAILED: "bad"}
 
@@ -63,7 +63,7 @@ def headline(scan: ScanRow) -> str:
         return f"{head}: {counted(sum(scan.nodes.values()), 'node')}, nothing left out."
     if scan.status is ScanStatus.FAILED:
         return f"Scan {scan.scan_id} failed: nothing could be read."
-    gaps = [(gaps_of_targets(scan.targets, scan.scope), sum(scan.targets.values()), "target")]
+    gaps = [(scan.scope.count_gaps(scan.targets), sum(scan.targets.values()), "target")]
     gaps.append((_incomplete_nodes(scan), sum(scan.nodes.values()), "node"))
     return (
         f"{head}: "
@@ -81,14 +81,28 @@ def _coverage(result: ScanResult, width: int) -> Iterator[Line]:
     yield from (Line(), Line("Coverage", "head"))
     yield from entry("targets", breakdown(scan.targets), width)
     yield from entry("nodes", breakdown(scan.nodes), width)
-    targets = [outcome for outcome in result.outcomes if is_gap(outcome.status, scan.scope)]
+    targets = [outcome for outcome in result.outcomes if scan.scope.is_gap(outcome.status)]
     for outcome in targets[:GAPS_KEPT]:
         yield from _gap(str(outcome.target), outcome.status, outcome.reason, width)
     yield from _more(result, len(targets) - GAPS_KEPT, "target", UNREAD_TARGETS)
+    yield from _disabled(result, width)
     nodes = result.node_gaps[:GAPS_KEPT]
     for gap in nodes:
         yield from _gap(f"{gap.target} {gap.instance_id}", gap.status, gap.reason, width)
     yield from _more(result, _incomplete_nodes(scan) - len(nodes), "node", INCOMPLETE_NODES)
+
+
+def _disabled(result: ScanResult, width: int) -> Iterator[Line]:
+    """Names the targets that are no gap because they are known to be off: what was not read is never left unsaid."""
+    disabled = [
+        str(outcome.target)
+        for outcome in result.outcomes
+        if outcome.status is TargetStatus.DISABLED and not result.scan.scope.is_gap(outcome.status)
+    ]
+    if disabled:
+        listed = f"{counted(len(disabled), 'target')} not read: {', '.join(disabled[:GAPS_KEPT])}"
+        yield from entry("disabled", listed, width, tone="dim")
+    yield from _more(result, len(disabled) - GAPS_KEPT, "target", DISABLED_TARGETS)
 
 
 def _gap(label: str, status: str, reason: str | None, width: int) -> Iterator[Line]:

@@ -16,7 +16,7 @@ import anyio
 from scanner.app import run_scan
 from scanner.cli import main
 from scanner.core.interfaces import Observer
-from scanner.core.model import NodeScan, Target, TargetOutcome
+from scanner.core.model import NodeScan, Scope, Target, TargetOutcome
 from scanner.reports.scan_result import ScanResult
 
 BEAT_S = 0.005
@@ -38,6 +38,9 @@ class Heartbeat:
             await anyio.sleep(BEAT_S)
             late_s = time.perf_counter() - before_s - BEAT_S
             self.beats[self._phase].append((late_s * 1000, (time.thread_time() - cpu_before_s) * 1000))
+
+    def scan_opened(self, scope: Scope) -> None:
+        """Nothing is read yet."""
 
     def target_opened(self, target: Target) -> None:
         """Nothing is read yet."""

@@ -75,7 +75,7 @@ class FakeApp:
         self.settings: Settings | None = None
         self.resume: str | None = None
         self.demo: bool | None = None
-        self.plan = Plan((), LimitSettings())
+        self.plan = Plan((), LimitSettings(), Scope("current", "current"))
         self.diagnosis: Diagnosis | None = None
         self.published: str | None = None
         self.publish_failures: dict[str, str] = {}

@@ -72,12 +72,15 @@ def test_a_node_has_a_line_only_where_it_keeps_the_scan_from_being_complete(stat
     )
 
 
+@pytest.mark.parametrize("regions", ["enabled", "eu-west-1"])
 @pytest.mark.parametrize("status", TargetStatus)
-def test_a_target_that_was_not_read_is_a_warning(status, stderr):
+def test_a_target_is_a_warning_where_it_is_a_gap(status, regions, stderr):
     configure("json", terminal=False)
-    LogObserver().target_ended(outcome(status, "because"))
+    observer, scope = LogObserver(), Scope("current", regions)
+    observer.scan_opened(scope)
+    observer.target_ended(outcome(status, "because"))
 
-    expected = "info" if status in (TargetStatus.SCANNED, TargetStatus.DISABLED) else "warning"
+    expected = "warning" if scope.is_gap(status) else "info"
     assert [event["level"] for event in events(stderr)] == [expected]
 
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from scanner.core.model import Target, TargetStatus
+from scanner.core.model import Scope, Target, TargetStatus
 from scanner.core.settings import LimitSettings
 from scanner.reports.plan import Plan, PlannedTarget
 from tests.cli.fake_app import FakeApp
@@ -16,9 +16,9 @@ def planned(region, status=TargetStatus.SCANNED, nodes=0, minutes=0.0, reason=No
     return PlannedTarget(target, status, reason, nodes=nodes, rows=nodes * 100, calls=nodes * 2, minutes=minutes)
 
 
-def plan(*targets):
+def plan(*targets, regions="enabled"):
     app = FakeApp()
-    app.plan = Plan(targets, LimitSettings())
+    app.plan = Plan(targets, LimitSettings(), Scope("current", regions))
     return run("plan", "--demo", "--role-name", "reader", app=app), app
 
 
@@ -54,8 +54,10 @@ def test_a_plan_of_which_nothing_can_be_read_failed():
     assert plan()[0].code == 1
 
 
-def test_a_disabled_region_is_part_of_a_good_plan():
-    assert plan(planned("eu-west-1"), planned("us-east-1", TargetStatus.DISABLED))[0].code == 0
+@pytest.mark.parametrize(("regions", "code"), [("enabled", 0), ("eu-west-1,us-east-1", 3), ("current", 3)])
+def test_a_disabled_region_is_a_gap_of_a_plan_where_it_is_one_of_the_scan(regions, code):
+    ended, _ = plan(planned("eu-west-1"), planned("us-east-1", TargetStatus.DISABLED), regions=regions)
+    assert ended.code == code
 
 
 def test_a_long_plan_ends_with_how_much_more_there_is():

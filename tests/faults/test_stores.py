@@ -40,6 +40,9 @@ class AtNode:
         if self._ended == self._number:
             self._act()
 
+    def scan_opened(self, scope):
+        """Nothing."""
+
     def target_opened(self, target):
         """Nothing."""
 

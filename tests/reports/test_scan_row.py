@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scanner.core.model import NodeStatus, ScanStatus, Scope, Target, TargetOutcome, TargetStatus
-from scanner.reports.scan_row import exit_code, is_gap, scan_row, scan_status
+from scanner.reports.scan_row import exit_code, scan_row, scan_status
 
 CURRENT = Scope("current", "current")
 ENABLED = Scope("organization", "enabled")
@@ -56,8 +56,8 @@ def test_one_target_that_was_not_scanned_makes_a_scan_partial(status):
 
 def test_a_disabled_region_is_no_gap_where_the_enabled_ones_were_asked_for():
     assert scan_status(ENABLED, {SCANNED: 9, DISABLED: 1}, {}) is ScanStatus.COMPLETE
-    assert not is_gap(DISABLED, ENABLED)
-    assert is_gap(DISABLED, CURRENT)
+    assert not ENABLED.is_gap(DISABLED)
+    assert CURRENT.is_gap(DISABLED)
 
 
 @pytest.mark.parametrize("targets", [{DENIED: 2}, {DISABLED: 2}, {}])

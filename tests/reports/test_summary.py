@@ -91,6 +91,16 @@ def test_only_what_is_a_gap_is_told_as_one():
     assert "1 scanned, 1 disabled" in disabled
 
 
+def test_disabled_targets_are_counted_and_named_in_a_complete_scan():
+    outcomes = [outcome(0), *(outcome(number, DISABLED, "not enabled") for number in range(1, GAPS_KEPT + 6))]
+
+    text = text_of(ending(outcomes, {VERIFIED: 3}, regions="enabled"))
+
+    assert "is complete" in text
+    assert f"  disabled    {GAPS_KEPT + 5} targets not read: 000000000001/eu-west-1" in text
+    assert "  … and 5 targets more:" in text
+
+
 def test_a_scan_that_read_nothing_says_so_and_offers_no_query():
     text = text_of(ending([outcome(1, DENIED, "no role")], {}))
 

@@ -252,6 +252,9 @@ class Watcher:
     def __init__(self):
         self.events = []
 
+    def scan_opened(self, scope):
+        self.events.append(("scan", scope))
+
     def target_opened(self, target):
         self.events.append(("opened", target))
 

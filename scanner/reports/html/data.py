@@ -8,7 +8,6 @@ from msgspec import Struct
 from scanner.core.model import LACKING_STATES, EpochMs, NodeStatus, ScanRow, TargetStatus
 from scanner.core.settings import PatchSettings
 from scanner.reports.html.sql import FOUND
-from scanner.reports.scan_row import is_gap
 from scanner.reports.sql.query import Parameters, Views
 from scanner.reports.summary import SEVERITIES
 
@@ -132,6 +131,7 @@ class Totals(Struct, frozen=True):
     pending_reboot: int
     node_gaps: int
     target_gaps: int
+    disabled_targets: int
     accounts: int
     regions: int
     patches: int
@@ -144,6 +144,7 @@ class Found(Struct, frozen=True):
     totals: Totals
     ages: Ages
     target_gaps: tuple[TargetGap, ...]
+    disabled_targets: tuple[TargetGap, ...]
     node_gaps: tuple[Node, ...]
     severities: tuple[Severity, ...]
     accounts: tuple[Place, ...]
@@ -164,10 +165,12 @@ class Report(Struct, frozen=True):
 
 def parameters(scan: ScanRow) -> Parameters:
     """What `FOUND` needs to know."""
+    gaps = {status for status in TargetStatus if scan.scope.is_gap(status)}
     return {
         "lacking": list(LACKING_STATES),
         "severities": list(SEVERITIES),
-        "target_gaps": [status.value for status in TargetStatus if is_gap(status, scan.scope)],
+        "target_gaps": sorted(gaps),
+        "disabled": sorted({TargetStatus.DISABLED} - gaps),
         "node_gaps": [status.value for status in NodeStatus if not status.is_complete],
         "finished_at": scan.finished_at,
         "long": LONG_LIST,

@@ -44,6 +44,10 @@ _PLACES = """
     SELECT account_id, accounts_named.account_name, region, status, reason
     FROM targets JOIN accounts_named USING (account_id) WHERE list_contains($target_gaps, status)
   ),
+  disabled_targets AS (
+    SELECT account_id, accounts_named.account_name, region, status, reason
+    FROM targets JOIN accounts_named USING (account_id) WHERE list_contains($disabled, status)
+  ),
   places AS (
     SELECT account_id, account_name, region,
       count(instance_id) AS nodes,
@@ -98,6 +102,7 @@ SELECT
     pending_reboot: count(*) FILTER (pending_reboot > 0),
     node_gaps: count(*) FILTER (list_contains($node_gaps, status)),
     target_gaps: (SELECT count(*) FROM target_gaps),
+    disabled_targets: (SELECT count(*) FROM disabled_targets),
     accounts: (SELECT count(account_id) FROM places), regions: (SELECT count(region) FROM places),
     patches: (SELECT count(*) FROM by_patch), cves: (SELECT count(*) FROM by_cve)
   }} FROM known) AS totals,
@@ -108,6 +113,7 @@ SELECT
     unread: count(*) FILTER (days IS NULL AND status IN ('denied', 'failed', 'unfinished'))
   }} FROM known) AS ages,
   ARRAY(SELECT t FROM target_gaps t ORDER BY account_id, region LIMIT $long) AS target_gaps,
+  ARRAY(SELECT t FROM disabled_targets t ORDER BY account_id, region LIMIT $long) AS disabled_targets,
   ARRAY(
     SELECT n FROM known n WHERE list_contains($node_gaps, status)
     ORDER BY status, account_id, region, instance_id LIMIT $long

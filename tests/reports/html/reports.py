@@ -31,6 +31,9 @@ _NODE = {
 _PLACE = {"nodes": 3, "unsure": 1, "lacking": 2, "pending_reboot": 1, "missing": 1_234, "failed": 1}
 _LISTS = {
     "target_gaps": [{**_ACCOUNT, "status": "denied", "reason": "the role reader cannot be assumed"}],
+    "disabled_targets": [
+        {**_ACCOUNT, "region": "af-south-1", "status": "disabled", "reason": "the account's list says not-opted-in"}
+    ],
     "node_gaps": [_NODE],
     "severities": [{"severity": "Critical", "missing": 1_234, "failed": 1, "nodes": 2}],
     "accounts": [{**_ACCOUNT, **_PLACE, "region": None, "unread_targets": 1}],
@@ -60,6 +63,7 @@ def full() -> Report:
         pending_reboot=1,
         node_gaps=1,
         target_gaps=1,
+        disabled_targets=1,
         accounts=1,
         regions=1,
         patches=1,

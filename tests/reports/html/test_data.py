@@ -123,6 +123,9 @@ async def test_an_account_that_was_not_read_is_there_without_nodes_and_named_wit
     (denied,) = [gap for gap in told.target_gaps if gap.status is TargetStatus.DENIED]
     assert (denied.account_id, denied.account_name, denied.region, denied.reason) == ("3", "lost", "*", "why")
     assert told.totals.target_gaps == len(gaps)
+    off = [target.region for target in told.disabled_targets]
+    assert off == ([] if "disabled" in gaps else [OTHER.region])
+    assert told.totals.disabled_targets == len(off)
     unknown = {place.account_name: place for place in told.accounts if place.unread_targets}
     assert (unknown["lost"].nodes, unknown["lost"].unread_targets) == (0, 1)
     assert ("dev" in unknown) == ("disabled" in gaps)
