@@ -34,6 +34,14 @@ DESCRIBE_REGIONS = Operation("ec2", "DescribeRegions", ("hub", "member"))
 DESCRIBE_INSTANCE_INFORMATION = Operation("ssm", "DescribeInstanceInformation", ("hub", "member"))
 DESCRIBE_INSTANCE_PATCH_STATES = Operation("ssm", "DescribeInstancePatchStates", ("hub", "member"))
 DESCRIBE_INSTANCE_PATCHES = Operation("ssm", "DescribeInstancePatches", ("hub", "member"))
+DESCRIBE_INSTANCES = Operation("ec2", "DescribeInstances", ("hub", "member"))
+GET_INVENTORY = Operation("ssm", "GetInventory", ("hub", "member"))
+LIST_ASSOCIATIONS = Operation("ssm", "ListAssociations", ("hub", "member"))
+LIST_COMPLIANCE_ITEMS = Operation("ssm", "ListComplianceItems", ("hub", "member"))
+DESCRIBE_PATCH_BASELINES = Operation("ssm", "DescribePatchBaselines", ("hub", "member"))
+GET_PATCH_BASELINE = Operation("ssm", "GetPatchBaseline", ("hub", "member"))
+GET_SERVICE_SETTING = Operation("ssm", "GetServiceSetting", ("hub", "member"))
+GET_RESOURCES = Operation("tag", "GetResources", ("hub", "member"))
 
 OPERATIONS: tuple[Operation, ...] = (
     GET_CALLER_IDENTITY,

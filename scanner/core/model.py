@@ -271,8 +271,12 @@ _DOCUMENTED = {state.replace("_", "").lower(): state for state in PATCH_STATES}
 
 
 def documented_state(raw: str) -> str:
-    """The documented form of a state (`InstalledOther` is `INSTALLED_OTHER`); an unknown one passes unchanged."""
-    return _DOCUMENTED.get(raw.replace("_", "").lower(), raw)
+    """Returns the documented form of a state (`InstalledOther` is `INSTALLED_OTHER`); an unknown one passes unchanged.
+
+    The plural `AvailableSecurityUpdates` of AWS's own node code is the same state.
+    """
+    plain = raw.replace("_", "").lower()
+    return _DOCUMENTED.get(plain) or _DOCUMENTED.get(plain.removesuffix("s"), raw)
 
 
 def wire_state(documented: str) -> str:

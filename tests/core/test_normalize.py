@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scanner.core.normalize import count, cve_ids, epoch_ms
+from scanner.core.model import documented_state
+from scanner.core.normalize import count, count_of_text, cve_ids, epoch_ms, epoch_s
 
 
 @pytest.fixture(autouse=True)
@@ -69,3 +70,50 @@ def test_cve_ids_are_sorted_trimmed_and_unique(ids):
 @pytest.mark.parametrize(("reported", "known"), [(None, None), (-1, None), (-5, None), (0, 0), (671, 671)])
 def test_a_count_that_was_not_counted_is_none(reported, known):
     assert count(reported) == known
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "CVE-2026-1111,CVE-2026-2222",
+        "cve-2026-2222; CVE-2026-1111",
+        "CVE-2026-1111 CVE-2026-2222",
+        "['CVE-2026-1111', 'CVE-2026-2222']",
+        "CVE-2026-2222,CVE-2026-1111,CVE-2026-1111",
+    ],
+)
+def test_cve_ids_are_found_however_they_are_joined(text):
+    assert cve_ids(text) == ("CVE-2026-1111", "CVE-2026-2222")
+
+
+def test_a_list_in_which_no_id_is_found_is_kept_as_it_is():
+    assert cve_ids("ALAS-7, ALAS-3") == ("ALAS-3", "ALAS-7")
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("1635487514.27", 1635487514.27), ("1635487514", 1635487514.0)])
+def test_epoch_seconds_may_come_as_text(text, seconds):
+    assert epoch_s(text) == seconds
+
+
+@pytest.mark.parametrize(
+    ("reported", "value"),
+    [
+        ("198", 198),
+        ("0", 0),
+        (7.0, 7),
+        ("-1", None),
+        ("", None),
+        (None, None),
+        ("x", None),
+        ("1.5", None),
+        ("inf", None),
+        ("nan", None),
+    ],
+)
+def test_a_count_may_come_as_text(reported, value):
+    assert count_of_text(reported) == value
+
+
+@pytest.mark.parametrize("raw", ["AvailableSecurityUpdate", "AvailableSecurityUpdates", "AVAILABLE_SECURITY_UPDATES"])
+def test_a_state_in_the_plural_is_the_same_state(raw):
+    assert documented_state(raw) == "AVAILABLE_SECURITY_UPDATE"

@@ -1,0 +1,133 @@
+"""Reads what AWS-RunPatchBaselineAssociation left of a node: a compliance item with counts, never a list of patches.
+
+Source: SSM user guide, "About the AWS-RunPatchBaselineAssociation document"; `DetailedText` by the node's own code of
+2021, where every count is text. The ExecutionTime of an association is when the service aggregated it, so it is never
+taken for the time of a scan.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+from msgspec import Struct, structs
+
+from scanner.aws.machines.ask import RULES, Ask, with_token
+from scanner.aws.operations import LIST_ASSOCIATIONS, LIST_COMPLIANCE_ITEMS
+from scanner.aws.requests.pagination import Page, pages
+from scanner.core.machines import AssociationScan
+from scanner.core.model import PatchState
+from scanner.core.normalize import count_of_text, epoch_ms
+
+DOCUMENT = "AWS-RunPatchBaselineAssociation"
+_COUNTS = {
+    "installed_count": "InstalledCount",
+    "installed_other_count": "InstalledOtherCount",
+    "installed_pending_reboot_count": "InstalledPendingRebootCount",
+    "installed_rejected_count": "InstalledRejectedCount",
+    "missing_count": "MissingCount",
+    "failed_count": "FailedCount",
+    "not_applicable_count": "NotApplicableCount",
+    "unreported_not_applicable_count": "UnreportedNotApplicableCount",
+}
+
+
+class _Association(Struct, rename="pascal"):
+    name: str | None = None
+
+
+class _Associations(Struct, rename="pascal"):
+    associations: list[_Association]
+    next_token: str | None = None
+
+
+class _Item(Struct, rename="pascal"):
+    status: str | None = None
+    compliance_type: str | None = None
+    details: dict[str, str | None] = {}
+
+
+class _Items(Struct, rename="pascal"):
+    compliance_items: list[_Item]
+    next_token: str | None = None
+
+
+_ASSOCIATIONS = msgspec.json.Decoder(_Associations)
+_ITEMS = msgspec.json.Decoder(_Items)
+
+
+async def has_patch_association(ask: Ask, name: str) -> bool:
+    """Returns whether the target has an association of the document: where it has none, no node need be asked.
+
+    Args:
+        ask: sends the requests of the target.
+        name: the target, for messages.
+
+    Raises:
+        AwsError: the caller may not ask, or the listing cannot be read to its end.
+    """
+    payload = {"AssociationFilterList": [{"key": "Name", "value": DOCUMENT}], "MaxResults": 50}
+
+    async def fetch(token: str | None) -> Page[_Association]:
+        answer = await ask(LIST_ASSOCIATIONS, with_token(payload, token), _ASSOCIATIONS)
+        return Page(answer.associations, answer.next_token)
+
+    async for page in pages(fetch, RULES, f"The associations of {name}"):
+        if page:
+            return True
+    return False
+
+
+async def association_scan(ask: Ask, instance_id: str) -> AssociationScan | None:
+    """Returns what the document left of one node, or None where it left nothing.
+
+    Raises:
+        AwsError: the caller may not ask, or the listing cannot be read to its end.
+    """
+    payload = {
+        "ResourceIds": [instance_id],
+        "ResourceTypes": ["ManagedInstance"],
+        "Filters": [{"Key": "ComplianceType", "Values": ["Association"], "Type": "EQUAL"}],
+        "MaxResults": 50,
+    }
+
+    async def fetch(token: str | None) -> Page[_Item]:
+        answer = await ask(LIST_COMPLIANCE_ITEMS, with_token(payload, token), _ITEMS)
+        return Page(answer.compliance_items, answer.next_token)
+
+    newest: AssociationScan | None = None
+    async for page in pages(fetch, RULES, f"The compliance of {instance_id}"):
+        for item in page:
+            if item.details.get("DocumentName") == DOCUMENT:
+                scan = _scan(instance_id, item)
+                if newest is None or _ended(scan) >= _ended(newest):
+                    newest = scan
+    return newest
+
+
+def _ended(scan: AssociationScan) -> int:
+    return scan.state.operation_end_time or 0
+
+
+def _scan(instance_id: str, item: _Item) -> AssociationScan:
+    detail = _detail(item.details.get("DetailedText"))
+    counts = {name: count_of_text(detail.get(member)) for name, member in _COUNTS.items()}
+    operation = PatchState(
+        instance_id=instance_id,
+        patch_group=detail.get("PatchGroup") or None,
+        baseline_id=(item.details.get("PatchBaselineId") or "").rpartition("/")[2] or None,
+        snapshot_id=detail.get("SnapshotId") or None,
+        operation=detail.get("OperationType") or None,
+        operation_start_time=epoch_ms(detail.get("OperationStartTime")),
+        operation_end_time=epoch_ms(detail.get("OperationEndTime")),
+    )
+    return AssociationScan(instance_id, item.status or None, structs.replace(operation, **counts))
+
+
+def _detail(text: str | None) -> Mapping[str, str]:
+    """Returns the members of DetailedText, each as text; none where it is absent or not what it should be."""
+    try:
+        decoded = msgspec.json.decode(text or "{}")
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return {}
+    return {str(name): str(value) for name, value in decoded.items()} if isinstance(decoded, dict) else {}

@@ -1,0 +1,134 @@
+"""Reads patch baselines: DescribePatchBaselines for their full ids, GetPatchBaseline for each that a node names.
+
+Source: SSM API reference. A patch state names a baseline by `pb-…`; GetPatchBaseline knows those that AWS owns by
+their ARN alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+import msgspec
+from msgspec import Struct
+
+from scanner.aws.machines.ask import RULES, Ask, with_token
+from scanner.aws.operations import DESCRIBE_PATCH_BASELINES, GET_PATCH_BASELINE
+from scanner.aws.requests.pagination import Page, pages
+from scanner.core.machines import ApprovalRule, Baseline
+from scanner.core.normalize import epoch_ms
+
+
+class _Identity(Struct, rename="pascal"):
+    baseline_id: str = ""
+    default_baseline: bool | None = None
+
+
+class _Identities(Struct, rename="pascal"):
+    baseline_identities: list[_Identity]
+    next_token: str | None = None
+
+
+class _Filter(Struct, rename="pascal"):
+    key: str = ""
+    values: tuple[str, ...] = ()
+
+
+class _FilterGroup(Struct, frozen=True, rename="pascal"):
+    patch_filters: tuple[_Filter, ...] = ()
+
+
+class _Rule(Struct, rename="pascal"):
+    patch_filter_group: _FilterGroup = _FilterGroup()
+    compliance_level: str | None = None
+    approve_after_days: int | None = None
+    approve_until_date: str | None = None
+    enable_non_security: bool | None = None
+
+
+class _Rules(Struct, rename="pascal"):
+    patch_rules: tuple[_Rule, ...] = ()
+
+
+class _Baseline(Struct, rename="pascal"):
+    baseline_id: str
+    name: str | None = None
+    operating_system: str | None = None
+    approval_rules: _Rules | None = None
+    approved_patches: tuple[str, ...] | None = None
+    rejected_patches: tuple[str, ...] | None = None
+    rejected_patches_action: str | None = None
+    available_security_updates_compliance_status: str | None = None
+    modified_date: float | str | None = None
+
+
+_IDENTITIES = msgspec.json.Decoder(_Identities)
+_ONE = msgspec.json.Decoder(_Baseline)
+
+
+async def identities(ask: Ask, name: str) -> Mapping[str, tuple[str, bool | None]]:
+    """Returns the full id of each baseline of the target, and whether it is the default, by its short id `pb-…`.
+
+    Args:
+        ask: sends the requests of the target.
+        name: the target, for messages.
+
+    Raises:
+        AwsError: the caller may not ask, or the listing cannot be read to its end.
+    """
+
+    async def fetch(token: str | None) -> Page[_Identity]:
+        answer = await ask(DESCRIBE_PATCH_BASELINES, with_token({"MaxResults": 100}, token), _IDENTITIES)
+        return Page(answer.baseline_identities, answer.next_token)
+
+    found: dict[str, tuple[str, bool | None]] = {}
+    async for page in pages(fetch, RULES, f"The patch baselines of {name}"):
+        found.update({short_id(row.baseline_id): (row.baseline_id, row.default_baseline) for row in page})
+    return found
+
+
+async def baseline(ask: Ask, full_id: str, *, is_default: bool | None) -> Baseline:
+    """Returns one baseline.
+
+    Args:
+        ask: sends the requests of the target.
+        full_id: `pb-…`, or the ARN of one that AWS owns.
+        is_default: as DescribePatchBaselines says.
+
+    Raises:
+        AwsError: the caller may not ask, or there is no such baseline.
+    """
+    row = await ask(GET_PATCH_BASELINE, {"BaselineId": full_id}, _ONE)
+    rules = row.approval_rules.patch_rules if row.approval_rules else ()
+    return Baseline(
+        baseline_id=short_id(row.baseline_id),
+        name=row.name or None,
+        operating_system=row.operating_system or None,
+        is_default=is_default,
+        owner="AWS" if full_id.startswith("arn:") else "Self",
+        rules=tuple(_rule(rule) for rule in rules),
+        approved_patches=row.approved_patches or (),
+        rejected_patches=row.rejected_patches or (),
+        rejected_patches_action=row.rejected_patches_action or None,
+        available_security_updates=row.available_security_updates_compliance_status or None,
+        modified_at=epoch_ms(row.modified_date),
+    )
+
+
+def short_id(baseline_id: str) -> str:
+    """Returns the `pb-…` of an id that may be an ARN."""
+    return baseline_id.rpartition("/")[2]
+
+
+def _rule(rule: _Rule) -> ApprovalRule:
+    def values(keys: Collection[str]) -> tuple[str, ...]:
+        filters = rule.patch_filter_group.patch_filters
+        return tuple(value for chosen in filters if chosen.key in keys for value in chosen.values)
+
+    return ApprovalRule(
+        classifications=values({"CLASSIFICATION"}),
+        severities=values({"SEVERITY", "MSRC_SEVERITY", "PRIORITY"}),
+        approve_after_days=rule.approve_after_days,
+        approve_until_date=rule.approve_until_date or None,
+        compliance_level=rule.compliance_level or None,
+        enable_non_security=bool(rule.enable_non_security),
+    )

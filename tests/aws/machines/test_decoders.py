@@ -1,0 +1,209 @@
+"""What EC2, Inventory, associations, baselines and tags answer, held against the simulator and recorded forms."""
+
+from __future__ import annotations
+
+import time
+from random import Random
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scanner.aws.machines.associations import DOCUMENT, association_scan, has_patch_association
+from scanner.aws.machines.baselines import baseline, identities
+from scanner.aws.machines.host_management import is_host_management_on
+from scanner.aws.machines.instances import decode_instances
+from scanner.aws.machines.inventory import inventory_nodes
+from scanner.aws.machines.tags import hybrid_tags
+from scanner.core.errors import Transient
+from scanner.core.machines import Instance
+from scanner.simulator.api.ec2_instances import describe_instances
+from scanner.simulator.api.services import OPERATIONS
+from scanner.simulator.generate.build import AS_OF_S
+from scanner.simulator.generate.machines import make_machine
+from scanner.simulator.running.buckets import Limits
+from scanner.simulator.running.simulation import Call, Simulation
+from scanner.simulator.world.faults import Faults
+from scanner.simulator.world.machines import ApprovalRule, Baseline
+from scanner.simulator.world.organization import Trait
+from tests.simulator.api.test_machines import REGION, nodes_of, world
+
+
+class Asker:
+    """Asks the simulator's handlers, without a wire between."""
+
+    def __init__(self, made, faults=None):
+        self.simulation = Simulation(made, faults or Faults(), Limits(), time.time)
+        self.asked = []
+
+    def call(self, service, name, body):
+        (keys,) = self.simulation.sessions.users.values()
+        return Call(service, name, REGION, keys, body)
+
+    async def __call__(self, operation, payload, decoder):
+        self.asked.append(operation.name)
+        service = {"tag": "tagging"}.get(operation.service, operation.service)
+        handler = OPERATIONS[service, operation.name]
+        reply = handler(self.simulation, self.call(service, operation.name, msgspec.json.encode(payload)))
+        return decoder.decode(reply.body)
+
+
+def listed(made, form=b"Action=DescribeInstances&IncludeManagedResources=true"):
+    asker = Asker(made)
+    return decode_instances(describe_instances(asker.simulation, asker.call("ec2", "DescribeInstances", form)).body)
+
+
+def test_instances_come_with_their_state_tags_and_who_manages_them():
+    rng = Random(3)
+    machines = [
+        make_machine(rng, AS_OF_S, name="a<b>&", operator="eks.amazonaws.com", is_hidden=True),
+        make_machine(rng, AS_OF_S, name="", age_s=90, has_instance_profile=True, tags=(("Team", "\u202ex"),)),
+    ]
+    page = listed(world([Trait.STOPPED], machines=machines))
+    *managed, operated, fresh = page.items
+    assert [instance.state for instance in managed] == ["stopped"] + ["running"] * 11
+    assert (operated.operator, operated.has_instance_profile) == ("eks.amazonaws.com", False)
+    assert ("Name", "a<b>&") in operated.tags
+    assert (fresh.launch_time, fresh.has_instance_profile) == ((AS_OF_S - 90) * 1000, True)
+    assert ("Team", "\u202ex") in fresh.tags
+    assert page.next_token is None
+
+
+def test_pages_of_instances_go_on_where_they_stood():
+    made = world()
+    first = listed(made, b"Action=DescribeInstances&MaxResults=5")
+    assert len(first.items) == 5
+    assert first.next_token
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"<html><body>busy</body></html>",
+        b"<DescribeInstancesResponse><reservationSet>",
+        b'<!DOCTYPE x [<!ENTITY a "b">]><DescribeInstancesResponse><reservationSet/></DescribeInstancesResponse>',
+        b"\xff\xfe",
+    ],
+)
+def test_what_is_no_answer_of_ec2_is_torn(body):
+    with pytest.raises(Transient, match=r"torn|document type"):
+        decode_instances(body)
+
+
+@given(st.data())
+def test_a_cut_or_spoiled_answer_is_right_or_torn_and_never_anything_else(data):
+    asker = Asker(world(managed=3))
+    body = describe_instances(asker.simulation, asker.call("ec2", "DescribeInstances", b"Action=X")).body
+    at = data.draw(st.integers(0, len(body) - 1))
+    spoiled = body[:at] + data.draw(st.binary(max_size=3)) + body[at + 1 :]
+    try:
+        page = decode_instances(spoiled)
+    except Transient:
+        return
+    assert all(isinstance(instance, Instance) for instance in page.items)
+
+
+def test_an_instance_without_an_id_costs_itself_alone():
+    body = (
+        b"<DescribeInstancesResponse><reservationSet><item><instancesSet><item><imageId>ami-1</imageId></item>"
+        b"<item><instanceId>i-1</instanceId></item></instancesSet></item><item/></reservationSet>"
+        b"</DescribeInstancesResponse>"
+    )
+    assert decode_instances(body).items == [Instance("i-1")]
+
+
+async def test_inventory_gives_stopped_nodes_with_their_facts_and_no_terminated_ones():
+    made = world([Trait.STOPPED, Trait.CONNECTION_LOST], departed=3, hybrid=1)
+    pages = [page async for page in inventory_nodes(Asker(made), "here")]
+    nodes = {node.instance_id: node for page in pages for node in page}
+    assert list(nodes) == [node.instance_id for node in nodes_of(made)]
+    stopped = nodes[nodes_of(made)[1].instance_id]
+    assert stopped.status == "Stopped"
+    assert stopped.facts.computer_name == nodes_of(made)[1].computer_name
+    assert stopped.captured_at == AS_OF_S * 1000
+
+
+async def test_an_inventory_node_without_data_has_its_id_and_nothing_else():
+    async def ask(operation, payload, decoder):
+        return decoder.decode(b'{"Entities":[{"Id":"i-1","Data":{}},{"Id":"i-2"},{"Data":{}}]}')
+
+    (page,) = [page async for page in inventory_nodes(ask, "here")]
+    assert [(node.instance_id, node.status, node.facts.computer_name) for node in page] == [
+        ("i-1", None, None),
+        ("i-2", None, None),
+    ]
+
+
+async def test_an_association_scan_has_counts_and_the_end_time_of_its_operation():
+    made = world([Trait.ASSOCIATION_SCANNED])
+    asker = Asker(made)
+    assert await has_patch_association(asker, "here")
+    scan = await association_scan(asker, nodes_of(made)[0].instance_id)
+    assert scan.state.missing_count is not None
+    assert scan.state.operation_end_time is not None
+    assert scan.state.baseline_id.startswith("pb-")
+    assert await association_scan(asker, nodes_of(made)[1].instance_id) is None
+
+
+async def test_a_target_without_the_association_costs_one_call():
+    asker = Asker(world())
+    assert not await has_patch_association(asker, "here")
+    assert asker.asked == ["ListAssociations"]
+
+
+async def test_the_execution_time_of_an_association_is_never_the_time_of_a_scan():
+    async def ask(operation, payload, decoder):
+        item = {
+            "ComplianceType": "Association",
+            "Status": "NON_COMPLIANT",
+            "ExecutionSummary": {"ExecutionTime": 1590698771.0},
+            "Details": {"DocumentName": DOCUMENT, "PatchBaselineId": "pb-0c10e65780EXAMPLE", "DocumentVersion": "1"},
+        }
+        return decoder.decode(msgspec.json.encode({"ComplianceItems": [item]}))
+
+    scan = await association_scan(ask, "i-1")
+    assert scan.compliance == "NON_COMPLIANT"
+    assert scan.state.operation_end_time is None
+    assert scan.state.missing_count is None
+
+
+@pytest.mark.parametrize("text", ["", "null", "[]", "{", '{"MissingCount": "x"}', '{"MissingCount": -1}'])
+async def test_a_detail_that_cannot_be_read_leaves_the_counts_unknown(text):
+    async def ask(operation, payload, decoder):
+        details = {"DocumentName": DOCUMENT, "DetailedText": text}
+        return decoder.decode(msgspec.json.encode({"ComplianceItems": [{"Details": details}]}))
+
+    assert (await association_scan(ask, "i-1")).state.missing_count is None
+
+
+async def test_baselines_are_found_by_the_short_id_that_patch_states_name():
+    rule = ApprovalRule(("Security",), ("Critical",), approve_after_days=3)
+    own = Baseline("pb-0123456789abcdef0", "ours", "AMAZON_LINUX_2023", (rule,), rejected_patches=("KB1",))
+    made = world(baselines=(own,))
+    asker = Asker(made)
+    known = await identities(asker, "here")
+    assert known["pb-0123456789abcdef0"] == ("pb-0123456789abcdef0", True)
+    for full_id, is_default in known.values():
+        found = await baseline(asker, full_id, is_default=is_default)
+        assert known[found.baseline_id][0] == full_id
+    ours = await baseline(asker, own.baseline_id, is_default=True)
+    assert (ours.owner, ours.rejected_patches) == ("Self", ("KB1",))
+    (rule,) = ours.rules
+    assert (rule.severities, rule.approve_after_days) == (("Critical",), 3)
+
+
+async def test_host_management_and_hybrid_tags_are_read():
+    made = world(hybrid=3)
+    assert await is_host_management_on(Asker(made))
+    tags = await hybrid_tags(Asker(made), "here")
+    assert tags == {node.instance_id: node.tags for node in nodes_of(made) if node.is_hybrid}
+
+
+async def test_listings_that_break_are_read_to_their_end():
+    made = world(hybrid=12, managed=30)
+    broken = Faults(empty_page=0.5, varying_page_sizes=True)
+    assert len(await hybrid_tags(Asker(made, broken), "here")) == 12
+    pages = [page async for page in inventory_nodes(Asker(made, broken), "here")]
+    assert sum(map(len, pages)) == 30
