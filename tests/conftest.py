@@ -20,6 +20,19 @@ OWN = {"scanner", "tests"}
 MARKER_OF_FIXTURE = {"postgresql": "database", "terminal": "process", "browser": "browser"}
 
 
+def pytest_addoption(parser):
+    parser.addoption("--no-skips", action="store_true", help="fail if a test was skipped")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session):
+    """Fails a run that skipped a test where none may be: with --no-skips, on the gate."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if session.config.option.no_skips and reporter and reporter.stats.get("skipped"):
+        reporter.write_line("--no-skips: a test was skipped", red=True)
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
 def pytest_collection_modifyitems(items):
     """Marks what follows from a test's folder and fixtures, so that only the rest is marked by hand."""
     for item in items:
