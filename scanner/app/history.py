@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from scanner.aws.scope.targets import largest_first
 from scanner.core.errors import ScanNotFound, StoreError
 from scanner.core.model import Target
+from scanner.core.scan_request import patch_filters
 from scanner.core.settings import Settings
 from scanner.store.history import History
 from scanner.store.store import Store
@@ -36,7 +37,7 @@ async def known_nodes(store: Store, settings: Settings, targets: Iterable[Target
         return None
     since = int(time.time() * 1000) - settings.full_scan_every_days * DAY_MS
     keys = {(target.account_id, target.region) for target in targets}
-    return await store.history(keys, settings.patches, since)
+    return await store.history(keys, patch_filters(settings), since)
 
 
 def history_notes(past: History | None) -> list[str]:

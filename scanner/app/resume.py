@@ -8,14 +8,15 @@ from contextlib import asynccontextmanager
 from shlex import quote
 
 import anyio
-from msgspec import Struct, structs
+from msgspec import Struct, convert, structs, to_builtins
 
 from scanner import __version__
 from scanner.app.demo import demo_settings
 from scanner.core.errors import ConfigError
 from scanner.core.model import EpochMs
 from scanner.core.safe_text import MASK
-from scanner.core.settings import Settings, StoreSettings
+from scanner.core.scan_request import ScanRequest, request_of
+from scanner.core.settings import NodeSettings, ScopeSettings, Settings, StoreSettings
 from scanner.store.manifest import ScanHeader
 from scanner.store.store import DoneNodes, Store
 
@@ -61,7 +62,7 @@ async def open_scan(store: Store, settings: Settings, resume: str | None, *, dem
         try:
             if resume is None:
                 settings = demo_settings(settings) if demo else settings
-                await store.begin(ScanHeader(scan_id, started_at, __version__, settings.mode, settings, demo))
+                await store.begin(ScanHeader(scan_id, started_at, __version__, request_of(settings), demo))
                 yield Opened(scan_id, started_at, settings, demo, is_resumed=False, done=DoneNodes({}, []))
             else:
                 yield await _reopened(store, settings, scan_id)
@@ -73,39 +74,50 @@ async def open_scan(store: Store, settings: Settings, resume: str | None, *, dem
 
 async def _reopened(store: Store, settings: Settings, scan_id: str) -> Opened:
     header = await store.header(scan_id)
-    settings = resumed_settings(header.settings, settings)
-    if header.demo:
-        settings = demo_settings(settings)
-    _check_secrets(settings)
+    settings = resumed_settings(header.request, demo_settings(settings) if header.demo else settings)
     done = await store.reopen(scan_id)
     return Opened(scan_id, header.started_at, settings, header.demo, is_resumed=True, done=done)
 
 
-def resumed_settings(begun: Settings, now: Settings) -> Settings:
-    """What a scan was begun with where that decides its rows; the rest as it is asked for now.
+def resumed_settings(request: ScanRequest, now: Settings) -> Settings:
+    """Returns the current settings with what the scan was started with where that decides its rows.
 
-    Sinks are those of the beginning unless others are named. The store keeps no secrets: they come from now.
+    Sinks are those of the start unless others are named. The store keeps no secrets: they come from the current
+    settings.
+
+    Raises:
+        ConfigError: a secret of the start is not given.
     """
-    return structs.replace(
-        now,
-        scope=structs.replace(begun.scope, external_id=now.scope.external_id or begun.scope.external_id),
-        nodes=begun.nodes,
-        patches=begun.patches,
-        mode=begun.mode,
-        sinks=now.sinks or begun.sinks,
-    )
-
-
-def _check_secrets(settings: Settings) -> None:
-    if settings.scope.external_id == MASK:
+    scope, nodes, patches = request.scope, request.nodes, request.patches
+    if scope.has_external_id and now.scope.external_id is None:
         raise ConfigError(
-            "the scan was begun with an external id, which the store does not keep: "
+            "the scan was started with an external id, which the store does not keep: "
             "give it again with PATCHSWEEP_EXTERNAL_ID or --external-id"
         )
-    for sink in settings.sinks:
+    settings = structs.replace(
+        now,
+        scope=ScopeSettings(
+            accounts=scope.accounts,
+            exclude_accounts=scope.exclude_accounts,
+            regions=scope.regions,
+            exclude_regions=scope.exclude_regions,
+            role_name=scope.role_name,
+            external_id=now.scope.external_id,
+        ),
+        nodes=convert(to_builtins(nodes), NodeSettings),
+        patches=structs.replace(now.patches, **structs.asdict(patches)),
+        mode=request.mode,
+        sinks=now.sinks or request.sinks,
+    )
+    _check_secrets(settings.sinks)
+    return settings
+
+
+def _check_secrets(sinks: tuple[str, ...]) -> None:
+    for sink in sinks:
         if MASK in sink:
             raise ConfigError(
-                f"the scan was begun with the sink {sink}, whose secret the store does not keep: "
+                f"the scan was started with the sink {sink}, whose secret the store does not keep: "
                 "name the scan's sinks again with --sink"
             )
 

@@ -50,7 +50,7 @@ async def _answer(app: AppLoader, settings: Settings, cve_id: str, asked: str, f
 
     async with app().open_store(settings) as store:
         scan_id = await store.resolve(asked)
-        check_filters(scan_id, (await store.header(scan_id)).settings.patches)
+        check_filters(scan_id, (await store.header(scan_id)).request.patches)
         scan = (await store.manifest(scan_id)).scan
         async with open_asked(store, [scan_id]) as views:
             answer = await told(views, scan, cve_id)

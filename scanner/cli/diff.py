@@ -53,7 +53,7 @@ async def _answer(app: AppLoader, settings: Settings, before: str | None, after:
 
     async with app().open_store(settings) as store:
         before, after = await _pair(store, before, after)
-        check_comparable(before, (await store.header(before)).settings, after, (await store.header(after)).settings)
+        check_comparable(before, (await store.header(before)).request, after, (await store.header(after)).request)
         changes = Changes()
         async with open_asked(store, [before, after]) as views:
             nodes = await compared(views, before, after)

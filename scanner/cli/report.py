@@ -59,7 +59,7 @@ async def _page(app: AppLoader, settings: Settings, asked: str | None) -> tuple[
 
     async with app().open_store(settings) as store:
         scan_id = await store.resolve(asked)
-        filters = (await store.header(scan_id)).settings.patches
+        filters = (await store.header(scan_id)).request.patches
         scan = (await store.manifest(scan_id)).scan
         async with open_asked(store, [scan_id]) as views:
             found = await report(views, scan, filters)

@@ -110,12 +110,6 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
         return _repr(self, sinks=tuple(map(mask_secrets, self.sinks)))
 
 
-def settings_without_secrets(settings: Settings) -> Settings:
-    """The same settings, fit to be stored: the external id and the secrets of sinks masked."""
-    scope = structs.replace(settings.scope, external_id=settings.scope.external_id and MASK)
-    return structs.replace(settings, scope=scope, sinks=tuple(map(mask_secrets, settings.sinks)))
-
-
 def _repr(settings: Struct, **shown: object) -> str:
     values = {**structs.asdict(settings), **shown}
     return f"{type(settings).__name__}({', '.join(f'{name}={value!r}' for name, value in values.items())})"

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from scanner.core.errors import ConfigError
 from scanner.core.model import LACKING_STATES, ScanRow
-from scanner.core.settings import PatchSettings
+from scanner.core.scan_request import PatchFilters
 from scanner.reports.lines import counted
 from scanner.reports.sql.query import Parameters, Views
 
@@ -83,7 +83,7 @@ def cve_id_of(text: str) -> str:
     return cve_id
 
 
-def check_filters(scan_id: str, patches: PatchSettings) -> None:
+def check_filters(scan_id: str, patches: PatchFilters) -> None:
     """See to it that a scan read what a CVE's fix may be among.
 
     Raises:

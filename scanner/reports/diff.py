@@ -6,11 +6,11 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 
 import pyarrow as pa
-from msgspec import Struct, structs
+from msgspec import Struct
 
 from scanner.core.errors import ConfigError
 from scanner.core.model import LACKING_STATES
-from scanner.core.settings import NodeSettings, PatchSettings, Settings
+from scanner.core.scan_request import ScanRequest
 from scanner.reports.diff_sql import COMPARED
 from scanner.reports.lines import counted
 from scanner.reports.sql.query import Parameters, Views
@@ -53,21 +53,17 @@ async def compared(views: Views, before: str, after: str) -> Compared:
     return Compared(**row)
 
 
-def check_comparable(before: str, settings_before: Settings, after: str, settings_after: Settings) -> None:
+def check_comparable(before: str, asked_before: ScanRequest, after: str, asked_after: ScanRequest) -> None:
     """See to it that two scans asked for the same nodes and patches.
 
     Raises:
         ConfigError: they did not; what one left out would look like a change.
     """
-    if _filters(settings_before) != _filters(settings_after):
+    if (asked_before.nodes, asked_before.patches) != (asked_after.nodes, asked_after.patches):
         raise ConfigError(
             f"scans {before} and {after} were read with different filters of nodes or patches, so they cannot be "
             "compared; name two scans with the same filters"
         )
-
-
-def _filters(settings: Settings) -> tuple[NodeSettings, PatchSettings]:
-    return settings.nodes, structs.replace(settings.patches, page_size=0)
 
 
 def sentences(changes: Mapping[str, int], nodes: Compared, before: str, after: str) -> Iterator[str]:

@@ -9,8 +9,9 @@ from msgspec import Struct
 
 from scanner.core.errors import ConfigError, ScanNotFound, StoreError
 from scanner.core.interfaces import Files
+from scanner.store.json_files import from_json, to_json
 from scanner.store.layout import LATEST, SCANS, ScanNames, begun_at, is_scan_id
-from scanner.store.manifest import Latest, ScanHeader, from_json, to_json
+from scanner.store.manifest import Latest, ScanHeader
 
 _ABANDONED_AFTER = timedelta(days=7)
 

@@ -13,7 +13,7 @@ from scanner.core.concurrency import map_bounded
 from scanner.core.errors import ScanNotFound, StoreError
 from scanner.core.interfaces import Files
 from scanner.core.model import EpochMs, NodeScan, NodeStatus, PatchState, Target
-from scanner.core.settings import PatchSettings
+from scanner.core.scan_request import PatchFilters
 from scanner.core.tables import SEGMENT, segment_table
 from scanner.scan.reconcile import Fingerprint, fingerprint
 from scanner.store.layout import ScanNames
@@ -96,7 +96,7 @@ class History:
 
 
 async def history(
-    files: Files, scan_ids: Sequence[str], targets: Collection[TargetKey], patches: PatchSettings, since: EpochMs
+    files: Files, scan_ids: Sequence[str], targets: Collection[TargetKey], patches: PatchFilters, since: EpochMs
 ) -> History:
     """What the committed scans `scan_ids` (newest last) hold of these targets.
 
@@ -119,12 +119,12 @@ async def _take_in(
     files: Files,
     names: ScanNames,
     missing: Collection[TargetKey],
-    patches: PatchSettings,
+    patches: PatchFilters,
     since: EpochMs,
 ) -> set[TargetKey]:
     """Add what one scan knows; gives the targets that it holds."""
     held: set[TargetKey] = set()
-    if (await load(files, names.header, ScanHeader)).settings.patches != patches:
+    if (await load(files, names.header, ScanHeader)).request.patches != patches:
         return held
     entries = (await load_manifest(files, names)).segments
     indexes = await map_bounded(partial(_index, files), entries, FILES_AT_ONCE)

@@ -12,8 +12,9 @@ from scanner.core.concurrency import map_bounded
 from scanner.core.errors import ScanNotFound, StoreError
 from scanner.core.interfaces import Files
 from scanner.files.names import checked
+from scanner.store.json_files import from_json
 from scanner.store.layout import ScanNames, digest_in
-from scanner.store.manifest import FileEntry, Manifest, from_json
+from scanner.store.manifest import FileEntry, Manifest
 from scanner.store.segments import KEY_COLUMNS, decode, digest
 
 _J = TypeVar("_J", bound=Struct)

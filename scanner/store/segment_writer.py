@@ -15,8 +15,9 @@ from scanner.core.interfaces import Files, ScanSummary
 from scanner.core.model import ScanRow, TargetOutcome
 from scanner.core.tables import summary_of
 from scanner.store import node_index as keys
+from scanner.store.json_files import to_json
 from scanner.store.layout import ScanNames
-from scanner.store.manifest import FileEntry, Manifest, SegmentEntry, to_json
+from scanner.store.manifest import FileEntry, Manifest, SegmentEntry
 from scanner.store.segment_reader import FoundSegment, Survey, read_segment, survey
 from scanner.store.segments import KEY_COLUMNS, digest, encode, parquet_bytes
 

@@ -1,8 +1,8 @@
-"""A segment table as the bytes of a Parquet file and back; what is not exactly a segment is refused."""
+"""A segment table as the bytes of a Parquet file and back; a file of an earlier or later version is read too."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import partial
 from hashlib import sha256
 
@@ -12,11 +12,13 @@ from anyio import to_thread
 
 from scanner.core.errors import StoreError
 from scanner.core.tables import SEGMENT
+from scanner.store.columns import conform
 
+#: Which nodes a segment holds and how they ended, without their patches.
 KEY_COLUMNS = ("scan_id", "account_id", "region", "instance_id", "status", "patch_rows", "scanned_at")
-"""What says which nodes a segment holds and how they ended, without their patches."""
+REQUIRED = frozenset({*KEY_COLUMNS, "patches"})  # without these a file is not a segment
 
-# The string columns whose values repeat; ids, addresses and numbers would only be looked up in vain.
+# The string columns whose values repeat; ids, addresses and numbers would gain nothing from a dictionary.
 _REPEATING = [
     *(
         f.name
@@ -28,31 +30,36 @@ _REPEATING = [
     "patches.list.element.cve_ids.list.element",
 ]
 
+#: Titles alone fill more than the usual 1 MB; what does not fit is written out in full, a third larger and slower.
 _MAX_DICTIONARY_BYTES = 8 * 1024 * 1024
-"""Titles alone fill more than the usual 1 MB; what does not fit is written out in full, a third larger and slower."""
 
 
 async def encode(table: pa.Table) -> bytes:
-    """The Parquet file of a segment table, made in a worker thread."""
+    """Returns the Parquet file of a segment table, encoded in a worker thread."""
     return await to_thread.run_sync(partial(parquet_bytes, table, _REPEATING, KEY_COLUMNS))
 
 
 async def decode(data: bytes, columns: Sequence[str] | None = None) -> pa.Table:
-    """The segment table of these bytes, or only some of its columns, read in a worker thread.
+    """Returns the segment table of these bytes, or only some of its columns, decoded in a worker thread.
+
+    Columns that an earlier version did not write are null, those of a later one are left out.
 
     Raises:
-        StoreError: torn, not Parquet, or of another schema; the text says which and leaves the name to the caller.
+        StoreError: torn, not Parquet, or no segment; the text says which and leaves the name to the caller.
     """
-    return await to_thread.run_sync(partial(parquet_table, data, SEGMENT, columns))
+    return await to_thread.run_sync(partial(parquet_table, data, SEGMENT, columns, REQUIRED))
 
 
 async def digest(data: bytes) -> str:
-    """The SHA-256 of the bytes in hexadecimal, reckoned in a worker thread."""
+    """Returns the SHA-256 of the bytes in hexadecimal, computed in a worker thread."""
     return await to_thread.run_sync(lambda: sha256(data).hexdigest())
 
 
 def parquet_bytes(table: pa.Table, dictionary: Sequence[str] = (), statistics: Sequence[str] = ()) -> bytes:
-    """A table as a Parquet file, compressed with zstd; `dictionary` columns as look-ups, `statistics` with bounds."""
+    """Returns a table as a Parquet file, compressed with zstd.
+
+    `dictionary` names the columns encoded with a dictionary, `statistics` those with minimum and maximum.
+    """
     buffer = pa.BufferOutputStream()
     pq.write_table(
         table,
@@ -66,12 +73,21 @@ def parquet_bytes(table: pa.Table, dictionary: Sequence[str] = (), statistics: S
     return data
 
 
-def parquet_table(data: bytes, schema: pa.Schema, columns: Sequence[str] | None = None) -> pa.Table:
-    """The table of a Parquet file that must have this schema, or raises `StoreError`."""
+def parquet_table(
+    data: bytes, schema: pa.Schema, columns: Sequence[str] | None = None, required: Collection[str] = ()
+) -> pa.Table:
+    """Returns the columns of a Parquet file that this schema names, or those of them that are listed.
+
+    Columns that an earlier version did not write are null, those of a later one are left out.
+
+    Raises:
+        StoreError: torn, not Parquet, or without a `required` column; the text says which.
+    """
+    wanted = schema if columns is None else pa.schema([schema.field(name) for name in columns])
     try:
         with pq.ParquetFile(pa.BufferReader(data)) as file:
-            if not file.schema_arrow.equals(schema):
-                raise StoreError("it has other columns than this version of patchsweep writes")
-            return file.read(columns=columns)
-    except (pa.ArrowException, OSError) as error:
+            held = set(file.schema_arrow.names)
+            return conform(file.read(columns=[name for name in wanted.names if name in held]), wanted, required)
+    # A damaged file makes Arrow raise errors of Python too: names that are not UTF-8, sizes beyond any memory.
+    except (pa.ArrowException, OSError, ValueError, OverflowError, MemoryError) as error:
         raise StoreError("it is torn or no Parquet file") from error

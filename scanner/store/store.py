@@ -6,14 +6,13 @@ from collections.abc import AsyncGenerator, AsyncIterator, Collection, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, nullcontext
 from typing import Protocol, runtime_checkable
 
-import msgspec
 import pyarrow as pa
 from msgspec import Struct
 
 from scanner.core.errors import StoreError
 from scanner.core.interfaces import Files, NodeBatch, ScanSummary
 from scanner.core.model import EpochMs, ScanRow, TargetOutcome
-from scanner.core.settings import PatchSettings, settings_without_secrets
+from scanner.core.scan_request import PatchFilters
 from scanner.core.tables import scans_table
 from scanner.store import catalog as catalogs
 from scanner.store import layout as names
@@ -21,9 +20,10 @@ from scanner.store import node_index as keys
 from scanner.store import replay
 from scanner.store import segment_writer as writing
 from scanner.store.history import History, history
+from scanner.store.json_files import to_json
 from scanner.store.layout import ScanNames
 from scanner.store.local_copy import LocalCopy, local_copy
-from scanner.store.manifest import FileEntry, Manifest, ScanHeader, SegmentEntry, to_json
+from scanner.store.manifest import FileEntry, Manifest, ScanHeader, SegmentEntry
 from scanner.store.segment_reader import IgnoredFile, load, load_manifest, survey
 
 _BATCH_ROWS = 50_000
@@ -79,9 +79,8 @@ class Store:
         return self._files.lock(ScanNames(scan_id).folder) if isinstance(self._files, Lockable) else nullcontext()
 
     async def begin(self, header: ScanHeader) -> None:
-        """Open a scan: from here on it is unfinished. Secrets in its settings are left out."""
-        clean = msgspec.structs.replace(header, settings=settings_without_secrets(header.settings))
-        await self._files.put(ScanNames(header.scan_id).header, to_json(clean))
+        """Open a scan: from here on it is unfinished."""
+        await self._files.put(ScanNames(header.scan_id).header, to_json(header))
 
     async def discard_empty(self, scan_id: str) -> None:
         """Remove an unfinished scan that holds no segment; any other stays as it is."""
@@ -175,7 +174,7 @@ class Store:
         async with local_copy(self._files, manifests) as copy:
             yield copy
 
-    async def history(self, targets: Collection[keys.TargetKey], patches: PatchSettings, since: EpochMs) -> History:
+    async def history(self, targets: Collection[keys.TargetKey], patches: PatchFilters, since: EpochMs) -> History:
         """What committed scans know of these targets under the same patch filters, read from AWS after `since`."""
         return await history(self._files, await self.committed(), targets, patches, since)
 

@@ -7,6 +7,7 @@ from msgspec import structs
 
 from scanner.app.resume import open_scan, resume_command, resumed_settings
 from scanner.core.errors import ConfigError, ScanNotFound
+from scanner.core.scan_request import request_of
 from scanner.core.settings import PatchSettings, ScopeSettings, Settings, StoreSettings
 from scanner.core.tables import segment_table
 from scanner.store.store import Store
@@ -66,7 +67,9 @@ async def test_what_decides_the_rows_stays_as_it_was_begun_and_the_rest_is_as_as
 
 
 def test_sinks_named_now_take_the_place_of_those_of_the_beginning():
-    assert resumed_settings(BEGUN, Settings(sinks=("jsonl:-",))).sinks == ("jsonl:-",)
+    assert resumed_settings(
+        request_of(structs.replace(BEGUN, scope=ScopeSettings())), Settings(sinks=("jsonl:-",))
+    ).sinks == ("jsonl:-",)
 
 
 async def test_an_external_id_has_to_be_given_again(store):

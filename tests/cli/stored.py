@@ -6,7 +6,7 @@ import anyio
 
 from scanner.core.model import ManagedNode, NodeScan, NodeStatus, Patch, Scope, Target, TargetOutcome, TargetStatus
 from scanner.core.patch_rows import patch_rows_of
-from scanner.core.settings import Settings
+from scanner.core.scan_request import ScanRequest
 from scanner.core.tables import segment_table
 from scanner.files.local import LocalFiles
 from scanner.reports.scan_row import scan_row
@@ -50,4 +50,4 @@ async def _fill(store: Store, cve_ids: str) -> None:
 
 
 async def _begin(store: Store, scan_id: str) -> None:
-    await store.begin(ScanHeader(scan_id, AT, "0.1.0", "full", Settings()))
+    await store.begin(ScanHeader(scan_id, AT, "0.1.0", ScanRequest()))

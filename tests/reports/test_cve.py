@@ -8,7 +8,7 @@ from msgspec import structs
 from scanner.core.errors import ConfigError
 from scanner.core.model import LACKING_STATES, NodeStatus, Patch, Scope, Target
 from scanner.core.patch_rows import patch_rows_of
-from scanner.core.settings import PatchSettings
+from scanner.core.scan_request import PatchFilters
 from scanner.files.local import LocalFiles
 from scanner.reports.cve import LACKING, Told, check_filters, cve_id_of, parameters, sentences, told
 from scanner.store.store import Store
@@ -162,10 +162,10 @@ def test_what_is_no_id_is_refused_with_an_example(text):
 @pytest.mark.parametrize(
     "patches",
     [
-        PatchSettings(states=("MISSING",)),
-        PatchSettings(severities=("Critical",)),
-        PatchSettings(classifications=("Security",)),
-        PatchSettings(kb_ids=("KB1",)),
+        PatchFilters(states=("MISSING",)),
+        PatchFilters(severities=("Critical",)),
+        PatchFilters(classifications=("Security",)),
+        PatchFilters(kb_ids=("KB1",)),
     ],
     ids=["states", "severities", "classifications", "KB ids"],
 )
@@ -176,4 +176,4 @@ def test_a_scan_that_may_have_left_out_the_fix_is_refused_with_the_filter_that_d
 
 @pytest.mark.parametrize("states", [(), ("MISSING", "FAILED"), ("INSTALLED", "FAILED", "MISSING")])
 def test_a_scan_of_what_is_missing_and_failed_will_do(states):
-    check_filters("SCAN", PatchSettings(states=states))
+    check_filters("SCAN", PatchFilters(states=states))

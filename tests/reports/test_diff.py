@@ -14,6 +14,7 @@ from msgspec import structs
 from scanner.core.errors import ConfigError
 from scanner.core.model import NodeStatus, Patch, Target, TargetStatus
 from scanner.core.patch_rows import patch_rows_of
+from scanner.core.scan_request import ScanRequest, request_of
 from scanner.core.settings import NodeSettings, PatchSettings, Settings
 from scanner.core.tables import segment_table
 from scanner.files.local import LocalFiles
@@ -203,11 +204,11 @@ async def test_unchanged_is_as_good_as_verified_and_mismatched_is_not(tmp_path):
 )
 def test_scans_with_different_filters_are_not_compared(other):
     with pytest.raises(ConfigError, match="ONE and TWO were read with different filters"):
-        check_comparable("ONE", Settings(), "TWO", other)
+        check_comparable("ONE", ScanRequest(), "TWO", request_of(other))
 
 
 def test_how_large_the_pages_were_makes_no_difference():
-    check_comparable("ONE", Settings(), "TWO", Settings(patches=PatchSettings(page_size=10)))
+    check_comparable("ONE", ScanRequest(), "TWO", request_of(Settings(patches=PatchSettings(page_size=10))))
 
 
 def test_sentences_count_every_kind_of_change_and_name_the_gap():

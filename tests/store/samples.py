@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 
+import pyarrow as pa
 from hypothesis import strategies as st
 
 from scanner.core.interfaces import NodeBatch
@@ -24,6 +25,7 @@ from scanner.core.model import (
     wire_state,
 )
 from scanner.core.patch_rows import patch_rows_of
+from scanner.core.scan_request import request_of
 from scanner.core.settings import ScopeSettings, Settings
 from scanner.core.tables import segment_table
 from scanner.store.manifest import Manifest, ScanHeader
@@ -70,7 +72,7 @@ def node(
 
 
 def header(scan_id: str, settings: Settings | None = None) -> ScanHeader:
-    return ScanHeader(scan_id, STARTED_MS, "0.1.0", "full", settings or Settings())
+    return ScanHeader(scan_id, STARTED_MS, "0.1.0", request_of(settings or Settings()))
 
 
 def secret_settings() -> Settings:
@@ -116,6 +118,32 @@ async def commit(
 
 async def commit_manifest(store: Store, segments: Sequence[Sequence[NodeScan]]) -> Manifest:
     return await store.manifest(await commit(store, segments))
+
+
+def older_segment(scan_id: str, scans: Sequence[NodeScan]) -> pa.Table:
+    """The segment as a version wrote it that knew neither `agent_version` of a node nor `severity` of a patch."""
+    table = segment_table(scan_id, scans)
+    patches = table.column("patches").combine_chunks()
+    members = [field for field in patches.type.value_type if field.name != "severity"]
+    values = pa.StructArray.from_arrays([patches.values.field(field.name) for field in members], fields=members)
+    place = table.schema.get_field_index("patches")
+    older = table.set_column(place, "patches", pa.ListArray.from_arrays(patches.offsets, values))
+    return older.drop_columns(["agent_version"])
+
+
+def newer_segment(scan_id: str, scans: Sequence[NodeScan]) -> pa.Table:
+    """The segment as a later version may write it: with a column more, and with a member more in each patch."""
+    table = segment_table(scan_id, scans)
+    patches = table.column("patches").combine_chunks()
+    members = list(patches.type.value_type)
+    added = pa.array(["2026-11-25"] * len(patches.values), pa.string())
+    values = pa.StructArray.from_arrays(
+        [added, *(patches.values.field(field.name) for field in members)],
+        fields=[pa.field("missing_since", pa.string()), *members],
+    )
+    place = table.schema.get_field_index("patches")
+    newer = table.set_column(place, "patches", pa.ListArray.from_arrays(patches.offsets, values))
+    return newer.append_column("image_id", pa.array(["ami-1"] * len(table)))
 
 
 async def instance_ids(batches: AsyncIterator[NodeBatch]) -> list[str]:

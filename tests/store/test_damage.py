@@ -8,7 +8,7 @@ from msgspec import structs
 from scanner.core.errors import StoreError
 from scanner.core.tables import segment_table
 from scanner.files.local import LocalFiles
-from scanner.store.manifest import to_json
+from scanner.store.json_files import to_json
 from scanner.store.store import Store
 from tests.store.memory_files import MemoryFiles
 from tests.store.samples import NOBODY, commit, commit_manifest, header, instance_ids, node, outcome, scan_row

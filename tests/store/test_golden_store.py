@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+
+import msgspec
 import pytest
 
 from scanner.files.local import LocalFiles
+from scanner.store.json_files import to_json
 from scanner.store.store import Store
-from tests.store.golden_store import COMMITTED, COMPLETE, DELTA, UNFINISHED, golden_copy
+from tests.store.golden_store import COMMITTED, DELTA, UNFINISHED, golden_copy
 
 
 @pytest.fixture
@@ -43,5 +47,24 @@ async def test_a_replayed_scan_has_the_rows_that_the_version_which_wrote_it_read
 async def test_the_header_tells_what_was_asked(golden):
     store = Store(LocalFiles(golden.folder))
 
-    assert (await store.header(COMPLETE)).mode == "full"
-    assert (await store.header(DELTA)).mode == "delta"
+    request = (await store.header(UNFINISHED)).request
+    assert (await store.header(DELTA)).request.mode == "delta"
+    assert (request.mode, request.scope.accounts, request.scope.regions) == ("full", ("organization",), ("enabled",))
+    assert (request.scope.role_name, request.scope.has_external_id) == ("patchsweep-reader", True)
+    assert request.sinks == ("jsonl:/tmp/golden/store/unfinished-sink",)
+
+
+async def test_a_header_with_settings_that_no_version_knows_any_more_is_read(golden):
+    """As the golden header would look, had its version had other settings than this one."""
+    path = golden.folder / "scans" / UNFINISHED / "scan.json"
+    begun = json.loads(path.read_text())
+    del begun["sha256"]
+    begun["settings"]["limits"]["speed"] = begun["settings"]["limits"].pop("rate_per_s")
+    begun["settings"]["patches"]["page_length"] = begun["settings"]["patches"].pop("page_size")
+    begun["settings"]["surprise"] = {"at": "all"}
+    renamed = to_json(msgspec.convert(begun, msgspec.defstruct("Any", [(name, object) for name in begun])))
+    path.write_bytes(renamed)
+
+    request = (await Store(LocalFiles(golden.folder)).header(UNFINISHED)).request
+
+    assert request.scope.accounts == ("organization",)

@@ -7,6 +7,7 @@ from msgspec import structs
 
 from scanner.core.errors import StoreError
 from scanner.core.model import NO_PATCHES, NodeStatus, Target
+from scanner.core.scan_request import PatchFilters
 from scanner.core.settings import PatchSettings, Settings
 from scanner.core.tables import batch_of, segment_table
 from scanner.store.store import Store
@@ -45,7 +46,7 @@ def store(files):
 
 
 async def known(store, *, targets=(KEY,), patches=None, since=0):
-    return await store.history(set(targets), patches or PatchSettings(), since)
+    return await store.history(set(targets), patches or PatchFilters(), since)
 
 
 async def test_a_node_with_the_same_operation_and_counts_is_unchanged(store):
@@ -100,7 +101,7 @@ async def test_a_scan_under_other_patch_filters_says_nothing(store):
     await committed(store, scan_id(1), [seen(1)], settings=Settings(patches=PatchSettings(states=("MISSING",))))
 
     assert (await known(store)).is_empty
-    assert not (await known(store, patches=PatchSettings(states=("MISSING",)))).is_empty
+    assert not (await known(store, patches=PatchFilters(states=("MISSING",)))).is_empty
 
 
 async def test_each_target_is_taken_from_the_newest_scan_that_holds_it(store):

@@ -11,7 +11,7 @@ from scanner.core.errors import StoreError
 from scanner.core.patch_table import PATCH
 from scanner.core.tables import SEGMENT, TARGETS, batch_of, segment_table
 from scanner.store.segments import KEY_COLUMNS, decode, encode, parquet_bytes, parquet_table
-from tests.store.samples import node, node_scans
+from tests.store.samples import newer_segment, node, node_scans, older_segment
 from tests.worded import row_in_words, rows_listed, rows_of
 
 
@@ -67,15 +67,73 @@ async def test_what_is_no_parquet_file_is_refused(data):
 
 
 @pytest.mark.parametrize(
-    "table",
+    ("table", "reason"),
     [
-        pa.table({"a": [1]}),
-        TARGETS.empty_table(),
-        segment_table("scan", [node(1)]).drop_columns(["reason"]),
-        segment_table("scan", [node(1)]).append_column("more", pa.array([1])),
+        (pa.table({"a": [1]}), "it lacks the column scan_id"),
+        (TARGETS.empty_table(), "it lacks the column instance_id"),
+        (segment_table("scan", [node(1)]).drop_columns(["patches"]), "it lacks the column patches"),
+        (segment_table("scan", [node(1)]).drop_columns(["patch_rows"]), "it lacks the column patch_rows"),
     ],
-    ids=["foreign", "targets", "column missing", "column added"],
+    ids=["foreign", "targets", "no patches", "no row count"],
 )
-async def test_a_parquet_file_of_other_columns_is_refused(table):
-    with pytest.raises(StoreError, match="other columns"):
+async def test_a_parquet_file_that_is_no_segment_is_refused(table, reason):
+    with pytest.raises(StoreError, match=reason):
         await decode(parquet_bytes(table))
+
+
+async def test_columns_that_an_earlier_version_did_not_write_are_null():
+    older = older_segment("scan", [node(1)])
+    read = await decode(await encode_any(older))
+    assert read.schema.equals(SEGMENT)
+    assert read.column("agent_version").to_pylist() == [None]
+    assert [patch["severity"] for patch in read.column("patches").to_pylist()[0]] == [None, None]
+    assert read.drop_columns(["agent_version", "patches"]).equals(
+        segment_table("scan", [node(1)]).drop_columns(["agent_version", "patches"])
+    )
+
+
+async def test_columns_that_a_later_version_added_are_left_out():
+    table = segment_table("scan", [node(1), node(2, patches=0)])
+    assert (await decode(await encode_any(newer_segment("scan", [node(1), node(2, patches=0)])))).equals(table)
+
+
+@settings(max_examples=30)
+@given(node_scans)
+def test_every_node_of_an_earlier_version_comes_back_but_for_what_it_lacks(scans):
+    table, read = segment_table("scan", scans), parquet_table(parquet_bytes(older_segment("scan", scans)), SEGMENT)
+    kept = [name for name in table.column_names if name not in {"agent_version", "patches"}]
+    assert read.select(kept).equals(table.select(kept))
+    patches, others = batch_of(table).patches, batch_of(read).patches
+    assert others.drop_columns(["severity"]).equals(patches.drop_columns(["severity"]))
+    assert others.column("severity").null_count == len(others)
+
+
+@pytest.mark.parametrize(
+    ("name", "column", "reason"),
+    [
+        ("pages", pa.array(["1"]), "its column pages has the type string where int64 is expected"),
+        ("patches", pa.array([["KB1"]]), "its column patches.element has the type string"),
+        ("patches", pa.array([[{"title": "x"}]]), "it lacks the column patches.element.kb_id"),
+        (
+            "patches",
+            pa.array([[{"kb_id": None, "state": "MISSING", "cve_ids": []}]]),
+            "its column patches.element.kb_id has nulls",
+        ),
+        ("patches", pa.array([[None, {"kb_id": "x"}]]), "its column patches.element has nulls"),
+    ],
+)
+async def test_a_column_of_another_type_is_named(name, column, reason):
+    table = segment_table("scan", [node(1)])
+    other = table.set_column(table.schema.get_field_index(name), name, column)
+    with pytest.raises(StoreError, match=reason):
+        await decode(await encode_any(other))
+
+
+async def test_a_column_that_is_there_twice_is_named():
+    table = segment_table("scan", [node(1)])
+    with pytest.raises(StoreError, match="it has the column pages 2 times"):
+        await decode(await encode_any(table.append_column("pages", pa.array([1]))))
+
+
+async def encode_any(table):
+    return parquet_bytes(table)

@@ -6,11 +6,12 @@ import pytest
 
 from scanner.core.errors import ConfigError, ScanNotFound, StoreError
 from scanner.core.model import NodeStatus, ScanStatus, Target
-from scanner.core.settings import PatchSettings
+from scanner.core.scan_request import PatchFilters
 from scanner.core.tables import batch_of, segment_table
 from scanner.files.local import LocalFiles
+from scanner.store.json_files import from_json
 from scanner.store.layout import LATEST, is_scan_id, new_scan_id
-from scanner.store.manifest import Latest, from_json
+from scanner.store.manifest import Latest
 from scanner.store.segment_reader import FILES_AT_ONCE
 from scanner.store.store import Store
 from tests.store.memory_files import MemoryFiles, SlowFiles
@@ -145,11 +146,11 @@ async def test_asking_for_an_unfinished_scan_says_how_to_finish_it():
         await store.resolve(NOBODY)
 
 
-async def test_a_scan_header_holds_the_settings_and_no_secret():
+async def test_a_scan_header_holds_the_request_and_no_secret():
     files = MemoryFiles()
     store = Store(files)
     await store.begin(header(NOBODY, secret_settings()))
-    assert (await store.header(NOBODY)).settings.scope.role_name == "reader"
+    assert (await store.header(NOBODY)).request.scope.role_name == "reader"
     assert not [name for name, data in files.held.items() if b"hush" in data]
 
 
@@ -251,7 +252,7 @@ async def test_segments_are_waited_for_a_few_at_a_time_and_stay_in_their_order()
     await noted(store.reopen(NOBODY))
     await noted(store.commit(scan_row(NOBODY, {}), []))
     await noted(store.verify(NOBODY))
-    await noted(store.history({(TARGET.account_id, TARGET.region)}, PatchSettings(), 0))
+    await noted(store.history({(TARGET.account_id, TARGET.region)}, PatchFilters(), 0))
 
     assert most == [FILES_AT_ONCE] * 4
     segments = (await store.manifest(NOBODY)).segments

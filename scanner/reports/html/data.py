@@ -6,7 +6,7 @@ import msgspec
 from msgspec import Struct
 
 from scanner.core.model import LACKING_STATES, EpochMs, NodeStatus, ScanRow, TargetStatus
-from scanner.core.settings import PatchSettings
+from scanner.core.scan_request import PatchFilters
 from scanner.reports.html.sql import FOUND
 from scanner.reports.sql.query import Parameters, Views
 from scanner.reports.summary import SEVERITIES
@@ -159,7 +159,7 @@ class Report(Struct, frozen=True):
     """All that a report shows, and the filters of patches under which it was read."""
 
     scan: ScanRow
-    filters: PatchSettings
+    filters: PatchFilters
     found: Found
 
 
@@ -178,7 +178,7 @@ def parameters(scan: ScanRow) -> Parameters:
     }
 
 
-async def report(views: Views, scan: ScanRow, filters: PatchSettings) -> Report:
+async def report(views: Views, scan: ScanRow, filters: PatchFilters) -> Report:
     """The report of the scan that is open in `views`."""
     (row,) = (await views.fetch(FOUND, parameters(scan))).to_pylist()
     return Report(scan, filters, msgspec.convert(row, Found))

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import duckdb
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from scanner.core.model import ScanRow
+from scanner.core.patch_table import PATCH
 from scanner.core.tables import NODES, SEGMENT, TARGETS, scans_table
 
 _KEY = "scan_id, account_id, region, instance_id"
@@ -35,9 +37,10 @@ def open_database(
         connection.execute("SET GLOBAL TimeZone = 'UTC'")
         connection.execute(f"SET temp_directory = {_quoted(str(spill))}")
         # A path is held against the list as it is written in `read_parquet` and again as it is opened.
-        allowed = {form for path in (*segments, *targets) for form in (str(path), _literal(path))}
+        templates = [_template(spill, name, schema) for name, schema in (("nodes", SEGMENT), ("targets", TARGETS))]
+        allowed = {form for path in (*segments, *targets, *templates) for form in (str(path), _literal(path))}
         connection.execute(f"SET allowed_paths = [{', '.join(map(_quoted, allowed))}]")
-        _create_views(connection, scans, segments, targets)
+        _create_views(connection, scans, [templates[0], *segments], [templates[1], *targets])
         connection.execute("SET enable_external_access = false")
         connection.execute("SET lock_configuration = true")
     except BaseException:
@@ -65,21 +68,26 @@ def _is_one_select(connection: duckdb.DuckDBPyConnection, sql: str) -> bool:
 def _create_views(
     connection: duckdb.DuckDBPyConnection, scans: Sequence[ScanRow], segments: Sequence[Path], targets: Sequence[Path]
 ) -> None:
-    nodes = _files_or_nothing(connection, "no_nodes", segments, SEGMENT)
+    nodes = _files(segments)
     _create_view(connection, "nodes", ", ".join(NODES.names), nodes)
-    _create_view(connection, "patches", f"{_KEY}, unnest(patches, max_depth := 2)", nodes)
-    _create_view(connection, "targets", "*", _files_or_nothing(connection, "no_targets", targets, TARGETS))
+    members = ", ".join(f"patch.{field.name}" for field in PATCH)
+    each = f"(SELECT {_KEY}, unnest(patches) AS patch FROM {nodes})"  # noqa: S608 - our own words, quoted
+    _create_view(connection, "patches", f"{_KEY}, {members}", each)
+    _create_view(connection, "targets", ", ".join(TARGETS.names), _files(targets))
     _create_table(connection, "scans", scans_table(scans))
 
 
-def _files_or_nothing(
-    connection: duckdb.DuckDBPyConnection, name: str, paths: Sequence[Path], schema: pa.Schema
-) -> str:
-    if paths:
-        listed = ", ".join(_quoted(_literal(path)) for path in paths)
-        return f"read_parquet([{listed}], hive_partitioning = false)"
-    _create_table(connection, name, schema.empty_table())
-    return name
+def _files(paths: Sequence[Path]) -> str:
+    """The rows of these files; a column that one of them lacks is null there."""
+    listed = ", ".join(_quoted(_literal(path)) for path in paths)
+    return f"read_parquet([{listed}], hive_partitioning = false, union_by_name = true)"
+
+
+def _template(folder: Path, name: str, schema: pa.Schema) -> Path:
+    """Writes a Parquet file without rows, which adds the columns that none of the scans' own files has."""
+    path = folder / f"columns-of-{name}.parquet"
+    pq.write_table(schema.empty_table(), path)
+    return path
 
 
 def _create_view(connection: duckdb.DuckDBPyConnection, name: str, columns: str, source: str) -> None:

@@ -1,0 +1,82 @@
+"""Scans whose segments have fewer or more columns than this version writes are read by everything."""
+
+from __future__ import annotations
+
+import pytest
+
+from scanner.core.model import NodeStatus, PatchState
+from scanner.core.scan_request import PatchFilters
+from scanner.core.tables import NODES, PATCHES, segment_table
+from scanner.files.local import LocalFiles
+from scanner.reports.sql.query import open_views
+from scanner.store.store import Store
+from tests.store.samples import (
+    STARTED_MS,
+    TARGET,
+    header,
+    newer_segment,
+    node,
+    older_segment,
+    outcome,
+    scan_row,
+)
+
+KEY = (TARGET.account_id, TARGET.region)
+
+
+def usual_segment(scan_id, scans):
+    return segment_table(scan_id, scans)
+
+
+SEGMENTS = {
+    "an earlier version": (older_segment,),
+    "a later version": (newer_segment,),
+    "all of them": (older_segment, usual_segment, newer_segment),
+    "all of them, the latest first": (newer_segment, usual_segment, older_segment),
+}
+
+
+@pytest.fixture(params=SEGMENTS.values(), ids=SEGMENTS.keys())
+async def evolved(request, tmp_path):
+    """A committed scan with one segment of two nodes from each of these versions, and their number."""
+    store = Store(LocalFiles(tmp_path / "store"))
+    scan_id = store.new_scan_id(STARTED_MS)
+    await store.begin(header(scan_id))
+    for number, segment in enumerate(request.param):
+        nodes = [node(2 * number, patches=3), node(2 * number + 1, patches=0, status=NodeStatus.NO_PATCH_DATA)]
+        await store.add_segment(scan_id, segment(scan_id, nodes))
+    await store.commit(scan_row(scan_id, {}), [outcome()])
+    return store, scan_id, 2 * len(request.param)
+
+
+async def test_it_is_replayed_in_the_columns_of_this_version(evolved):
+    store, scan_id, count = evolved
+    batches = [batch async for batch in store.replay(scan_id)]
+
+    assert all(batch.nodes.schema.names == NODES.names for batch in batches)
+    assert all(batch.patches.schema.equals(PATCHES) for batch in batches)
+    assert sum(len(batch.nodes) for batch in batches) == count
+    assert await store.verify(scan_id) == []
+
+
+async def test_it_is_queried_in_the_columns_of_this_version(evolved):
+    store, scan_id, count = evolved
+    async with store.local_copy([scan_id]) as copy, open_views(copy.scans, copy.segments, copy.targets) as views:
+        nodes = await views.fetch("SELECT * FROM nodes")
+        patches = await views.fetch("SELECT * FROM patches")
+        named = "SELECT count(DISTINCT kb_id) AS n FROM patches WHERE list_contains(cve_ids, 'CVE-2026-1')"
+        counted = await views.fetch(named)
+
+    assert nodes.schema.names == NODES.names
+    assert patches.schema.names == PATCHES.names
+    assert (len(nodes), len(patches)) == (count, count // 2 * 3)
+    assert counted.to_pylist() == [{"n": count // 2}]
+
+
+async def test_a_delta_scan_compares_with_it(evolved):
+    store, _, _ = evolved
+    history = await store.history([KEY], PatchFilters(), since=0)
+
+    assert history.damaged == []
+    assert not history.is_empty
+    assert not history.is_unchanged(TARGET, PatchState("i-0000", missing_count=1))
