@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import re
 from urllib.parse import unquote
 
 MASK = "***"
+# What a spreadsheet may skip before it looks for a formula: blanks of every kind, controls and invisible characters.
+_SKIPPED = r"\s\x00-\x20\x7f-\xa0\xad\u180e\u200b-\u200f\u202a-\u202f\u2060-\u206f\ufeff"
+# Excel and LibreOffice also take the full-width signs of East Asian keyboards.
+_FORMULA = re.compile(f"[{_SKIPPED}]*[=+\\-@\uff1d\uff0b\uff0d\uff20]|[\\t\\r\\n]")
 # What follows `user:` in `scheme://user:password@host`, up to the last `@` (a password may hold one itself). What is
 # alone there is masked too, because a token is written that way, but for PostgreSQL, where it is a user. The `?` of
 # parameters ends it, unless no path comes before or what stands before the path is no port: a password may hold one.
@@ -16,7 +21,7 @@ _PARAMETER = re.compile(
 
 
 def mask_secrets(text: str, *, secrets_of: str | None = None) -> str:
-    """The text with its secrets masked, or with those of another text, that it may quote as written or decoded."""
+    """Returns the text with its secrets masked, or those of `secrets_of`, which it may quote as written or decoded."""
     for secret in sorted(_secrets(text if secrets_of is None else secrets_of), key=len, reverse=True):
         text = text.replace(secret, MASK)
     return text
@@ -27,24 +32,36 @@ def _secrets(text: str) -> set[str]:
     return {form for match in found if match["secret"] for form in (match["secret"], unquote(match["secret"]))}
 
 
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
-_CONTROLS = [*range(0x20), *range(0x7F, 0xA0)]
-# Characters that reorder or break a line without showing: bidirectional controls and the Unicode separators.
-_DECEIVERS = [0x061C, 0x200E, 0x200F, 0x2028, 0x2029, *range(0x202A, 0x202F), *range(0x2066, 0x206A)]
+# Characters that are obeyed or not shown: C0 and C1 controls, line and paragraph separators, bidirectional controls,
+# blanks without width, invisible operators, interlinear annotations, tags, and halves of surrogate pairs. The joiners
+# U+200C and U+200D stay: Persian and emoji need them, and they move nothing.
+_CONTROLS = (*range(0x20), *range(0x7F, 0xA0))
+_INVISIBLE = (
+    *(0x00AD, 0x034F, 0x061C, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x180B, 0x180C, 0x180D, 0x180E, 0x180F),
+    *(0x200B, 0x200E, 0x200F, *range(0x2028, 0x202F), *range(0x2060, 0x2070), 0x3164, 0xFEFF, 0xFFA0),
+    *range(0xFFF9, 0xFFFC),
+    *range(0xE0000, 0xE0080),
+)
+
 _ESCAPES = {
-    **{code: f"\\x{code:02x}" for code in _CONTROLS},
-    **{code: f"\\u{code:04x}" for code in _DECEIVERS},
-    0x09: "\\t",
-    0x0A: "\\n",
-    0x0D: "\\r",
+    code: chr(code).encode("unicode_escape").decode() for code in (*_CONTROLS, *_INVISIBLE, *range(0xD800, 0xE000))
+}
+_JSON_ESCAPES = {
+    0x7F: "\\u007f",  # the one of them that is ASCII, which `dumps` leaves as it is
+    **{code: json.dumps(chr(code))[1:-1] for code in (*range(0x80, 0xA0), *_INVISIBLE)},
 }
 
 
-def safe_cell(text: str) -> str:
-    """The text of a CSV cell with a leading apostrophe where a spreadsheet would take it for a formula."""
-    return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
-
-
 def terminal_text(text: str) -> str:
-    """The text on one line; control and reordering characters are written as escapes, as a Python literal has them."""
+    """Returns the text on one line; control and invisible characters are written as a Python literal writes them."""
     return text.translate(_ESCAPES)
+
+
+def terminal_json(document: str) -> str:
+    """Returns the JSON document with control and invisible characters as JSON's own escapes: the same data, shown."""
+    return document if document.isascii() and "\x7f" not in document else document.translate(_JSON_ESCAPES)
+
+
+def safe_cell(text: str) -> str:
+    """Returns the text of a CSV cell, with a leading apostrophe where a spreadsheet would take it for a formula."""
+    return f"'{text}" if _FORMULA.match(text) else text

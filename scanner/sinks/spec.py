@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 
 from msgspec import Struct
 
 from scanner.core.errors import ConfigError
 from scanner.core.safe_text import mask_secrets
 
+_OPTIONS = re.compile(r"(?P<where>.+?)\?(?P<options>[a-z_]+=[^=&?]*(?:&[a-z_]+=[^=&?]*)*)", re.DOTALL)
 _TYPE = re.compile(r"[a-z][a-z0-9_+-]*\Z")
 
 
@@ -25,7 +27,7 @@ class SinkSpec(Struct, frozen=True, repr_omit_defaults=True):
         return self.redacted(self.where if is_url else f"{self.type}:{self.where}")
 
     def redacted(self, text: str) -> str:
-        """The text with every secret of this spec masked."""
+        """Returns the text with every secret of this spec masked."""
         return mask_secrets(text, secrets_of=self.where)
 
     def __repr__(self) -> str:
@@ -36,7 +38,7 @@ class SinkSpec(Struct, frozen=True, repr_omit_defaults=True):
 
 
 def parse_spec(text: str) -> SinkSpec:
-    """The parts of `type:where`.
+    """Returns the parts of `type:where`.
 
     Raises:
         ConfigError: there is no type, or nothing behind it.
@@ -49,3 +51,26 @@ def parse_spec(text: str) -> SinkSpec:
             "like jsonl:-, csv:reports, duckdb:patches.duckdb or parquet:s3://bucket/prefix"
         )
     return spec
+
+
+def split_flags(where: str, label: str, names: Collection[str]) -> tuple[str, dict[str, bool]]:
+    """Returns what stands before `?name=true&…`, and each flag of `names`: false where it is not set.
+
+    A `?` that no `name=value` follows belongs to the place.
+
+    Raises:
+        ConfigError: a flag of another name, or one that is neither true nor false; the message names the sink by
+            `label`.
+    """
+    flags = dict.fromkeys(names, False)
+    match = _OPTIONS.fullmatch(where)
+    if match is None:
+        return where, flags
+    for option in match["options"].split("&"):
+        name, _, value = option.partition("=")
+        if name not in flags:
+            raise ConfigError(f"the sink {label} has no option {name!r} (known: {', '.join(flags)})")
+        if value not in ("true", "false"):
+            raise ConfigError(f"the sink {label} has {name}={value}: write {name}=true or {name}=false")
+        flags[name] = value == "true"
+    return match["where"], flags

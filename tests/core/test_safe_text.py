@@ -2,19 +2,48 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scanner.core.safe_text import mask_secrets, safe_cell, terminal_text
+from scanner.core.safe_text import mask_secrets, safe_cell, terminal_json, terminal_text
 
 
-@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "=1+1",
+        "+1",
+        "-1",
+        "@SUM(A1)",
+        "\t=1",
+        "\r=1",
+        "\n=1",
+        "\tx",
+        "\rx",
+        "\nx",
+        "\uff1d1+1",
+        "\uff0b1",
+        "\uff0d1",
+        "\uff20SUM(A1)",
+        " =1",
+        "\u00a0=1",
+        "\u3000=1",
+        "\u200b=1",
+        "\ufeff=1",
+        "\u2060=1",
+        " \ufeff\u00a0\u200b@x",
+        "\0=1",
+        "\x7f=1",
+    ],
+)
 def test_a_formula_becomes_text(text):
     assert safe_cell(text) == f"'{text}"
 
 
-@pytest.mark.parametrize("text", ["", "KB5001", "a=b", " =1", "1-2", "'=1"])
+@pytest.mark.parametrize("text", ["", "KB5001", "a=b", "1-2", "'=1", " x", "\u00a0x=1", "\u4e00=1"])
 def test_other_text_stays_as_it_is(text):
     assert safe_cell(text) == text
 
@@ -22,7 +51,7 @@ def test_other_text_stays_as_it_is(text):
 @given(st.text())
 def test_no_cell_starts_a_formula_and_none_loses_text(text):
     cell = safe_cell(text)
-    assert not cell.startswith(("=", "+", "-", "@", "\t", "\r"))
+    assert not cell.lstrip("\u200b\ufeff\u00a0 \x00").startswith(tuple("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20"))
     assert cell.removeprefix("'") == text.removeprefix("'") or cell == text
 
 
@@ -35,6 +64,11 @@ def test_no_cell_starts_a_formula_and_none_loses_text(text):
         ("user\u202etxt.exe", "user\\u202etxt.exe"),
         ("line\u2028break", "line\\u2028break"),
         ("Größe 漢字 🙂", "Größe 漢字 🙂"),
+        ("zero\u200bwidth\ufeff", "zero\\u200bwidth\\ufeff"),
+        ("\u2060\u2061\u2062\u2063\u2064", "\\u2060\\u2061\\u2062\\u2063\\u2064"),
+        ("tag\U000e0041\U000e007f", "tag\\U000e0041\\U000e007f"),
+        ("half \ud83d", "half \\ud83d"),
+        ("سی‌اس 👩‍💻", "سی‌اس 👩‍💻"),
     ],
 )
 def test_control_characters_are_shown_and_not_obeyed(text, shown):
@@ -45,6 +79,18 @@ def test_control_characters_are_shown_and_not_obeyed(text, shown):
 def test_every_text_fits_on_one_line_of_a_terminal(text):
     assert len(terminal_text(text).splitlines()) <= 1
     assert not any(ord(char) < 0x20 or 0x7F <= ord(char) < 0xA0 for char in terminal_text(text))
+    terminal_text(text).encode()
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"])))
+def test_json_for_a_terminal_says_the_same_and_shows_what_would_be_obeyed(text):
+    shown = terminal_json(json.dumps([text], ensure_ascii=False))
+    assert json.loads(shown) == [text]
+    assert terminal_text(shown) == shown
+
+
+def test_json_for_a_terminal_writes_half_of_the_tags_as_json_does():
+    assert terminal_json('"\U000e0041\x9b\x7f"') == '"\\udb40\\udc41\\u009b\\u007f"'
 
 
 @pytest.mark.parametrize(

@@ -1,53 +1,58 @@
-"""`csv:DIR`: a CSV file a table (RFC 4180), safe to open in a spreadsheet or to print on a terminal.
+"""`csv:DIR`: a CSV file for each table, in UTF-8 (RFC 4180), safe to open in a spreadsheet.
 
-A missing value is an empty cell and a list is its values with a space between. A text that a spreadsheet would take for
-a formula gets a leading apostrophe; a control character is written as an escape, so that a row is always one line.
+A missing value is an empty cell, and a list is its values with a space between. A text that a spreadsheet would take
+for a formula gets a leading apostrophe; nothing else of the data is changed.
 """
 
 from __future__ import annotations
 
-import csv
-import io
+import codecs
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from scanner.core.column import TIME
+from scanner.core.csv_text import LINE_END, csv_cell, csv_line
 from scanner.core.interfaces import Sink
-from scanner.core.safe_text import safe_cell, terminal_text
 from scanner.sinks.context import SinkContext
+from scanner.sinks.folder.encoded_columns import encoded_once, list_texts, number_texts, text_lines, time_texts
 from scanner.sinks.folder.folder import FolderSink, TextForm
-from scanner.sinks.folder.rows import column_values
 from scanner.sinks.path_checks import checked_folder
+from scanner.sinks.spec import split_flags
 
 
-def csv_sink(where: str, context: SinkContext) -> Sink:  # noqa: ARG001  # the call every factory answers
-    """The folder, or `ConfigError` for one that cannot be used."""
-    return FolderSink(checked_folder(where, f"csv:{where}"), CSV)
+def csv_sink(where: str, context: SinkContext) -> Sink:  # noqa: ARG001  # every factory has this signature
+    """Returns the sink, or raises `ConfigError` for a folder that cannot be used or an option that there is not."""
+    label = f"csv:{where}"
+    folder, flags = split_flags(where, label, ["bom"])
+    return FolderSink(checked_folder(folder, label), CSV_FOR_EXCEL if flags["bom"] else CSV)
 
 
-def _lines(rows: Sequence[Sequence[object]]) -> bytes:
-    text = io.StringIO(newline="")
-    csv.writer(text).writerows(rows)
-    return text.getvalue().encode()
+def _head(schema: pa.Schema) -> bytes:
+    return csv_line(schema.names).encode()
 
 
-def _encoder(_: str, schema: pa.Schema) -> Callable[[pa.Table], bytes]:
-    def encode(table: pa.Table) -> bytes:
-        return _lines(list(zip(*(_cells(table.column(name)) for name in schema.names), strict=True)))
-
-    return encode
+def _encoder(_: str, schema: pa.Schema) -> Callable[[pa.Table], bytes]:  # noqa: ARG001  # every form has this signature
+    return partial(text_lines, encode=_columns, separator=",")
 
 
-def _cells(column: pa.ChunkedArray) -> Sequence[object]:
+def _columns(batch: pa.RecordBatch) -> Sequence[pa.Array]:
+    *columns, last = map(_cells, batch.columns)
+    return [*columns, pc.binary_join_element_wise(last, LINE_END, "")]
+
+
+def _cells(column: pa.Array) -> pa.Array:
     if pa.types.is_list(column.type):
-        column = pc.binary_join(column, " ")
-    if column.type != pa.string():
-        return column_values(column)
-    # Titles and states repeat over the nodes: each is made safe once.
-    coded = column.combine_chunks().dictionary_encode()
-    texts = [terminal_text(safe_cell(text)) for text in coded.dictionary.to_pylist()]
-    return [None if index is None else texts[index] for index in coded.indices.to_pylist()]
+        column = list_texts(column, str, "", " ")
+    if column.type == TIME:
+        return time_texts(column, csv_cell, "")
+    if column.type == pa.string():
+        return encoded_once(column, csv_cell, "")
+    return number_texts(column, "")
 
 
-CSV = TextForm(suffix=".csv", head=lambda schema: _lines([schema.names]), encoder=_encoder)
+CSV = TextForm(suffix=".csv", head=_head, encoder=_encoder)
+#: Excel takes a CSV file for one in the code page of the machine, unless it begins with a byte order mark.
+CSV_FOR_EXCEL = TextForm(suffix=".csv", head=lambda schema: codecs.BOM_UTF8 + _head(schema), encoder=_encoder)

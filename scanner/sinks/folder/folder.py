@@ -25,6 +25,11 @@ class TextForm(Struct, frozen=True):
     encoder: Callable[[str, pa.Schema], Callable[[pa.Table], bytes]]
     """For a table's name and schema, what turns its rows into lines."""
 
+    @property
+    def files(self) -> dict[str, str]:
+        """The name of each table's file; the last one marks the folder as whole."""
+        return {table: f"{table}{self.suffix}" for table in TABLES}
+
 
 class FolderSink:
     """`patches`, `nodes`, `targets` and `scans`, a file each. A commit replaces the scan that stood there before.

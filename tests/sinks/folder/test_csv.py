@@ -1,18 +1,23 @@
-"""CSV that neither a spreadsheet nor a terminal obeys."""
+"""CSV that keeps its data and that no spreadsheet runs."""
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 
 import pyarrow as pa
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scanner.core.safe_text import terminal_text
+from scanner.core.errors import ConfigError
+from scanner.core.safe_text import safe_cell
 from scanner.core.tables import PATCHES, SCANS
-from scanner.sinks.folder.csv import CSV
+from scanner.sinks.context import SinkContext
+from scanner.sinks.folder.csv import CSV, csv_sink
 from scanner.sinks.testing.samples import awkward_scan
+from tests.sinks.publishing import publish
 
 SCAN = awkward_scan("s1")
 
@@ -38,10 +43,9 @@ def test_a_title_that_a_spreadsheet_would_run_is_a_text():
     assert cell("Security Update = good") == "Security Update = good"
 
 
-def test_a_row_is_one_line_whatever_the_title_holds():
-    encoded = lines('first\nsecond\r\n\x1b[2J "third", fourth')
-    assert encoded.count(b"\n") == 1
-    assert cell('first\nsecond\x1b[2J "third", x') == 'first\\nsecond\\x1b[2J "third", x'
+def test_a_file_keeps_control_characters_and_line_ends_as_they_are():
+    title = 'first\nsecond\r\n\x1b[2J\x9b "third", x\u202e\0'
+    assert cell(title) == title
 
 
 def test_lists_are_joined_and_nothing_is_an_empty_cell():
@@ -57,14 +61,36 @@ TITLES = st.lists(st.none() | TEXTS | TEXTS.map("=".__add__), max_size=8)
 
 
 @given(TITLES)
-def test_every_title_comes_back_on_its_row_and_none_is_a_formula(titles):
+def test_the_lines_are_those_of_the_standard_library_for_guarded_cells(titles):
     sample = SCAN.batches[0].patches.slice(0, 1).to_pylist()[0]
     table = pa.Table.from_pylist([{**sample, "title": title} for title in titles], PATCHES)
+    expected = io.StringIO(newline="")
+    before, after = [sample[name] for name in PATCHES.names[:5]], ["Security", "Important", "INSTALLED"]
+    csv.writer(expected).writerows(
+        [*before, title and safe_cell(title), *after, "2026-11-23T12:00:00.000Z", "CVE-2024-1 CVE-2024-2"]
+        for title in titles
+    )
 
-    encoded = CSV.encoder("patches", PATCHES)(table).decode()
+    assert CSV.encoder("patches", PATCHES)(table).decode() == expected.getvalue()
 
-    cells = [row[5] for row in csv.reader(io.StringIO(encoded, newline=""))]
-    assert [cell.removeprefix("'") for cell in cells] == [
-        terminal_text(title or "").removeprefix("'") for title in titles
-    ]
-    assert not any(cell.startswith(("=", "+", "-", "@", "\t", "\r")) for cell in cells)
+
+async def test_a_folder_for_excel_begins_its_files_with_a_byte_order_mark_and_others_do_not(tmp_path):
+    for where in ("plain", "excel?bom=true", "off?bom=false"):
+        await publish(csv_sink(f"{tmp_path}/{where}", SinkContext("s1", pytest.fail, io.BytesIO())), SCAN)
+
+    files = {name: (tmp_path / name / "patches.csv").read_bytes() for name in ("plain", "excel", "off")}
+
+    assert files["excel"] == codecs.BOM_UTF8 + files["plain"]
+    assert files["off"] == files["plain"]
+    assert "更新" in files["plain"].decode()
+
+
+@pytest.mark.parametrize("option", ["bon=true", "bom=yes", "bom=", "bom=true&x=1"])
+def test_an_option_that_there_is_not_is_refused_before_the_scan(tmp_path, option):
+    with pytest.raises(ConfigError, match=r"the sink csv:.* has"):
+        csv_sink(f"{tmp_path}/out?{option}", SinkContext("s1", pytest.fail, io.BytesIO()))
+
+
+async def test_a_question_mark_that_no_option_follows_belongs_to_the_folder(tmp_path):
+    await publish(csv_sink(f"{tmp_path}/what?", SinkContext("s1", pytest.fail, io.BytesIO())), SCAN)
+    assert (tmp_path / "what?" / "patches.csv").exists()

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
 from scanner.core.column import TIME
+from scanner.core.safe_text import terminal_json
 from scanner.sinks.folder.rows import RowEncoder
 
 SCHEMA = pa.schema([("text", pa.string()), ("number", pa.int64()), ("time", TIME), ("list", pa.list_(pa.string()))])
@@ -29,7 +31,7 @@ ROWS = st.lists(
 
 def as_json(row):
     time = row["time"] and row["time"].isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    return {**row, "time": time}
+    return {name: time if name == "time" else row[name] for name in SCHEMA.names}
 
 
 @given(ROWS, st.integers(1, 5))
@@ -39,6 +41,20 @@ def test_every_row_is_a_line_of_json_that_says_the_same(rows, chunk):
     lines = RowEncoder("t", SCHEMA, name_first=False).lines(table).split(b"\n")
     assert lines.pop() == b""
     assert [json.loads(line) for line in lines] == [as_json(row) for row in rows]
+
+
+@given(ROWS)
+def test_the_bytes_are_those_of_the_reference_encoder_but_for_what_a_terminal_obeys(rows):
+    lines = RowEncoder("t", SCHEMA, name_first=False).lines(pa.Table.from_pylist(rows, SCHEMA))
+    expected = "".join(msgspec.json.encode(as_json(row)).decode() + "\n" for row in rows)
+    assert lines.decode() == "\n".join(map(terminal_json, expected.split("\n")))
+
+
+def test_slices_of_one_array_are_encoded_as_what_they_are():
+    table = pa.Table.from_pylist([{"text": "a", "list": ["x", "y"]}, {"list": None}, {"list": ["z", None]}], SCHEMA)
+    lines = [RowEncoder("t", SCHEMA, name_first=False).lines(table.slice(row, 1)) for row in range(3)]
+    assert b"".join(lines) == RowEncoder("t", SCHEMA, name_first=False).lines(table)
+    assert [json.loads(line)["list"] for line in lines] == [["x", "y"], None, ["z", None]]
 
 
 def test_the_table_stands_first_where_it_is_wanted():
