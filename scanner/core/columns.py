@@ -46,7 +46,9 @@ _NODES = Table(
     "One row for each managed node: how reading it ended, and its last patching operation.",
     (
         *NODE_KEY,
-        Column("status", f"How reading the node ended: {', '.join(NodeStatus)}."),
+        Column(
+            "status", "How the machine ended: verified, unmanaged, denied and so on; docs/results.md explains each."
+        ),
         Column("reason", "Why the node has this status; null where there is nothing to explain."),
         *INSTANCE_COLUMNS,
         *PATCH_STATE_COLUMNS,

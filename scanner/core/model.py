@@ -16,12 +16,17 @@ Mode = Literal["full", "delta"]
 
 
 class NodeStatus(StrEnum):
-    """How a node ended. The first five are delivered; the others are gaps, each with a reason."""
+    """How a machine ended. Denied, failed and unfinished are gaps, each with a reason; all others are delivered."""
 
     VERIFIED = "verified"
     MISMATCHED = "mismatched"
     UNCHANGED = "unchanged"
+    REFRESHED = "refreshed"
     NO_PATCH_DATA = "no_patch_data"
+    SUMMARY_ONLY = "summary_only"
+    STOPPED = "stopped"
+    UNMANAGED = "unmanaged"
+    SERVICE_MANAGED = "service_managed"
     GONE = "gone"
     DENIED = "denied"
     FAILED = "failed"

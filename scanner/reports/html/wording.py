@@ -18,6 +18,11 @@ _EPOCH = datetime.fromtimestamp(0, UTC)
 _NODES: dict[NodeStatus, tuple[Tone, str]] = {
     NodeStatus.VERIFIED: ("sure", "read, and the rows agree with AWS's own counts"),
     NodeStatus.UNCHANGED: ("sure", "as the last scan read it: no patching operation has ended on it since"),
+    NodeStatus.REFRESHED: ("sure", "what it lacks was read now, what is installed is as of an earlier reading"),
+    NodeStatus.SUMMARY_ONLY: ("dim", "scanned by an association that reports counts and no list of patches"),
+    NodeStatus.STOPPED: ("dim", "its instance is stopped"),
+    NodeStatus.UNMANAGED: ("warn", "an EC2 instance that Systems Manager does not manage"),
+    NodeStatus.SERVICE_MANAGED: ("dim", "a service of AWS patches it"),
     NodeStatus.NO_PATCH_DATA: ("dim", "AWS has no patch data of it, so nobody knows what it lacks"),
     NodeStatus.GONE: ("dim", "left while the scan ran"),
     NodeStatus.MISMATCHED: ("warn", "read, but the rows do not agree with AWS's own counts"),
