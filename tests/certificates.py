@@ -22,6 +22,12 @@ class Authority:
         self._authority.issue_cert(*names).configure_cert(context)
         return context
 
+    def server_file(self, *names: str) -> Path:
+        """Writes the key and certificate of such a server into one file and returns its path."""
+        path = self.bundle.with_name("server.pem")
+        self._authority.issue_cert(*names).private_key_and_cert_chain_pem.write_to_path(path)
+        return path
+
     def client_context(self) -> ssl.SSLContext:
         """Returns the TLS settings of a client that trusts this authority alone and checks host names."""
         return ssl.create_default_context(cafile=self.bundle)

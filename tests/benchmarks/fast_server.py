@@ -109,7 +109,7 @@ async def _serve(given: argparse.Namespace) -> None:
     tls = None
     if given.certificate:
         tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        tls.load_cert_chain(*given.certificate)
+        tls.load_cert_chain(given.certificate)
     service = Service(json.loads(given.nodes), Buckets(json.loads(given.rates), given.burst))
     loop = asyncio.get_running_loop()
     server = await loop.create_server(lambda: Connection(service, given.latency), "127.0.0.1", 0, ssl=tls, backlog=4096)
@@ -124,7 +124,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--rates", default="[]", help="JSON list of [since second, tokens a second]; empty: no limit")
     parser.add_argument("--burst", type=float, default=40.0)
     parser.add_argument("--latency", type=float, default=0.0, help="seconds before each answer")
-    parser.add_argument("--certificate", nargs=2, metavar=("CERT", "KEY"), help="serve TLS")
+    parser.add_argument("--certificate", metavar="FILE", help="serve TLS with this key and certificate")
     return parser.parse_args()
 
 

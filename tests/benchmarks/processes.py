@@ -19,6 +19,7 @@ from tempfile import TemporaryFile, mkdtemp
 from typing import IO
 
 from tests.benchmarks.answers import SESSION_TOKEN
+from tests.certificates import Authority
 
 CLIENT_CORE = 0
 SERVER_CORE = 1
@@ -117,7 +118,7 @@ def serving(
     arguments = ["--nodes", json.dumps(nodes_by_region), "--latency", str(latency_s)]
     arguments += ["--rates", json.dumps(list(rates)), "--burst", str(burst)]
     if tls:
-        arguments += ["--certificate", *certificate()]
+        arguments += ["--certificate", certificate()[1]]
     with on_core(SERVER_CORE):
         process = subprocess.Popen(
             [sys.executable, "-m", "tests.benchmarks.fast_server", *arguments],
@@ -137,11 +138,8 @@ def serving(
 
 @cache
 def certificate() -> tuple[str, str]:
-    """The files of a certificate for 127.0.0.1, signed by itself, and its key."""
+    """Returns the files of an authority to trust and of a server on 127.0.0.1 that it vouches for."""
     folder = Path(mkdtemp(prefix="patchsweep-benchmark-"))
     atexit.register(rmtree, folder)
-    cert, key = str(folder / "cert.pem"), str(folder / "key.pem")
-    subject = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
-    made = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", *subject]
-    subprocess.run([*made, "-keyout", key, "-out", cert], check=True, capture_output=True)
-    return cert, key
+    authority = Authority(folder)
+    return str(authority.bundle), str(authority.server_file("127.0.0.1"))

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 import ssl
-import subprocess
 from dataclasses import dataclass
 
 import pytest
+
+from tests.certificates import Authority
 
 
 @dataclass
@@ -15,12 +16,6 @@ class Certificate:
 
 @pytest.fixture(scope="session")
 def own_certificate(tmp_path_factory):
-    """A certificate for 127.0.0.1 that only its own client trusts."""
-    folder = tmp_path_factory.mktemp("tls")
-    key, cert = folder / "key.pem", folder / "cert.pem"
-    subject = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
-    made = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", *subject]
-    subprocess.run([*made, "-keyout", key, "-out", cert], check=True, capture_output=True)
-    server = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    server.load_cert_chain(cert, key)
-    return Certificate(server, ssl.create_default_context(cafile=cert))
+    """Returns the TLS settings of a server on 127.0.0.1, and those of a client that trusts no other."""
+    authority = Authority(tmp_path_factory.mktemp("tls"))
+    return Certificate(authority.server_context("127.0.0.1"), authority.client_context())
