@@ -47,7 +47,9 @@ async def _plan_target(fleet: Fleet, settings: Settings, target: Target) -> Plan
         async with fleet.open(target) as reader:
             async for nodes in reader.nodes():
                 states = await reader.patch_states([node.instance_id for node in nodes]) if nodes else {}
-                listed = [ListedNode(node, states.get(node.instance_id)) for node in nodes]
+                # A state that cannot be decoded is estimated like one that is absent.
+                known = {key: state for key, state in states.items() if not isinstance(state, AwsError)}
+                listed = [ListedNode(node, known.get(node.instance_id)) for node in nodes]
                 total += estimate(listed, settings.patches.states)
     except AwsError as error:
         status, reason = target_status_of(error), str(error)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from botocore.httpsession import create_urllib3_context, get_cert_path
 from botocore.utils import get_environ_proxies
 
 from scanner import __version__
@@ -51,7 +49,7 @@ async def open_transports(
 ) -> AsyncIterator[Transports]:
     """Transports over connections that are closed at the end."""
     connections = Connections(
-        lambda: tls_settings(sessions.ca_bundle),
+        sessions.tls_context,
         connect_timeout_s=limits.connect_timeout_s,
         read_timeout_s=limits.read_timeout_s,
     )
@@ -69,10 +67,3 @@ def _can_go_direct(url: str) -> bool:
 
 def _endpoint(client: SSMClient) -> Endpoint:
     return Endpoint(client.meta.endpoint_url, client.meta.region_name, client.meta.service_model.signing_name)
-
-
-def tls_settings(ca_bundle: str | None) -> ssl.SSLContext:
-    """The TLS settings the SDK would use: its ciphers, and its certificates or those of `ca_bundle`."""
-    settings: ssl.SSLContext = create_urllib3_context()
-    settings.load_verify_locations(ca_bundle or get_cert_path(verify=True))
-    return settings

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, ClassVar, Protocol, runtime_checkable
 
 from msgspec import Struct
 
+from scanner.core.errors import AwsError
 from scanner.core.model import (
     CallCounts,
     ManagedNode,
@@ -46,8 +47,11 @@ class TargetReader(Protocol):
         """The managed nodes, in pages of up to 50; an empty page may come, the end is the end of the iterator."""
         ...
 
-    async def patch_states(self, instance_ids: Sequence[str]) -> Mapping[str, PatchState]:
-        """The patch states of up to 50 nodes, by instance id; a node without one is absent."""
+    async def patch_states(self, instance_ids: Sequence[str]) -> Mapping[str, PatchState | AwsError]:
+        """Returns the patch states of up to 50 nodes by instance id; a node without one is absent.
+
+        An `AwsError` stands for a node whose own row, here or among `nodes`, cannot be decoded.
+        """
         ...
 
     async def patch_page(self, instance_id: str, next_token: str | None) -> PatchPage:

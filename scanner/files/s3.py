@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, TypeVar
 
-from scanner.aws.requests.error_table import kind_of
+from scanner.aws.requests.error_table import connection_remedy, kind_of
 from scanner.aws.requests.retry import RetryPolicy, with_retries
-from scanner.aws.sdk.errors import sdk_errors, whole
+from scanner.aws.sdk.errors import require_members, sdk_errors
 from scanner.aws.sdk.session import Sessions
 from scanner.aws.transport.interface import NoResponse, ServiceError
 from scanner.core.errors import AwsError, ConfigError, CredentialsExpired, StoreError, Throttled, Transient
@@ -107,7 +107,7 @@ class S3Files:
                 page = await self._client.list_objects_v2(Bucket=self._bucket, Prefix=prefix, ContinuationToken=token)
             else:
                 page = await self._client.list_objects_v2(Bucket=self._bucket, Prefix=prefix)
-            return whole(page, "Name")
+            return require_members(page, "Name")
 
         return await self._ask(attempt, f"{self.url} cannot be listed")
 
@@ -138,7 +138,7 @@ class S3Files:
 
 def _meaning(failure: ServiceError | NoResponse, what: str) -> AwsError | StoreError:
     if isinstance(failure, NoResponse):
-        code, said, remedy = "", failure.reason, "check the network and AWS_ENDPOINT_URL"
+        code, said, remedy = "", failure.reason, connection_remedy(failure)
     else:
         code, said = failure.code, f"{failure.code} ({failure.message})"
         remedy = _WAYS_OUT.get(code, "see what S3 says")

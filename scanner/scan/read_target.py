@@ -75,7 +75,10 @@ class _TargetReading:
         to_read = []
         for node in nodes:
             state = states.get(node.instance_id)
-            if state is not None and self._job.is_unchanged(self._target, state):
+            if isinstance(state, AwsError):
+                attempt = NodeAttempt(node, None, self._job.rules)
+                await self._deliver(attempt, attempt.fail(state))
+            elif state is not None and self._job.is_unchanged(self._target, state):
                 await self._deliver(NodeAttempt(node, state, self._job.rules), Deliver(NodeStatus.UNCHANGED))
             else:
                 to_read.append(ListedNode(node, state))
@@ -117,7 +120,7 @@ class _TargetReading:
                 again.append(attempt)
         return again
 
-    async def _states_after(self, attempts: Sequence[NodeAttempt]) -> Mapping[str, PatchState] | AwsError:
+    async def _states_after(self, attempts: Sequence[NodeAttempt]) -> Mapping[str, PatchState | AwsError] | AwsError:
         """Returns the patch states after the reading, from one call for all nodes that need it."""
         instance_ids = [attempt.node.instance_id for attempt in attempts if attempt.needs_patch_state]
         if not instance_ids:

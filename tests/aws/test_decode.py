@@ -14,8 +14,8 @@ from scanner.core.model import ManagedNode, PatchState, Target
 AT = Target("222222222222", "eu-west-1")
 
 
-def decoded(body, decoder=wire.PATCHES):
-    return wire.decoded(decoder, body, DESCRIBE_INSTANCE_PATCHES, AT)
+def decoded(body, decode=wire.decode_patches):
+    return wire.decode_answer(decode, body, DESCRIBE_INSTANCE_PATCHES, AT)
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b'{"Patches":[{"Title":', b"<html>", b"{}", b'{"Patches":null}', b"[]"])
@@ -51,8 +51,8 @@ def test_a_patch_state_with_all_it_can_hold():
         "OwnerInformation": "",
         **counts,
     }
-    answer = decoded(msgspec.json.encode({"InstancePatchStates": [row]}), wire.PATCH_STATES)
-    assert patch_state_of(answer.instance_patch_states[0]) == PatchState(
+    answer = decoded(msgspec.json.encode({"InstancePatchStates": [row]}), wire.PATCH_STATES.decode)
+    assert patch_state_of(answer.rows[0]) == PatchState(
         instance_id="i-1",
         patch_group=None,
         baseline_id="pb-1",
@@ -90,8 +90,8 @@ def test_a_node_with_all_it_can_hold():
         "IPAddress": "10.0.0.1",
         "ComputerName": "",
     }
-    answer = decoded(msgspec.json.encode({"InstanceInformationList": [row]}), wire.NODES)
-    assert node_of(answer.instance_information_list[0]) == ManagedNode(
+    answer = decoded(msgspec.json.encode({"InstanceInformationList": [row]}), wire.NODES.decode)
+    assert node_of(answer.rows[0]) == ManagedNode(
         instance_id="mi-1",
         resource_type="ManagedInstance",
         platform_type="Linux",

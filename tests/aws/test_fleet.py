@@ -186,7 +186,6 @@ async def test_the_filters_of_the_settings_go_with_every_page(aws):
         (error("UnrecognizedClientException", "The security token is invalid"), Disabled),
         (error("ValidationException", "Value '100' at 'maxResults' failed"), RequestRejected),
         (error("com.amazonaws.ssm#InvalidFilter", "no such key"), RequestRejected),
-        (Answer(b"", 404), Unavailable),
     ],
 )
 @pytest.mark.parametrize("transport", ["direct", "sdk"])

@@ -24,7 +24,7 @@ END_OF_TIME_S = 253_402_300_800.0
 
 def decoded(*rows):
     body = msgspec.json.encode({"Patches": rows})
-    return wire.decoded(wire.PATCHES, body, DESCRIBE_INSTANCE_PATCHES, AT).patches
+    return wire.decode_answer(wire.decode_patches, body, DESCRIBE_INSTANCE_PATCHES, AT).patches
 
 
 def columns(rows):

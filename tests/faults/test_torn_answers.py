@@ -43,9 +43,9 @@ states = some_of(
 )
 nodes = some_of({"InstanceId": texts}, PlatformName=texts, IPAddress=texts, LastPingDateTime=times)
 ANSWERS = {
-    "Patches": (rows, wire.PATCHES),
-    "InstancePatchStates": (states, wire.PATCH_STATES),
-    "InstanceInformationList": (nodes, wire.NODES),
+    "Patches": (rows, wire.decode_patches),
+    "InstancePatchStates": (states, wire.PATCH_STATES.decode_by_row),
+    "InstanceInformationList": (nodes, wire.NODES.decode_by_row),
 }
 
 
@@ -80,15 +80,15 @@ def damaged(draw):
 
 def read(name, body):
     """The answer as a segment holds it: what cannot be stored has not been read."""
-    answer = wire.decoded(ANSWERS[name][1], body, DESCRIBE_INSTANCE_PATCHES, HERE)
+    answer = wire.decode_answer(ANSWERS[name][1], body, DESCRIBE_INSTANCE_PATCHES, HERE)
     patches, state, node = [], None, node_of(wire.WireNode(instance_id="i-1"))
     match name:
         case "Patches":
             patches = answer.patches
         case "InstancePatchStates":
-            state = next(map(patch_state_of, answer.instance_patch_states), None)
+            state = next(map(patch_state_of, answer.rows), None)
         case _:
-            node = next(map(node_of, answer.instance_information_list), node)
+            node = next(map(node_of, answer.rows), node)
     scan = NodeScan(HERE, node, state, NodeStatus.VERIFIED, None, patch_rows_of(patches), 1, 0, 1)
     return batch_of(segment_table("s", [scan]))
 

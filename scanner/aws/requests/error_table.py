@@ -122,6 +122,9 @@ _SILENCES: dict[ConnectionFailure, Row] = {
         Disabled, "the Region has no such endpoint: check the Region name, AWS_ENDPOINT_URL and FIPS settings"
     ),
     ConnectionFailure.UNTRUSTED: Row(Unavailable, "set AWS_CA_BUNDLE to the certificates to trust"),
+    ConnectionFailure.NOT_AWS: Row(
+        Transient, "check AWS_ENDPOINT_URL, HTTPS_PROXY and what else answers in place of AWS on this network"
+    ),
     ConnectionFailure.PROXY: Row(Transient, "check HTTPS_PROXY and NO_PROXY"),
     ConnectionFailure.CONNECTION: Row(Transient, "check the network and AWS_ENDPOINT_URL"),
 }
@@ -130,14 +133,19 @@ _SILENCES: dict[ConnectionFailure, Row] = {
 def kind_of(failure: ServiceError | NoResponse) -> type[AwsError | ConfigError]:
     """The class of error that a failed call means, whatever the call."""
     if isinstance(failure, NoResponse):
-        return _SILENCES[failure.silence].kind
+        return _SILENCES[failure.kind].kind
     return (TABLE.get(failure.code) or _row_of_status(failure.status)).kind
+
+
+def connection_remedy(failure: NoResponse) -> str:
+    """Returns what a user can do about a call without an answer."""
+    return _SILENCES[failure.kind].remedy
 
 
 def meaning(failure: ServiceError | NoResponse, operation: Operation, at: Target) -> PatchsweepError:
     """The error that says what to do about a failed call, in a sentence that names the call and the place."""
     if isinstance(failure, NoResponse):
-        row, code, said = _SILENCES[failure.silence], "", failure.reason
+        row, code, said = _SILENCES[failure.kind], "", failure.reason
     else:
         row, code = _row(failure, operation), failure.code
         said = f"{code} ({failure.message})" if failure.message else code

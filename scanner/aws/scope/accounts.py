@@ -9,7 +9,7 @@ from scanner.aws.requests.pagination import Page, PagingRules, pages
 from scanner.aws.requests.pipeline import RequestPipeline
 from scanner.aws.scope.caller import Caller
 from scanner.aws.scope.targets import Account
-from scanner.aws.sdk.errors import sdk_errors, whole
+from scanner.aws.sdk.errors import require_members, sdk_errors
 from scanner.core.model import CallCounts
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ async def active_accounts(
                     answer = await client.list_accounts(MaxResults=PAGE_SIZE)
                 else:
                     answer = await client.list_accounts(MaxResults=PAGE_SIZE, NextToken=token)
-            return Page(whole(answer, "Accounts")["Accounts"], answer.get("NextToken"))
+            return Page(require_members(answer, "Accounts")["Accounts"], answer.get("NextToken"))
 
         return await pipeline.call(LIST_ACCOUNTS, caller.target, attempt, counts=counts)
 

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from scanner.aws.operations import GET_CALLER_IDENTITY
 from scanner.aws.requests.pipeline import RequestPipeline
-from scanner.aws.sdk.errors import sdk_errors, whole
+from scanner.aws.sdk.errors import require_members, sdk_errors
 from scanner.core.errors import AwsError, ConfigError, CredentialsExpired, Disabled, Transient
 from scanner.core.model import CallCounts, Target
 
@@ -43,7 +43,7 @@ async def caller_of(sts: STSClient, region: str, pipeline: RequestPipeline, coun
 
     async def attempt() -> Caller:
         with sdk_errors():
-            answer = whole(await sts.get_caller_identity(), "Account", "Arn")
+            answer = require_members(await sts.get_caller_identity(), "Account", "Arn")
         return Caller(account_id=answer["Account"], arn=answer["Arn"], region=region)
 
     try:

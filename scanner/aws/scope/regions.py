@@ -11,7 +11,7 @@ from scanner.aws.credentials.role_session import RoleCredentials
 from scanner.aws.operations import DESCRIBE_REGIONS
 from scanner.aws.requests.pipeline import RequestPipeline
 from scanner.aws.scope.caller import Caller
-from scanner.aws.sdk.errors import sdk_errors, whole
+from scanner.aws.sdk.errors import require_members, sdk_errors
 from scanner.aws.sdk.session import Sessions
 from scanner.core.errors import AwsError, ConfigError
 from scanner.core.model import CallCounts, Target
@@ -37,7 +37,7 @@ async def described_regions(
 
     async def attempt() -> list[str]:
         with sdk_errors(), signed_as(role):
-            answer = whole(await client.describe_regions(AllRegions=not enabled_only), "Regions")
+            answer = require_members(await client.describe_regions(AllRegions=not enabled_only), "Regions")
         return sorted(region["RegionName"] for region in answer["Regions"])
 
     return await pipeline.call(DESCRIBE_REGIONS, at, attempt, counts=counts, credentials=role)

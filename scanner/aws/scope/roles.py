@@ -9,7 +9,7 @@ from scanner.aws.credentials.role_session import RoleCredentials, SessionKeys
 from scanner.aws.operations import ASSUME_ROLE
 from scanner.aws.requests.pipeline import RequestPipeline
 from scanner.aws.scope.caller import Caller
-from scanner.aws.sdk.errors import sdk_errors, whole
+from scanner.aws.sdk.errors import require_members, sdk_errors
 from scanner.core.errors import ConfigError, Denied, Unavailable
 from scanner.core.interfaces import Clock
 from scanner.core.model import CallCounts
@@ -81,7 +81,7 @@ class Roles:
             # The request that needs the session may be under way as this very role.
             with sdk_errors(), signed_as(None):
                 answer = await self._sts.assume_role(**request)
-            keys = whole(answer, "Credentials")["Credentials"]
+            keys = require_members(answer, "Credentials")["Credentials"]
             return SessionKeys(
                 access_key=keys["AccessKeyId"],
                 secret_key=keys["SecretAccessKey"],

@@ -72,7 +72,7 @@ def sdk_errors() -> Iterator[None]:
         raise CredentialsExpired(f"The AWS credentials of this run cannot be renewed: {error}") from error
 
 
-def whole(answer: A, *members: str) -> A:
+def require_members(answer: A, *members: str) -> A:
     """The answer, which has to hold these members: botocore takes a torn or empty one for a success without them.
 
     Raises:

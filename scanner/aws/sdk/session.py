@@ -3,29 +3,34 @@
 from __future__ import annotations
 
 import os
+import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import cache, partial
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
 import anyio
 from aiobotocore.config import AioConfig
+from aiobotocore.credentials import AioContainerProvider, AioInstanceMetadataProvider
 from aiobotocore.session import AioSession
+from aiobotocore.utils import AioContainerMetadataFetcher
 from anyio import to_thread
 from botocore.credentials import ReadOnlyCredentials
 from botocore.exceptions import NoCredentialsError
 from botocore.loaders import Loader, create_loader
+from botocore.utils import get_environ_proxies
 
 from scanner import __version__
 from scanner.aws.credentials.current_role import CurrentRoleCredentials
-from scanner.aws.sdk.bounded_http import BoundedSession
 from scanner.aws.sdk.errors import sdk_errors
-from scanner.aws.sdk.raw_responses import RawAnswers
+from scanner.aws.sdk.http_session import MetadataSession, StrictSession
+from scanner.aws.sdk.responses import ResponseParsers
+from scanner.aws.transport.tls import tls_context
 from scanner.core.settings import LimitSettings
 
 if TYPE_CHECKING:
     from aiobotocore.client import AioBaseClient
-    from aiobotocore.credentials import AioCredentials
+    from aiobotocore.credentials import AioCredentialResolver, AioCredentials
     from aiobotocore.session import ClientCreatorContext
     from types_aiobotocore_ec2 import EC2Client
     from types_aiobotocore_organizations import OrganizationsClient
@@ -40,12 +45,39 @@ _MODELS = ("service-2", "endpoint-rule-set-1")
 
 
 class _SharedSession(AioSession):
-    """One session for all accounts: a session of its own for each would cost 11 MB and 150 ms."""
+    """One session for all accounts: a session of its own for each would cost 11 MB and 150 ms.
+
+    All that it creates sends through `StrictSession`: the clients of the credential providers, which are created with
+    a configuration of their own or none, and the fetchers of container and instance credentials.
+    """
+
+    def create_client(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - the SDK's own
+        # `merge` and `AioConfig` forget the class, so it is set last.
+        strict: Any = AioConfig().merge(kwargs.pop("config", None) or AioConfig())
+        strict.http_session_cls = StrictSession
+        return super().create_client(*args, config=strict, **kwargs)  # type: ignore[call-overload]  # one a service
+
+    def _create_credential_resolver(self) -> AioCredentialResolver:
+        resolver: AioCredentialResolver = super()._create_credential_resolver()  # type: ignore[misc]  # not in the stubs
+        for provider in resolver.providers:
+            _send_strictly(provider)
+        return resolver
 
     async def get_credentials(self) -> AioCredentials | None:  # type: ignore[override]  # aiobotocore overrides so too
         own = await super().get_credentials()
         # Of credentials a client uses no more than `ActingCredentials` has.
         return None if own is None else cast("AioCredentials", CurrentRoleCredentials(own))
+
+
+def _send_strictly(provider: Any) -> None:  # noqa: ANN401 - the attributes are not in the stubs
+    """Replaces the HTTP session of a provider that reads metadata; the SDK takes none from outside."""
+    if provider.METHOD == AioContainerProvider.METHOD:
+        session = MetadataSession(timeout=AioContainerMetadataFetcher.TIMEOUT_SECONDS)
+        provider._fetcher = AioContainerMetadataFetcher(session)  # noqa: SLF001 - as said
+    elif provider.METHOD == AioInstanceMetadataProvider.METHOD:
+        fetcher = provider._role_fetcher  # noqa: SLF001 - as said
+        proxies = get_environ_proxies(fetcher._base_url)  # noqa: SLF001 - as said
+        fetcher._session = MetadataSession(timeout=fetcher._timeout, proxies=proxies)  # noqa: SLF001 - as said
 
 
 @cache
@@ -54,17 +86,39 @@ def _loader(data_path: str | None) -> Loader:
     return create_loader(data_path)
 
 
+def _ca_bundle(core: AioSession) -> str | Literal[True]:
+    """Sets the file of certificates that every client trusts, and tries to load it; True stands for the SDK's own.
+
+    The profile's `ca_bundle` comes after AWS_CA_BUNDLE and before REQUESTS_CA_BUNDLE, as in botocore. An empty variable
+    counts as absent: botocore would turn verification off.
+
+    Raises:
+        ConfigError: the file cannot be used; names the variable or setting.
+    """
+    for name, bundle in (
+        ("AWS_CA_BUNDLE", os.environ.get("AWS_CA_BUNDLE")),
+        ("ca_bundle in the AWS config file", core.get_scoped_config().get("ca_bundle")),
+        ("REQUESTS_CA_BUNDLE", os.environ.get("REQUESTS_CA_BUNDLE")),
+    ):
+        if bundle:
+            tls_context(str(bundle), name)
+            core.set_config_variable("ca_bundle", str(bundle))
+            return str(bundle)
+    return True
+
+
 class Sessions:
     """Makes clients that sign as whoever asks (see `acting_as`), with the SDK's retries off: the funnel has its own."""
 
     def __init__(self, limits: LimitSettings) -> None:
         with sdk_errors():
             core = _SharedSession()
-            core.register_component("response_parser_factory", RawAnswers())
+            core.register_component("response_parser_factory", ResponseParsers())
             core.register_component("data_loader", _loader(core.get_config_variable("data_path")))
-            if "AWS_REGION" in os.environ and "AWS_DEFAULT_REGION" not in os.environ:
+            if os.environ.get("AWS_REGION") and not os.environ.get("AWS_DEFAULT_REGION"):
                 # Containers and every other SDK know this name; botocore does not.
                 core.set_config_variable("region", os.environ["AWS_REGION"])
+            self._ca_bundle = _ca_bundle(core)
         self._core = core
         self._own: AioCredentials | None = None
         self.config = AioConfig(
@@ -73,7 +127,6 @@ class Sessions:
             connect_timeout=limits.connect_timeout_s,
             read_timeout=limits.read_timeout_s,
             max_pool_connections=limits.max_in_flight,
-            http_session_cls=BoundedSession,
             # The service judges better: its answer is quoted, the SDK's would be a traceback.
             parameter_validation=False,
         )
@@ -112,11 +165,13 @@ class Sessions:
             raise NoCredentialsError
         return self._own
 
-    @property
-    def ca_bundle(self) -> str | None:
-        """The file of certificates to trust, where the AWS settings name one."""
-        bundle: str | None = self._core.get_config_variable("ca_bundle")
-        return bundle
+    def tls_context(self) -> ssl.SSLContext:
+        """Returns the TLS settings for connections beside the SDK's: the same certificates are trusted.
+
+        Raises:
+            ConfigError: the file of certificates cannot be used any more; it could when the run began.
+        """
+        return tls_context(self._ca_bundle)
 
     async def known_regions(self, service: str, partition: str) -> list[str]:
         """The Regions that this version of the SDK knows of; AWS may have more."""

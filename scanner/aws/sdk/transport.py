@@ -10,7 +10,7 @@ from scanner.aws.credentials.current_role import signed_as
 from scanner.aws.credentials.role_session import RoleCredentials
 from scanner.aws.operations import Operation
 from scanner.aws.sdk.errors import sdk_errors
-from scanner.aws.sdk.raw_responses import RAW_BODY
+from scanner.aws.sdk.responses import RAW_BODY
 from scanner.aws.transport.interface import Payload
 
 if TYPE_CHECKING:

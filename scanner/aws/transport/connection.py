@@ -1,88 +1,121 @@
-"""One keep-alive HTTP/1.1 connection: a request out, its answer back, nothing in between.
+"""One keep-alive HTTP/1.1 connection: a request out, its answer back.
 
-An asyncio protocol, because streams (asyncio's and anyio's) cost several times the CPU of the request itself.
+An asyncio protocol, because streams (asyncio's and anyio's) cost several times the CPU of the request itself. It parses
+with llhttp under the settings of aiohttp's client, and tests hold every answer against that client's. An answer is
+never taken for that of another request: whatever is not expected ends the connection.
 """
 
 from __future__ import annotations
 
 import asyncio
+import select
 from typing import cast
 
 import httptools
+from msgspec import Struct
 
 from scanner.aws.transport.interface import MAX_ANSWER_BYTES, ConnectionFailure, NoResponse
 
-Answer = tuple[int, bytes]
-"""HTTP status and body."""
-ROOM_BYTES = 64 * 1024
-"""A page has about 12 kB; asyncio's own buffers of 256 kB would be mapped and zeroed for every read."""
+BUFFER_BYTES = 64 * 1024  # a page has about 12 kB; asyncio's own 256 kB would be mapped and zeroed for every read
+MAX_HEAD_BYTES = 64 * 1024  # AWS sends less than 1 kB; interim answers count towards the same bound
+MAX_FIELD_BYTES = 8190  # aiohttp's, for the reason phrase and for each header with its name
+MAX_FIELDS = 128  # aiohttp's
+_INTERIM = range(100, 200)
+_SWITCHING_PROTOCOLS = 101
+
+
+class Answer(Struct, frozen=True, gc=False):
+    """An answer as it came; `headers` are names and values in their order and case."""
+
+    status: int
+    body: bytes
+    headers: list[tuple[bytes, bytes]]
+
+    def header(self, name: bytes) -> str | None:
+        """Returns the value of a header that is given in lower case, None without it."""
+        return next((value.decode("latin-1") for key, value in self.headers if key.lower() == name), None)
 
 
 class Connection(asyncio.BufferedProtocol):
     """Carries one request at a time; made by `loop.create_connection`.
 
-    `room` is where received bytes land, for as long as it takes to parse them: one for all connections of a loop.
+    `buffer` is where received bytes lie for as long as it takes to parse them: one for all connections of a loop.
     """
 
-    def __init__(self, room: memoryview) -> None:
-        self._room = room
+    def __init__(self, buffer: memoryview) -> None:
+        self._buffer = buffer
         self._parser = httptools.HttpResponseParser(self)
+        self._parser.set_dangerous_leniencies(
+            lenient_headers=True, lenient_optional_cr_before_lf=True, lenient_spaces_after_chunk_size=True
+        )
         self._transport: asyncio.Transport | None = None
-        self._answer: asyncio.Future[Answer] | None = None
+        self._readable = select.poll()
+        self._waiter: asyncio.Future[Answer] | None = None
         self._deadline_s = 0.0
         self._timer: asyncio.TimerHandle | None = None
-        self._chunks: list[bytes] = []
-        self._bytes = 0
-        self._keep_alive = True
+        self._is_reusable = True
+        self._start_answer()
         self.idle_since_s = 0.0
 
     @property
     def is_usable(self) -> bool:
-        """Whether it can carry another request."""
-        return self._keep_alive and self._transport is not None and not self._transport.is_closing()
+        """Whether it can carry another request: all it ever carried was in order, and nothing is waiting to be read.
+
+        Bytes that arrived since the last answer would otherwise be taken for the next one. urllib3 looks for them,
+        too; it costs 0.5 us.
+        """
+        transport = self._transport
+        return self._is_reusable and transport is not None and not transport.is_closing() and not self._readable.poll(0)
 
     async def post(self, request: bytes, timeout_s: float) -> Answer:
-        """Send a whole request and wait for the whole answer; a wait that is cancelled ends the connection.
+        """Sends a whole request and waits for the whole answer; a wait that is cancelled ends the connection.
 
         Raises:
-            NoAnswer: the connection broke, or what came is not HTTP, too large or too late.
+            NoResponse: the connection broke, or what came is not HTTP, too large or too late.
         """
         if self._transport is None or self._transport.is_closing():
             raise NoResponse(ConnectionFailure.CONNECTION, "the connection was closed before the request was sent")
         loop = asyncio.get_running_loop()
-        self._answer = loop.create_future()
+        self._waiter = loop.create_future()
         self._deadline_s = loop.time() + timeout_s
         # A cancel scope for each request costs as much as decoding its answer, a timer for each a fifth of that.
         if self._timer is None or self._timer.when() > self._deadline_s:
-            self._watch(timeout_s)
-        self._chunks, self._bytes = [], 0
+            self._set_timer(timeout_s)
+        self._start_answer()
         self._transport.write(request)
         try:
-            return await self._answer
+            return await self._waiter
         finally:
-            if not self._answer.done() or self._answer.cancelled():
+            if not self._waiter.done() or self._waiter.cancelled():
                 self.close()
-            self._answer = None
+            self._waiter = None
 
     def close(self) -> None:
-        """Drop the connection at once."""
-        self._keep_alive = False
+        """Drops the connection at once."""
+        self._is_reusable = False
         if self._timer is not None:
             self._timer.cancel()
         if self._transport is not None:
             self._transport.abort()
 
-    def _watch(self, timeout_s: float) -> None:
+    def _start_answer(self) -> None:
+        self._bytes = self._head_bytes = 0
+        self._is_head = True
+        self._headers: list[tuple[bytes, bytes]] = []
+        self._chunks: list[bytes] = []
+        self._answer: Answer | None = None
+
+    def _set_timer(self, timeout_s: float) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        self._timer = asyncio.get_running_loop().call_at(self._deadline_s, self._look, timeout_s)
+        self._timer = asyncio.get_running_loop().call_at(self._deadline_s, self._on_timer, timeout_s)
 
-    def _look(self, timeout_s: float) -> None:
+    def _on_timer(self, timeout_s: float) -> None:
         self._timer = None
-        if self._answer is None:
+        if self._waiter is None:
             return
         if asyncio.get_running_loop().time() < self._deadline_s:
-            self._watch(timeout_s)
+            self._set_timer(timeout_s)
         else:
             self._fail(f"no answer within {timeout_s:g} s")
 
@@ -90,40 +123,100 @@ class Connection(asyncio.BufferedProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
+        self._readable.register(transport.get_extra_info("socket"), select.POLLIN)
 
-    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - the room is as large as it is
-        return self._room
+    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - the buffer has one size
+        return self._buffer
 
     def buffer_updated(self, nbytes: int) -> None:
+        if self._waiter is None or self._waiter.done():
+            self.close()  # without a request, or after its answer: it could be taken for the next one's
+            return
         try:
-            self._parser.feed_data(self._room[:nbytes])
+            self._parser.feed_data(self._buffer[:nbytes])
+        except httptools.HttpParserUpgrade:
+            self._fail("the server wants to change to another protocol")
+            return
         except httptools.HttpParserError as error:
             self._fail(f"the answer is not HTTP ({error})")
+            return
+        self._bytes += nbytes
+        if self._is_head:
+            self._head_bytes += nbytes
+        if self._bytes > MAX_ANSWER_BYTES:
+            self._fail(f"the answer has more than {MAX_ANSWER_BYTES} bytes; check what stands between here and AWS")
+        elif self._head_bytes > MAX_HEAD_BYTES:
+            self._fail(f"the answer has more than {MAX_HEAD_BYTES} bytes of headers")
+        elif self._answer is not None:
+            self._deliver()
+
+    def eof_received(self) -> None:
+        self._end_by_close()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        if exc is None:
+            self._end_by_close()
         self._fail(str(exc) if exc and str(exc) else "the connection was closed before the answer was complete")
 
     # What the parser calls.
 
     def on_message_begin(self) -> None:
+        if self._answer is not None:
+            self._is_reusable = False  # a second answer to one request
+
+    def on_status(self, status: bytes) -> None:
+        if len(status) > MAX_FIELD_BYTES:
+            self._fail("the answer's status line is too long")
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if self._answer is not None:
+            return
+        self._headers.append((name, value))
+        if len(name) + len(value) > MAX_FIELD_BYTES or len(self._headers) > MAX_FIELDS or b"\0" in value:
+            self._fail("the answer's headers are too long, too many or not text")
+
+    def on_headers_complete(self) -> None:
         if self._answer is None:
-            # Bytes nobody asked for: the next answer could be taken for another's.
-            self.close()
+            self._is_head = False
 
     def on_body(self, body: bytes) -> None:
-        self._bytes += len(body)
-        if self._bytes > MAX_ANSWER_BYTES:
-            self._fail(f"the answer has more than {MAX_ANSWER_BYTES} bytes; check what stands between here and AWS")
-        else:
+        if self._answer is None:
             self._chunks.append(body)
 
     def on_message_complete(self) -> None:
-        self._keep_alive = self._parser.should_keep_alive()
-        if self._answer is not None and not self._answer.done():
-            body = self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
-            self._answer.set_result((self._parser.get_status_code(), body))
+        if self._answer is not None:
+            return
+        status = self._parser.get_status_code()
+        if status in _INTERIM and status != _SWITCHING_PROTOCOLS:
+            # "100 Continue" and the like: the answer follows. Nothing asked for one, so the connection ends with it.
+            self._is_reusable = False
+            self._is_head = True
+            self._headers, self._chunks = [], []
+            return
+        self._is_reusable = self._is_reusable and self._parser.should_keep_alive()
+        body = self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
+        self._answer = Answer(status, body, self._headers)
+
+    def _deliver(self) -> None:
+        """Hands the answer over once the parser has accepted all bytes that came with it."""
+        if self._waiter is not None and not self._waiter.done() and self._answer is not None:
+            self._waiter.set_result(self._answer)
+
+    def _end_by_close(self) -> None:
+        """Ends an answer whose headers say neither its length nor that it comes in chunks, as HTTP/1.0 had it."""
+        self._is_reusable = False
+        if self._answer is None and not self._is_head and self._is_until_close():
+            self.on_message_complete()
+            self._deliver()
+
+    def _is_until_close(self) -> bool:
+        headers = {name.lower(): value.lower() for name, value in self._headers}
+        codings = headers.get(b"transfer-encoding")
+        if codings is not None:
+            return not codings.rstrip().endswith(b"chunked")
+        return b"content-length" not in headers
 
     def _fail(self, reason: str) -> None:
         self.close()
-        if self._answer is not None and not self._answer.done():
-            self._answer.set_exception(NoResponse(ConnectionFailure.CONNECTION, reason))
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_exception(NoResponse(ConnectionFailure.CONNECTION, reason))

@@ -13,15 +13,14 @@ from urllib.parse import urlsplit
 
 import anyio
 
-from scanner.aws.transport.connection import ROOM_BYTES, Answer, Connection
+from scanner.aws.transport.connection import BUFFER_BYTES, Answer, Connection
 from scanner.aws.transport.interface import ConnectionFailure, NoResponse
 
-MAX_IDLE_S = 15.0
-"""AWS drops idle connections after about 20 s; one that is dropped while a request goes out costs a retry."""
+MAX_IDLE_S = 15.0  # AWS drops idle connections after about 20 s; a request that meets the drop costs a retry
 
 
 class Connections:
-    """Posts over the connection used last, or over a new one; how many there are is bounded by who may send.
+    """Posts over the connection used last, or over a new one. The callers bound how many requests are under way.
 
     Args:
         tls: the TLS settings for `https` endpoints, made when first needed.
@@ -43,14 +42,14 @@ class Connections:
         self._connect_timeout_s = connect_timeout_s
         self._read_timeout_s = read_timeout_s
         self._clock = clock
-        self._room = memoryview(bytearray(ROOM_BYTES))
+        self._buffer = memoryview(bytearray(BUFFER_BYTES))
         self._idle: defaultdict[str, list[Connection]] = defaultdict(list)
 
     async def post(self, url: str, request: bytes) -> Answer:
-        """Send a request to the endpoint `url` and give its answer.
+        """Sends a request to the endpoint `url` and returns its answer.
 
         Raises:
-            NoAnswer: there was none, with the reason.
+            NoResponse: no answer came; says why.
         """
         connection = self._reusable(url) or await self._connect(url)
         answer = await connection.post(request, self._read_timeout_s)
@@ -62,7 +61,7 @@ class Connections:
         return answer
 
     def close(self) -> None:
-        """Drop every idle connection; those in use are dropped by their requests' end."""
+        """Drops every idle connection; those in use are dropped when their requests end."""
         for idle in self._idle.values():
             for connection in idle:
                 connection.close()
@@ -86,7 +85,7 @@ class Connections:
         try:
             with anyio.fail_after(self._connect_timeout_s):
                 _, connection = await asyncio.get_running_loop().create_connection(
-                    partial(Connection, self._room),
+                    partial(Connection, self._buffer),
                     parts.hostname or "",
                     parts.port or (443 if is_tls else 80),
                     ssl=self._tls if is_tls else None,
@@ -99,10 +98,9 @@ class Connections:
             raise NoResponse(ConnectionFailure.UNTRUSTED, str(error)) from error
         except socket.gaierror as error:
             # A resolver that is out of order for a moment is no proof that the name does not exist.
-            silence = (
-                ConnectionFailure.CONNECTION if error.errno == socket.EAI_AGAIN else ConnectionFailure.NO_SUCH_HOST
-            )
-            raise NoResponse(silence, str(error)) from error
+            is_passing = error.errno == socket.EAI_AGAIN
+            kind = ConnectionFailure.CONNECTION if is_passing else ConnectionFailure.NO_SUCH_HOST
+            raise NoResponse(kind, str(error)) from error
         except OSError as error:
             raise NoResponse(ConnectionFailure.CONNECTION, str(error)) from error
         return connection

@@ -1,4 +1,4 @@
-"""SSM requests without the SDK's request pipeline: serialised, signed and sent here, a twelfth of the CPU."""
+"""Sends SSM requests without the SDK's request pipeline: serialises, signs and posts them for a twelfth of its CPU."""
 
 from __future__ import annotations
 
@@ -7,45 +7,38 @@ import time
 from collections.abc import Awaitable, Callable
 from json.encoder import encode_basestring_ascii
 
-import msgspec
 from botocore.credentials import ReadOnlyCredentials
 from msgspec import Struct
 
 from scanner.aws.operations import Operation
+from scanner.aws.transport.answers import has_own_meaning, not_from_aws
+from scanner.aws.transport.connection import Answer
 from scanner.aws.transport.connection_pool import Connections
-from scanner.aws.transport.interface import Payload, ServiceError
-from scanner.aws.transport.sigv4 import Signer, host_of
+from scanner.aws.transport.headers import host_header
+from scanner.aws.transport.interface import NoResponse, Payload, ServiceError
+from scanner.aws.transport.sigv4 import Signer
+from scanner.aws.transport.wire import decode_error
 
 _CONTENT_TYPE = "application/x-amz-json-1.1"
 _TARGET_PREFIX = "AmazonSSM"
 _SUCCESS = range(200, 300)
+_ERRORS = range(400, 600)
 
 Now = Callable[[], float]
 
 
 class Endpoint(Struct, frozen=True):
-    """Where a Region's SSM is, and what a signature for it names; the SDK resolves it."""
+    """The SSM endpoint of a Region, as the SDK resolves it, with what a signature for it names."""
 
     url: str
     region: str
     signing_name: str
 
 
-class _Error(Struct):
-    """An error in AWS JSON 1.1; `__type` may bear a name space before `#` and an address behind `:`."""
-
-    type: str = msgspec.field(default="", name="__type")
-    message: str | None = None
-    Message: str | None = None
-
-
-_errors = msgspec.json.Decoder(_Error)
-
-
 class DirectTransport:
     """Implements `Transport` for one target over shared connections.
 
-    `keys` is asked before every request, since it renews them.
+    `keys` is called before every request, since it renews them.
     """
 
     def __init__(
@@ -62,27 +55,27 @@ class DirectTransport:
         self._connections = connections
         self._now = now
         self._signer: Signer | None = None
-        self._signs_with: ReadOnlyCredentials | None = None
+        self._signer_keys: ReadOnlyCredentials | None = None
         self._head = (
-            f"POST / HTTP/1.1\r\nHost: {host_of(endpoint.url)}\r\nUser-Agent: {user_agent}\r\n"
-            f"Content-Type: {_CONTENT_TYPE}\r\n"
+            f"POST / HTTP/1.1\r\nHost: {host_header(endpoint.url)}\r\nUser-Agent: {user_agent}\r\n"
+            f"Content-Type: {_CONTENT_TYPE}\r\nAccept-Encoding: identity\r\n"
         )
 
     async def send(self, operation: Operation, payload: Payload) -> bytes:
         keys = await self._keys()
         target = f"{_TARGET_PREFIX}.{operation.name}"
-        body = serialised(payload)
+        body = serialize(payload)
         signed = self._signer_for(keys).sign(target, body, self._now())
         head = f"{self._head}X-Amz-Target: {target}\r\n{signed}Content-Length: {len(body)}\r\n\r\n"
         request = head.encode() + body
-        status, answer = await self._connections.post(self._endpoint.url, request)
-        if status in _SUCCESS:
-            return answer
-        raise _failure(status, answer)
+        answer = await self._connections.post(self._endpoint.url, request)
+        if answer.status in _SUCCESS:
+            return answer.body
+        raise failure_of(answer)
 
     def _signer_for(self, keys: ReadOnlyCredentials) -> Signer:
-        if self._signer is None or self._signs_with != keys:
-            self._signs_with = keys
+        if self._signer is None or self._signer_keys != keys:
+            self._signer_keys = keys
             self._signer = Signer(
                 keys.access_key or "",
                 keys.secret_key or "",
@@ -95,24 +88,24 @@ class DirectTransport:
         return self._signer
 
 
-def serialised(payload: Payload) -> bytes:
-    """The body as botocore writes it, which is `json.dumps`; that sets up an encoder for every call."""
-    members = [f"{encode_basestring_ascii(name)}: {_serialised(value)}" for name, value in payload.items()]
+def serialize(payload: Payload) -> bytes:
+    """Returns the body as botocore writes it, which is `json.dumps`; that sets up an encoder for every call."""
+    members = [f"{encode_basestring_ascii(name)}: {_serialize_value(value)}" for name, value in payload.items()]
     return f"{{{', '.join(members)}}}".encode()
 
 
-def _serialised(value: object) -> str:
+def _serialize_value(value: object) -> str:
     if isinstance(value, str):
         return encode_basestring_ascii(value)
     return str(value) if value.__class__ is int else json.dumps(value)
 
 
-def _failure(status: int, body: bytes) -> ServiceError:
-    """What botocore makes of an error answer: the code is the status where there is no `__type`."""
-    try:
-        error = _errors.decode(body) if body else _Error()
-    except msgspec.DecodeError:
-        error = _Error()
-    code = error.type.split(":", 1)[0].rsplit("#", 1)[-1] or str(status)
-    message = error.Message if error.message is None else error.message
-    return ServiceError(code, message or "", status)
+def failure_of(answer: Answer) -> ServiceError | NoResponse:
+    """Returns what an answer without success means: the error that AWS names, or that something else answered."""
+    document = decode_error(answer.body)
+    code = document.type or answer.header(b"x-amzn-errortype") or ""
+    # A code may bear a name space before `#` and an address behind `:`.
+    code = code.split(":", 1)[0].rsplit("#", 1)[-1]
+    if answer.status in _ERRORS and (code or has_own_meaning(answer.status)):
+        return ServiceError(code or str(answer.status), document.text, answer.status)
+    return not_from_aws(answer.status, answer.header(b"location"))

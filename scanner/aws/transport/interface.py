@@ -1,4 +1,4 @@
-"""The narrow waist towards the network: one request out, the bytes of its answer back, two kinds of failure."""
+"""The interface towards the network: one request out, the bytes of its answer back, two kinds of failure."""
 
 from __future__ import annotations
 
@@ -8,12 +8,11 @@ from typing import Final, Protocol
 
 from scanner.aws.operations import Operation
 
+#: The members of an SSM request, as its API names them.
 Payload = Mapping[str, object]
-"""The members of an SSM request, as its API names them."""
 
-
+#: A page of 50 patches has about 12 kB; a larger answer than this is refused while it arrives.
 MAX_ANSWER_BYTES: Final = 8 * 1024 * 1024
-"""A page of 50 patches has about 12 kB; a larger answer than this is refused while it arrives."""
 
 
 class ServiceError(Exception):
@@ -27,34 +26,33 @@ class ServiceError(Exception):
 
 
 class ConnectionFailure(Enum):
-    """Why there was no answer."""
+    """Why there was no answer of AWS."""
 
     NO_SUCH_HOST = auto()
-    UNTRUSTED = auto()
-    """The server's certificate is not one to trust."""
+    UNTRUSTED = auto()  # no certificate of the server is trusted for its name
     PROXY = auto()
-    CONNECTION = auto()
-    """Refused, reset, torn or timed out."""
+    NOT_AWS = auto()  # something else answered: a redirect, a sign-in page, a firewall
+    CONNECTION = auto()  # refused, reset, torn or timed out
 
 
 class NoResponse(Exception):
-    """No answer came; `reason` says how that looked from here."""
+    """No answer of AWS came; `kind` says what to do about it and `reason` how it looked from here."""
 
-    def __init__(self, silence: ConnectionFailure, reason: str) -> None:
+    def __init__(self, kind: ConnectionFailure, reason: str) -> None:
         super().__init__(reason)
-        self.silence = silence
+        self.kind = kind
         self.reason = reason
 
 
 class Transport(Protocol):
-    """Sends signed SSM requests to one target. Sends each once: no retries, no waiting for a turn."""
+    """Sends signed SSM requests to one target. Sends each once: retries and limits are the request pipeline's."""
 
     async def send(self, operation: Operation, payload: Payload) -> bytes:
-        """The body of a 2xx answer, undecoded.
+        """Returns the body of a 2xx answer, undecoded.
 
         Raises:
             ServiceError: AWS answered with an error.
-            NoAnswer: no answer came.
-            AwsError: credentials to sign with are not to be had.
+            NoResponse: no answer of AWS came.
+            AwsError: there are no credentials to sign with.
         """
         ...

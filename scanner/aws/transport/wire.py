@@ -1,22 +1,22 @@
-"""The SSM answers as they come: permissive structs, decoded straight from the bytes; unknown members are skipped."""
+"""The SSM answers as they come: permissive structs, decoded straight from the bytes. Unknown members are skipped."""
 
 from __future__ import annotations
 
-from typing import Annotated, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any, Generic, TypeVar
 
 import msgspec
 from msgspec import Struct
 
 from scanner.aws.operations import Operation
+from scanner.aws.transport.decoding import Undecodable, decode
 from scanner.core.errors import Transient
 from scanner.core.model import Patch, Target
 
+#: Epoch seconds, ISO 8601 text, or nothing. Zero, negative and year 1 mean unknown.
 Time = float | str | None
-"""Epoch seconds, ISO 8601 text, or nothing. Zero, negative and year 1 mean unknown."""
-
-
+#: An `Integer` of the model has 32 bits; a number beyond them is no count, but a torn answer.
 Count = Annotated[int, msgspec.Meta(ge=-(2**31), lt=2**31)] | None
-"""An `Integer` of the model has 32 bits; a number beyond them is no count, but a torn answer."""
 
 
 class PatchesAnswer(Struct, rename="pascal"):
@@ -51,13 +51,6 @@ class WirePatchState(Struct, rename="pascal", gc=False):
     other_non_compliant_count: Count = None
 
 
-class PatchStatesAnswer(Struct, rename="pascal"):
-    """Of DescribeInstancePatchStates."""
-
-    instance_patch_states: list[WirePatchState]
-    next_token: str | None = None
-
-
 class WireNode(Struct, rename="pascal", gc=False):
     """InstanceInformation."""
 
@@ -73,29 +66,128 @@ class WireNode(Struct, rename="pascal", gc=False):
     last_ping_date_time: Time = None
 
 
-class NodesAnswer(Struct, rename="pascal"):
-    """Of DescribeInstanceInformation."""
-
-    instance_information_list: list[WireNode]
-    next_token: str | None = None
-
-
+R = TypeVar("R")
 A = TypeVar("A")
-PATCHES = msgspec.json.Decoder(PatchesAnswer)
-PATCH_STATES = msgspec.json.Decoder(PatchStatesAnswer)
-NODES = msgspec.json.Decoder(NodesAnswer)
 
 
-def decoded(decoder: msgspec.json.Decoder[A], body: bytes, operation: Operation, at: Target) -> A:
-    """Decode an answer.
+class ErrorDocument(Struct):
+    """An error in AWS JSON 1.1."""
+
+    type: str = msgspec.field(default="", name="__type")
+    message: str | None = None
+    Message: str | None = None
+
+    @property
+    def text(self) -> str:
+        """The message in either spelling, or ""."""
+        return (self.Message if self.message is None else self.message) or ""
+
+
+class UndecodableRow(Struct, frozen=True):
+    """A row of a listing that cannot be decoded, with the instance id if at least that can be read."""
+
+    instance_id: str | None
+    reason: str
+
+
+class Rows(Struct, Generic[R], frozen=True):
+    """One page of a listing."""
+
+    rows: Sequence[R]
+    next_token: str | None
+    undecodable: Sequence[UndecodableRow] = ()
+
+
+class _RowId(Struct, rename="pascal"):
+    instance_id: str
+
+
+class Listing(Generic[R]):
+    """Decodes the pages of one listing of nodes, whole or, where that fails, row by row.
+
+    Args:
+        member: the member of the answer that holds the rows.
+        row: the type of a row.
+    """
+
+    def __init__(self, member: str, row: type[R]) -> None:
+        self._member = member
+        self._pages = _page_decoder(member, row)
+        self._raw_pages = _page_decoder(member, msgspec.Raw)
+        self._rows = msgspec.json.Decoder(row)
+
+    def decode(self, body: bytes) -> Rows[R]:
+        """Returns a page.
+
+        Raises:
+            Undecodable: torn, not JSON, without its list, or with a row that cannot be decoded.
+        """
+        page = decode(self._pages, body)
+        return Rows(getattr(page, self._member), page.NextToken)
+
+    def decode_by_row(self, body: bytes) -> Rows[R]:
+        """Returns a page with the rows that can be decoded and, apart, those that cannot.
+
+        Raises:
+            Undecodable: torn, not JSON, or without its list.
+        """
+        page = decode(self._raw_pages, body)
+        rows, undecodable = [], []
+        for raw in getattr(page, self._member):
+            try:
+                rows.append(decode(self._rows, raw))
+            except Undecodable as error:
+                undecodable.append(UndecodableRow(_instance_id(raw), str(error)))
+        return Rows(rows, page.NextToken, undecodable)
+
+
+def _page_decoder(member: str, row: type) -> msgspec.json.Decoder[Any]:
+    """Returns the decoder of an answer with a list of rows and a token for the next page."""
+    rows: tuple[str, Any] = (member, list[row])  # type: ignore[valid-type]  # known when this runs
+    token: tuple[str, Any, Any] = ("NextToken", str | None, None)
+    return msgspec.json.Decoder(msgspec.defstruct("Page", [rows, token]))
+
+
+def _instance_id(raw: msgspec.Raw) -> str | None:
+    try:
+        return decode(_ROW_IDS, raw).instance_id
+    except Undecodable:
+        return None
+
+
+_ROW_IDS = msgspec.json.Decoder(_RowId)
+_ERROR_DOCUMENTS = msgspec.json.Decoder(ErrorDocument)
+_PATCHES = msgspec.json.Decoder(PatchesAnswer)
+PATCH_STATES = Listing("InstancePatchStates", WirePatchState)
+NODES = Listing("InstanceInformationList", WireNode)
+
+
+def decode_patches(body: bytes) -> PatchesAnswer:
+    """Returns one page of DescribeInstancePatches.
 
     Raises:
-        Transient: torn, not JSON, or without the list it is all about: a page of a proxy, or half an answer.
+        Undecodable: torn, not JSON, or with a row that cannot be decoded.
+    """
+    return decode(_PATCHES, body)
+
+
+def decode_error(body: bytes) -> ErrorDocument:
+    """Returns the error document of an answer, an empty one where the body is none."""
+    try:
+        return decode(_ERROR_DOCUMENTS, body)
+    except Undecodable:
+        return ErrorDocument()
+
+
+def decode_answer(decode_body: Callable[[bytes], A], body: bytes, operation: Operation, at: Target) -> A:
+    """Returns a decoded answer.
+
+    Raises:
+        Transient: it is torn, not JSON, or not what the operation answers: a proxy's page, or half an answer.
     """
     try:
-        return decoder.decode(body)
-    # Bytes that are not UTF-8, or brackets without end, are no DecodeError to msgspec.
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        return decode_body(body)
+    except Undecodable as error:
         raise Transient(
             f"{operation} in account {at.account_id}, Region {at.region}, failed: the answer is torn or not one of "
             f"AWS ({error})"

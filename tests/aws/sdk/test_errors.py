@@ -86,7 +86,7 @@ def test_an_error_answer_keeps_code_message_and_status():
 def test_no_answer_is_told_by_how_it_looked(error, silence):
     found = translated(error)
     assert isinstance(found, NoResponse)
-    assert found.silence is silence
+    assert found.kind is silence
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,8 @@ from botocore.credentials import Credentials
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scanner.aws.transport.sigv4 import Signer, host_of
+from scanner.aws.transport.headers import host_header
+from scanner.aws.transport.sigv4 import Signer
 
 CONTENT_TYPE = "application/x-amz-json-1.1"
 WORDS = st.text(st.characters(codec="ascii", categories=("L", "N"), include_characters="+/="), min_size=1, max_size=60)
@@ -63,7 +64,7 @@ def test_every_header_is_the_one_botocore_makes_also_when_the_day_changes(
 
 @given(URLS)
 def test_the_host_header_is_the_one_botocore_signs(url):
-    assert host_of(url) == _host_from_url(url)
+    assert host_header(url) == _host_from_url(url)
 
 
 @pytest.mark.parametrize("secret", ["the-secret-key", "the-token"])
