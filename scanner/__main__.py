@@ -1,5 +1,5 @@
 """`python -m scanner` is the command `patchsweep`."""
 
-from scanner.cli import main
+from scanner.cli.process import run
 
-raise SystemExit(main())
+run()

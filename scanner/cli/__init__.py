@@ -2,37 +2,41 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 
 import click
 
 from scanner.cli.commands import patchsweep
-from scanner.cli.failures import failed, misused
+from scanner.cli.exit_codes import ExitCode
+from scanner.cli.failures import print_failure, print_usage_error
 from scanner.cli.load_app import AppLoader, load_app
-from scanner.cli.output import say
-
-ENDED_BY_CTRL_C = 130
+from scanner.cli.output import asks_for_json_logs, errors_only, messages_are_json, print_error
 
 
 def main(argv: Sequence[str] | None = None, *, app: AppLoader = load_app) -> int:
-    """Run one command; `argv` is what follows the command's name, None for that of the process.
+    """Runs one command and returns its exit code, a value of `ExitCode`.
 
-    Returns:
-        0 complete, 1 failed, 2 wrong usage or configuration, 3 partial, 128 + n ended by signal n.
+    Args:
+        argv: What follows the command's name; None for the arguments of this process.
+        app: Loads what the commands call; tests hand over one without AWS.
     """
+    argv = sys.argv[1:] if argv is None else argv
+    messages_are_json.set(asks_for_json_logs(argv))
+    errors_only.set(False)
     try:
         code = patchsweep.main(argv, "patchsweep", standalone_mode=False, obj=app)
     except click.exceptions.Abort as abort:
-        # click ends this way for Ctrl-C, and for an EOFError from anywhere, which is a fault and not to be silent.
+        # click raises this for Ctrl-C and for an EOFError from anywhere, which is a bug and must not be silent.
         if isinstance(abort.__cause__, EOFError):
-            return failed(abort.__cause__)
-        say("stopped by Ctrl-C")
-        return ENDED_BY_CTRL_C
+            return print_failure(abort.__cause__)
+        print_error("stopped by Ctrl-C")
+        return ExitCode.INTERRUPTED
     except click.ClickException as error:
-        return misused(error)
+        return print_usage_error(error)
     except SystemExit as stop:
-        # click ends this way, quietly, when the reader of stdout has gone.
-        return stop.code if isinstance(stop.code, int) else 1
+        # click exits, without a word, when the reader of stdout has gone.
+        return stop.code if isinstance(stop.code, int) else ExitCode.FAILED
     except (Exception, BaseExceptionGroup) as error:  # noqa: BLE001 - the last resort: our own bugs end here
-        return failed(error)
-    return code if isinstance(code, int) else 0
+        return print_failure(error)
+    return code if isinstance(code, int) else ExitCode.COMPLETE

@@ -10,7 +10,7 @@ from scanner.core.errors import ConfigError, PatchsweepError
 
 
 def check_folder(path: str, what: str = "summary") -> None:
-    """Raises `ConfigError` where `write_whole` could not work; `what` the file is stands in the sentence."""
+    """Raises `ConfigError` where `write_file` could not work; `what` the file is stands in the sentence."""
     folder = Path(path).parent
     if not os.access(folder, os.W_OK | os.X_OK):
         raise ConfigError(f"the folder {folder} of the {what} file {path} is not there or not writable")
@@ -18,7 +18,7 @@ def check_folder(path: str, what: str = "summary") -> None:
         raise ConfigError(f"the {what} file {path} is a folder; name a file in it")
 
 
-def write_whole(path: str, data: bytes, what: str = "summary") -> None:
+def write_file(path: str, data: bytes, what: str = "summary") -> None:
     """Write by a temporary file beside it and a rename.
 
     Raises:

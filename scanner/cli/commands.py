@@ -8,6 +8,7 @@ from importlib import import_module
 import click
 
 from scanner import __version__
+from scanner.cli.exit_codes import exit_codes_text
 
 COMMANDS = {
     "scan": "Read the patches of every node in scope into the store.",
@@ -23,15 +24,16 @@ COMMANDS = {
     "simulate": "Serve a simulated organization to try things on.",
 }
 
-EPILOG = """
+EPILOG = f"""
 \b
-Every option is also a variable (--role-name is PATCHSWEEP_ROLE_NAME) and
-a key of the file given by --config. Options win over variables, they win
-over the file. AWS credentials come from the usual AWS settings.
+Every option is also an environment variable (--role-name is
+PATCHSWEEP_ROLE_NAME) and a key of the file given by --config. Options win
+over variables, variables over the file. AWS credentials come from the usual
+AWS settings.
 
 \b
-Exit codes: 0 complete, 1 failed, 2 wrong usage or configuration,
-3 partial (something could not be read), 130 or 143 interrupted.
+Exit codes:
+{exit_codes_text()}
 """
 
 

@@ -8,10 +8,11 @@ import anyio
 import click
 
 from scanner.cli import options
+from scanner.cli.exit_codes import answer_exit_code
 from scanner.cli.load_app import AppLoader
 from scanner.cli.options import Sectioned, SectionedCommand, section, settings_of
-from scanner.cli.output import say
-from scanner.cli.queries import NOT_TOLD_OF_ALL, TOLD, format_option, open_asked, put_answer
+from scanner.cli.output import print_note
+from scanner.cli.queries import format_option, open_scans, print_answer
 
 if TYPE_CHECKING:
     from scanner.core.settings import Settings
@@ -52,9 +53,9 @@ async def _answer(app: AppLoader, settings: Settings, cve_id: str, asked: str, f
         scan_id = await store.resolve(asked)
         check_filters(scan_id, (await store.header(scan_id)).request.patches)
         scan = (await store.manifest(scan_id)).scan
-        async with open_asked(store, [scan_id]) as views:
+        async with open_scans(store, [scan_id]) as views:
             answer = await told(views, scan, cve_id)
-            await put_answer(views, LACKING, form, parameters(cve_id))
+            await print_answer(views, LACKING, form, parameters(cve_id))
     for sentence in sentences(answer, cve_id, scan_id):
-        say(sentence)
-    return TOLD if answer.is_whole else NOT_TOLD_OF_ALL
+        print_note(sentence)
+    return answer_exit_code(covers_all_nodes=answer.is_whole)

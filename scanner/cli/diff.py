@@ -8,10 +8,11 @@ import anyio
 import click
 
 from scanner.cli import options
+from scanner.cli.exit_codes import answer_exit_code
 from scanner.cli.load_app import AppLoader
 from scanner.cli.options import SectionedCommand, section, settings_of
-from scanner.cli.output import say
-from scanner.cli.queries import NOT_TOLD_OF_ALL, TOLD, format_option, open_asked, put_answer
+from scanner.cli.output import print_note
+from scanner.cli.queries import format_option, open_scans, print_answer
 from scanner.core.errors import ConfigError, ScanNotFound
 
 if TYPE_CHECKING:
@@ -55,12 +56,12 @@ async def _answer(app: AppLoader, settings: Settings, before: str | None, after:
         before, after = await _pair(store, before, after)
         check_comparable(before, (await store.header(before)).request, after, (await store.header(after)).request)
         changes = Changes()
-        async with open_asked(store, [before, after]) as views:
+        async with open_scans(store, [before, after]) as views:
             nodes = await compared(views, before, after)
-            await put_answer(views, CHANGES, form, parameters(before, after), changes.count)
+            await print_answer(views, CHANGES, form, parameters(before, after), changes.count)
     for sentence in sentences(changes.by_kind, nodes, before, after):
-        say(sentence)
-    return NOT_TOLD_OF_ALL if nodes.untold else TOLD
+        print_note(sentence)
+    return answer_exit_code(covers_all_nodes=not nodes.untold)
 
 
 async def _pair(store: Store, before: str | None, after: str | None) -> tuple[str, str]:

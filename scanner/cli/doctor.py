@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from functools import partial
@@ -12,9 +11,10 @@ import anyio
 import click
 
 from scanner.cli import options
+from scanner.cli.exit_codes import diagnosis_exit_code
 from scanner.cli.load_app import AppLoader
 from scanner.cli.options import SectionedCommand, section, settings_of
-from scanner.cli.output import put_lines
+from scanner.cli.output import data_stdout, print_lines
 from scanner.core.model import TargetStatus
 
 if TYPE_CHECKING:
@@ -45,9 +45,9 @@ def command(app: AppLoader, /, *, demo: bool, config: str | None, **given: objec
 
     settings = settings_of(config, given, demo=demo)
     log_to_stderr(settings)
-    diagnosis = anyio.run(partial(app().run_doctor, settings, demo=demo, stdout=sys.stdout.buffer))
-    put_lines([line.text for line in diagnosis_lines(diagnosis, stdout_width())])
-    return diagnosis.exit_code
+    diagnosis = anyio.run(partial(app().run_doctor, settings, demo=demo, stdout=data_stdout()))
+    print_lines([line.text for line in diagnosis_lines(diagnosis, stdout_width())])
+    return diagnosis_exit_code(diagnosis)
 
 
 def diagnosis_lines(diagnosis: Diagnosis, width: int = 80) -> Iterator[Line]:

@@ -1,46 +1,59 @@
-"""How a command that did not work ends: sentences on stderr and an exit code."""
+"""Turns the error that ended a command into sentences on stderr and an exit code."""
 
 from __future__ import annotations
 
+import errno
 import traceback
 from collections.abc import Iterator
 
 import click
 
-from scanner.cli.output import say
-from scanner.core.errors import ConfigError, Interrupted, PatchsweepError, ScanNotFound
+from scanner.cli.exit_codes import ExitCode, error_exit_code
+from scanner.cli.output import messages_are_json, print_error, print_message
+from scanner.cli.standard_streams import StandardOutputError
+from scanner.core.errors import PatchsweepError
+from scanner.core.safe_text import mask_foreign_text
 
-FAILED = 1
-MISUSED = 2
-
-OUR_FAULT = (
-    "stopped by a fault in patchsweep itself, shown below; what the store holds stays, "
-    "and a scan goes on from there with: patchsweep scan --resume"
-)
+CRASHED = "patchsweep crashed; the traceback follows. Stored results are kept; continue with: patchsweep scan --resume"
 
 
-def misused(error: click.ClickException) -> int:
+def print_usage_error(error: click.ClickException) -> int:
     """A wrong command line: one sentence, and where to read more."""
     if isinstance(error, click.exceptions.NoArgsIsHelpError):
         error.show()
-        return MISUSED
+        return ExitCode.WRONG_USAGE
     context = error.ctx if isinstance(error, click.UsageError) else None
     text = error.format_message().rstrip(".")
-    # Where click names no command, its parser stumbled over the words of one.
-    say(f"{text}; see: {context.command_path if context else 'patchsweep COMMAND'} --help")
+    # The parser names no command where it failed on the words of one.
+    print_error(f"{text}; see: {context.command_path if context else 'patchsweep COMMAND'} --help")
     return error.exit_code
 
 
-def failed(error: BaseException) -> int:
-    """Any other end: a sentence for each thing a user or AWS did, a traceback for our own bugs."""
+def print_failure(error: BaseException) -> int:
+    """Prints a sentence for each thing a user or AWS did, and a traceback for our own bugs; gives the exit code."""
     causes = list(_leaves(error))
-    if not all(isinstance(cause, PatchsweepError) for cause in causes):
-        say(OUR_FAULT)
-        click.echo("".join(traceback.format_exception(error)), err=True, nl=False)
-        return FAILED
-    for text in dict.fromkeys(map(str, causes)):
-        say(text)
-    return max(map(_exit_code, causes))
+    if not all(isinstance(cause, (PatchsweepError, StandardOutputError)) for cause in causes):
+        _print_crash(error)
+        return ExitCode.FAILED
+    for text in dict.fromkeys(filter(None, map(_sentence, causes))):
+        print_error(text)
+    return max(map(error_exit_code, causes))
+
+
+def _print_crash(error: BaseException) -> None:
+    text = mask_foreign_text("".join(traceback.format_exception(error)))
+    if messages_are_json.get():
+        print_message(CRASHED, "error", exception=text)
+        return
+    print_error(CRASHED)
+    click.echo(text.encode(errors="backslashreplace").decode(), err=True, nl=False)
+
+
+def _sentence(error: BaseException) -> str:
+    if not isinstance(error, StandardOutputError):
+        return str(error)
+    # A reader that has gone, like `head`, has what it wanted.
+    return "" if error.errno == errno.EPIPE else f"standard output cannot be written: {error.strerror or error}"
 
 
 def _leaves(error: BaseException) -> Iterator[BaseException]:
@@ -49,9 +62,3 @@ def _leaves(error: BaseException) -> Iterator[BaseException]:
             yield from _leaves(inner)
     else:
         yield error
-
-
-def _exit_code(error: BaseException) -> int:
-    if isinstance(error, Interrupted):
-        return 128 + error.signal_number
-    return MISUSED if isinstance(error, (ConfigError, ScanNotFound)) else FAILED

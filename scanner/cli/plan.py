@@ -9,9 +9,10 @@ import anyio
 import click
 
 from scanner.cli import options
+from scanner.cli.exit_codes import plan_exit_code
 from scanner.cli.load_app import AppLoader
 from scanner.cli.options import SectionedCommand, section, settings_of
-from scanner.cli.output import put_lines
+from scanner.cli.output import print_lines
 from scanner.core.model import TargetStatus
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def command(app: AppLoader, /, *, demo: bool, config: str | None, **given: objec
     settings = settings_of(config, given, demo=demo)
     log_to_stderr(settings)
     plan = anyio.run(partial(app().run_plan, settings, demo=demo))
-    put_lines(plan_text(plan, stdout_width()))
+    print_lines(plan_text(plan, stdout_width()))
     return plan_exit_code(plan)
 
 
@@ -96,11 +97,3 @@ def _more(targets: list[PlannedTarget]) -> list[str]:
 
     hidden = len(targets) - TARGETS_SHOWN
     return [f"… and {counted(hidden, 'target')} more"] if hidden > 0 else []
-
-
-def plan_exit_code(plan: Plan) -> int:
-    """Returns 0 where a scan could be complete, 3 where it would be partial, 1 where it could read nothing."""
-    statuses = {target.status for target in plan.targets}
-    if TargetStatus.SCANNED not in statuses:
-        return 1
-    return 3 if any(map(plan.scope.is_gap, statuses)) else 0

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from cProfile import Profile
 
-from scanner.cli.atomic_file import check_folder, write_whole
+from scanner.cli.atomic_file import check_folder, write_file
 
 
 @contextmanager
@@ -31,4 +31,4 @@ def profiled(path: str | None) -> Iterator[None]:
     finally:
         profile.disable()
         profile.snapshot_stats()
-        write_whole(path, marshal.dumps(profile.stats), "profile")
+        write_file(path, marshal.dumps(profile.stats), "profile")

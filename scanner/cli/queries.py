@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 
 from scanner.cli.options import Sectioned
-from scanner.cli.output import put
+from scanner.cli.output import print_data
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -17,9 +17,6 @@ if TYPE_CHECKING:
     from scanner.reports.sql.query import Parameters, Rows, Views
     from scanner.reports.sql.render import Format
     from scanner.store.store import Store
-
-TOLD, NOT_TOLD_OF_ALL = 0, 3
-"""Exit codes of an answer that covers every node, and of one that names those it cannot tell of."""
 
 _F = TypeVar("_F", bound=Callable[..., object])
 
@@ -38,7 +35,7 @@ def format_option(command: _F) -> _F:
 
 
 @asynccontextmanager
-async def open_asked(store: Store, scan_ids: Sequence[str]) -> AsyncIterator[Views]:
+async def open_scans(store: Store, scan_ids: Sequence[str]) -> AsyncIterator[Views]:
     """The views over these committed scans.
 
     Raises:
@@ -53,7 +50,7 @@ async def open_asked(store: Store, scan_ids: Sequence[str]) -> AsyncIterator[Vie
         yield views
 
 
-async def put_answer(
+async def print_answer(
     views: Views,
     sql: str,
     form: Format,
@@ -70,7 +67,7 @@ async def put_answer(
     async with views.run(sql, parameters) as rows:
         batches = rows if observe is None else _observed(rows, observe)
         async for piece in rendered(rows.schema, batches, form):
-            put(piece)
+            print_data(piece)
 
 
 async def _observed(rows: Rows, observe: Callable[[pa.RecordBatch], None]) -> AsyncIterator[pa.RecordBatch]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,8 @@ import click
 from scanner.cli import options
 from scanner.cli.load_app import AppLoader
 from scanner.cli.options import Sectioned, SectionedCommand, section, settings_of
-from scanner.cli.queries import format_option, open_asked, put_answer
+from scanner.cli.queries import format_option, open_scans, print_answer
+from scanner.core.errors import ConfigError
 
 if TYPE_CHECKING:
     from scanner.core.settings import Settings
@@ -53,14 +55,29 @@ def command(
       patchsweep query "FROM targets WHERE status <> 'scanned'"
     """  # noqa: D205, D301 - click's mark for lines that are not to be re-wrapped
     settings = settings_of(config, given)
-    text = sys.stdin.read() if sql == "-" else sql
+    text = _text_of(sql)
     anyio.run(_answer, app, settings, text, scans, form)
     return 0
 
 
+def _text_of(sql: str) -> str:
+    """The SQL of the command line or, for `-`, of standard input.
+
+    Raises:
+        ConfigError: It is not UTF-8.
+    """
+    # The bytes as they were given: in a C locale Python reads arguments as ASCII.
+    data = sys.stdin.buffer.read() if sql == "-" else os.fsencode(sql)
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        place = "on standard input" if sql == "-" else "of the command line"
+        raise ConfigError(f"the SQL {place} is not UTF-8 text") from error
+
+
 async def _answer(app: AppLoader, settings: Settings, sql: str, scans: tuple[str, ...], form: Format) -> None:
-    async with app().open_store(settings) as store, open_asked(store, await _asked(store, scans)) as views:
-        await put_answer(views, sql, form)
+    async with app().open_store(settings) as store, open_scans(store, await _asked(store, scans)) as views:
+        await print_answer(views, sql, form)
 
 
 async def _asked(store: Store, scans: tuple[str, ...]) -> list[str]:

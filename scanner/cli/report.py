@@ -8,11 +8,11 @@ import anyio
 import click
 
 from scanner.cli import options
-from scanner.cli.atomic_file import check_folder, write_whole
+from scanner.cli.atomic_file import check_folder, write_file
 from scanner.cli.load_app import AppLoader
 from scanner.cli.options import Sectioned, SectionedCommand, section, settings_of
-from scanner.cli.output import put, say
-from scanner.cli.queries import open_asked
+from scanner.cli.output import print_data, print_note
+from scanner.cli.queries import open_scans
 
 if TYPE_CHECKING:
     from scanner.core.settings import Settings
@@ -45,10 +45,10 @@ def command(app: AppLoader, /, *, scan_id: str | None, output: str, config: str 
         check_folder(output, "report")
     scan_id, page = anyio.run(_page, app, settings, scan_id)
     if output == STDOUT:
-        put(page)
+        print_data(page)
     else:
-        write_whole(output, page, "report")
-        say(f"the report of scan {scan_id} is in {output}")
+        write_file(output, page, "report")
+        print_note(f"the report of scan {scan_id} is in {output}")
     return 0
 
 
@@ -61,6 +61,6 @@ async def _page(app: AppLoader, settings: Settings, asked: str | None) -> tuple[
         scan_id = await store.resolve(asked)
         filters = (await store.header(scan_id)).request.patches
         scan = (await store.manifest(scan_id)).scan
-        async with open_asked(store, [scan_id]) as views:
+        async with open_scans(store, [scan_id]) as views:
             found = await report(views, scan, filters)
     return scan_id, page(found, settings.store.location).encode()

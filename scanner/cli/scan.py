@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 from functools import partial
 
 import anyio
 import click
 
 from scanner.cli import options
+from scanner.cli.exit_codes import scan_exit_code
 from scanner.cli.load_app import AppLoader
 from scanner.cli.options import Sectioned, SectionedCommand, section, settings_of
+from scanner.cli.output import data_stdout
 
 _RUN = {
     "mode": ("MODE", "full, or delta: read only nodes whose patch state changed."),
@@ -63,15 +64,14 @@ def command(
     from scanner.cli.garbage_collection import start_up_uncollected
     from scanner.cli.profile import profiled
     from scanner.cli.scan_output import watched
-    from scanner.reports.scan_row import exit_code
 
     settings = settings_of(config, given, demo=demo)
     with start_up_uncollected() as start_up, watched(settings) as watch:
         observers = [start_up, *watch.observers]
-        run = partial(app().run_scan, settings, resume=resume, demo=demo, observers=observers, stdout=sys.stdout.buffer)
+        run = partial(app().run_scan, settings, resume=resume, demo=demo, observers=observers, stdout=data_stdout())
         # In uvloop a profiler takes the waiting for a part of whichever function ran last.
         with profiled(profile):
             result = anyio.run(run, backend_options=EVENT_LOOP if profile is None else None)
-    code = exit_code(result.scan, result.sink_failures)
+    code = scan_exit_code(result.scan, result.sink_failures)
     watch.ended(result, code)
     return code

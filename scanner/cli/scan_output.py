@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from scanner.cli import progress
-from scanner.cli.atomic_file import check_folder, write_whole
+from scanner.cli.atomic_file import check_folder, write_file
 from scanner.cli.log_setup import LogObserver, configure, log_scan_ended
-from scanner.cli.styled import paint, stderr_width
+from scanner.cli.styled import print_styled, stderr_width
 from scanner.reports.summary import summary, summary_json
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from scanner.reports.scan_result import ScanResult
 
 
-class Watch:
+class ScanOutput:
     """The observers of one scan, and what to say when it has ended."""
 
     def __init__(self, settings: Settings, bar: progress.Progress | None) -> None:
@@ -40,9 +40,9 @@ class Watch:
         if self._logs:
             log_scan_ended(result.scan, result.sink_failures)
         if self._settings.log_format != "json":
-            paint(summary(result, stderr_width()))
+            print_styled(summary(result, stderr_width()))
         if self._settings.summary is not None:
-            write_whole(self._settings.summary, summary_json(result, exit_code))
+            write_file(self._settings.summary, summary_json(result, exit_code))
 
 
 def log_to_stderr(settings: Settings) -> None:
@@ -57,7 +57,7 @@ def _may_draw(settings: Settings) -> bool:
 
 
 @contextmanager
-def watched(settings: Settings) -> Iterator[Watch]:
+def watched(settings: Settings) -> Iterator[ScanOutput]:
     """Logging set up, and progress drawn if stderr is a terminal or the settings ask for it.
 
     Raises:
@@ -69,8 +69,8 @@ def watched(settings: Settings) -> Iterator[Watch]:
     wanted = terminal and _may_draw(settings) if settings.progress is None else settings.progress
     configure(settings.log_format, terminal=terminal, quiet=wanted and settings.log_format != "json")
     if not wanted:
-        yield Watch(settings, None)
+        yield ScanOutput(settings, None)
         return
     bar = progress.Progress()
     with progress.shown(bar):
-        yield Watch(settings, bar)
+        yield ScanOutput(settings, bar)

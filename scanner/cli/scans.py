@@ -10,9 +10,10 @@ import anyio
 import click
 
 from scanner.cli import options
+from scanner.cli.exit_codes import ExitCode
 from scanner.cli.load_app import AppLoader
 from scanner.cli.options import Sectioned, SectionedCommand, section, settings_of
-from scanner.cli.output import put_lines
+from scanner.cli.output import print_lines
 
 if TYPE_CHECKING:
     from scanner.core.settings import Settings
@@ -40,7 +41,7 @@ def command() -> None:
 @click.pass_obj
 def list_scans(app: AppLoader, /, *, config: str | None, **given: object) -> int:
     """List the scans of a store, the newest last."""
-    put_lines(_with_store(app, settings_of(config, given), _listing))
+    print_lines(_with_store(app, settings_of(config, given), _listing))
     return 0
 
 
@@ -56,8 +57,8 @@ def verify(app: AppLoader, /, *, scan_id: str | None, config: str | None, **give
     """
     found = _with_store(app, settings_of(config, given), partial(_verified, scan_id))
     sound = ["every file is there and as it was written"]
-    put_lines([f"{where}: {what}" for where, problems in found.items() for what in problems or sound])
-    return 1 if any(found.values()) else 0
+    print_lines([f"{where}: {what}" for where, problems in found.items() for what in problems or sound])
+    return ExitCode.FAILED if any(found.values()) else ExitCode.COMPLETE
 
 
 @command.command("prune", cls=SectionedCommand, short_help="Remove all but the newest scans.")
@@ -76,7 +77,7 @@ def verify(app: AppLoader, /, *, scan_id: str | None, config: str | None, **give
 def prune(app: AppLoader, /, *, keep: int, config: str | None, **given: object) -> int:
     """Remove all but the newest N scans, and whatever unfinished is older."""
     removed = _with_store(app, settings_of(config, given), lambda store: store.prune(keep))
-    put_lines([f"removed {scan_id}" for scan_id in removed] or ["nothing to remove"])
+    print_lines([f"removed {scan_id}" for scan_id in removed] or ["nothing to remove"])
     return 0
 
 

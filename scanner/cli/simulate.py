@@ -11,7 +11,7 @@ import anyio
 import click
 
 from scanner.cli.options import Sectioned, SectionedCommand
-from scanner.cli.output import put_lines, say
+from scanner.cli.output import print_lines, print_note
 from scanner.core.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -118,8 +118,8 @@ async def _until_stopped(world: World, faults: Faults, limits: Limits, port: int
         async with serve(world, faults=faults, limits=limits, port=port) as simulator:
             with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
                 exports = [f"export {name}={quote(value)}" for name, value in simulator.environment().items()]
-                put_lines(["unset AWS_PROFILE AWS_SESSION_TOKEN", *exports])
-                say(
+                print_lines(["unset AWS_PROFILE AWS_SESSION_TOKEN", *exports])
+                print_note(
                     f"serving {counted(world.node_count, 'node')} in {counted(len(world.accounts), 'account')} "
                     f"on {simulator.url}; "
                     f"the role is {world.role_name}; Ctrl-C ends it"

@@ -6,7 +6,7 @@ import click
 
 from scanner import __version__
 from scanner.cli.options import SectionedCommand
-from scanner.cli.output import put_lines
+from scanner.cli.output import print_lines
 
 
 @click.command("sinks", cls=SectionedCommand)
@@ -17,5 +17,5 @@ def command() -> int:
 
     sinks = installed_sinks().installed(__version__)
     rows = [(sink.name, sink.distribution, sink.version, sink.note or "") for sink in sinks]
-    put_lines(aligned(rows, ("type", "from", "version", "note")))
+    print_lines(aligned(rows, ("type", "from", "version", "note")))
     return 0

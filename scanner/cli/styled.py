@@ -27,7 +27,7 @@ def _width(console: Console) -> int:
     return min(console.width, PLAIN_WIDTH) if console.is_terminal else PLAIN_WIDTH
 
 
-def paint(lines: Iterable[Line]) -> None:
+def print_styled(lines: Iterable[Line]) -> None:
     """Write the lines on stderr."""
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     for line in lines:

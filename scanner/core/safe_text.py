@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+from collections.abc import Mapping
 from urllib.parse import unquote
 
 MASK = "***"
@@ -32,6 +34,27 @@ def _secrets(text: str) -> set[str]:
     return {form for match in found if match["secret"] for form in (match["secret"], unquote(match["secret"]))}
 
 
+_URL = re.compile(r"\S+://\S+")
+_PROXY_VARIABLES = ("https_proxy", "http_proxy", "all_proxy")
+_URL_DELIMITERS = re.compile(r"[/?#@:\[\]]")
+
+
+def mask_foreign_text(text: str, environ: Mapping[str, str] = os.environ) -> str:
+    """Returns the text of an exception or a library with the secrets masked that it quotes.
+
+    A library may quote part of a proxy's URL: with an unescaped `/` in the password it takes what stands before it for
+    a port and names that. So the passwords of the proxy variables are masked in parts too, where a part is a word.
+    """
+    text = _URL.sub(lambda url: mask_secrets(url[0]), text)
+    proxies = (value for name, value in environ.items() if name.lower() in _PROXY_VARIABLES)
+    parts = {
+        form for proxy in proxies for secret in _secrets(proxy) for form in (secret, *_URL_DELIMITERS.split(secret))
+    }
+    for part in sorted(filter(None, parts), key=len, reverse=True):
+        text = re.sub(rf"(?<!\w){re.escape(part)}(?!\w)", MASK, text)
+    return text
+
+
 # Characters that are obeyed or not shown: C0 and C1 controls, line and paragraph separators, bidirectional controls,
 # blanks without width, invisible operators, interlinear annotations, tags, and halves of surrogate pairs. The joiners
 # U+200C and U+200D stay: Persian and emoji need them, and they move nothing.
@@ -46,6 +69,7 @@ _INVISIBLE = (
 _ESCAPES = {
     code: chr(code).encode("unicode_escape").decode() for code in (*_CONTROLS, *_INVISIBLE, *range(0xD800, 0xE000))
 }
+_LINE_ESCAPES = {code: escape for code, escape in _ESCAPES.items() if code != ord("\n")}
 _JSON_ESCAPES = {
     0x7F: "\\u007f",  # the one of them that is ASCII, which `dumps` leaves as it is
     **{code: json.dumps(chr(code))[1:-1] for code in (*range(0x80, 0xA0), *_INVISIBLE)},
@@ -55,6 +79,11 @@ _JSON_ESCAPES = {
 def terminal_text(text: str) -> str:
     """Returns the text on one line; control and invisible characters are written as a Python literal writes them."""
     return text.translate(_ESCAPES)
+
+
+def terminal_lines(text: str) -> str:
+    """Returns the same with its line ends kept."""
+    return text.translate(_LINE_ESCAPES)
 
 
 def terminal_json(document: str) -> str:

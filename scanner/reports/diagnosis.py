@@ -39,11 +39,3 @@ class Diagnosis(Struct, frozen=True):
     def gaps(self) -> list[TargetCheck]:
         """The targets that would keep a scan from being complete."""
         return [check for check in self.targets if self.scope.is_gap(check.status)]
-
-    @property
-    def exit_code(self) -> int:
-        """0 a scan would be complete, 3 it would be partial, 1 it would not begin or could read nothing."""
-        stops = any(check.stops_scan for check in (self.store, *self.sinks))
-        if stops or all(check.status is not TargetStatus.SCANNED for check in self.targets):
-            return 1
-        return 3 if self.gaps or any(sink.failure for sink in self.sinks) else 0

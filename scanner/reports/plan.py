@@ -32,6 +32,11 @@ class Plan(Struct, frozen=True):
     scope: Scope
 
     @property
+    def gaps(self) -> list[PlannedTarget]:
+        """The targets that would keep a scan from being complete."""
+        return [target for target in self.targets if self.scope.is_gap(target.status)]
+
+    @property
     def nodes(self) -> int:
         return sum(target.nodes for target in self.targets)
 

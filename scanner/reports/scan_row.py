@@ -54,10 +54,3 @@ def scan_status(scope: Scope, targets: Mapping[TargetStatus, int], nodes: Mappin
     whole_targets = readable and not scope.count_gaps(targets)
     whole_nodes = all(status.is_complete for status, count in nodes.items() if count)
     return ScanStatus.COMPLETE if whole_targets and whole_nodes else ScanStatus.PARTIAL
-
-
-def exit_code(scan: ScanRow, sink_failures: Mapping[str, str]) -> int:
-    """Returns 0 for complete, 1 for failed, 3 for partial or for a sink that did not get its data."""
-    if scan.status is ScanStatus.FAILED:
-        return 1
-    return 3 if sink_failures or scan.status is ScanStatus.PARTIAL else 0

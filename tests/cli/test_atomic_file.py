@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from scanner.cli.atomic_file import check_folder, write_whole
+from scanner.cli.atomic_file import check_folder, write_file
 from scanner.core.errors import ConfigError, PatchsweepError
 
 
@@ -10,7 +10,7 @@ def test_a_file_is_replaced_whole_and_nothing_lies_beside_it(tmp_path):
     path = tmp_path / "a.json"
     path.write_text("old and long")
 
-    write_whole(str(path), b"new")
+    write_file(str(path), b"new")
 
     assert path.read_bytes() == b"new"
     assert list(tmp_path.iterdir()) == [path]
@@ -21,7 +21,7 @@ def test_a_file_that_cannot_be_written_is_named_and_leaves_nothing_behind(tmp_pa
     (tmp_path / "folder" / "x").touch()
 
     with pytest.raises(PatchsweepError, match="folder cannot be written"):
-        write_whole(str(tmp_path / "folder"), b"new")
+        write_file(str(tmp_path / "folder"), b"new")
     assert [path.name for path in tmp_path.iterdir()] == ["folder"]
 
 

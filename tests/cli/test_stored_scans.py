@@ -41,7 +41,7 @@ def test_a_query_may_ask_all_committed_scans(store):
 
 
 def test_a_query_can_be_read_from_stdin(store, monkeypatch):
-    monkeypatch.setattr("sys.stdin", io.StringIO(COUNT))
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(COUNT.encode())))
 
     assert ask("-", "--format", "csv", store=store).stdout == "state,patches\nINSTALLED,1\nMISSING,2\n"
 

@@ -8,7 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scanner.core.safe_text import mask_secrets, safe_cell, terminal_json, terminal_text
+from scanner.core.safe_text import (
+    mask_foreign_text,
+    mask_secrets,
+    safe_cell,
+    terminal_json,
+    terminal_lines,
+    terminal_text,
+)
 
 
 @pytest.mark.parametrize(
@@ -126,3 +133,31 @@ def test_a_secret_is_masked_as_it_is_written_and_as_it_is_meant():
 @given(st.text(st.characters(codec="ascii", exclude_characters="?"), min_size=12))
 def test_no_password_survives(password):
     assert password not in mask_secrets(f"postgresql://ann:{password}@db/x")
+
+
+def test_lines_for_a_terminal_keep_their_ends_and_nothing_else():
+    assert terminal_lines("a\x1b[2J\nb\tc\r\n") == "a\\x1b[2J\nb\\tc\\r\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Failed to parse: http://ann:pa/ss@127.0.0.1:3128",
+        "Port could not be cast to integer value as 'pa'",
+        "cannot connect to proxy http://ann:pa%2Fss@127.0.0.1:3128, mail admin@example.com",
+        "user ann, password pa/ss refused",
+        "nonnumeric port: 'pa'",
+    ],
+)
+def test_the_password_of_a_proxy_is_masked_whole_and_in_parts(text):
+    masked = mask_foreign_text(text, {"HTTPS_PROXY": "http://ann:pa/ss@127.0.0.1:3128"})
+
+    assert "pa/ss" not in masked
+    assert "pa%2Fss" not in masked
+    assert "'pa'" not in masked
+    assert "***" in masked
+
+
+def test_a_text_without_secrets_is_not_changed_by_masking():
+    text = "see https://docs.example.com/a?b=c, ask admin@example.com: 5 of 7 paths"
+    assert mask_foreign_text(text, {"https_proxy": "http://ann:pa@127.0.0.1:3128"}) == text

@@ -17,8 +17,8 @@ import pytest
 from msgspec import structs
 
 from scanner.app import run_publish
+from scanner.cli.exit_codes import scan_exit_code
 from scanner.files.local import LocalFiles
-from scanner.reports.scan_row import exit_code
 from scanner.simulator.generate.build import make_world
 from scanner.store.store import Store
 from tests.faults.worlds import LIMITS, assert_is_the_truth, organization, scan, settings_for, stored
@@ -99,7 +99,7 @@ async def test_a_sink_that_does_not_work_is_named_and_spoils_nothing(kind, call,
     assert list(finished.sink_failures) == [bad]
     reason = finished.sink_failures[bad]
     assert ("bad-sinks" in reason and "locked" in reason) if how == "fails" else "was dropped" in reason
-    assert exit_code(finished.scan, finished.sink_failures) == 3
+    assert scan_exit_code(finished.scan, finished.sink_failures) == 3
 
 
 async def test_a_sink_that_failed_is_repaired_from_the_store_and_publishing_twice_leaves_the_scan_once(tmp_path):

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scanner.core.model import NodeStatus, ScanStatus, Scope, Target, TargetOutcome, TargetStatus
-from scanner.reports.scan_row import exit_code, scan_row, scan_status
+from scanner.reports.scan_row import scan_row, scan_status
 
 CURRENT = Scope("current", "current")
 ENABLED = Scope("organization", "enabled")
@@ -103,17 +103,3 @@ def test_the_row_adds_up_the_outcomes_and_counts_every_status():
     assert scan.nodes == {status.value: 4 if status is NodeStatus.VERIFIED else 0 for status in NodeStatus}
     assert scan.states == ("MISSING",)
     assert scan.status is ScanStatus.PARTIAL
-
-
-@pytest.mark.parametrize(
-    ("outcomes", "failures", "code"),
-    [
-        ([outcome()], {}, 0),
-        ([outcome()], {"csv:out": "disk full"}, 3),
-        ([outcome(), outcome(DENIED)], {}, 3),
-        ([outcome(DENIED)], {}, 1),
-        ([outcome(DENIED)], {"csv:out": "disk full"}, 1),
-    ],
-)
-def test_the_exit_code_tells_complete_partial_and_failed(outcomes, failures, code):
-    assert exit_code(row(outcomes, {}), failures) == code
