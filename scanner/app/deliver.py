@@ -1,4 +1,4 @@
-"""What happens to delivered nodes: into the store first, then to the tally and the live sinks."""
+"""Puts delivered nodes into the store first, then counts them and sends them to the live sinks."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import pyarrow as pa
 from anyio import to_thread
 from msgspec import structs
 
+from scanner.app.resume import Opened
 from scanner.core.errors import StoreError
 from scanner.core.interfaces import NodeBatch
 from scanner.core.model import NodeScan, NodeStatus
@@ -23,19 +24,21 @@ from scanner.store.store import Store
 
 
 class Delivery:
-    """Takes the segments of one scan."""
+    """Takes the nodes of one scan, in groups that become a segment each.
 
-    def __init__(self, store: Store, scan_id: str, tally: Tally, live: GuardedSinks) -> None:
-        self._store = store
-        self._scan_id = scan_id
-        self._tally = tally
-        self._live = live
-        self._unchanged: list[NodeScan] = []
+    `carried_rows` counts the patch rows that `carry_over` took from earlier scans, by (account id, Region).
+    """
+
+    def __init__(self, store: Store, scan: Opened, live: GuardedSinks) -> None:
+        self.store = store
+        self.scan = scan
+        self.live = live
+        self.tally = Tally()
         self.carried_rows: Counter[tuple[str, str]] = Counter()
-        """Patch rows that `carry_over` took from earlier scans, by (account id, Region)."""
+        self._unchanged: list[NodeScan] = []
 
     async def put(self, scans: Sequence[NodeScan]) -> None:
-        """Make these nodes durable, then pass them on; unchanged ones wait for `carry_over`.
+        """Makes these nodes durable, then passes them on; unchanged ones wait for `carry_over`.
 
         Raises:
             StoreError: they could not be stored.
@@ -43,12 +46,12 @@ class Delivery:
         self._unchanged += [scan for scan in scans if scan.status is NodeStatus.UNCHANGED]
         fresh = [scan for scan in scans if scan.status is not NodeStatus.UNCHANGED]
         if fresh:
-            await self._put_table(await to_thread.run_sync(partial(segment_table, self._scan_id, fresh)))
+            await self._put_table(await to_thread.run_sync(partial(segment_table, self.scan.scan_id, fresh)))
 
     async def carry_over(self, history: History) -> None:
-        """Give the unchanged nodes the rows that are stored of them, a segment of theirs at a time.
+        """Gives the unchanged nodes the rows that are stored for them, one stored segment at a time.
 
-        A node whose stored rows are damaged ends as `failed`: its patch state is read, its rows are not.
+        A node whose stored rows are damaged ends as `failed`: its patch state was read, its rows were not.
 
         Raises:
             StoreError: they could not be stored.
@@ -56,7 +59,7 @@ class Delivery:
         unchanged, self._unchanged = self._unchanged, []
         for segment, scans in history.by_segment(unchanged).items():
             try:
-                table = await history.renewed(segment, self._scan_id, scans)
+                table = await history.renewed(segment, self.scan.scan_id, scans)
             except StoreError as error:
                 reason = f"its rows could not be carried over: {error}; scan in full mode"
                 await self.put([structs.replace(scan, status=NodeStatus.FAILED, reason=reason) for scan in scans])
@@ -66,18 +69,18 @@ class Delivery:
                 self.carried_rows[account_id, region] += rows
 
     async def repeat(self) -> None:
-        """Pass on what an interrupted run stored, so that a live sink gets the whole scan."""
-        async with aclosing(self._store.replay_segments(self._scan_id)) as batches:
+        """Passes on what an interrupted run stored, so that a live sink gets the whole scan."""
+        async with aclosing(self.store.replay_segments(self.scan.scan_id)) as batches:
             async for batch in batches:
                 await self._pass_on(batch)
 
     async def _put_table(self, table: pa.Table) -> None:
-        await self._store.add_segment(self._scan_id, table)
+        await self.store.add_segment(self.scan.scan_id, table)
         await self._pass_on(await to_thread.run_sync(batch_of, table))
 
     async def _pass_on(self, batch: NodeBatch) -> None:
-        await self._tally.count(batch)
-        await self._live.write(batch)
+        await self.tally.count(batch)
+        await self.live.write(batch)
 
 
 def _columns(table: pa.Table) -> list[list[Any]]:

@@ -9,25 +9,22 @@ from typing import BinaryIO
 
 from msgspec import structs
 
+from scanner.app.check_outputs import try_sink
 from scanner.app.demo import demo_organization, demo_settings
 from scanner.app.outcomes import scope_of
 from scanner.aws.open import Aws, open_aws
 from scanner.core.concurrency import map_bounded
-from scanner.core.errors import AwsError, ConfigError, NodeGone, PatchsweepError, RequestRejected
-from scanner.core.interfaces import Fleet, ProbedSink, Sink, TargetReader
+from scanner.core.errors import AwsError, NodeGone, PatchsweepError, RequestRejected
+from scanner.core.interfaces import Fleet, TargetReader
 from scanner.core.model import Target, TargetStatus
 from scanner.core.safe_text import mask_secrets
 from scanner.core.settings import Settings
 from scanner.files.write_test import probe
 from scanner.reports.diagnosis import Diagnosis, PlaceCheck, TargetCheck
 from scanner.scan.error_status import target_status_of
-from scanner.sinks.open import open_sinks
 from scanner.store.open import open_store
 
-LARGE_PAGE = 100
-"""What the SDK's model allows and the service is reported to refuse."""
-NO_SCAN = "doctor"
-"""In the place of a scan id, for sinks that are opened and never written to."""
+LARGE_PAGE = 100  # the SDK's model allows it, and the service is reported to refuse it
 
 
 async def run_doctor(settings: Settings, *, demo: bool, stdout: BinaryIO) -> Diagnosis:
@@ -72,23 +69,12 @@ async def _store(settings: Settings) -> PlaceCheck:
 
 
 async def _sink(settings: Settings, sink: str, stdout: BinaryIO) -> PlaceCheck:
-    """Whether it can be opened, and written to where that leaves no trace."""
+    """Tries a sink as a scan does before its first node."""
     try:
-        async with open_sinks(structs.replace(settings, sinks=(sink,)), NO_SCAN, stdout) as opened:
-            for each in opened.all.values():
-                await _try_out(each)
+        await try_sink(settings, sink, stdout)
     except PatchsweepError as error:
-        # A scan that is given a sink that cannot work does not begin; one that fails later spoils nothing else.
-        return PlaceCheck(mask_secrets(sink), str(error), stops_scan=isinstance(error, ConfigError))
+        return PlaceCheck(mask_secrets(sink), str(error), stops_scan=True)
     return PlaceCheck(mask_secrets(sink))
-
-
-async def _try_out(sink: Sink) -> None:
-    try:
-        if isinstance(sink, ProbedSink):
-            await sink.probe()
-    finally:
-        await sink.aclose()
 
 
 async def _targets(aws: Aws) -> tuple[TargetCheck, ...]:

@@ -1,4 +1,4 @@
-"""What the store knows of the targets and nodes about to be scanned."""
+"""Looks up what committed scans hold of the targets and nodes that are about to be scanned."""
 
 from __future__ import annotations
 
@@ -16,8 +16,11 @@ from scanner.store.store import Store
 DAY_MS = 24 * 60 * 60 * 1000
 
 
-async def in_reading_order(store: Store, targets: Sequence[Target]) -> list[Target]:
-    """The targets with those first that had the most patch rows in the last committed scan."""
+async def largest_targets_first(store: Store, targets: Sequence[Target]) -> list[Target]:
+    """Returns the targets with those first that had the most patch rows in the last committed scan.
+
+    A large target that starts last would run alone at the end.
+    """
     try:
         committed = await store.committed()
         last = (await store.summary(committed[-1])).targets.to_pydict() if committed else {}
@@ -29,7 +32,7 @@ async def in_reading_order(store: Store, targets: Sequence[Target]) -> list[Targ
 
 
 async def known_nodes(store: Store, settings: Settings, targets: Iterable[Target]) -> History | None:
-    """What committed scans hold of these targets in delta mode, None in full mode.
+    """Returns what committed scans hold of these targets in delta mode, None in full mode.
 
     Rows that were read from AWS longer ago than `full_scan_every_days` are read again, changed or not.
     """
@@ -41,7 +44,7 @@ async def known_nodes(store: Store, settings: Settings, targets: Iterable[Target
 
 
 def history_notes(past: History | None) -> list[str]:
-    """What whoever asked for a delta scan should know."""
+    """Returns what the user of a delta scan should know."""
     if past is None:
         return []
     first = ["delta: no committed scan with the same patch filters to compare with, so every node was read"]

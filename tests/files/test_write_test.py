@@ -42,3 +42,15 @@ async def test_a_place_that_forgets_is_an_error_and_is_tidied_all_the_same():
     with pytest.raises(StoreError, match="does not give back"):
         await probe(files)
     assert await files.names() == []
+
+
+async def test_a_place_that_cannot_be_listed_is_an_error_and_is_tidied_all_the_same():
+    class Unlistable(MemoryFiles):
+        async def names(self, prefix=""):
+            raise StoreError("ListBucket is denied")
+
+    files = Unlistable()
+
+    with pytest.raises(StoreError, match="ListBucket"):
+        await probe(files)
+    assert await MemoryFiles.names(files) == []

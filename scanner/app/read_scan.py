@@ -1,0 +1,96 @@
+"""Reads all targets of a scan into its store; a signal ends the reading, and every node read by then is stored."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from contextlib import nullcontext
+
+import anyio
+from msgspec import Struct, field
+
+from scanner.app.deliver import Delivery
+from scanner.app.demo import demo_organization
+from scanner.app.history import known_nodes, largest_targets_first
+from scanner.app.outcomes import scope_of
+from scanner.app.signals import Stop
+from scanner.aws.open import open_aws
+from scanner.core.interfaces import Observer
+from scanner.core.model import CallCounts, NodeScan, TargetOutcome
+from scanner.core.settings import Settings
+from scanner.scan.batcher import FlushRules, write_segments
+from scanner.scan.job import DeliverNode, ReadingRules, ScanJob, never_unchanged
+from scanner.scan.reconcile import comparable_states
+from scanner.scan.scan_targets import scan_targets
+from scanner.store.history import History
+
+NODES_IN_HAND = 16  # delivered nodes that wait for the writer; more would only cost memory
+
+
+class Reading(Struct, frozen=True):
+    """What came of reading the targets.
+
+    `calls` counts the requests that belong to no target. `history` is what committed scans hold of the targets; None in
+    full mode.
+    """
+
+    outcomes: Sequence[TargetOutcome] = ()
+    calls: CallCounts = field(default_factory=CallCounts)
+    history: History | None = None
+
+
+async def read_scan(delivery: Delivery, observers: Sequence[Observer], stop: Stop) -> Reading:
+    """Reads every target of the scan; after a signal the result is incomplete, and `stop.signal_number` is set.
+
+    Raises:
+        PatchsweepError: the scope could not be found out, AWS rejects the request itself, or the store failed.
+    """
+    settings = delivery.scan.settings.store
+    send, receive = anyio.create_memory_object_stream[NodeScan](NODES_IN_HAND)
+    reading = Reading()
+    async with receive, anyio.create_task_group() as writer:
+        flush = FlushRules(settings.flush_rows, settings.flush_interval_s)
+        writer.start_soon(write_segments, receive, delivery.put, flush)
+        async with send:
+            with stop.phase():
+                if delivery.scan.is_resumed:
+                    await delivery.repeat()
+                reading = await _read_targets(delivery, observers, send.send)
+    return reading
+
+
+async def _read_targets(delivery: Delivery, observers: Sequence[Observer], deliver: DeliverNode) -> Reading:
+    scan, store, settings = delivery.scan, delivery.store, delivery.scan.settings
+    for observer in observers:
+        observer.scan_opened(scope_of(settings))
+    with demo_organization() if scan.demo else nullcontext():
+        async with open_aws(settings) as aws:
+            discovery = await aws.discover()
+            for outcome in discovery.outcomes:
+                for observer in observers:
+                    observer.target_ended(outcome)
+            history = await known_nodes(store, settings, discovery.targets)
+            job = ScanJob(
+                rules=_rules(settings),
+                max_open_targets=settings.limits.max_open_targets,
+                deliver=deliver,
+                now=time.time,
+                observers=observers,
+                done={key: target.instance_ids for key, target in scan.done.targets.items()},
+                is_unchanged=never_unchanged if history is None else history.is_unchanged,
+            )
+            targets = await largest_targets_first(store, discovery.targets)
+            outcomes = await scan_targets(targets, aws.fleet, job)
+            return Reading([*discovery.outcomes, *outcomes], aws.counts, history)
+
+
+def _rules(settings: Settings) -> ReadingRules:
+    patches = settings.patches
+    return ReadingRules(
+        states=patches.states,
+        comparable=comparable_states(
+            patches.states, other_filters=bool(patches.severities or patches.classifications or patches.kb_ids)
+        ),
+        max_nodes=settings.limits.max_nodes_per_target,
+        max_restarts=settings.limits.max_node_restarts,
+    )
