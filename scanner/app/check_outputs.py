@@ -60,6 +60,6 @@ async def _probe(sink: Sink) -> None:
 
 def _refusal(label: str, reason: str) -> SinkError:
     return SinkError(
-        f"no scan was started, because the sink {label} would not take it: {reason}; repair the sink, "
+        f"nothing was read, because the sink {label} would not take the scan: {reason}; repair it, "
         "or scan without it and send the scan later with `patchsweep publish`"
     )

@@ -111,8 +111,8 @@ def test_wrong_usage_is_one_sentence_and_says_where_to_read_on(argv, sentence):
         (StoreError("the store is full"), 1),
         (Denied("the role may not"), 1),
         (PatchsweepError("something else"), 1),
-        (Interrupted("stopped; go on with: patchsweep scan --resume", 2), 130),
-        (Interrupted("stopped; go on with: patchsweep scan --resume", 15), 143),
+        (Interrupted("stopped; resume with: patchsweep scan --resume", 2), 130),
+        (Interrupted("stopped; resume with: patchsweep scan --resume", 15), 143),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else None,
 )

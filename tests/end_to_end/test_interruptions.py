@@ -60,7 +60,7 @@ def test_a_killed_scan_resumes_with_the_same_rows_and_hardly_a_call_more(termina
 
 
 @SIGNALS
-def test_a_stopped_scan_says_how_to_go_on_and_that_works_as_it_is_typed(terminal, number, code):
+def test_a_stopped_scan_says_how_to_resume_it_and_that_works_as_it_is_typed(terminal, number, code):
     elsewhere = terminal.given({"PATCHSWEEP_STORE": str(terminal.folder / "a store")})
     with organization(elsewhere, accounts=2, regions=1, nodes=120, rows=60) as (simulator, user):
         process, _ = scan_until(user, lines=1)
@@ -68,7 +68,7 @@ def test_a_stopped_scan_says_how_to_go_on_and_that_works_as_it_is_typed(terminal
         stopped = user.ended(process)
         assert stopped.code == code
         (sentence,) = stopped.sentences
-        command = re.fullmatch("stopped; go on with `(.+)`", sentence)[1]
+        command = re.fullmatch("stopped; resume with `(.+)`", sentence)[1]
         resumed = user.without("PATCHSWEEP_STORE").shell(command)
         assert (resumed.code, resumed.sentences) == (0, [])
         assert_right(from_store(user), simulator.truth())
@@ -93,5 +93,5 @@ def test_a_scan_stopped_before_it_read_a_node_leaves_nothing_to_resume(terminal)
         process.send_signal(signal.SIGINT)
         stopped = user.ended(process)
         assert stopped.code == 130
-        assert stopped.sentences == ["stopped before a node was read, so there is nothing to go on from"]
+        assert stopped.sentences == ["stopped before a node was read, so there is nothing to resume"]
         assert "no scans in" in user.run("scans").stdout

@@ -78,12 +78,12 @@ def texts_in(folder):
                 yield folder / table, repr(rows).encode()
 
 
-def assert_holds_no_secret(folder, secrets):
+def assert_holds_no_secret(folder, secrets, at_least=10_000):
     seen = 0
     for path, text in texts_in(folder):
         seen += len(text)
         assert not [path for secret in secrets if secret.encode() in text]
-    assert seen > 10_000
+    assert seen > at_least
 
 
 def test_a_scan_with_faults_a_crash_and_a_resumption_leaves_no_secret_behind(tmp_path):
@@ -125,9 +125,11 @@ def test_the_password_of_a_database_stays_in_the_setting(password, database, tmp
         variables = environment(simulator, tmp_path)
         variables["PATCHSWEEP_SINK"] += ";" + database.replace("hush-admin", password)
         life = Life(["scan"], variables, tmp_path / "store")
-        assert life.wait() == (0 if password == "hush-admin" else 3)
+        is_right = password == "hush-admin"
+        assert life.wait() == (0 if is_right else 1)
     assert "Traceback" not in life.said
-    assert_holds_no_secret(tmp_path, {"hush"})
+    # A scan that the database refuses beforehand writes one sentence.
+    assert_holds_no_secret(tmp_path, {"hush"}, at_least=10_000 if is_right else 200)
 
 
 def test_everything_a_scan_writes_is_readable_by_its_owner_only(tmp_path):

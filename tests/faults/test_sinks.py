@@ -10,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from functools import partial
 
 import anyio
 import psycopg
@@ -18,7 +19,9 @@ from msgspec import structs
 
 from scanner.app import run_publish
 from scanner.cli.exit_codes import scan_exit_code
+from scanner.core.errors import SinkError, StoreError
 from scanner.files.local import LocalFiles
+from scanner.reports.scan_result import GapObserver
 from scanner.simulator.generate.build import make_world
 from scanner.store.store import Store
 from tests.faults.worlds import LIMITS, assert_is_the_truth, organization, scan, settings_for, stored
@@ -119,12 +122,57 @@ async def test_a_sink_that_failed_is_repaired_from_the_store_and_publishing_twic
         assert simulator.stats.requests() == requests
 
 
-async def test_a_database_that_took_no_scan_is_repaired_from_the_store(database, tmp_path):
-    settings = structs.replace(settings_for(tmp_path / "store", WORLD), sinks=(database,))
+def make_a_foreign_table(database):
     with psycopg.connect(database) as connection:
         connection.execute("CREATE TABLE nodes (number bigint)")
+
+
+class AtTheFirstNode(GapObserver):
+    """Does something once, when the sinks were tried and the scan is under way."""
+
+    def __init__(self, act):
+        super().__init__()
+        self._acts = [act]
+
+    def node_ended(self, scan):
+        if self._acts:
+            self._acts.pop()()
+
+
+@pytest.mark.database
+async def test_a_database_that_would_refuse_the_scan_at_its_end_stops_it_before_the_first_node(database, tmp_path):
+    settings = structs.replace(settings_for(tmp_path / "store", WORLD), sinks=(database,))
+    make_a_foreign_table(database)
     with organization(WORLD) as simulator:
+        with pytest.raises(SinkError, match=r"nothing was read.*has no column scan_id"):
+            await scan(settings)
+        assert simulator.stats.requests("DescribeInstancePatches") == 0
+    assert not list((tmp_path / "store").rglob("*.json"))
+
+
+@pytest.mark.parametrize("call", ["write", "commit"])
+async def test_a_plugin_without_a_probe_is_opened_only(call, plugin, tmp_path):
+    settings = structs.replace(settings_for(tmp_path / "store", WORLD), sinks=(f"bad:live/{call}/fails",))
+    with organization(WORLD):
         finished = await scan(settings)
+    assert list(finished.sink_failures) == list(settings.sinks)
+
+
+async def test_a_store_that_cannot_be_listed_stops_the_scan_before_the_first_node(tmp_path, monkeypatch):
+    async def names(self, prefix=""):
+        raise StoreError("listing is denied")
+
+    monkeypatch.setattr(LocalFiles, "names", names)
+    with organization(WORLD) as simulator:
+        with pytest.raises(StoreError, match="listing is denied"):
+            await scan(settings_for(tmp_path / "store", WORLD))
+        assert simulator.stats.requests() == 0
+
+
+async def test_a_database_that_took_no_scan_is_repaired_from_the_store(database, tmp_path):
+    settings = structs.replace(settings_for(tmp_path / "store", WORLD), sinks=(database,))
+    with organization(WORLD) as simulator:
+        finished = await scan(settings, observers=[AtTheFirstNode(partial(make_a_foreign_table, database))])
         truth = simulator.truth()
         assert_is_the_truth(await stored(tmp_path / "store", finished.scan.scan_id), truth)
     ((sink, reason),) = finished.sink_failures.items()
@@ -160,7 +208,7 @@ def test_a_reader_of_stdout_that_has_stopped_reading_does_not_keep_a_scan_from_b
             process.send_signal(signal.SIGINT)
             assert process.wait(30) == 130
             said = process.stderr.read().decode()
-        assert "stopped; go on with `patchsweep scan --resume" in said
+        assert "stopped; resume with `patchsweep scan --resume" in said
 
         async def go_on():
             (scan_id,) = await Store(LocalFiles(folder)).unfinished()
