@@ -18,7 +18,7 @@ from scanner.core.interfaces import NodeBatch, ScanSummary, Sink
 from scanner.core.tables import TABLES
 from scanner.sinks.context import SinkContext
 from scanner.sinks.path_checks import as_sink_error, checked_file
-from scanner.sinks.temporary_folder import Spool
+from scanner.sinks.temporary_folder import TemporaryFolder
 
 _MAGIC = b"DUCK"
 _MAGIC_AT = 8  # behind a checksum: https://duckdb.org/docs/stable/internals/storage
@@ -59,7 +59,7 @@ class DuckdbSink:
     def __init__(self, file: Path, scan_id: str) -> None:
         self._file = file
         self._scan_id = scan_id
-        self._spool = Spool()
+        self._folder = TemporaryFolder()
         self._spooled: dict[str, Path] = {}
         self._writers: dict[str, pq.ParquetWriter] = {}
 
@@ -77,7 +77,7 @@ class DuckdbSink:
         with as_sink_error("spool the rows of", self._file):
             for name, table in tables.items():
                 if name not in self._writers:
-                    path = self._spooled[name] = self._spool.path(f"{name}.parquet")
+                    path = self._spooled[name] = self._folder.path(f"{name}.parquet")
                     self._writers[name] = pq.ParquetWriter(path, TABLES[name], compression="zstd")
                 self._writers[name].write_table(table)
 
@@ -106,7 +106,7 @@ class DuckdbSink:
     def _discard(self) -> None:
         with suppress(OSError):  # a full disk refuses the end of a file that is not wanted any more
             self._close_writers()
-        self._spool.remove()
+        self._folder.remove()
 
 
 def _replace_scan(database: duckdb.DuckDBPyConnection, scan_id: str, spooled: Mapping[str, Path]) -> None:

@@ -7,11 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pyarrow as pa
 import pytest
 
-from scanner.core.tables import TABLES
-from scanner.sinks.parquet.partitions import Partition
+from scanner.core.columns import DICTIONARY
+from scanner.sinks.parquet.layout import part_name
+from tests.deploy.athena_template import glue_type
 from tests.deploy.templates import DEPLOY, TEMPLATES, parameters, resources
 
 CFN_LINT = Path(sys.executable).with_name("cfn-lint")
@@ -42,37 +42,30 @@ def test_the_scan_gets_the_two_minutes_that_fargate_grants_to_end():
     assert container["ReadonlyRootFilesystem"] is True
 
 
-def glue_type(kind: pa.DataType) -> str:
-    if pa.types.is_list(kind):
-        return f"array<{glue_type(kind.value_type)}>"
-    if pa.types.is_timestamp(kind):
-        return "timestamp"
-    return {pa.string(): "string", pa.int64(): "bigint"}[kind]
-
-
 def athena_table(name: str) -> dict:
     inputs = (resource["Properties"].get("TableInput", {}) for resource in resources("athena.yaml").values())
     return next(table for table in inputs if table.get("Name") == name)
 
 
-@pytest.mark.parametrize("name", TABLES)
-def test_athena_has_every_column_of_a_table_in_its_type(name):
+@pytest.mark.parametrize("name", DICTIONARY)
+def test_athena_has_every_column_of_a_table_in_its_type_and_with_its_description(name):
     table = athena_table(name)
-    columns = table["StorageDescriptor"]["Columns"] + table.get("PartitionKeys", [])
-    assert {column["Name"]: column["Type"] for column in columns} == {
-        field.name: glue_type(field.type) for field in TABLES[name]
-    }
-    assert len(columns) == len(TABLES[name])
+    columns = table["StorageDescriptor"]["Columns"]
+    assert [(column["Name"], column["Type"], column["Comment"]) for column in columns] == [
+        (column.name, glue_type(column.type), column.description) for column in DICTIONARY[name].columns
+    ]
+    assert table["Description"] == DICTIONARY[name].description
 
 
-@pytest.mark.parametrize("name", ["nodes", "patches"])
-def test_athena_looks_where_the_sink_puts_the_rows_of_an_account_and_region(name):
+@pytest.mark.parametrize("name", DICTIONARY)
+def test_athena_looks_where_the_sink_puts_the_rows_of_a_day_and_needs_no_list_of_accounts(name):
     table = athena_table(name)
-    values = {"account_id": "123456789012", "region": "eu-west-1"}
-    # Without a template of its own, projection looks in LOCATION/KEY=VALUE/KEY=VALUE.
-    folders = [f"{key['Name']}={values[key['Name']]}" for key in table["PartitionKeys"]]
-    location = table["StorageDescriptor"]["Location"]["Fn::Sub"]
-    assert location + "/".join(folders) == "${TablesLocation}/" + Partition(name, *values.values()).folder
+    [key] = table["PartitionKeys"]
+    # Without a template of its own, projection looks in LOCATION/KEY=VALUE.
+    folder = f"{table['StorageDescriptor']['Location']['Fn::Sub']}{key['Name']}=2026-11-23"
+    assert folder == "${TablesLocation}/" + part_name(name, 1_795_435_200_000, "s1", 0).rpartition("/")[0]
+    assert table["Parameters"]["projection.scan_date.format"] == "yyyy-MM-dd"
+    assert not {"AccountIds", "Regions"} & parameters("athena.yaml").keys()
     assert "storage.location.template" not in table["Parameters"]
 
 

@@ -67,7 +67,7 @@ def from_csv(folder: Path) -> Tables:
 
 
 def from_parquet(folder: Path) -> Tables:
-    """A Hive layout on a disk; no file of it may be left out."""
+    """Parquet files on a disk, every one of them."""
     return from_parquet_files({str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*.parquet")})
 
 
@@ -75,12 +75,8 @@ def from_parquet_files(files: Mapping[str, bytes]) -> Tables:
     """The same from the files' names and contents."""
     tables: Tables = {name: [] for name in TABLES}
     for path, content in files.items():
-        folders = [part.split("=") for part in path.split("/") if "=" in part]
-        table = pq.read_table(pa.BufferReader(content))
-        for column, value in folders:
-            table = table.append_column(column, pa.array([value] * table.num_rows, pa.string()))
         name = path.split("/")[0]
-        tables[name] += _from_arrow(name, table)
+        tables[name] += _from_arrow(name, pq.read_table(pa.BufferReader(content)))
     return tables
 
 

@@ -1,40 +1,42 @@
-"""`parquet:DIR` and `parquet:s3://bucket/prefix`: scans side by side in a Hive layout, as Athena and DuckDB read it.
+"""`parquet:DIR` and `parquet:s3://bucket/prefix`: scans side by side, by day, as Athena, DuckDB and Spark read them.
 
-    patches/account_id=…/region=…/<scan_id>-00000.parquet    targets/<scan_id>.parquet
-    nodes/account_id=…/region=…/<scan_id>-00000.parquet      scans/<scan_id>.parquet
+    patches/scan_date=YYYY-MM-DD/<scan_id>-00000.parquet    and so on: nodes, targets, scans
 
-A scan whose `scans` file is there is there whole.
+Files of about 128 MB, sorted by account, Region and node. A scan whose `scans` file is there is there whole.
 """
 
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from typing import ClassVar
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 from anyio import to_thread
 
 from scanner.core.errors import ConfigError, SinkError, StoreError
 from scanner.core.interfaces import Files, NodeBatch, ScanSummary, Sink
+from scanner.core.model import EpochMs
+from scanner.core.tables import TABLES
 from scanner.files.write_test import probe
 from scanner.sinks.context import SinkContext
-from scanner.sinks.parquet.partitions import Partition, PartitionBuffer, split
+from scanner.sinks.parquet.layout import check_scan_id, part_name
+from scanner.sinks.parquet.part_files import MAX_FILE_BYTES, ROW_GROUP_ROWS, write_parts
 from scanner.sinks.parquet.published import Publication
+from scanner.sinks.parquet.sorted_rows import SortedRows
 from scanner.sinks.path_checks import as_sink_error, checked_folder
-from scanner.sinks.temporary_folder import Spool
+from scanner.sinks.temporary_folder import TemporaryFolder
 
+#: Of each table, in memory: 70 MB of patches.
+_MAX_ROWS_HELD = 500_000
 _S3 = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](?:/.*)?\Z")
-_SCAN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*\Z")
-_MAX_BUFFERED_ROWS = 250_000
 
 
 def parquet_sink(where: str, context: SinkContext) -> Sink:
-    """The sink, or `ConfigError` for a place that cannot work."""
+    """Returns the sink, or raises `ConfigError` for a place that cannot work."""
     if "://" not in where:
         checked_folder(where, f"parquet:{where}")
     elif not _S3.match(where):
@@ -43,60 +45,80 @@ def parquet_sink(where: str, context: SinkContext) -> Sink:
 
 
 class ParquetSink:
-    """Collects the files in a private temporary folder and puts them in their places at the commit."""
+    """Sorts the rows in a private temporary folder and puts the files in their places at the commit."""
 
     live: ClassVar[bool] = False
 
-    def __init__(self, files: Files, scan_id: str, max_buffered_rows: int = _MAX_BUFFERED_ROWS) -> None:
-        if not _SCAN_ID.match(scan_id):
-            raise ConfigError(f"the scan id {scan_id!r} cannot be a part of a file's name")
+    def __init__(
+        self,
+        files: Files,
+        scan_id: str,
+        *,
+        max_rows_held: int = _MAX_ROWS_HELD,
+        max_file_bytes: int = MAX_FILE_BYTES,
+    ) -> None:
+        check_scan_id(scan_id)
         self._files = files
         self._scan_id = scan_id
         self._publication = Publication(files, scan_id)
-        self._buffer = PartitionBuffer(max_buffered_rows)
-        self._spool = Spool()
-        self._sequence: Counter[Partition] = Counter()
-        self._ready: dict[str, Path] = {}
+        self._folder = TemporaryFolder()
+        self._max_rows_held = max_rows_held
+        self._max_file_bytes = max_file_bytes
+        self._rows: dict[str, SortedRows] = {}
 
     async def write(self, batch: NodeBatch) -> None:
         await to_thread.run_sync(self._take, batch)
 
     async def commit(self, scan: ScanSummary) -> None:
-        mark = f"scans/{self._scan_id}.parquet"
-        await to_thread.run_sync(self._finish, scan, mark)
+        ready = await to_thread.run_sync(self._finish, scan)
         with _as_sink_error():
-            await self._publication.replace(self._ready, mark)
+            await self._publication.replace(ready)
 
     async def probe(self) -> None:
+        """Writes a small file, reads it back and removes it."""
         with _as_sink_error():
             await probe(self._files)
 
     async def aclose(self) -> None:
-        await to_thread.run_sync(self._spool.remove)
+        await to_thread.run_sync(self._remove_temporary_files)
         with _as_sink_error():
             await self._publication.withdraw()
 
     def _take(self, batch: NodeBatch) -> None:
-        for name, table in batch.tables().items():
-            for partition, rows in split(name, table):
-                self._buffer.add(partition, rows)
-        self._save_parts(self._buffer.overflow())
+        with self._writing():
+            for name, table in batch.tables().items():
+                if name not in self._rows:
+                    file = self._folder.path(f"{name}.arrow")
+                    self._rows[name] = SortedRows(TABLES[name], file, self._max_rows_held)
+                self._rows[name].add(table)
 
-    def _finish(self, scan: ScanSummary, mark: str) -> None:
-        self._save_parts(self._buffer.rest())
-        self._save(f"targets/{self._scan_id}.parquet", scan.targets)
-        self._save(mark, scan.scans)
+    def _finish(self, scan: ScanSummary) -> dict[str, Path]:
+        """Writes every file of the scan; returns the files by the names they will have."""
+        ready: dict[str, Path] = {}
+        with self._writing():
+            for name, rows in self._rows.items():
+                ready |= self._parts(name, rows.read(ROW_GROUP_ROWS), scan.scan.started_at)
+            for name, table in scan.tables().items():
+                ready |= self._parts(name, [table], scan.scan.started_at)
+        return ready
 
-    def _save_parts(self, parts: Iterator[tuple[Partition, pa.Table]]) -> None:
-        for partition, table in parts:
-            self._save(f"{partition.folder}/{self._scan_id}-{self._sequence[partition]:05d}.parquet", table)
-            self._sequence[partition] += 1
+    def _parts(self, name: str, tables: Iterable[pa.Table], started_at: EpochMs) -> dict[str, Path]:
+        paths = (self._folder.path(f"{name}-{number}.parquet") for number in count())
+        parts = write_parts(tables, TABLES[name], paths, self._max_file_bytes)
+        return {part_name(name, started_at, self._scan_id, number): part for number, part in enumerate(parts)}
 
-    def _save(self, name: str, table: pa.Table) -> None:
-        with as_sink_error("write the temporary file for", Path(name)):
-            path = self._spool.path(f"{len(self._ready)}.parquet")
-            pq.write_table(table, path, compression="zstd")
-        self._ready[name] = path
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        with as_sink_error("write the temporary files for", Path(self._files.url)):
+            yield
+
+    def _remove_temporary_files(self) -> None:
+        with as_sink_error("close the temporary files for", Path(self._files.url)):
+            try:
+                for rows in self._rows.values():
+                    rows.close()
+            finally:
+                self._folder.remove()
 
 
 @contextmanager

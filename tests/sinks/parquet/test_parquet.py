@@ -4,63 +4,120 @@ from __future__ import annotations
 
 import io
 import json
+from itertools import count
+from operator import itemgetter
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import anyio
-import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from anyio.lowlevel import checkpoint
+from hypothesis import given
+from hypothesis import strategies as st
 
 from scanner.core.errors import ConfigError, SinkError
 from scanner.core.interfaces import NodeBatch
+from scanner.core.tables import TABLES
 from scanner.files.local import LocalFiles
 from scanner.sinks.context import SinkContext
-from scanner.sinks.parquet.partitions import Partition, PartitionBuffer, split
+from scanner.sinks.parquet.part_files import write_parts
 from scanner.sinks.parquet.sink import ParquetSink, parquet_sink
+from scanner.sinks.parquet.sorted_rows import SortedRows
 from scanner.sinks.testing.samples import awkward_scan, empty_scan, large_scan
 from tests.sinks import publishing
 from tests.sinks.memory_files import MemoryFiles
 
 SCAN = awkward_scan("s1")
+MARKER = "scans/scan_date=2026-11-23/s1-00000.parquet"
+LAST = [MARKER, "targets/scan_date=2026-11-23/s1-00000.parquet"]
 
 
 async def publish(files, scan, **settings):
     await publishing.publish(ParquetSink(files, scan.summary.scan.scan_id, **settings), scan)
 
 
-async def test_files_lie_by_account_and_region_and_carry_the_scan_in_their_name():
+async def test_files_lie_by_the_day_of_the_scan_and_carry_its_id_in_their_name():
     files = MemoryFiles()
     await publish(files, SCAN)
     assert sorted(files.content) == [
         "_published/s1.json",
-        "nodes/account_id=000000000042/region=us-east-1/s1-00000.parquet",
-        "nodes/account_id=111122223333/region=eu-west-3/s1-00000.parquet",
-        "patches/account_id=000000000042/region=us-east-1/s1-00000.parquet",
-        "patches/account_id=111122223333/region=eu-west-3/s1-00000.parquet",
-        "scans/s1.parquet",
-        "targets/s1.parquet",
+        "nodes/scan_date=2026-11-23/s1-00000.parquet",
+        "patches/scan_date=2026-11-23/s1-00000.parquet",
+        "scans/scan_date=2026-11-23/s1-00000.parquet",
+        "targets/scan_date=2026-11-23/s1-00000.parquet",
     ]
 
 
-async def test_what_the_folder_tells_does_not_stand_in_the_file_and_it_is_compressed():
+async def test_account_and_region_stand_in_the_file_as_text_and_it_is_compressed():
     files = MemoryFiles()
     await publish(files, SCAN)
-    name = "patches/account_id=000000000042/region=us-east-1/s1-00000.parquet"
-    read = pq.ParquetFile(io.BytesIO(files.content[name]))
-    assert not {"account_id", "region"} & set(read.schema_arrow.names)
+    read = pq.ParquetFile(io.BytesIO(files.content["patches/scan_date=2026-11-23/s1-00000.parquet"]))
+    assert read.schema_arrow.equals(TABLES["patches"])
+    assert set(read.read(["account_id"]).column(0).to_pylist()) == {"000000000042", "111122223333"}
     assert read.metadata.row_group(0).column(0).compression == "ZSTD"
 
 
-async def test_duckdb_reads_the_layout_and_leading_zeros_survive(tmp_path):
-    await publish(LocalFiles(tmp_path), SCAN)
-    types = "{'account_id': VARCHAR, 'region': VARCHAR}"
-    rows = duckdb.sql(
-        f"SELECT account_id, region, count(*) FROM read_parquet('{tmp_path}/patches/**/*.parquet', "
-        f"hive_partitioning = true, hive_types = {types}) GROUP BY ALL ORDER BY ALL"
-    ).fetchall()
-    assert rows == [("000000000042", "us-east-1", 1), ("111122223333", "eu-west-3", 8)]
+async def test_rows_are_sorted_by_account_region_and_node_and_those_of_a_node_keep_their_order():
+    files = MemoryFiles()
+    await publish(files, SCAN)
+    wanted = sorted(SCAN.tables["patches"].to_pylist(), key=itemgetter("account_id", "region", "instance_id"))
+    assert rows_of(files, "patches") == wanted
+
+
+async def test_rows_that_do_not_fit_in_memory_are_sorted_too():
+    in_memory, spilled = MemoryFiles(), MemoryFiles()
+    await publish(in_memory, SCAN)
+    await publish(spilled, SCAN, max_rows_held=1)
+    for name in ("patches", "nodes"):
+        assert rows_of(spilled, name) == rows_of(in_memory, name)
+
+
+def test_parts_are_numbered_and_hold_every_row_once(tmp_path):
+    rows = large_scan("s1").batches[0].patches
+    paths = (tmp_path / f"{number}.parquet" for number in count())
+    tables = [rows.slice(at, 1_000) for at in range(0, 10_000, 1_000)]
+    size = write_one(tmp_path, tables[0])
+
+    parts = list(write_parts(tables, rows.schema, paths, max_bytes=size * 3))
+
+    assert [path.name for path in parts] == [f"{number}.parquet" for number in range(len(parts))]
+    assert 3 <= len(parts) <= 5
+    assert pa.concat_tables(map(pq.read_table, parts)).equals(rows)
+
+
+def write_one(folder, table):
+    (path,) = write_parts([table], table.schema, iter([folder / "one.parquet"]), max_bytes=2**30)
+    return path.stat().st_size
+
+
+NODES = st.lists(st.tuples(st.sampled_from("ABC"), st.sampled_from("xy"), st.integers(0, 9), st.integers(0, 4)))
+
+
+@given(NODES, st.integers(1, 7), st.integers(1, 30))
+def test_any_rows_come_back_sorted_and_complete(nodes, nodes_a_batch, rows_held):
+    schema = pa.schema(
+        [("account_id", pa.string()), ("region", pa.string()), ("instance_id", pa.string()), ("n", pa.int64())]
+    )
+    numbers = count()
+    rows = [
+        dict(zip(schema.names, (account, region, f"i-{node}", next(numbers)), strict=True))
+        for account, region, node, patches in nodes
+        for _ in range(patches)
+    ]
+    with TemporaryDirectory() as folder:
+        sorted_rows = SortedRows(schema, Path(folder) / "spill", rows_held)
+        for start in range(0, len(rows), nodes_a_batch):
+            sorted_rows.add(pa.Table.from_pylist(rows[start : start + nodes_a_batch], schema))
+        again = [row for table in sorted_rows.read(5) for row in table.to_pylist()]
+
+    assert again == sorted(rows, key=itemgetter("account_id", "region", "instance_id"))
+
+
+def rows_of(files, table):
+    names = sorted(name for name in files.content if name.startswith(f"{table}/"))
+    return [row for name in names for row in pq.read_table(io.BytesIO(files.content[name])).to_pylist()]
 
 
 async def test_a_scan_that_has_shrunk_leaves_no_file_of_its_former_self():
@@ -70,10 +127,10 @@ async def test_a_scan_that_has_shrunk_leaves_no_file_of_its_former_self():
     await publish(files, SCAN)
     await publish(files, empty_scan("s1"))
     assert {name for name in files.content if "s1" in name} == {
-        "_published/s1.json", "scans/s1.parquet", "targets/s1.parquet"
+        "_published/s1.json", *LAST
     }  # fmt: skip
     assert {name: data for name, data in files.content.items() if "s1" not in name} == others
-    assert json.loads(files.content["_published/s1.json"]) == ["scans/s1.parquet", "targets/s1.parquet"]
+    assert json.loads(files.content["_published/s1.json"]) == LAST
 
 
 @pytest.mark.parametrize("refused", ["patches/", "targets/", "scans/"])
@@ -85,7 +142,7 @@ async def test_a_commit_that_fails_half_way_takes_its_files_back(refused):
     assert list(files.content) == ["_published/s1.json"]
     files.refused = []
     await publish(files, SCAN)
-    assert len(files.content) == 7
+    assert len(files.content) == 5
 
 
 async def test_the_mark_is_away_while_the_other_files_are_replaced():
@@ -93,7 +150,7 @@ async def test_the_mark_is_away_while_the_other_files_are_replaced():
 
     class Watched(MemoryFiles):
         async def put(self, name, data):
-            seen.append((name.partition("/")[0], "scans/s1.parquet" in self.content))
+            seen.append((name.partition("/")[0], MARKER in self.content))
             await super().put(name, data)
 
     files = Watched()
@@ -124,7 +181,7 @@ async def test_a_commit_that_is_cancelled_takes_its_files_back():
 
 async def test_no_temporary_file_stays(tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    sink = ParquetSink(MemoryFiles(), "s1", max_buffered_rows=1)
+    sink = ParquetSink(MemoryFiles(), "s1", max_rows_held=1)
     await sink.write(SCAN.batches[0])
     (spool,) = tmp_path.iterdir()
     assert spool.stat().st_mode & 0o777 == 0o700
@@ -132,51 +189,51 @@ async def test_no_temporary_file_stays(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
-async def test_more_rows_than_may_be_held_become_more_files_with_the_same_rows():
+OLD_LAYOUT = [
+    "nodes/account_id=111122223333/region=eu-west-3/s1-00000.parquet",
+    "patches/account_id=111122223333/region=eu-west-3/s1-00000.parquet",
+    "targets/s1.parquet",
+    "scans/s1.parquet",
+]
+
+
+async def test_a_scan_in_the_layout_of_an_earlier_version_is_replaced_by_publishing_it():
     files = MemoryFiles()
-    await publish(files, SCAN, max_buffered_rows=1)
-    names = [name for name in files.content if name.startswith("patches/account_id=111122223333")]
-    assert [Path(name).name for name in sorted(names)] == ["s1-00000.parquet", "s1-00001.parquet"]
-    rows = [row for name in sorted(names) for row in pq.read_table(io.BytesIO(files.content[name])).to_pylist()]
-    wanted = SCAN.tables["patches"].to_pylist()
-    assert [row["kb_id"] for row in rows] == [row["kb_id"] for row in wanted if row["account_id"] == "111122223333"]
-
-
-def test_the_buffer_gives_up_its_largest_partitions_first():
-    rows = large_scan("s1").batches[0].patches
-    large, small = Partition("patches", "111122223333", "eu-west-3"), Partition("patches", "111122223333", "us-east-1")
-    buffer = PartitionBuffer(max_rows=3000)
-    buffer.add(small, rows.slice(0, 10))
-    buffer.add(large, rows.slice(0, 2000))
-    assert list(buffer.overflow()) == []
-    buffer.add(large, rows.slice(2000, 2000))
-    assert [(partition, table.num_rows) for partition, table in buffer.overflow()] == [(large, 4000)]
-    assert [(partition, table.num_rows) for partition, table in buffer.rest()] == [(small, 10)]
-    assert list(buffer.rest()) == []
+    files.content = {"_published/s1.json": json.dumps(OLD_LAYOUT).encode(), **dict.fromkeys(OLD_LAYOUT, b"")}
+    await publish(files, SCAN)
+    expected = MemoryFiles()
+    await publish(expected, SCAN)
+    assert files.content == expected.content
 
 
 @pytest.mark.parametrize(
-    ("account_id", "region"),
-    [("../../../etc", "us-east-1"), ("123", "us-east-1"), ("١٢٣٤٥٦٧٨٩٠١٢", "us-east-1"), ("111122223333", "../x"),
-     ("111122223333", "us-east-1/.."), ("111122223333", ""), ("111122223333", "US-EAST-1")],
-)  # fmt: skip
-def test_nothing_but_an_account_and_a_region_can_name_a_folder(account_id, region):
-    patches = SCAN.batches[0].patches.slice(0, 1)
-    for name, value in (("account_id", account_id), ("region", region)):
-        patches = patches.set_column(patches.schema.get_field_index(name), name, pa.array([value]))
-    with pytest.raises(SinkError, match="cannot name a folder"):
-        list(split("patches", patches))
+    "record",
+    [
+        b"",
+        b"{",
+        b'{"a": 1}',
+        b"[1]",
+        b"\xff",
+        b"[" * 100_000,
+        b'["../../etc/passwd"]',
+        b'["scans/s2.parquet"]',
+        b'["s1.parquet"]',
+    ],
+    ids=lambda record: repr(record[:20]),
+)
+async def test_a_damaged_record_of_a_publication_is_one_sentence_and_nothing_is_removed(record):
+    files = MemoryFiles()
+    files.content = {"_published/s1.json": record, "scans/s2.parquet": b""}
+    before = dict(files.content)
+    with pytest.raises(SinkError, match=r"_published/s1.json in memory is damaged.*publish the scan again"):
+        await publish(files, SCAN)
+    assert files.content == before
 
 
-def test_a_batch_is_split_without_losing_the_order_of_rows():
-    tables = pa.concat_tables([SCAN.batches[1].patches, SCAN.batches[0].patches])
-    parts = dict(split("patches", tables))
-    assert {partition.account_id: table.num_rows for partition, table in parts.items()} == {
-        "000000000042": 1, "111122223333": 8
-    }  # fmt: skip
-    paris = parts[Partition("patches", "111122223333", "eu-west-3")]
-    wanted = [row["kb_id"] for row in tables.to_pylist() if row["account_id"] == "111122223333"]
-    assert paris.column("kb_id").to_pylist() == wanted
+@pytest.mark.parametrize("scan_id", ["../s1", "a/b", "", ".s1"])
+def test_a_scan_id_that_could_lead_out_of_the_folder_is_refused(scan_id):
+    with pytest.raises(ConfigError, match="cannot be a part of a file's name"):
+        ParquetSink(MemoryFiles(), scan_id)
 
 
 async def test_a_batch_without_patches_is_no_trouble():

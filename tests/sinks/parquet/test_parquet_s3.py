@@ -47,14 +47,12 @@ async def test_scans_stand_side_by_side_in_a_bucket_and_one_is_replaced_whole(bu
         assert names == [
             "_published/s1.json",
             "_published/s2.json",
-            "nodes/account_id=000000000042/region=us-east-1/s2-00000.parquet",
-            "nodes/account_id=111122223333/region=eu-west-3/s2-00000.parquet",
-            "patches/account_id=000000000042/region=us-east-1/s2-00000.parquet",
-            "patches/account_id=111122223333/region=eu-west-3/s2-00000.parquet",
-            "scans/s1.parquet",
-            "scans/s2.parquet",
-            "targets/s1.parquet",
-            "targets/s2.parquet",
+            "nodes/scan_date=2026-11-23/s2-00000.parquet",
+            "patches/scan_date=2026-11-23/s2-00000.parquet",
+            "scans/scan_date=2026-11-23/s1-00000.parquet",
+            "scans/scan_date=2026-11-23/s2-00000.parquet",
+            "targets/scan_date=2026-11-23/s1-00000.parquet",
+            "targets/scan_date=2026-11-23/s2-00000.parquet",
         ]
         rows = [pq.read_table(io.BytesIO(await files.get(name))).num_rows for name in names if "patches/" in name]
         assert sum(rows) == awkward_scan("s2").tables["patches"].num_rows

@@ -1,0 +1,34 @@
+"""Parquet files of one table in a temporary folder, each of about the size that readers like."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+#: Athena and Spark read files of this size with few requests and still side by side.
+MAX_FILE_BYTES = 128 * 1024 * 1024
+ROW_GROUP_ROWS = 250_000
+
+
+def write_parts(tables: Iterable[pa.Table], schema: pa.Schema, paths: Iterator[Path], max_bytes: int) -> Iterator[Path]:
+    """Writes the rows into files, a row group for each table, and yields each file when it is whole.
+
+    A new file begins when one has reached `max_bytes`. Where there are no rows there is no file.
+
+    Raises:
+        OSError: a file cannot be written.
+    """
+    waiting = iter(tables)
+    table = next(waiting, None)
+    while table is not None:
+        path = next(paths)
+        with pa.OSFile(str(path), "wb") as file, pq.ParquetWriter(file, schema, compression="zstd") as writer:
+            while table is not None:
+                writer.write_table(table)
+                table = next(waiting, None)
+                if file.tell() >= max_bytes:
+                    break
+        yield path
