@@ -21,6 +21,7 @@ COMMANDS = {
     "scans": "List, verify and remove stored scans.",
     "publish": "Send a stored scan to sinks again.",
     "sinks": "Show the installed sinks.",
+    "schema": "Show every table and column that a scan delivers.",
     "simulate": "Serve a simulated organization to try things on.",
 }
 
