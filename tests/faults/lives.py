@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import multiprocessing
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, TextIO
 
 from scanner.cli import main
 
@@ -26,6 +29,16 @@ CHANGES = frozenset({"os.mkdir", "os.rename", "os.remove", "os.rmdir"})
 KILLED = -signal.SIGKILL
 
 
+def _tell_where_tasks_stand(stderr: TextIO) -> None:
+    for task in asyncio.all_tasks(asyncio.get_running_loop()):
+        awaited: Any = task.get_coro()
+        stderr.write(f"{task.get_name()} waits at:\n")
+        while awaited is not None and (frame := getattr(awaited, "cr_frame", getattr(awaited, "gi_frame", None))):
+            stderr.write(f"  {frame.f_code.co_filename}:{frame.f_lineno} {frame.f_code.co_name}\n")
+            awaited = getattr(awaited, "cr_await", getattr(awaited, "gi_yieldfrom", None))
+    stderr.flush()
+
+
 def _live(argv: Sequence[str], environment: dict[str, str], said: str, folder: str, dies_at_change: int) -> None:
     os.environ.clear()
     os.environ.update(environment)
@@ -40,8 +53,10 @@ def _live(argv: Sequence[str], environment: dict[str, str], said: str, folder: s
             if changes == dies_at_change:
                 os.kill(os.getpid(), signal.SIGKILL)
 
-    with Path(said).open("w") as stderr:
+    with Path(said).open("w") as stderr, Path(os.devnull).open("w") as nothing:
+        os.dup2(nothing.fileno(), 1)
         sys.stderr = stderr
+        signal.signal(signal.SIGUSR1, lambda *_: _tell_where_tasks_stand(stderr))
         sys.addaudithook(count)
         code = main(argv)
         stderr.write(f"\nchanges={changes}\n")
@@ -51,11 +66,18 @@ def _live(argv: Sequence[str], environment: dict[str, str], said: str, folder: s
 class Life:
     """A run under way: `pid` to kill it by, `wait` for how it ended."""
 
-    def __init__(self, argv: Sequence[str], environment: dict[str, str], folder: Path, dies_at_change: int = 0) -> None:
+    def __init__(
+        self,
+        argv: Sequence[str],
+        environment: dict[str, str],
+        folder: Path,
+        dies_at_change: int = 0,
+        *,
+        watched: Path | None = None,
+    ) -> None:
         self._said = folder.parent / "said"
-        self._process = FORKS.Process(
-            target=_live, args=(argv, environment, str(self._said), str(folder), dies_at_change)
-        )
+        arguments = (argv, environment, str(self._said), str(watched or folder), dies_at_change)
+        self._process = FORKS.Process(target=_live, args=arguments)
         self._process.start()
 
     @property
@@ -66,12 +88,26 @@ class Life:
     def kill(self) -> None:
         self._process.kill()
 
-    def wait(self) -> int:
-        """The exit code; `KILLED` if it was."""
-        self._process.join(60)
+    def terminate(self) -> None:
+        """Send SIGTERM, as a scheduler does first."""
+        self._process.terminate()
+
+    def wait(self, timeout_s: float = 60.0) -> int:
+        """The exit code; `KILLED` if it was.
+
+        Raises:
+            TimeoutError: it did not end; it wrote to stderr where its threads stood, and is killed.
+        """
+        self._process.join(timeout_s)
         code = self._process.exitcode
-        assert code is not None
+        if code is None:
+            os.kill(self.pid, signal.SIGUSR1)
+            self._process.join(2.0)
+            self.kill()
+            self._process.join()
         self._process.close()
+        if code is None:
+            raise TimeoutError(self.said)
         return code
 
     @property
@@ -83,3 +119,43 @@ class Life:
     def changes(self) -> int:
         """How many changes to files of the folder it made; of a life that ended by itself."""
         return int(self.said.rpartition("changes=")[2])
+
+
+class WholeLife:
+    """The same as a process of its own from its first import to its last thread, which a fork leaves out."""
+
+    def __init__(self, argv: Sequence[str], environment: dict[str, str], folder: Path) -> None:
+        self._said = folder.parent / "said"
+        with self._said.open("wb") as stderr:
+            command = [sys.executable, "-m", "scanner", *argv]
+            pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": stderr}
+            self._process = subprocess.Popen(command, env=environment, **pipes)
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def kill(self) -> None:
+        self._process.kill()
+
+    def terminate(self) -> None:
+        """Send SIGTERM, as a scheduler does first."""
+        self._process.terminate()
+
+    def wait(self, timeout_s: float = 60.0) -> int:
+        """The exit code; negative: the signal that ended it.
+
+        Raises:
+            TimeoutError: it did not end, and is killed.
+        """
+        try:
+            return self._process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+            raise TimeoutError(self.said) from None
+
+    @property
+    def said(self) -> str:
+        """What it wrote to stderr."""
+        return self._said.read_text()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal, cast
 
+import anyio
 from aiobotocore.httpsession import AIOHTTPSession
 from aiobotocore.utils import _RefCountedSession  # type: ignore[attr-defined]  # not in the stubs
 from aiohttp import ClientConnectorCertificateError, ClientError, ClientSession, DummyCookieJar, TCPConnector
@@ -45,7 +46,9 @@ class StrictSession(AIOHTTPSession):
         super().__init__(verify=verify or True, **settings)  # type: ignore[arg-type]  # a path, too
 
     async def send(self, request: AWSPreparedRequest) -> AioAWSResponse:  # type: ignore[override]  # the stubs name other types
-        """Sends one request and reads its answer up to `MAX_ANSWER_BYTES`; a streamed one is its reader's to bound.
+        """Sends one request and reads its answer up to `MAX_ANSWER_BYTES` and within the read time-out.
+
+        A streamed answer is its reader's to bound.
 
         Raises:
             NoResponse: the server's certificate is not trusted.
@@ -69,7 +72,7 @@ class StrictSession(AIOHTTPSession):
             raise
         if not is_streamed:
             # Where the SDK itself keeps what it read.
-            response._content = await _bounded(response)  # type: ignore[attr-defined]  # noqa: SLF001 - as above
+            response._content = await _bounded(response, self._timeout.sock_read)  # type: ignore[attr-defined]  # noqa: SLF001 - as above
         return response
 
     def _create_connector(self, proxy_url: str | None) -> TCPConnector:  # noqa: ARG002 - one context for both hops
@@ -110,13 +113,15 @@ class _OneRequest:
         return await self._session.request(method, allow_redirects=False, **arguments)
 
 
-async def _bounded(response: AioAWSResponse) -> bytes:
+async def _bounded(response: AioAWSResponse, timeout_s: float | None) -> bytes:
     body = bytearray()
     try:
-        async for chunk in response.raw.content.iter_any():
-            body += chunk
-            if len(body) > MAX_ANSWER_BYTES:
-                raise HTTPClientError(error=f"the answer has more than {MAX_ANSWER_BYTES} bytes")
+        # aiohttp's own time-out does not see a body that it cannot parse to its end, as with forbidden trailers.
+        with anyio.fail_after(timeout_s):
+            async for chunk in response.raw.content.iter_any():
+                body += chunk
+                if len(body) > MAX_ANSWER_BYTES:
+                    raise HTTPClientError(error=f"the answer has more than {MAX_ANSWER_BYTES} bytes")
     except (ClientError, TimeoutError) as error:
         raise HTTPClientError(error=error) from error
     finally:
