@@ -12,12 +12,17 @@ from hypothesis import HealthCheck, settings
 settings.register_profile("patchsweep", deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patchsweep")
 
-#: Folders whose tests run whole scans, most of them in processes of their own.
-SLOW_FOLDERS = {"benchmarks", "end_to_end", "faults"}
+#: Folders whose tests run whole scans, ask the simulator over the wire through the SDK, or open DuckDB for each test.
+SLOW_FOLDERS = tuple(
+    f"tests/{folder}/"
+    for folder in ("benchmarks", "end_to_end", "faults", "reports/html", "reports/sql", "simulator/api")
+)
 #: Packages whose absence is never a reason to skip.
 OWN = {"scanner", "tests"}
 #: A test has a marker if it uses one of these fixtures.
 MARKER_OF_FIXTURE = {"postgresql": "database", "terminal": "process", "browser": "browser"}
+#: Fixtures that start a server: PostgreSQL, moto, or one that answers the SDK.
+SLOW_FIXTURES = {"postgresql", "s3_endpoint", "bucket", "moto", "aws"}
 
 
 def pytest_addoption(parser):
@@ -36,12 +41,17 @@ def pytest_sessionfinish(session):
 def pytest_collection_modifyitems(items):
     """Marks what follows from a test's folder and fixtures, so that only the rest is marked by hand."""
     for item in items:
-        if SLOW_FOLDERS.intersection(item.nodeid.partition("::")[0].split("/")):
-            item.add_marker("slow")
-        for fixture in MARKER_OF_FIXTURE.keys() & set(getattr(item, "fixturenames", ())):
+        fixtures = set(getattr(item, "fixturenames", ()))
+        for fixture in MARKER_OF_FIXTURE.keys() & fixtures:
             item.add_marker(MARKER_OF_FIXTURE[fixture])
-        if item.get_closest_marker("database"):
-            item.add_marker("slow")  # the first one starts a server
+        if item.nodeid.startswith(SLOW_FOLDERS) or fixtures & SLOW_FIXTURES or ("s3_url" in fixtures and on_s3(item)):
+            item.add_marker("slow")
+
+
+def on_s3(item):
+    """Returns whether the test is on S3: all that use the fixture, but for those of `every_place` in another place."""
+    place = item.callspec.params.get("open_place") if hasattr(item, "callspec") else None
+    return place is None or place.__name__ == "s3"
 
 
 class _Module(pytest.Module):
@@ -102,10 +112,13 @@ def s3_endpoint():
 
 
 @pytest.fixture
-def s3_url(s3_endpoint, monkeypatch):
-    """Returns an empty s3:// prefix. The AWS settings of this process are those of the moto server."""
+def s3_url(request, monkeypatch):
+    """Returns an empty s3:// prefix, or nothing to a test of another place. Sets AWS up for the moto server."""
     from tests.store.places import new_prefix
 
+    if not on_s3(request.node):
+        return ""
+    s3_endpoint = request.getfixturevalue("s3_endpoint")
     for name, value in {
         "AWS_ACCESS_KEY_ID": "AKIAEXAMPLE",
         "AWS_SECRET_ACCESS_KEY": "secret",

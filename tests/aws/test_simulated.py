@@ -24,6 +24,8 @@ from scanner.simulator.world.faults import Faults
 from tests.aws.fake_ssm import QUICK
 from tests.worded import rows_of
 
+pytestmark = pytest.mark.slow
+
 WORLD = make_world(accounts=3, regions=2, nodes=18, rows=120)
 ALL = ScopeSettings(accounts=("organization",), regions=("enabled",), role_name=WORLD.role_name)
 STUBBORN = msgspec.structs.replace(QUICK, max_attempts=12, read_timeout_s=5.0)

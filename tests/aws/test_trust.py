@@ -12,6 +12,8 @@ from scanner.core.errors import ConfigError, PatchsweepError, StoreError
 from tests.aws.every_path import PATHS, SERVICES, RecordingServer, prepare
 from tests.certificates import Authority
 
+pytestmark = pytest.mark.slow
+
 every_path = pytest.mark.parametrize("path", PATHS)
 
 

@@ -8,6 +8,8 @@ from tests.cli.fake_app import FakeApp
 from tests.cli.running import run
 from tests.cli.stored import NEW, OLD
 
+pytestmark = pytest.mark.slow
+
 
 def ask(*argv, store):
     return run("diff", *argv, "--store", store, app=FakeApp())

@@ -52,6 +52,7 @@ def test_help_comes_without_the_heavy_libraries(argv):
     assert [name for name in modules if name in HEAVY] == []
 
 
+@pytest.mark.slow
 def test_what_a_scan_loads_makes_no_pages():
     code = "import json, sys, scanner.app; print(json.dumps(sorted(sys.modules)))"
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -9,6 +9,8 @@ from tests.cli.running import run
 from tests.cli.stored import NEW, OLD
 from tests.reports.html.page_reader import Page
 
+pytestmark = pytest.mark.slow
+
 
 def ask(*argv, store):
     return run("report", *argv, "--store", store, app=FakeApp())

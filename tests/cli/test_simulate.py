@@ -11,6 +11,8 @@ import pytest
 
 from tests.cli.running import run
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_it_serves_where_its_variables_say_until_a_signal_comes(number):

@@ -9,6 +9,8 @@ from tests.cli.fake_app import FakeApp
 from tests.cli.running import run
 from tests.cli.stored import NEW, OLD, UNFINISHED
 
+pytestmark = pytest.mark.slow
+
 COUNT = "SELECT state, count(*) AS patches FROM patches GROUP BY 1 ORDER BY 1"
 
 

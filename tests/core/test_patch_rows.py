@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from scanner.core.model import NO_PATCHES, SEPARATOR, Patch
 from scanner.core.patch_rows import PatchRowsBuilder, patch_rows_of
 from tests.worded import rows_listed
+
+pytestmark = pytest.mark.slow
 
 texts = (
     st.none()

@@ -18,6 +18,8 @@ from scanner.core.patch_rows import patch_rows_of
 from scanner.core.patch_table import LISTED, NONE_LISTED, PATCH, in_words, listed
 from tests.worded import row_in_words, rows_of
 
+pytestmark = pytest.mark.slow
+
 AT = Target("222222222222", "eu-west-1")
 END_OF_TIME_S = 253_402_300_800.0
 

@@ -21,12 +21,14 @@ def lint(*templates: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run([CFN_LINT, *templates], capture_output=True, text=True, check=False)
 
 
+@pytest.mark.slow
 def test_the_linter_finds_nothing_in_the_templates():
     assert len(TEMPLATES) == 3
     found = lint(*TEMPLATES)
     assert (found.returncode, found.stdout + found.stderr) == (0, "")
 
 
+@pytest.mark.slow
 def test_the_linter_would_find_a_misspelt_property(tmp_path):
     template = next(path for path in TEMPLATES if path.name == "member-role.yaml")
     broken = tmp_path / template.name

@@ -15,6 +15,8 @@ from scanner.store.store import Store
 from tests.reports.open_store import views_of
 from tests.store.samples import commit, node, scan_row
 
+pytestmark = pytest.mark.slow
+
 CVE = "CVE-2026-12345"
 OTHER_ACCOUNT = Target("222222222222", "us-east-1")
 

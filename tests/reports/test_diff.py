@@ -24,6 +24,8 @@ from scanner.store.store import Store
 from tests.reports.open_store import views_of
 from tests.store.samples import STARTED_MS, header, node, outcome, scan_row
 
+pytestmark = pytest.mark.slow
+
 OTHER = Target("222222222222", "us-east-1")
 
 

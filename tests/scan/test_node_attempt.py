@@ -184,6 +184,7 @@ READINGS = st.tuples(ROWS, st.booleans(), STATES)
 ROUNDS = st.lists(READINGS | st.sampled_from([PaginationBroken("p"), Unavailable("u")]), min_size=30, max_size=30)
 
 
+@pytest.mark.slow
 @given(before=STATES, rounds=ROUNDS, max_restarts=st.integers(0, 3))
 def test_whatever_aws_answers_a_node_ends_in_time_and_only_trusted_rows_are_verified(before, rounds, max_restarts):
     attempt = attempt_of(before, max_restarts=max_restarts)

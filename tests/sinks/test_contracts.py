@@ -21,6 +21,8 @@ from scanner.sinks.registry import BUILT_INS, SinkRegistry
 from scanner.sinks.spec import parse_spec
 from scanner.sinks.testing.contract import SinkContract, StreamContract
 
+pytestmark = pytest.mark.slow
+
 REGISTRY = SinkRegistry(BUILT_INS)
 
 

@@ -17,6 +17,8 @@ from scanner.sinks.duckdb_file import duckdb_sink
 from scanner.sinks.testing.samples import awkward_scan, empty_scan
 from tests.sinks.publishing import publish
 
+pytestmark = pytest.mark.slow
+
 SCAN = awkward_scan("s1")
 
 

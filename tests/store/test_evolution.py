@@ -21,6 +21,8 @@ from tests.store.samples import (
     scan_row,
 )
 
+pytestmark = pytest.mark.slow
+
 KEY = (TARGET.account_id, TARGET.region)
 
 

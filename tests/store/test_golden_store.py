@@ -12,6 +12,8 @@ from scanner.store.json_files import to_json
 from scanner.store.store import Store
 from tests.store.golden_store import COMMITTED, DELTA, UNFINISHED, golden_copy
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def golden(tmp_path):

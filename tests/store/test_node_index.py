@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pyarrow as pa
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -11,6 +12,8 @@ from scanner.core.tables import segment_table
 from scanner.store.node_index import done_targets, doubled, patch_row_count, status_counts, undelivered, without
 from scanner.store.segments import KEY_COLUMNS
 from tests.store.samples import NOBODY, TARGET, node
+
+pytestmark = pytest.mark.slow
 
 _rows = st.builds(
     node,

@@ -14,6 +14,8 @@ from scanner.store.segments import KEY_COLUMNS, decode, encode, parquet_bytes, p
 from tests.store.samples import newer_segment, node, node_scans, older_segment
 from tests.worded import row_in_words, rows_listed, rows_of
 
+pytestmark = pytest.mark.slow
+
 
 @settings(max_examples=60)
 @given(node_scans)

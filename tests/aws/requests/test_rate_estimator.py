@@ -53,6 +53,7 @@ def test_what_is_granted_is_used_and_few_requests_are_refused_soon_after_every_c
         assert result.refused(start + SETTLES_WITHIN_S, end) < 0.015
 
 
+@pytest.mark.slow
 def test_on_limits_latencies_and_bursts_it_was_not_tuned_for_it_holds_in_most_segments():
     seeded_random = random.Random(20_261_123)
     useful, refused = [], []

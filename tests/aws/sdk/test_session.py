@@ -11,6 +11,8 @@ import pytest
 from scanner.aws.sdk.session import Sessions
 from scanner.core.settings import LimitSettings
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("service", ["ec2", "organizations", "ssm", "sts"])
 async def test_a_client_that_is_given_up_while_its_models_load_leaves_nothing_half_begun(service):

@@ -140,6 +140,7 @@ anyio.run(main)
 """
 
 
+@pytest.mark.slow
 def test_a_reader_that_stops_reading_does_not_keep_the_process_from_ending():
     with Popen([sys.executable, "-c", READER_THAT_STOPPED], stdout=PIPE, stderr=PIPE) as process:
         try:

@@ -7,12 +7,15 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 import pyarrow as pa
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from scanner.core.column import TIME
 from scanner.core.safe_text import terminal_json
 from scanner.sinks.folder.rows import RowEncoder
+
+pytestmark = pytest.mark.slow
 
 SCHEMA = pa.schema([("text", pa.string()), ("number", pa.int64()), ("time", TIME), ("list", pa.list_(pa.string()))])
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
