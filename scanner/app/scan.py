@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from contextlib import aclosing
 from typing import BinaryIO
 
+from msgspec import structs
+
 from scanner.app.check_outputs import check_sinks
 from scanner.app.deliver import Delivery
 from scanner.app.history import history_notes
@@ -14,6 +16,7 @@ from scanner.app.outcomes import ended_outcomes, ended_row
 from scanner.app.publish import replay
 from scanner.app.read_scan import Reading, read_scan
 from scanner.app.resume import open_scan, resume_command
+from scanner.app.resume_choice import choose_scan
 from scanner.app.signals import Stop, stoppable
 from scanner.core.concurrency import unwrap_single_error
 from scanner.core.errors import Interrupted
@@ -34,7 +37,7 @@ async def run_scan(
 
     Args:
         settings: what to do; on resume the scope, nodes, patches and mode are those the scan was started with.
-        resume: None for a new scan, `latest` or the id of an unfinished one.
+        resume: None for a new scan, `latest` or the id of an unfinished one, or `LATEST_OR_NEW`.
         demo: read the embedded simulated organization.
         observers: are called with what happens while it happens.
         stdout: where a sink on `-` writes.
@@ -48,8 +51,9 @@ async def run_scan(
         async with stoppable() as stop, open_store(settings) as store:
             with stop.phase():
                 await probe(store.files)
+            choice = await choose_scan(store, settings, resume, demo=demo)
             async with (
-                open_scan(store, settings, resume, demo=demo) as scan,
+                open_scan(store, settings, choice.resume, demo=demo) as scan,
                 open_sinks(scan.settings, scan.scan_id, stdout) as sinks,
                 aclosing(GuardedSinks(sinks.live, call_deadline_s=settings.sink_timeout_s)) as live,
             ):
@@ -57,7 +61,9 @@ async def run_scan(
                 with stop.phase():
                     await check_sinks(scan.settings, stdout)
                 delivery = Delivery(store, scan, live)
-                return await _read_commit_publish(delivery, sinks.replayed, observers, stop, started_s)
+                result = await _read_commit_publish(delivery, sinks.replayed, observers, stop)
+                elapsed_s = time.monotonic() - started_s
+                return structs.replace(result, notes=[*choice.notes, *result.notes], elapsed_s=elapsed_s)
     raise Interrupted(
         f"stopped: the store or a sink did not end in time; resume with `{resume_command(settings)}`",
         stop.signal_number or 0,
@@ -65,7 +71,7 @@ async def run_scan(
 
 
 async def _read_commit_publish(
-    delivery: Delivery, replayed: dict[str, Sink], observers: Sequence[Observer], stop: Stop, started_s: float
+    delivery: Delivery, replayed: dict[str, Sink], observers: Sequence[Observer], stop: Stop
 ) -> ScanResult:
     gaps = GapObserver()
     reading = await read_scan(delivery, [*observers, gaps], stop)
@@ -83,7 +89,6 @@ async def _read_commit_publish(
         sink_failures=failures,
         notes=(*delivery.scan.notes, *history_notes(reading.history)),
         store=delivery.store.url,
-        elapsed_s=time.monotonic() - started_s,
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import TYPE_CHECKING, TextIO, cast
 
@@ -160,7 +160,7 @@ class LogObserver:
         )
 
 
-def log_scan_ended(scan: ScanRow, sink_failures: Mapping[str, str]) -> None:
+def log_scan_ended(scan: ScanRow, sink_failures: Mapping[str, str], notes: Sequence[str] = ()) -> None:
     """The run's own line, after one for each sink that failed."""
     log = structlog.get_logger()
     for sink, reason in sink_failures.items():
@@ -176,6 +176,7 @@ def log_scan_ended(scan: ScanRow, sink_failures: Mapping[str, str]) -> None:
         requests=scan.requests,
         throttles=scan.throttles,
         seconds=_seconds(scan.started_at, scan.finished_at),
+        notes=list(notes) or None,
     )
 
 

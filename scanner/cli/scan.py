@@ -12,6 +12,7 @@ from scanner.cli.exit_codes import scan_exit_code
 from scanner.cli.load_app import AppLoader
 from scanner.cli.options import Sectioned, SectionedCommand, section, settings_of
 from scanner.cli.output import data_stdout
+from scanner.core.scan_request import LATEST_OR_NEW
 
 _RUN = {
     "mode": ("MODE", "full, or delta: read only nodes whose patch state changed."),
@@ -39,7 +40,14 @@ _OUTPUT = {
     metavar="[SCAN_ID]",
     cls=Sectioned,
     section="Run",
-    help="Go on with a scan that did not end: the newest one, or this one.",
+    help="Continue an unfinished scan: the newest one, or this one.",
+)
+@click.option(
+    "--resume-or-start",
+    is_flag=True,
+    cls=Sectioned,
+    section="Run",
+    help="For schedulers: continue the newest unfinished scan of the same scope, filters and mode, else start one.",
 )
 @section("Speed", options.SPEED)
 @section("Output", _OUTPUT)
@@ -53,7 +61,15 @@ _OUTPUT = {
 @options.config_option
 @click.pass_obj
 def command(
-    app: AppLoader, /, *, demo: bool, resume: str | None, profile: str | None, config: str | None, **given: object
+    app: AppLoader,
+    /,
+    *,
+    demo: bool,
+    resume: str | None,
+    resume_or_start: bool,
+    profile: str | None,
+    config: str | None,
+    **given: object,
 ) -> int:
     """Read the patches of every node in scope into the store.
 
@@ -65,6 +81,10 @@ def command(
     from scanner.cli.profile import profiled
     from scanner.cli.scan_output import watched
 
+    if resume_or_start:
+        if resume is not None:
+            raise click.UsageError("--resume and --resume-or-start exclude each other")
+        resume = LATEST_OR_NEW
     settings = settings_of(config, given, demo=demo)
     with start_up_uncollected() as start_up, watched(settings) as watch:
         observers = [start_up, *watch.observers]

@@ -38,7 +38,7 @@ class ScanOutput:
         Whoever asks for JSON logs by name wants nothing else on stderr, and who watches the progress no log.
         """
         if self._logs:
-            log_scan_ended(result.scan, result.sink_failures)
+            log_scan_ended(result.scan, result.sink_failures, result.notes)
         if self._settings.log_format != "json":
             print_styled(summary(result, stderr_width()))
         if self._settings.summary is not None:

@@ -12,6 +12,9 @@ from scanner.core.model import Mode
 from scanner.core.safe_text import mask_secrets
 from scanner.core.settings import Settings
 
+# In the place of a scan id to resume: the newest unfinished scan of the same request or, without one, a new scan.
+LATEST_OR_NEW = "latest-or-new"
+
 
 class RequestedScope(Struct, frozen=True):
     """Accounts and Regions, each one keyword or a list of ids; the external id itself is never stored."""

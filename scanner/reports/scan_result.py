@@ -37,7 +37,7 @@ class ScanResult(Struct, frozen=True):
     sink_failures: Mapping[str, str]
     notes: Sequence[str]
     store: str
-    elapsed_s: float
+    elapsed_s: float = 0.0
 
 
 class GapObserver:

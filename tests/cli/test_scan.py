@@ -8,6 +8,7 @@ from scanner.cli.scan import command
 from scanner.cli.settings.keys import KEYS
 from scanner.cli.settings.load import load
 from scanner.core.model import NodeStatus, Scope, TargetStatus
+from scanner.core.scan_request import LATEST_OR_NEW
 from scanner.core.settings import Settings
 from tests.cli.fake_app import TARGETS, FakeApp, finished, outcome
 from tests.cli.running import run
@@ -86,6 +87,20 @@ def test_resume_takes_a_scan_or_the_newest(argv, resume):
     run("scan", *argv, app=app)
 
     assert app.resume == resume
+
+
+def test_a_scheduler_asks_for_the_newest_unfinished_scan_of_its_request_or_a_new_one():
+    app = FakeApp()
+
+    assert run("scan", "--resume-or-start", app=app).code == 0
+    assert app.resume == LATEST_OR_NEW
+
+
+def test_resume_and_resume_or_start_exclude_each_other():
+    ended = run("scan", "--resume", "--resume-or-start", app=FakeApp())
+
+    assert ended.code == 2
+    assert "exclude each other" in ended.stderr
 
 
 def test_resume_may_stand_before_another_option():

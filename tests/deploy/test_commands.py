@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import configparser
+import json
 import re
 import shlex
 
@@ -51,6 +52,13 @@ def container() -> list[str]:
     return shlex.split(line[1])
 
 
+def image() -> list[str]:
+    """What the container runs where nobody names a command."""
+    dockerfile = (DEPLOY / "container" / "Dockerfile").read_text()
+    words = re.findall(r"^(?:ENTRYPOINT|CMD) (.+)$", dockerfile, re.MULTILINE)
+    return [word for line in words for word in json.loads(line)]
+
+
 COMMANDS = {read.__name__: read() for read in (systemd, cron, ecs, kubernetes, container)}
 
 
@@ -64,8 +72,13 @@ def parsed(words: list[str]) -> click.Context:
 
 def settings(words: list[str]) -> Settings:
     given = {name.replace("__", "."): value for name, value in parsed(words).params.items()}
-    own = {name: value for name, value in given.items() if name not in ("config", "demo", "resume")}
+    own = {name: value for name, value in given.items() if name not in ("config", "demo", "resume", "resume_or_start")}
     return load(None, {}, own)
+
+
+@pytest.mark.parametrize("place", [*(place for place in COMMANDS if place != "container"), "image"])
+def test_a_killed_run_is_continued_by_the_same_command_line(place):
+    assert parsed((COMMANDS | {"image": image()})[place]).params["resume_or_start"]
 
 
 @pytest.mark.parametrize("place", COMMANDS)

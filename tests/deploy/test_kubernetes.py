@@ -29,6 +29,10 @@ def test_the_schema_would_refuse_a_misspelt_key():
         validate(broken)
 
 
+def test_no_service_of_the_namespace_becomes_a_setting():
+    assert POD["enableServiceLinks"] is False
+
+
 def test_the_pod_runs_as_the_user_of_the_image_and_writes_to_its_volume_only():
     [container] = POD["containers"]
     dockerfile = (DEPLOY / "container" / "Dockerfile").read_text()

@@ -74,6 +74,44 @@ def test_a_stopped_scan_says_how_to_resume_it_and_that_works_as_it_is_typed(term
         assert_right(from_store(user), simulator.truth())
 
 
+def scan_ids(user):
+    return {folder.name for folder in user.folder.glob("patchsweep-data/scans/*")}
+
+
+def test_a_killed_run_completes_with_the_same_command_line_under_the_same_scan_id(terminal):
+    terminal = terminal.given(ONE_AFTER_THE_OTHER)
+    command = ("scan", "--resume-or-start", *ORGANIZATION, *STREAMED)
+    with organization(terminal, accounts=1, regions=1, nodes=400, rows=100) as (simulator, user):
+        assert user.run("scan", *ORGANIZATION, "--store", "elsewhere").code == 0
+        undisturbed = simulator.stats.requests()
+        process = user.start(*command)
+        list(islice(process.stdout, 15_000))
+        process.kill()
+        user.ended(process)
+        (killed,) = scan_ids(user)
+        ended = user.run(*command)
+        assert (ended.code, ended.sentences, scan_ids(user)) == (0, [], {killed})
+        assert "nodes were in the store already" in ended.stderr
+        assert_right(from_stream(ended.stdout.splitlines()), simulator.truth())
+        # Only the nodes that were half read when it was killed are read twice.
+        assert simulator.stats.requests() - undisturbed < 1.15 * undisturbed
+        again = user.run(*command)
+        assert again.code == 0
+        assert len(scan_ids(user) - {killed}) == 1
+
+
+def test_an_unfinished_scan_of_another_scope_is_named_and_a_new_one_started(terminal):
+    with organization(terminal, accounts=1, regions=1, nodes=100, rows=60) as (_, user):
+        process, _lines = scan_until(user, lines=1)
+        process.kill()
+        user.ended(process)
+        (killed,) = scan_ids(user)
+        ended = user.run("scan", "--resume-or-start", "--log-format", "json", *ORGANIZATION, "--states", "MISSING")
+        assert ended.code == 0
+        assert f"the unfinished scan {killed} was not resumed: it was started with other patch filters" in ended.stderr
+        assert len(scan_ids(user)) == 2
+
+
 def test_a_second_ctrl_c_does_no_harm(terminal):
     with organization(terminal, accounts=2, regions=1, nodes=120, rows=60) as (simulator, user):
         process, _ = scan_until(user, lines=1)
