@@ -29,6 +29,8 @@ def patch_state_of(row: WirePatchState) -> PatchState:
         critical_noncompliant_count=count(row.critical_non_compliant_count),
         security_noncompliant_count=count(row.security_non_compliant_count),
         other_noncompliant_count=count(row.other_non_compliant_count),
+        last_no_reboot_install_time=epoch_ms(row.last_no_reboot_install_operation_time),
+        install_override_list=row.install_override_list or None,
     )
 
 
@@ -44,4 +46,14 @@ def node_of(row: WireNode) -> ManagedNode:
         agent_version=row.agent_version or None,
         ping_status=row.ping_status or None,
         last_ping_time=epoch_ms(row.last_ping_date_time),
+        name=row.name or None,
+        iam_role=row.iam_role or None,
+        activation_id=row.activation_id or None,
+        registration_date=epoch_ms(row.registration_date),
+        association_status=row.association_status or None,
+        last_association_time=epoch_ms(row.last_association_execution_date),
+        last_successful_association_time=epoch_ms(row.last_successful_association_execution_date),
+        source_type=row.source_type or None,
+        source_id=row.source_id or None,
+        source_location=row.source_location or None,
     )

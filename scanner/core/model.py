@@ -85,6 +85,16 @@ class ManagedNode(Struct, frozen=True):
     agent_version: str | None = None
     ping_status: str | None = None
     last_ping_time: EpochMs | None = None
+    name: str | None = None
+    iam_role: str | None = None
+    activation_id: str | None = None
+    registration_date: EpochMs | None = None
+    association_status: str | None = None
+    last_association_time: EpochMs | None = None
+    last_successful_association_time: EpochMs | None = None
+    source_type: str | None = None
+    source_id: str | None = None
+    source_location: str | None = None
 
 
 class PatchState(Struct, frozen=True):
@@ -110,6 +120,8 @@ class PatchState(Struct, frozen=True):
     critical_noncompliant_count: int | None = None
     security_noncompliant_count: int | None = None
     other_noncompliant_count: int | None = None
+    last_no_reboot_install_time: EpochMs | None = None
+    install_override_list: str | None = None
 
 
 class Patch(Struct, rename="pascal", gc=False):

@@ -18,6 +18,24 @@ INSTANCE_COLUMNS = (
     Column("agent_version", "Version of the SSM Agent (SSM AgentVersion)."),
     Column("ping_status", "Online, ConnectionLost or Inactive (SSM PingStatus)."),
     Column("last_ping_time", "When the SSM Agent last reported to the service, in UTC (SSM LastPingDateTime).", TIME),
+    Column("name", "Name given to a hybrid node when it was registered (SSM Name)."),
+    Column("iam_role", "IAM role of a hybrid node (SSM IamRole)."),
+    Column("activation_id", "Activation that registered a hybrid node (SSM ActivationId)."),
+    Column("registration_date", "When the node was registered, in UTC (SSM RegistrationDate).", TIME),
+    Column("association_status", "Status of the node's State Manager associations (SSM AssociationStatus)."),
+    Column(
+        "last_association_time",
+        "When an association last ran on the node, in UTC (SSM LastAssociationExecutionDate).",
+        TIME,
+    ),
+    Column(
+        "last_successful_association_time",
+        "When an association last succeeded, in UTC (SSM LastSuccessfulAssociationExecutionDate).",
+        TIME,
+    ),
+    Column("source_type", "Kind of the machine behind the node, also in other clouds (SSM SourceType)."),
+    Column("source_id", "Id of that machine (SSM SourceId)."),
+    Column("source_location", "Where that machine is (SSM SourceLocation)."),
 )
 
 #: From SSM DescribeInstancePatchStates, one for each field of `PatchState`.
@@ -77,4 +95,10 @@ PATCH_STATE_COLUMNS = (
         "Other missing, failed, rejected or pending patches (OtherNonCompliantCount).",
         COUNT,
     ),
+    Column(
+        "last_no_reboot_install_time",
+        "When patches were last installed without a reboot, in UTC (LastNoRebootInstallOperationTime).",
+        TIME,
+    ),
+    Column("install_override_list", "List that overrode the baseline at the last installation (InstallOverrideList)."),
 )

@@ -13,7 +13,7 @@ from tests.end_to_end.tables import assert_right
 TRUTH = truth(WorldState(make_world(accounts=2, regions=1, nodes=4, rows=10)))
 
 
-def row(name, **values):
+def row(name, /, **values):
     return tuple(values.get(column) for column in TABLES[name].names)
 
 

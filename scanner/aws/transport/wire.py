@@ -49,6 +49,8 @@ class WirePatchState(Struct, rename="pascal", gc=False):
     critical_non_compliant_count: Count = None
     security_non_compliant_count: Count = None
     other_non_compliant_count: Count = None
+    last_no_reboot_install_operation_time: Time = None
+    install_override_list: str | None = None
 
 
 class WireNode(Struct, rename="pascal", gc=False):
@@ -64,6 +66,16 @@ class WireNode(Struct, rename="pascal", gc=False):
     agent_version: str | None = None
     ping_status: str | None = None
     last_ping_date_time: Time = None
+    name: str | None = None
+    iam_role: str | None = None
+    activation_id: str | None = None
+    registration_date: Time = None
+    association_status: str | None = None
+    last_association_execution_date: Time = None
+    last_successful_association_execution_date: Time = None
+    source_type: str | None = None
+    source_id: str | None = None
+    source_location: str | None = None
 
 
 R = TypeVar("R")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
-from msgspec import UNSET, Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from scanner.core.model import NodeStatus, TargetStatus
 from scanner.simulator.generate.facts import MISCOUNT, WireNode, WirePatchState, wire_node
@@ -208,6 +208,16 @@ def _node_columns(row: WireNode) -> dict[str, str | int | None]:
         "agent_version": row.agent_version,
         "ping_status": row.ping_status,
         "last_ping_time": _ms(row.last_ping_date_time),
+        "name": _text(row.name),
+        "iam_role": _text(row.iam_role),
+        "activation_id": _text(row.activation_id),
+        "registration_date": _ms(row.registration_date),
+        "association_status": row.association_status,
+        "last_association_time": _ms(row.last_association_execution_date),
+        "last_successful_association_time": _ms(row.last_successful_association_execution_date),
+        "source_type": row.source_type,
+        "source_id": row.source_id,
+        "source_location": None,
     }
 
 
@@ -226,11 +236,17 @@ def _value(value: object) -> str | int | None:
     return value or None if isinstance(value, str) else None
 
 
+def _text(value: str | UnsetType) -> str | None:
+    return None if isinstance(value, UnsetType) else value or None
+
+
 def _ms(seconds: float) -> int | None:
     return round(seconds * 1000) if seconds > 0 else None
 
 
 _STATE_COLUMNS = {
+    "last_no_reboot_install_time": "last_no_reboot_install_operation_time",
+    "install_override_list": "install_override_list",
     "patch_group": "patch_group",
     "baseline_id": "baseline_id",
     "snapshot_id": "snapshot_id",
