@@ -1,37 +1,136 @@
-"""Writes a small file whole or not at all, readable by its owner only."""
+"""Writes a small file of the user's choice, like a summary or a report.
+
+A regular file is replaced by a rename, so that a reader sees the old content or the new one, never a part. What is not
+a regular file, such as a pipe or /dev/stdout, is opened and written: a rename would destroy it.
+"""
 
 from __future__ import annotations
 
+import errno
 import os
+import re
+import stat
+from contextlib import suppress
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
 from scanner.core.errors import ConfigError, PatchsweepError
 
-
-def check_folder(path: str, what: str = "summary") -> None:
-    """Raises `ConfigError` where `write_file` could not work; `what` the file is stands in the sentence."""
-    folder = Path(path).parent
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise ConfigError(f"the folder {folder} of the {what} file {path} is not there or not writable")
-    if Path(path).is_dir():
-        raise ConfigError(f"the {what} file {path} is a folder; name a file in it")
+_NEW_FILE_MODE = 0o600  # a report names what an attacker would like to know
+_DESCRIPTORS = re.compile(r"/proc/\d+(/task/\d+)?/fd")
+_MOST_LINKS = 40  # as Linux itself follows
 
 
-def write_file(path: str, data: bytes, what: str = "summary") -> None:
-    """Write by a temporary file beside it and a rename.
+def check_file(path: str, what: str) -> None:
+    """Finds out before the work whether `write_file` could write there.
+
+    Args:
+        path: As the user gave it.
+        what: The file's purpose, for the sentence: `summary`, `report`, `profile`.
 
     Raises:
-        PatchsweepError: The file cannot be written there.
+        ConfigError: There is no such folder, it is not writable, or the path is a folder, a socket or a disk.
     """
-    target = Path(path)
+    if any(ord(char) < ord(" ") for char in path):
+        raise ConfigError(f"the {what} file {path!a} has a control character in its name")
+    try:
+        kind = _kind(path)
+        folder = Path(os.path.realpath(path)).parent
+    except OSError as error:
+        raise ConfigError(f"the {what} file {path} cannot be used: {error.strerror or error}") from error
+    if kind is not None and stat.S_ISDIR(kind):
+        raise ConfigError(f"the {what} file {path} is a folder; name a file in it")
+    if kind is not None and (stat.S_ISSOCK(kind) or stat.S_ISBLK(kind)):
+        raise ConfigError(f"the {what} file {path} is a {'socket' if stat.S_ISSOCK(kind) else 'disk'}; name a file")
+    if kind is not None and not os.access(path, os.W_OK):
+        raise ConfigError(f"the {what} file {path} is not writable")
+    if (kind is None or _is_replaced(path, kind)) and not os.access(folder, os.W_OK | os.X_OK):
+        raise ConfigError(f"the folder {folder} of the {what} file {path} does not exist or is not writable")
+
+
+def write_file(path: str, data: bytes, what: str) -> None:
+    """Writes the whole file, durably; raises `ConfigError` as `check_file` does.
+
+    Raises:
+        PatchsweepError: The file cannot be written.
+    """
+    check_file(path, what)
+    try:
+        kind = _kind(path)
+        if kind is None or _is_replaced(path, kind):
+            _replace(Path(os.path.realpath(path)), data)
+        else:
+            _write_into(path, data)
+    except OSError as error:
+        reason = "no process reads this pipe" if error.errno == errno.ENXIO else error.strerror or error
+        raise PatchsweepError(f"the {what} file {path} cannot be written: {reason}") from error
+
+
+def _kind(path: str) -> int | None:
+    """The mode of what is there, links followed; None where there is nothing yet."""
+    try:
+        return Path(path).stat().st_mode
+    except FileNotFoundError:
+        return None
+
+
+def _is_replaced(path: str, kind: int) -> bool:
+    return stat.S_ISREG(kind) and not _is_descriptor(path)
+
+
+def _is_descriptor(path: str) -> bool:
+    """Whether the path is an open file of a process, like /dev/stdout: a shell may have redirected it to a file."""
+    for _ in range(_MOST_LINKS):
+        folder = os.path.realpath(Path(path).parent)
+        if _DESCRIPTORS.fullmatch(folder):
+            return True
+        if not Path(path).is_symlink():
+            return False
+        path = str(Path(folder, Path(path).readlink()))
+    return False
+
+
+def _replace(target: Path, data: bytes) -> None:
     temporary: Path | None = None
     try:
-        with NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}.", delete=False) as file:
+        with NamedTemporaryFile(dir=target.parent, prefix=".patchsweep-", delete=False) as file:
             temporary = Path(file.name)
             file.write(data)
+            file.flush()
+            _copy_owner_and_mode(target, file.fileno())
+            # Before the rename: after a power cut the name must not stand for an empty file.
+            os.fsync(file.fileno())
         temporary.replace(target)
-    except OSError as error:
+    except BaseException:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
-        raise PatchsweepError(f"the {what} file {path} cannot be written: {error.strerror or error}") from error
+        raise
+    _sync_folder(target.parent)
+
+
+def _copy_owner_and_mode(target: Path, descriptor: int) -> None:
+    try:
+        before = target.stat()
+    except FileNotFoundError:
+        os.fchmod(descriptor, _NEW_FILE_MODE)
+        return
+    with suppress(PermissionError):  # only root may give a file away
+        os.fchown(descriptor, before.st_uid, before.st_gid)
+    os.fchmod(descriptor, stat.S_IMODE(before.st_mode))
+
+
+def _sync_folder(folder: Path) -> None:
+    with suppress(OSError):  # some file systems cannot; the file itself is safe
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _write_into(path: str, data: bytes) -> None:
+    # Without a reader a pipe would block for ever when it is opened; with O_NONBLOCK that is ENXIO.
+    descriptor = os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_APPEND | os.O_NOCTTY)
+    os.set_blocking(descriptor, True)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)

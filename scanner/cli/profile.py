@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from cProfile import Profile
 
-from scanner.cli.atomic_file import check_folder, write_file
+from scanner.cli.atomic_file import check_file, write_file
 
 
 @contextmanager
@@ -23,7 +23,7 @@ def profiled(path: str | None) -> Iterator[None]:
     if path is None:
         yield
         return
-    check_folder(path, "profile")
+    check_file(path, "profile")
     profile = Profile()
     profile.enable()
     try:

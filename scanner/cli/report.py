@@ -8,7 +8,7 @@ import anyio
 import click
 
 from scanner.cli import options
-from scanner.cli.atomic_file import check_folder, write_file
+from scanner.cli.atomic_file import check_file, write_file
 from scanner.cli.load_app import AppLoader
 from scanner.cli.options import Sectioned, SectionedCommand, section, settings_of
 from scanner.cli.output import print_data, print_note
@@ -42,7 +42,7 @@ def command(app: AppLoader, /, *, scan_id: str | None, output: str, config: str 
     """
     settings = settings_of(config, given)
     if output != STDOUT:
-        check_folder(output, "report")
+        check_file(output, "report")
     scan_id, page = anyio.run(_page, app, settings, scan_id)
     if output == STDOUT:
         print_data(page)

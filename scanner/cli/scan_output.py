@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from scanner.cli import progress
-from scanner.cli.atomic_file import check_folder, write_file
+from scanner.cli.atomic_file import check_file, write_file
 from scanner.cli.log_setup import LogObserver, configure, log_scan_ended
 from scanner.cli.styled import print_styled, stderr_width
 from scanner.reports.summary import summary, summary_json
@@ -42,7 +42,7 @@ class ScanOutput:
         if self._settings.log_format != "json":
             print_styled(summary(result, stderr_width()))
         if self._settings.summary is not None:
-            write_file(self._settings.summary, summary_json(result, exit_code))
+            write_file(self._settings.summary, summary_json(result, exit_code), "summary")
 
 
 def log_to_stderr(settings: Settings) -> None:
@@ -64,7 +64,7 @@ def watched(settings: Settings) -> Iterator[ScanOutput]:
         ConfigError: The summary file has no folder to go to; better said before the scan than after it.
     """
     if settings.summary is not None:
-        check_folder(settings.summary)
+        check_file(settings.summary, "summary")
     terminal = sys.stderr.isatty()
     wanted = terminal and _may_draw(settings) if settings.progress is None else settings.progress
     configure(settings.log_format, terminal=terminal, quiet=wanted and settings.log_format != "json")
