@@ -17,11 +17,11 @@ from scanner.aws.requests.retry import RetryPolicy
 from scanner.aws.scope.caller import Caller, caller_of
 from scanner.aws.scope.discovery import Discoverer, Discovery
 from scanner.aws.scope.roles import Roles
-from scanner.aws.scope.targets import REGION_KEYWORDS, check_scope
 from scanner.aws.sdk.region_clients import region_clients
 from scanner.aws.sdk.session import Sessions
 from scanner.core.errors import ConfigError
 from scanner.core.model import CallCounts
+from scanner.core.scope_rules import REGION_KEYWORDS, check_scope
 from scanner.core.settings import ScopeSettings, Settings
 
 STS_IN_FLIGHT = 16

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Sequence
 
@@ -22,6 +23,7 @@ def main(argv: Sequence[str] | None = None, *, app: AppLoader = load_app) -> int
         app: Loads what the commands call; tests hand over one without AWS.
     """
     argv = sys.argv[1:] if argv is None else argv
+    _silence_libraries()
     messages_are_json.set(asks_for_json_logs(argv))
     errors_only.set(False)
     try:
@@ -40,3 +42,14 @@ def main(argv: Sequence[str] | None = None, *, app: AppLoader = load_app) -> int
     except (Exception, BaseExceptionGroup) as error:  # noqa: BLE001 - the last resort: our own bugs end here
         return print_failure(error)
     return code if isinstance(code, int) else ExitCode.COMPLETE
+
+
+def _silence_libraries() -> None:
+    """Keeps what libraries log off stderr until a command sets up its log.
+
+    Without any handler Python prints warnings, and botocore warns with a traceback of an SSO token that has expired,
+    which the command itself reports in one sentence.
+    """
+    root = logging.getLogger()
+    if not root.handlers:
+        root.addHandler(logging.NullHandler())

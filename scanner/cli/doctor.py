@@ -29,6 +29,7 @@ GAPS_SHOWN = 40
 @section("Scope", options.SCOPE)
 @section("Run", options.STORE | options.SINKS)
 @section("Output", options.LOG)
+@options.verbosity_options
 @options.config_option
 @click.pass_obj
 def command(app: AppLoader, /, *, demo: bool, config: str | None, **given: object) -> int:

@@ -8,20 +8,26 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Mapping, Sequence
+from collections import Counter
 from enum import StrEnum
+from functools import partial
 from typing import TYPE_CHECKING, TextIO, cast
 
 import structlog
 from structlog.tracebacks import ExceptionDictTransformer
 
-from scanner.core.model import NodeScan, ScanRow, Scope, Target, TargetOutcome
-from scanner.core.safe_text import MASK, mask_secrets, terminal_text
-from scanner.core.settings import LogFormat
+from scanner.cli.output import messages_are_json
+from scanner.core.model import NodeScan, Scope, Target, TargetOutcome
+from scanner.core.safe_text import MASK, mask_foreign_text, terminal_json, terminal_text
+from scanner.core.settings import LogFormat, LogLevel
 
 if TYPE_CHECKING:
     from structlog.typing import EventDict, Processor, WrappedLogger
 
+    from scanner.reports.scan_result import ScanResult
+
+#: Their warnings are written for users: patchsweep's own, and those of plug-ins that log under its name.
+_OUR_LOGGERS = ("scanner", "patchsweep")
 _SECRET_NAMES = ("external_id", "password", "secret", "token", "authorization")
 
 
@@ -45,14 +51,15 @@ class _Stderr:
         sys.stderr.flush()
 
 
-def configure(log_format: LogFormat, *, terminal: bool, quiet: bool = False) -> None:
-    """Set up structlog and the standard library's logging for this process.
+def configure(log_format: LogFormat, *, terminal: bool, level: LogLevel = "info") -> None:
+    """Sets up structlog and the standard library's logging for this process.
 
     Args:
         log_format: `auto` is `console` on a terminal and `json` elsewhere.
         terminal: Whether stderr is one.
-        quiet: Show warnings and worse only; for a terminal that shows progress instead.
+        level: The least that is shown; `debug` adds the warnings of libraries.
     """
+    messages_are_json.set(log_format == "json")
     console = log_format == "console" or (log_format == "auto" and terminal)
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -64,7 +71,7 @@ def configure(log_format: LogFormat, *, terminal: bool, quiet: bool = False) -> 
     stream = cast("TextIO", _Stderr())
     structlog.configure(
         processors=[*shared, *last],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING if quiet else logging.INFO),
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
         logger_factory=structlog.WriteLoggerFactory(stream),
         cache_logger_on_first_use=False,
     )
@@ -73,10 +80,24 @@ def configure(log_format: LogFormat, *, terminal: bool, quiet: bool = False) -> 
     )
     handler = logging.StreamHandler(stream)
     handler.setFormatter(formatter)
-    # Libraries speak up for warnings only; below that the AWS SDK logs whole requests, signatures included.
+    handler.addFilter(partial(_is_shown, libraries_too=level == "debug"))
+    # Never below warnings: the AWS SDK logs whole requests there, signatures included.
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
-    # It warns of what it drops when a run is stopped or a call fails, which is told in patchsweep's words.
-    logging.getLogger("psycopg").setLevel(logging.ERROR)
+
+
+def _is_shown(record: logging.LogRecord, *, libraries_too: bool) -> bool:
+    """Whether a record of the standard library's logging reaches the user.
+
+    Libraries log at their own discretion: botocore prints two tracebacks for an SSO token that has expired, which
+    patchsweep reports in one sentence. So theirs are shown for `--log-level debug` only, and never with a traceback.
+    """
+    if record.name.partition(".")[0] in _OUR_LOGGERS:
+        return True
+    if record.exc_info and record.exc_info[1] is not None:
+        error = record.exc_info[1]
+        record.msg, record.args = f"{record.getMessage()}: {type(error).__name__}: {error}", ()
+    record.exc_info = record.exc_text = record.stack_info = None
+    return libraries_too
 
 
 def _console(*, colors: bool) -> list[Processor]:
@@ -89,15 +110,19 @@ def _console(*, colors: bool) -> list[Processor]:
 def _json() -> list[Processor]:
     # Without local variables: they hold keys and tokens.
     tracebacks = structlog.processors.ExceptionRenderer(ExceptionDictTransformer(show_locals=False))
-    return [tracebacks, _event_first, structlog.processors.JSONRenderer(ensure_ascii=False)]
+    return [tracebacks, _event_first, structlog.processors.JSONRenderer(ensure_ascii=False), _printable_json]
+
+
+def _printable_json(*values: object) -> str:
+    return terminal_json(str(values[-1]))
 
 
 def _without_secrets(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     for name, value in event.items():
         if any(secret in name for secret in _SECRET_NAMES):
             event[name] = MASK
-        elif isinstance(value, str) and "://" in value:
-            event[name] = mask_secrets(value)
+        elif isinstance(value, str):
+            event[name] = mask_foreign_text(value)
     return event
 
 
@@ -160,24 +185,37 @@ class LogObserver:
         )
 
 
-def log_scan_ended(scan: ScanRow, sink_failures: Mapping[str, str], notes: Sequence[str] = ()) -> None:
-    """The run's own line, after one for each sink that failed."""
+def log_scan_ended(result: ScanResult, exit_code: int) -> None:
+    """Logs the scan's own line, after one for each sink that failed."""
     log = structlog.get_logger()
-    for sink, reason in sink_failures.items():
+    for sink, reason in result.sink_failures.items():
         log.error(Event.SINK_FAILED, sink=sink, reason=reason)
+    scan = result.scan
     log.info(
         Event.SCAN_ENDED,
         scan_id=scan.scan_id,
         status=scan.status.value,
+        exit_code=int(exit_code),
         mode=scan.mode,
         **{f"nodes_{status}": count for status, count in scan.nodes.items() if count},
         **{f"targets_{status}": count for status, count in scan.targets.items() if count},
         patch_rows=scan.patch_rows,
+        missing=dict(result.missing),
+        failed=dict(result.failed),
+        gaps=_gaps_by_reason(result),
         requests=scan.requests,
         throttles=scan.throttles,
         seconds=_seconds(scan.started_at, scan.finished_at),
-        notes=list(notes) or None,
+        notes=list(result.notes) or None,
     )
+
+
+def _gaps_by_reason(result: ScanResult) -> dict[str, int]:
+    """How many targets and nodes are gaps for the same status and reason; nodes as far as the result names them."""
+    targets = [outcome for outcome in result.outcomes if result.scan.scope.is_gap(outcome.status)]
+    reasons = [(outcome.status.value, outcome.reason) for outcome in targets]
+    reasons += [(gap.status.value, gap.reason) for gap in result.node_gaps]
+    return dict(Counter(f"{status}: {reason}" if reason else status for status, reason in reasons).most_common())
 
 
 def _seconds(started_at: int | None, finished_at: int | None) -> float | None:

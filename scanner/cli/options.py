@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import TypeVar
 
 import click
 
+from scanner.cli.output import errors_only, messages_are_json
 from scanner.cli.settings.keys import KEYS, Key
 from scanner.cli.settings.load import load
+from scanner.core.errors import ConfigError
 from scanner.core.settings import Settings
 
 _F = TypeVar("_F", bound=Callable[..., object])
 _DEFAULTS = Settings()
+_VERBOSITY = "verbosity"
 _COLUMN = len("--progress / --no-progress")
 
 
@@ -105,7 +109,20 @@ SINKS: dict[str, tuple[str, str]] = {
 }
 LOG: dict[str, tuple[str, str]] = {
     "log_format": ("FORMAT", "auto, console or json; auto is console on a terminal."),
+    "log_level": ("LEVEL", "debug, info, warning or error."),
 }
+
+
+def verbosity_options(command: _F) -> _F:
+    """`--quiet` and `--verbose`: short forms of two log levels."""
+    for names, level, text in (
+        (("-v", "--verbose"), "debug", "Show debug messages, and what libraries warn of."),
+        (("-q", "--quiet"), "warning", "Show warnings and errors only: no progress, no summary."),
+    ):
+        command = click.option(
+            *names, _VERBOSITY, flag_value=level, default=None, cls=Sectioned, section="Output", help=text
+        )(command)
+    return command
 
 
 def config_option(command: _F) -> _F:
@@ -126,8 +143,28 @@ def settings_of(config: str | None, options: dict[str, object], *, demo: bool = 
     Raises:
         ConfigError: All that is wrong, a line each.
     """
+    check_working_folder()
     given = {name.replace("__", "."): value for name, value in options.items()}
-    return load(config, os.environ, given, _demo_role() if demo else {})
+    verbosity = given.pop(_VERBOSITY, None)
+    if given.get("log_level") is None:
+        given["log_level"] = verbosity
+    settings = load(config, os.environ, given, _demo_role() if demo else {})
+    messages_are_json.set(settings.log_format == "json")
+    errors_only.set(is_quiet(settings))
+    return settings
+
+
+def check_working_folder() -> None:
+    """Raises `ConfigError` where the folder that the process runs in was removed: no relative path means anything."""
+    try:
+        Path.cwd()
+    except OSError as error:
+        raise ConfigError("the working folder does not exist any more; change to another one with `cd`") from error
+
+
+def is_quiet(settings: Settings) -> bool:
+    """Whether progress, summary and notes are not wanted."""
+    return settings.log_level in {"warning", "error"}
 
 
 def _demo_role() -> dict[str, object]:

@@ -27,6 +27,7 @@ TARGETS_SHOWN = 40
 @section("Patches", options.PATCHES)
 @section("Speed", options.SPEED)
 @section("Output", options.LOG)
+@options.verbosity_options
 @options.config_option
 @click.pass_obj
 def command(app: AppLoader, /, *, demo: bool, config: str | None, **given: object) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import logging
 import os
 import signal
 import sys
@@ -22,6 +23,7 @@ def run() -> NoReturn:
     (apache/arrow#34314: SIGABRT after a right answer, 3 of about 300 runs under load).
     """
     open_standard_streams()
+    _route_warnings()
     try:
         code = main()
     except KeyboardInterrupt:
@@ -32,6 +34,20 @@ def run() -> NoReturn:
     code = _flushed(code)
     atexit._run_exitfuncs()  # noqa: SLF001 - there is no public way; coverage and logging save their data in them
     os._exit(code)
+
+
+def _route_warnings() -> None:
+    """Sends what libraries warn of, and errors that no code can catch, to the log, unless `-W` asks for the warnings.
+
+    On stderr they would stand between lines of JSON, and after a second Ctrl-C they are noise.
+    """
+    if not sys.warnoptions:
+        logging.captureWarnings(capture=True)
+    sys.unraisablehook = _log_unraisable
+
+
+def _log_unraisable(event: sys.UnraisableHookArgs) -> None:
+    logging.getLogger("py.unraisable").warning("%s: %r", event.err_msg or "error in a clean-up", event.exc_value)
 
 
 def _flushed(code: int) -> int:

@@ -19,6 +19,7 @@ from scanner.core.errors import ConfigError
 @click.argument("scan_id", required=False)
 @section("Run", options.STORE | options.SINKS)
 @section("Output", options.LOG)
+@options.verbosity_options
 @options.config_option
 @click.pass_obj
 def command(app: AppLoader, /, *, scan_id: str | None, config: str | None, **given: object) -> int:

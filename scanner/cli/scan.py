@@ -51,6 +51,7 @@ _OUTPUT = {
 )
 @section("Speed", options.SPEED)
 @section("Output", _OUTPUT)
+@options.verbosity_options
 @click.option(
     "--profile",
     metavar="FILE",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from scanner.cli import progress
 from scanner.cli.atomic_file import check_file, write_file
 from scanner.cli.log_setup import LogObserver, configure, log_scan_ended
+from scanner.cli.options import is_quiet
 from scanner.cli.styled import print_styled, stderr_width
 from scanner.reports.summary import summary, summary_json
 
@@ -20,11 +21,11 @@ if TYPE_CHECKING:
 
 
 class ScanOutput:
-    """The observers of one scan, and what to say when it has ended."""
+    """The observers of one scan, and what it prints when it has ended."""
 
     def __init__(self, settings: Settings, bar: progress.Progress | None) -> None:
         self._settings = settings
-        # Where progress is drawn the summary follows at once, so that a line for each gap would say it twice.
+        # Where progress is drawn the summary follows at once, so a log line for each gap would repeat it.
         self._logs = bar is None or settings.log_format == "json"
         self.observers: list[Observer] = []
         if bar is not None:
@@ -33,44 +34,46 @@ class ScanOutput:
             self.observers.append(LogObserver())
 
     def ended(self, result: ScanResult, exit_code: int) -> None:
-        """Log the run's line, show the summary on stderr and write it where the settings say.
+        """Logs the scan's own line, prints the summary on stderr, and writes it to the file of the settings.
 
-        Whoever asks for JSON logs by name wants nothing else on stderr, and who watches the progress no log.
+        JSON logs asked for by name are the only thing on stderr; beside progress there is no log.
         """
         if self._logs:
-            log_scan_ended(result.scan, result.sink_failures, result.notes)
-        if self._settings.log_format != "json":
+            log_scan_ended(result, exit_code)
+        if self._settings.log_format != "json" and not is_quiet(self._settings):
             print_styled(summary(result, stderr_width()))
         if self._settings.summary is not None:
             write_file(self._settings.summary, summary_json(result, exit_code), "summary")
 
 
 def log_to_stderr(settings: Settings) -> None:
-    """Logging set up for a command that shows no progress."""
-    configure(settings.log_format, terminal=sys.stderr.isatty())
-
-
-def _may_draw(settings: Settings) -> bool:
-    """Not where the same terminal shows a log for machines or the data."""
-    shows_data = sys.stdout.isatty() and any(sink.endswith(":-") for sink in settings.sinks)
-    return settings.log_format != "json" and not shows_data
+    """Sets up logging for a command that shows no progress."""
+    configure(settings.log_format, terminal=sys.stderr.isatty(), level=settings.log_level)
 
 
 @contextmanager
 def watched(settings: Settings) -> Iterator[ScanOutput]:
-    """Logging set up, and progress drawn if stderr is a terminal or the settings ask for it.
+    """Sets up logging, and draws progress if stderr is a terminal or the settings ask for it.
 
     Raises:
-        ConfigError: The summary file has no folder to go to; better said before the scan than after it.
+        ConfigError: The summary file cannot be written; reported before the scan rather than after it.
     """
     if settings.summary is not None:
         check_file(settings.summary, "summary")
-    terminal = sys.stderr.isatty()
-    wanted = terminal and _may_draw(settings) if settings.progress is None else settings.progress
-    configure(settings.log_format, terminal=terminal, quiet=wanted and settings.log_format != "json")
-    if not wanted:
+    draws = _may_draw(settings) if settings.progress is None else settings.progress
+    is_log_hidden = draws and settings.log_format != "json" and settings.log_level == "info"
+    configure(
+        settings.log_format, terminal=sys.stderr.isatty(), level="warning" if is_log_hidden else settings.log_level
+    )
+    if not draws:
         yield ScanOutput(settings, None)
         return
     bar = progress.Progress()
     with progress.shown(bar):
         yield ScanOutput(settings, bar)
+
+
+def _may_draw(settings: Settings) -> bool:
+    """Whether stderr is a terminal that shows neither a log for machines nor the data."""
+    shows_data = sys.stdout.isatty() and any(sink.endswith(":-") for sink in settings.sinks)
+    return sys.stderr.isatty() and settings.log_format != "json" and not is_quiet(settings) and not shows_data

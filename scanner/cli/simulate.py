@@ -92,7 +92,7 @@ command = SectionedCommand("simulate", params=_parameters(), callback=_serve, he
 def _faults(given: tuple[str, ...], seed: int) -> Faults:
     import msgspec
 
-    from scanner.cli.settings.keys import hint
+    from scanner.core.did_you_mean import did_you_mean
     from scanner.simulator.world.faults import Faults
 
     kinds = {name: kind for name, kind in get_type_hints(Faults).items() if name != "seed"}
@@ -100,7 +100,7 @@ def _faults(given: tuple[str, ...], seed: int) -> Faults:
     for text in given:
         name, _, value = text.partition("=")
         if name not in kinds:
-            raise ConfigError(f"--fault {name!a} is not one of {', '.join(kinds)}{hint(name, kinds)}")
+            raise ConfigError(f"--fault {name!a} is not one of {', '.join(kinds)}{did_you_mean(name, kinds)}")
         try:
             values[name] = msgspec.convert(
                 value.split(",") if name == "operations" else value, kinds[name], strict=False

@@ -6,6 +6,7 @@ import json
 import os
 import re
 from collections.abc import Mapping
+from functools import cache
 from urllib.parse import unquote
 
 MASK = "***"
@@ -35,7 +36,7 @@ def _secrets(text: str) -> set[str]:
 
 
 _URL = re.compile(r"\S+://\S+")
-_PROXY_VARIABLES = ("https_proxy", "http_proxy", "all_proxy")
+_PROXY_VARIABLES = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy")
 _URL_DELIMITERS = re.compile(r"[/?#@:\[\]]")
 
 
@@ -45,14 +46,17 @@ def mask_foreign_text(text: str, environ: Mapping[str, str] = os.environ) -> str
     A library may quote part of a proxy's URL: with an unescaped `/` in the password it takes what stands before it for
     a port and names that. So the passwords of the proxy variables are masked in parts too, where a part is a word.
     """
-    text = _URL.sub(lambda url: mask_secrets(url[0]), text)
-    proxies = (value for name, value in environ.items() if name.lower() in _PROXY_VARIABLES)
-    parts = {
-        form for proxy in proxies for secret in _secrets(proxy) for form in (secret, *_URL_DELIMITERS.split(secret))
-    }
-    for part in sorted(filter(None, parts), key=len, reverse=True):
-        text = re.sub(rf"(?<!\w){re.escape(part)}(?!\w)", MASK, text)
-    return text
+    text = _URL.sub(lambda url: mask_secrets(url[0]), text) if "://" in text else text
+    proxies = _proxy_secrets(tuple(filter(None, map(environ.get, _PROXY_VARIABLES))))
+    return text if proxies is None else proxies.sub(MASK, text)
+
+
+@cache
+def _proxy_secrets(proxies: tuple[str, ...]) -> re.Pattern[str] | None:
+    secrets = {secret for proxy in proxies for secret in _secrets(proxy)}
+    parts = {part for secret in secrets for part in (secret, *_URL_DELIMITERS.split(secret)) if part}
+    longest_first = "|".join(map(re.escape, sorted(parts, key=len, reverse=True)))
+    return re.compile(rf"(?<!\w)(?:{longest_first})(?!\w)") if parts else None
 
 
 # Characters that are obeyed or not shown: C0 and C1 controls, line and paragraph separators, bidirectional controls,

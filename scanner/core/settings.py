@@ -10,6 +10,7 @@ from scanner.core.model import Mode
 from scanner.core.safe_text import MASK, mask_secrets
 
 LogFormat = Literal["auto", "console", "json"]
+LogLevel = Literal["debug", "info", "warning", "error"]
 TransportName = Literal["direct", "sdk"]
 
 
@@ -101,6 +102,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     sink_timeout_s: float = 300.0
     """How long a sink may take over one batch of nodes, or to show the scan, before the run goes on without it."""
     log_format: LogFormat = "auto"
+    log_level: LogLevel = "info"  # from `warning` on there is no progress and no summary either
     progress: bool | None = None
     """None: shown when stderr is a terminal."""
     summary: str | None = None

@@ -5,13 +5,13 @@ from __future__ import annotations
 import pkgutil
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from difflib import get_close_matches
 from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, cast
 
 from msgspec import Struct
 
+from scanner.core.did_you_mean import did_you_mean
 from scanner.core.errors import ConfigError
 from scanner.core.interfaces import Sink
 from scanner.sinks.context import SinkContext
@@ -99,8 +99,7 @@ class SinkRegistry:
 
     def _unknown(self, spec: SinkSpec) -> str:
         known = sorted({*self._built_ins, *self._plugins})
-        near = get_close_matches(spec.type, known, n=1)
-        hint = f"; did you mean {near[0]}?" if near else ""
+        hint = did_you_mean(spec.type, known)
         return f"the sink {spec.label} is of an unknown type {spec.type!r} (known: {', '.join(known)}){hint}"
 
 

@@ -9,7 +9,7 @@ import structlog
 
 from scanner.cli.log_setup import Event, LogObserver, configure, log_scan_ended
 from scanner.core.model import NO_PATCHES, ManagedNode, NodeScan, NodeStatus, Scope, Target, TargetOutcome, TargetStatus
-from scanner.reports.scan_row import scan_row
+from tests.cli.fake_app import finished
 
 TARGET = Target("111122223333", "eu-west-1", "payments")
 
@@ -86,23 +86,19 @@ def test_a_target_is_a_warning_where_it_is_a_gap(status, regions, stderr):
 
 def test_the_run_has_one_line_after_one_for_each_failed_sink(stderr):
     configure("json", terminal=False)
-    scan = scan_row(
-        scan_id="s",
-        started_at=0,
-        finished_at=1_500,
-        mode="full",
-        states=(),
-        scope=Scope("current", "current"),
-        version="0",
-        outcomes=[outcome()],
-        nodes={NodeStatus.VERIFIED: 2},
+    result = finished(
+        [outcome(), outcome(TargetStatus.DENIED, "no role"), outcome(TargetStatus.DENIED, "no role")],
+        {NodeStatus.VERIFIED: 2},
+        sink_failures={"csv:out": "full"},
+        missing={"Critical": 3},
     )
 
-    log_scan_ended(scan, {"csv:out": "full"})
+    log_scan_ended(result, 3)
 
     sink, run = events(stderr)
     assert (sink["event"], sink["sink"], sink["reason"], sink["level"]) == ("sink_failed", "csv:out", "full", "error")
-    assert (run["event"], run["status"], run["nodes_verified"], run["seconds"]) == ("scan_ended", "complete", 2, 1.5)
+    assert (run["event"], run["status"], run["nodes_verified"], run["seconds"]) == ("scan_ended", "partial", 2, 200.5)
+    assert (run["exit_code"], run["missing"], run["gaps"]) == (3, {"Critical": 3}, {"denied: no role": 2})
     assert "nodes_failed" not in run
 
 
@@ -147,23 +143,62 @@ def test_what_was_bound_to_the_context_stands_on_every_line(stderr):
     assert events(stderr)[0]["region"] == "eu-west-1"
 
 
-def test_warnings_of_libraries_come_in_the_same_form_and_their_chatter_does_not_come(stderr):
-    configure("json", terminal=False)
-    logging.getLogger("botocore.endpoint").debug("Authorization: AWS4-HMAC-SHA256 …")
-    logging.getLogger("botocore.endpoint").info("chatter")
-    logging.getLogger("psycopg").warning("query cancellation interrupted")
-    logging.getLogger("asyncio").warning("task %s was slow", 7)
+NOISY = ["botocore.tokens", "aiobotocore.tokens", "urllib3.connectionpool", "asyncio", "aiohttp.client", "psycopg", "x"]
 
-    (event,) = events(stderr)
-    assert (event["event"], event["level"]) == ("task 7 was slow", "warning")
+
+def log_with_traceback(name):
+    try:
+        raise ValueError("expired, see http://ann:hush@proxy:3128")  # noqa: TRY301 - made to be logged
+    except ValueError:
+        logging.getLogger(name).warning("SSO token of %s refused", "ann", exc_info=True)
+
+
+@pytest.mark.parametrize("name", NOISY)
+@pytest.mark.parametrize("log_format", ["console", "json"])
+def test_what_libraries_log_does_not_reach_the_user_and_their_tracebacks_never(name, log_format, stderr):
+    configure(log_format, terminal=False)
+    logging.getLogger(name).info("chatter")
+    log_with_traceback(name)
+
+    assert stderr() == ""
+
+
+@pytest.mark.parametrize("name", NOISY)
+@pytest.mark.parametrize("log_format", ["console", "json"])
+def test_for_debugging_a_library_gets_one_line_without_traceback_or_secret(name, log_format, stderr):
+    configure(log_format, terminal=False, level="debug")
+    logging.getLogger(name).debug("Authorization: AWS4-HMAC-SHA256 …")
+    log_with_traceback(name)
+
+    (line,) = stderr().splitlines()
+    assert "SSO token of ann refused: ValueError: expired" in line
+    assert "hush" not in line
+    assert "Traceback" not in line
+
+
+def test_warnings_of_our_own_loggers_and_of_plug_ins_under_our_name_are_shown(stderr):
+    configure("json", terminal=False)
+    logging.getLogger("patchsweep.sinks.slack").warning("the channel is archived")
+    logging.getLogger("scanner").warning("the clock moved")
+
+    assert [event["event"] for event in events(stderr)] == ["the channel is archived", "the clock moved"]
 
 
 def test_while_progress_is_drawn_only_warnings_and_worse_are_logged(stderr):
-    configure("console", terminal=False, quiet=True)
+    configure("console", terminal=False, level="warning")
     structlog.get_logger().info(Event.TARGET_ENDED)
     structlog.get_logger().warning(Event.SINK_FAILED)
 
     assert len(stderr().splitlines()) == 1
+
+
+def test_the_password_of_a_proxy_is_masked_in_every_field(stderr, monkeypatch):
+    monkeypatch.setenv("HTTPS_PROXY", "http://ann:pa/ss@127.0.0.1:3128")
+    configure("json", terminal=False)
+    structlog.get_logger().warning(Event.TARGET_ENDED, reason="nonnumeric port: 'pa'", detail="ann:pa/ss")
+
+    (event,) = events(stderr)
+    assert (event["reason"], event["detail"]) == ("nonnumeric port: '***'", "ann:***")
 
 
 def test_the_log_follows_stderr_when_something_takes_its_place(stderr, monkeypatch):

@@ -88,7 +88,7 @@ def test_the_module_is_the_command():
 @pytest.mark.parametrize(
     ("argv", "sentence"),
     [
-        (["scn"], "patchsweep: there is no command 'scn', did you mean scan?; see: patchsweep --help\n"),
+        (["scn"], "patchsweep: there is no command 'scn'; did you mean scan?; see: patchsweep --help\n"),
         (["scan", "--sate"], "No such option '--sate'"),
         (["scan", "--store"], "Option '--store' requires an argument; see: patchsweep COMMAND --help\n"),
         (["scans", "prune"], "Missing option '--keep'; see: patchsweep scans prune --help\n"),

@@ -152,3 +152,29 @@ def test_no_command_ends_by_a_signal_after_a_right_answer(store, command):
 
     assert codes <= {0, 2, 3}
     assert len(codes) == 1
+
+
+@pytest.mark.parametrize("command", ["scans", "report", "query 'FROM scans'", "doctor --demo"])
+def test_a_removed_working_folder_is_one_sentence(tmp_path, command):
+    ended = shell(f"mkdir {tmp_path}/gone && cd {tmp_path}/gone && rmdir {tmp_path}/gone && {PATCHSWEEP} {command}")
+
+    assert ended.returncode == 2
+    assert ended.stderr == b"patchsweep: the working folder does not exist any more; change to another one with `cd`\n"
+
+
+def test_the_password_of_a_proxy_is_printed_by_no_command(store):
+    for proxy in ("http://ann:hu/sh@127.0.0.1:abc", "http://ann:hu/sh@127.0.0.1:9", "socks5://ann:hu/sh@127.0.0.1:9"):
+        for command in ("scan", "doctor", "plan", "scans --store s3://some-bucket/x"):
+            ended = shell(
+                f"{PATCHSWEEP} {command}",
+                HTTPS_PROXY=proxy,
+                HTTP_PROXY=proxy,
+                AWS_ACCESS_KEY_ID="a",
+                AWS_SECRET_ACCESS_KEY="b",
+                AWS_REGION="eu-west-1",
+                PATCHSWEEP_MAX_ATTEMPTS="1",
+            )
+            assert ended.returncode in (1, 2, 3)
+            assert b"hu/sh" not in ended.stderr
+            assert b"'hu'" not in ended.stderr
+            assert b"Traceback" not in ended.stderr

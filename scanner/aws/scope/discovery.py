@@ -13,7 +13,7 @@ from scanner.aws.scope.accounts import active_accounts
 from scanner.aws.scope.caller import Caller
 from scanner.aws.scope.regions import check_regions, described_regions
 from scanner.aws.scope.roles import Roles
-from scanner.aws.scope.targets import Account, check_scope, included, targets_of
+from scanner.aws.scope.targets import Account, included, targets_of
 from scanner.aws.sdk.session import Sessions
 from scanner.core.concurrency import map_bounded
 from scanner.core.errors import AwsError, ConfigError, Denied, Disabled
@@ -57,10 +57,9 @@ class Discoverer:
         """The targets of a scope, the accounts taking turns.
 
         Raises:
-            ConfigError: the scope cannot be used, or comes to nothing.
+            ConfigError: the scope comes to nothing.
             Unavailable: the accounts of the organization could not be listed to the end.
         """
-        check_scope(scope)
         accounts = await self._accounts(scope)
         regions: Mapping[Account, Sequence[str]]
         outcomes: list[TargetOutcome] = []

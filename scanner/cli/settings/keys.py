@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from difflib import get_close_matches
+import re
+from collections.abc import Iterator
 from typing import get_args, get_origin, get_type_hints
 
 from msgspec import Struct
@@ -70,17 +70,20 @@ def _keys(cls: type[Struct], prefix: str = "") -> Iterator[Key]:
         yield Key(prefix + name, kind, "--" + short.replace("_", "-"), PREFIX + short.upper())
 
 
+# What Kubernetes sets in every pod of a namespace with a Service named patchsweep, and Docker with a linked container.
+_SERVICE_LINK = re.compile(
+    r"PATCHSWEEP_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)"
+)
+
+
+def is_service_link(variable: str) -> bool:
+    """Whether the variable describes a Service of the cluster and was not meant for us."""
+    return bool(_SERVICE_LINK.fullmatch(variable))
+
+
 KEYS: dict[str, Key] = {key.path: key for key in _keys(Settings)}
 """Every setting by its dotted path, in the order of `Settings`."""
 
 VARIABLES: dict[str, Key] = {key.variable: key for key in KEYS.values()}
 
 SECTIONS = frozenset(path.partition(".")[0] for path in KEYS if "." in path)
-
-
-def hint(wrong: str, known: Iterable[str]) -> str:
-    """`; did you mean …?` where one of the known names is close or ends in the same key, else nothing."""
-    known = list(known)
-    near = [name for name in known if name.rpartition(".")[2] == wrong.rpartition(".")[2]]
-    near = near or get_close_matches(wrong, known, n=1, cutoff=0.7)
-    return f"; did you mean {near[0]}?" if near else ""

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from functools import reduce
-from pathlib import Path
 from types import MappingProxyType
 
 import msgspec
 from msgspec import Struct
 
-from scanner.cli.settings.keys import CONFIG_VARIABLE, KEYS, PREFIX, SECRETS, SECTIONS, VARIABLES, Key, hint
+from scanner.cli.settings.keys import CONFIG_VARIABLE, KEYS, PREFIX, SECRETS, SECTIONS, VARIABLES, Key, is_service_link
+from scanner.cli.settings.toml_file import read_toml
 from scanner.cli.settings.validate import problems
+from scanner.core.did_you_mean import did_you_mean
 from scanner.core.errors import ConfigError
 from scanner.core.model import documented_state
 from scanner.core.settings import LimitSettings, Settings
@@ -102,16 +102,11 @@ def file_values(path: str | None, lines: list[str]) -> list[Given]:
     if path is None:
         return []
     try:
-        document = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        lines.append(f"{path}: the configuration file cannot be read: {error.strerror or error}")
-    except UnicodeDecodeError:
-        lines.append(f"{path}: the configuration file is not UTF-8 text")
-    except tomllib.TOMLDecodeError as error:
-        lines.append(f"{path}: the configuration file is not valid TOML: {error}")
-    else:
-        return list(_known(document, path, lines))
-    return []
+        document = read_toml(path)
+    except ConfigError as error:
+        lines.append(str(error))
+        return []
+    return list(_known(document, path, lines))
 
 
 def _known(document: Mapping[str, object], path: str, lines: list[str]) -> Iterator[Given]:
@@ -121,7 +116,7 @@ def _known(document: Mapping[str, object], path: str, lines: list[str]) -> Itera
         elif name in SECTIONS:
             lines.append(f"{path}: {name} is a section and is written as the table [{name}]")
         else:
-            lines.append(f"{path}: {name} is not a setting{hint(name, KEYS)}")
+            lines.append(f"{path}: {name} is not a setting{did_you_mean(name, KEYS)}")
 
 
 def _flat(document: Mapping[str, object]) -> Iterator[tuple[str, object]]:
@@ -134,8 +129,10 @@ def _flat(document: Mapping[str, object]) -> Iterator[tuple[str, object]]:
 
 def variable_values(environ: Mapping[str, str], lines: list[str]) -> list[Given]:
     """What the environment gives, its unknown `PATCHSWEEP_` variables appended to `lines`."""
-    ours = sorted(name for name in environ if name.startswith(PREFIX) and name != CONFIG_VARIABLE)
-    lines += [f"{name} is not a setting{hint(name, VARIABLES)}" for name in ours if name not in VARIABLES]
+    ours = sorted(
+        name for name in environ if name.startswith(PREFIX) and name != CONFIG_VARIABLE and not is_service_link(name)
+    )
+    lines += [f"{name} is not a setting{did_you_mean(name, VARIABLES)}" for name in ours if name not in VARIABLES]
     keys = [(VARIABLES[name], environ[name]) for name in ours if name in VARIABLES and environ[name]]
     return [Given(key, text, f"{key.variable} ({key.path})") for key, text in keys]
 

@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 import math
-import re
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterator
 
-from scanner.cli.settings.keys import hint
+from scanner.cli.settings.keys import KEYS
+from scanner.core.did_you_mean import did_you_mean
+from scanner.core.errors import ConfigError
 from scanner.core.model import PATCH_STATES
 from scanner.core.safe_text import mask_secrets
-from scanner.core.settings import LimitSettings, PatchSettings, ScopeSettings, Settings
+from scanner.core.scope_rules import Problem, is_bucket_url, scope_problems
+from scanner.core.settings import LimitSettings, PatchSettings, Settings
+from scanner.sinks.spec import parse_spec
 
-Fault = tuple[str, str]
-"""A setting's dotted key and what is wrong with it."""
-
-_ACCOUNT = re.compile(r"\d{12}", re.ASCII)
-_REGION = re.compile(r"[a-z]{2,5}(-[a-z]+)+-\d{1,2}")
-# IAM: a role name has 1 to 64 of these; a path before it is part of the ARN all the same.
-_ROLE = re.compile(r"([\w+=,.@-]+/)*[\w+=,.@-]{1,64}", re.ASCII)
-# STS AssumeRole, ExternalId.
-_EXTERNAL_ID = re.compile(r"[\w+=,.@:/-]{2,1224}", re.ASCII)
-_BUCKET_URL = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/.*)?")
-_SINK = re.compile(r"[a-z][a-z0-9_+-]*:.+", re.DOTALL)
+_STATES = ", ".join(PATCH_STATES)
 _SEVERITIES = ("Critical", "Important", "Moderate", "Medium", "Low", "Unspecified")
 _PAGE_SIZES = range(10, 101)
 # SSM: a filter value has up to 256 characters.
@@ -31,68 +25,63 @@ _LONGEST_FILTER_VALUE = 256
 
 def problems(settings: Settings, where: Callable[[str], str] = str) -> list[str]:
     """One line for each thing that cannot work, `where` giving the user's name for a dotted key."""
-    faults = [
-        *_scope_faults(settings.scope),
-        *_tag_faults(settings.nodes.tags),
-        *_patch_faults(settings.patches),
-        *_limit_faults(settings.limits),
-        *_run_faults(settings),
-        *_sink_faults(settings.sinks),
+    found = [
+        *_text_problems(settings),
+        *scope_problems(settings.scope),
+        *_tag_problems(settings.nodes.tags),
+        *_patch_problems(settings.patches),
+        *_limit_problems(settings.limits),
+        *_run_problems(settings),
+        *_sink_problems(settings.sinks),
     ]
-    return [f"{where(path)}: {text}" for path, text in faults]
+    return [f"{where(path)}: {text}" for path, text in found]
 
 
-def _scope_faults(scope: ScopeSettings) -> Iterator[Fault]:
-    yield from _selection_faults("scope.accounts", scope.accounts, ("current", "organization"), _account_fault)
-    yield from _each("scope.exclude_accounts", scope.exclude_accounts, _account_fault)
-    yield from _selection_faults("scope.regions", scope.regions, ("current", "enabled"), _region_fault)
-    yield from _each("scope.exclude_regions", scope.exclude_regions, _region_fault)
-    if scope.role_name is not None and not _ROLE.fullmatch(scope.role_name):
-        arn = "; give the name alone, not the ARN" if scope.role_name.startswith("arn:") else ""
-        yield (
-            "scope.role_name",
-            f"{scope.role_name!a} is not an IAM role name (letters, digits, +=,.@_-, up to 64){arn}",
-        )
-    if scope.role_name is None and (scope.accounts == ("organization",) or len(set(scope.accounts)) > 1):
-        yield "scope.accounts", "other accounts are read through a role: name it with scope.role_name (--role-name)"
-    if scope.external_id is not None and not _EXTERNAL_ID.fullmatch(scope.external_id):
-        yield "scope.external_id", "an external id has 2 to 1,224 letters, digits or +=,.@:/_-"
+def _text_problems(settings: Settings) -> Iterator[Problem]:
+    """Yields the texts with control characters, which come with a line end of Windows or a careless paste.
+
+    A store path with a carriage return would become a folder of that name. Halves of surrogate pairs are bytes that
+    are not UTF-8.
+    """
+    for path in KEYS:
+        value: object = settings
+        for name in path.split("."):
+            value = getattr(value, name)
+        wrong = next((char for text in _texts(value) for char in text if _is_control(char)), None)
+        if wrong is not None:
+            is_byte = unicodedata.category(wrong) == "Cs"
+            what = "a byte that is not UTF-8" if is_byte else f"a control character (U+{ord(wrong):04X})"
+            yield path, f"the value has {what}; remove it"
 
 
-def _selection_faults(
-    path: str, values: tuple[str, ...], keywords: tuple[str, ...], fault: Callable[[str], str]
-) -> Iterator[Fault]:
-    if not values:
-        yield path, f"nothing is selected; say {' or '.join(keywords)}, or name them"
-    named = [value for value in values if value not in keywords]
-    if len(values) > 1 and len(named) < len(values):
-        yield path, f"{' and '.join(keywords)} stand alone, not beside other values"
-    for _, text in _each(path, tuple(named), fault):
-        yield path, text + hint(text.split("'")[1], keywords)
+def _is_control(char: str) -> bool:
+    return unicodedata.category(char) in {"Cc", "Cs", "Zl", "Zp"}
 
 
-def _each(path: str, values: tuple[str, ...], fault: Callable[[str], str]) -> Iterator[Fault]:
-    return ((path, text) for value in values if (text := fault(value)))
+def _texts(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for name, inner in value.items():
+            yield from (*_texts(name), *_texts(inner))
+    elif isinstance(value, tuple):
+        for inner in value:
+            yield from _texts(inner)
 
 
-def _account_fault(value: str) -> str:
-    return "" if _ACCOUNT.fullmatch(value) else f"{value!a} is not an account id (12 digits)"
-
-
-def _region_fault(value: str) -> str:
-    return "" if _REGION.fullmatch(value) else f"{value!a} is not a Region name (like eu-west-1)"
-
-
-def _tag_faults(tags: dict[str, tuple[str, ...]]) -> Iterator[Fault]:
+def _tag_problems(tags: dict[str, tuple[str, ...]]) -> Iterator[Problem]:
     for name, values in tags.items():
         if not name or not values or not all(values):
             yield "nodes.tags", f"tag {name!a} needs a key and at least one value"
 
 
-def _patch_faults(patches: PatchSettings) -> Iterator[Fault]:
+def _patch_problems(patches: PatchSettings) -> Iterator[Problem]:
     for state in patches.states:
         if state not in PATCH_STATES:
-            yield "patches.states", f"{state!a} is not one of {', '.join(PATCH_STATES)}{hint(state, PATCH_STATES)}"
+            yield (
+                "patches.states",
+                f"{state!a} is not one of {_STATES}{did_you_mean(state, PATCH_STATES)}",
+            )
     for severity in patches.severities:
         # Debian's priorities are lower-case words of their own, so only a near miss of a severity is refused.
         known = [name for name in _SEVERITIES if name.lower() == severity.lower()]
@@ -106,7 +95,7 @@ def _patch_faults(patches: PatchSettings) -> Iterator[Fault]:
         yield "patches.page_size", f"{patches.page_size} is outside 10 to 100"
 
 
-def _limit_faults(limits: LimitSettings) -> Iterator[Fault]:
+def _limit_problems(limits: LimitSettings) -> Iterator[Problem]:
     low, start, high = limits.min_rate_per_s, limits.rate_per_s, limits.max_rate_per_s
     for name in ("rate_per_s", "min_rate_per_s", "max_rate_per_s", "connect_timeout_s", "read_timeout_s"):
         yield from _at_least(f"limits.{name}", getattr(limits, name), 0, exclusive=True)
@@ -120,7 +109,7 @@ def _limit_faults(limits: LimitSettings) -> Iterator[Fault]:
         yield "limits.rate_per_s", f"{start:g} a second is above limits.max_rate_per_s ({high:g}); raise that too"
 
 
-def _run_faults(settings: Settings) -> Iterator[Fault]:
+def _run_problems(settings: Settings) -> Iterator[Problem]:
     yield from _at_least("store.flush_rows", settings.store.flush_rows, 1)
     yield from _at_least("store.flush_interval_s", settings.store.flush_interval_s, 0, exclusive=True)
     yield from _at_least("full_scan_every_days", settings.full_scan_every_days, 1)
@@ -128,7 +117,7 @@ def _run_faults(settings: Settings) -> Iterator[Fault]:
     location = settings.store.location
     if not location:
         yield "store.location", "name a folder or s3://bucket/prefix"
-    elif location.startswith("s3:") and not _BUCKET_URL.fullmatch(location):
+    elif location.startswith("s3:") and not is_bucket_url(location):
         yield "store.location", f"{location!a} is not s3://bucket or s3://bucket/prefix"
     elif "://" in location and not location.startswith("s3:"):
         yield "store.location", f"{location!a} is neither a folder nor s3://bucket/prefix"
@@ -136,16 +125,18 @@ def _run_faults(settings: Settings) -> Iterator[Fault]:
         yield "summary", "name a file"
 
 
-def _at_least(path: str, value: float, bound: float, *, exclusive: bool = False) -> Iterator[Fault]:
+def _at_least(path: str, value: float, bound: float, *, exclusive: bool = False) -> Iterator[Problem]:
     # Written so that NaN, which compares as false, is refused.
     good = math.isfinite(value) and (value > bound if exclusive else value >= bound)
     if not good:
         yield path, f"{value:g} is not {'above' if exclusive else 'at least'} {bound:g}"
 
 
-def _sink_faults(sinks: tuple[str, ...]) -> Iterator[Fault]:
+def _sink_problems(sinks: tuple[str, ...]) -> Iterator[Problem]:
     for spec, times in Counter(sinks).items():
-        if not _SINK.fullmatch(spec):
-            yield "sinks", f"{mask_secrets(spec)!a} is not type:where (like jsonl:- or parquet:s3://bucket/prefix)"
-        elif times > 1:
+        try:
+            parse_spec(spec)
+        except ConfigError as error:
+            yield "sinks", str(error)
+        if times > 1:
             yield "sinks", f"{mask_secrets(spec)} is given {times} times"

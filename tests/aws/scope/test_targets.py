@@ -2,49 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from itertools import pairwise
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scanner.aws.scope.targets import Account, check_scope, included, largest_first, scope_problems, targets_of
-from scanner.core.errors import ConfigError
+from scanner.aws.scope.targets import Account, included, largest_first, targets_of
 from scanner.core.model import Target
 from scanner.core.settings import ScopeSettings
 
 A, B, C = (Account(digit * 12) for digit in "123")
-
-
-def test_the_default_scope_has_no_problems():
-    check_scope(ScopeSettings())
-
-
-@pytest.mark.parametrize(
-    ("scope", "sentence"),
-    [
-        (ScopeSettings(accounts=("12345",)), "scope.accounts: '12345' is neither current nor organization nor an"),
-        (ScopeSettings(accounts=()), "scope.accounts is empty: give current or organization"),
-        (ScopeSettings(accounts=("organization", "1" * 12)), "'organization' stands for a whole list"),
-        (ScopeSettings(exclude_accounts=("me",)), "scope.exclude_accounts: 'me' is not an account id"),
-        (ScopeSettings(regions=("Ireland",)), "scope.regions: 'Ireland' is neither current nor enabled nor a Region"),
-        (ScopeSettings(regions=("eu-west-1", "enabled")), "'enabled' stands for a whole list"),
-        (ScopeSettings(exclude_regions=("enabled",)), "scope.exclude_regions: 'enabled' is not a Region name"),
-    ],
-)
-def test_a_scope_that_cannot_be_used_is_refused_in_a_sentence(scope, sentence):
-    with pytest.raises(ConfigError, match=re.escape(sentence)):
-        check_scope(scope)
-
-
-@pytest.mark.parametrize("region", ["us-east-1", "us-gov-west-1", "cn-northwest-1", "ap-southeast-5", "eusc-de-east-1"])
-def test_regions_of_every_partition_are_taken(region):
-    assert scope_problems(ScopeSettings(regions=(region,), exclude_regions=(region,))) == []
-
-
-def test_every_problem_is_told_at_once():
-    assert len(scope_problems(ScopeSettings(accounts=("x", "y"), regions=("z",)))) == 3
 
 
 def test_excluded_accounts_are_left_out_and_repeated_ones_stand_once():

@@ -94,7 +94,9 @@ def test_a_file_that_is_not_utf8_is_named(tmp_path):
     path = tmp_path / "a.toml"
     path.write_bytes(b'mode = "\xff"')
 
-    assert lines_of(str(path)) == [f"{path}: the configuration file is not UTF-8 text"]
+    assert lines_of(str(path)) == [
+        f"{path}: the configuration file is not UTF-8 text (line 1, byte 0xff); save it as UTF-8"
+    ]
 
 
 def test_the_faults_of_all_layers_come_together_each_by_the_name_its_user_knows(tmp_path):
@@ -210,3 +212,72 @@ def test_whatever_is_given_comes_out_typed_or_as_a_sentence(key, value):
         typed(key, value)
     except ValueError as error:
         assert str(error).startswith("expected ")  # noqa: PT017 - either end is right
+
+
+SERVICE_LINKS = {
+    "PATCHSWEEP_PORT": "tcp://10.0.0.7:443",
+    "PATCHSWEEP_SERVICE_HOST": "10.0.0.7",
+    "PATCHSWEEP_SERVICE_PORT": "443",
+    "PATCHSWEEP_SERVICE_PORT_HTTPS": "443",
+    "PATCHSWEEP_PORT_443_TCP": "tcp://10.0.0.7:443",
+    "PATCHSWEEP_PORT_443_TCP_PROTO": "tcp",
+    "PATCHSWEEP_PORT_443_TCP_PORT": "443",
+    "PATCHSWEEP_PORT_443_TCP_ADDR": "10.0.0.7",
+}
+
+
+def test_the_variables_of_a_kubernetes_service_of_our_name_are_skipped():
+    assert load(None, SERVICE_LINKS, {}) == Settings()
+
+
+@pytest.mark.parametrize("name", ["PATCHSWEEP_PORTS", "PATCHSWEEP_PORT_443", "PATCHSWEEP_SERVICE", "PATCHSWEEP_STOR"])
+def test_a_variable_that_only_looks_like_one_of_them_is_still_refused(name):
+    assert lines_of(environ={name: "x"})[0].startswith(f"{name} is not a setting")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"\xef\xbb\xbfmode = 'delta'\n", b"mode = 'delta'\r\n", b"\xef\xbb\xbf# \xc3\xa9\r\nmode = 'delta'\r\n"],
+    ids=["byte order mark", "line ends of Windows", "both"],
+)
+def test_a_file_as_an_editor_on_windows_writes_it_is_read(tmp_path, data):
+    (tmp_path / "c.toml").write_bytes(data)
+
+    assert load(str(tmp_path / "c.toml"), {}, {}).mode == "delta"
+
+
+@pytest.mark.parametrize(
+    ("data", "sentence"),
+    [
+        ("mode = 'delta'".encode("utf-16"), "is not UTF-8 text: it is UTF-16 text; save it as UTF-8"),
+        ("mode = 'delta'".encode("utf-16-le"), "is not UTF-8 text: it is UTF-16 text; save it as UTF-8"),
+        (b"mode = 'delta\0'", "is not UTF-8 text: it is not a text file (a NUL byte); save it as UTF-8"),
+        (b"# fine\n# caf\xe9\n", "is not UTF-8 text (line 2, byte 0xe9); save it as UTF-8"),
+        (b"mode = ", "is not valid TOML: "),
+        (b"a = " + b"[" * 20_000, "is not valid TOML: "),
+    ],
+    ids=["UTF-16", "UTF-16 without a mark", "NUL", "latin-1", "no value", "deep"],
+)
+def test_a_file_that_is_not_toml_in_utf_8_is_refused_in_one_right_sentence(tmp_path, data, sentence):
+    path = tmp_path / "c.toml"
+    path.write_bytes(data)
+
+    (line,) = lines_of(config=str(path))
+    assert line.startswith(f"{path}: the configuration file {sentence}")
+
+
+TEXTS = [key for key in KEYS.values() if key.kind in (str, str | None) or (key.is_list and not key.choices)]
+
+
+@pytest.mark.parametrize("key", TEXTS, ids=lambda key: key.path)
+@pytest.mark.parametrize("char", ["\r", "\0", "\x1b", "\x85", "\u2028", "\udce9"])
+def test_a_control_character_is_refused_in_every_text(key, char):
+    value = {"sinks": f"csv:out{char}", "store.location": f"data{char}"}.get(key.path, f"ab{char}c")
+    lines = lines_of(options={key.path: (value,) if key.is_list else value})
+
+    assert any(line.startswith(f"{key.option} ({key.path}): the value has ") for line in lines)
+    assert not any(char in line for line in lines)
+
+
+def test_a_control_character_is_refused_in_a_tag():
+    assert "U+000D" in lines_of(options={"nodes.tags": ("E\rnv=prod",)})[0]
