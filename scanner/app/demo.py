@@ -1,21 +1,21 @@
-"""`--demo`: the embedded simulated organization in the place of AWS. The simulator loads with it, and only then."""
+"""`--demo`: the embedded simulated organization in the place of AWS. The simulator is imported only if it is used."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from msgspec import structs
 
+from scanner.aws.sdk.fixed_access import FixedAccess
 from scanner.core.settings import LimitSettings, ScopeSettings, Settings
 
 
 def demo_settings(settings: Settings) -> Settings:
-    """The settings as the demo organization needs them.
+    """Returns the settings that the demo organization needs.
 
-    Its role and external id are set; unless the user chose otherwise, all of its accounts and enabled Regions are in
-    scope and requests start at the rate that it grants, so that nobody waits.
+    Its role and external id are set. Unless the user chose otherwise, all of its accounts and enabled Regions are in
+    scope, and requests start at the rate that it grants, so that the demo takes seconds.
     """
     from scanner.simulator.demo import DEMO_LIMITS, demo_world  # noqa: PLC0415 - a scan of AWS has no use for it
 
@@ -35,24 +35,19 @@ def demo_settings(settings: Settings) -> Settings:
 
 
 @contextmanager
-def demo_organization() -> Iterator[None]:
-    """Serve the demo organization, with the AWS settings of this process pointing at nothing else meanwhile."""
+def serving_demo(demo: bool) -> Iterator[FixedAccess | None]:  # noqa: FBT001 - the one thing it is about
+    """Serves the demo organization while the block runs and yields the access to it; None where `demo` is False."""
+    if not demo:
+        yield None
+        return
     from scanner.simulator.demo import DEMO_LIMITS, demo_world  # noqa: PLC0415 - a scan of AWS has no use for it
     from scanner.simulator.server.run import serve_in_thread  # noqa: PLC0415 - as above
 
     with serve_in_thread(demo_world(), limits=DEMO_LIMITS) as simulator:
-        before = {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
-        _replace_aws_settings(simulator.environment())
-        try:
-            yield
-        finally:
-            _replace_aws_settings(before)
-
-
-def _replace_aws_settings(settings: dict[str, str]) -> None:
-    for name in [name for name in os.environ if name.startswith("AWS_")]:
-        del os.environ[name]
-    os.environ.update(settings)
-    # The user's files may name a profile, a proxy's certificate or an endpoint.
-    if "AWS_CONFIG_FILE" not in settings and "AWS_ENDPOINT_URL" in settings:
-        os.environ.update({"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull})
+        variables = simulator.environment()
+        yield FixedAccess(
+            endpoint_url=variables["AWS_ENDPOINT_URL"],
+            access_key_id=variables["AWS_ACCESS_KEY_ID"],
+            secret_access_key=variables["AWS_SECRET_ACCESS_KEY"],
+            region=variables["AWS_REGION"],
+        )

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import ExitStack, aclosing, suppress
+from contextlib import aclosing, suppress
 from functools import partial
 from typing import BinaryIO
 
 from msgspec import structs
 
 from scanner.app.check_outputs import try_sink
-from scanner.app.demo import demo_organization, demo_settings
+from scanner.app.demo import demo_settings, serving_demo
 from scanner.app.outcomes import scope_of
 from scanner.aws.open import Aws, open_aws
+from scanner.aws.sdk.fixed_access import FixedAccess
 from scanner.core.concurrency import map_bounded
 from scanner.core.errors import AwsError, NodeGone, PatchsweepError, RequestRejected
 from scanner.core.interfaces import Fleet, TargetReader
@@ -41,11 +42,9 @@ async def run_doctor(settings: Settings, *, demo: bool, stdout: BinaryIO) -> Dia
     """
     store = await _store(settings)
     sinks = [await _sink(settings, sink, stdout) for sink in settings.sinks]
-    with ExitStack() as stack:
-        if demo:
-            settings = demo_settings(settings)
-            stack.enter_context(demo_organization())
-        async with open_aws(settings) as aws:
+    settings = demo_settings(settings) if demo else settings
+    with serving_demo(demo) as access:
+        async with open_aws(settings, access) as aws:
             targets = await _targets(aws)
             caller = aws.caller
         return Diagnosis(
@@ -55,7 +54,7 @@ async def run_doctor(settings: Settings, *, demo: bool, stdout: BinaryIO) -> Dia
             store=store,
             sinks=tuple(sinks),
             targets=targets,
-            takes_large_pages=await _takes_large_pages(settings, targets),
+            takes_large_pages=await _takes_large_pages(settings, access, targets),
         )
 
 
@@ -109,14 +108,16 @@ async def _try_a_node(reader: TargetReader) -> bool:
     return False
 
 
-async def _takes_large_pages(settings: Settings, targets: Sequence[TargetCheck]) -> bool | None:
+async def _takes_large_pages(
+    settings: Settings, access: FixedAccess | None, targets: Sequence[TargetCheck]
+) -> bool | None:
     """Asks one target that has nodes; None where nobody can tell, or where such pages are asked for already."""
     target = next((check.target for check in targets if check.has_nodes), None)
     if target is None or settings.patches.page_size >= LARGE_PAGE:
         return None
     patches = structs.replace(settings.patches, page_size=LARGE_PAGE)
     try:
-        async with open_aws(structs.replace(settings, patches=patches)) as aws:
+        async with open_aws(structs.replace(settings, patches=patches), access) as aws:
             return (await check_target(aws.fleet, target)).status is TargetStatus.SCANNED or None
     except RequestRejected:
         return False

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
 from functools import partial
 
-from scanner.app.demo import demo_organization, demo_settings
+from scanner.app.demo import demo_settings, serving_demo
 from scanner.app.outcomes import scope_of
 from scanner.aws.open import open_aws
 from scanner.core.concurrency import map_bounded
@@ -25,11 +24,9 @@ async def run_plan(settings: Settings, *, demo: bool) -> Plan:
         ConfigError: the settings or the AWS settings in force cannot work.
         Unavailable: the organization could not be listed.
     """
-    with ExitStack() as stack:
-        if demo:
-            settings = demo_settings(settings)
-            stack.enter_context(demo_organization())
-        async with open_aws(settings) as aws:
+    settings = demo_settings(settings) if demo else settings
+    with serving_demo(demo) as access:
+        async with open_aws(settings, access) as aws:
             discovery = await aws.discover()
             shut = [
                 _planned(outcome.target, outcome.status, outcome.reason, Estimate(), settings)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from contextlib import nullcontext
 
 import anyio
 from msgspec import Struct, field
 
 from scanner.app.deliver import Delivery
-from scanner.app.demo import demo_organization
+from scanner.app.demo import serving_demo
 from scanner.app.history import known_nodes, largest_targets_first
 from scanner.app.outcomes import scope_of
 from scanner.app.signals import Stop
@@ -63,8 +62,8 @@ async def _read_targets(delivery: Delivery, observers: Sequence[Observer], deliv
     scan, store, settings = delivery.scan, delivery.store, delivery.scan.settings
     for observer in observers:
         observer.scan_opened(scope_of(settings))
-    with demo_organization() if scan.demo else nullcontext():
-        async with open_aws(settings) as aws:
+    with serving_demo(scan.demo) as access:
+        async with open_aws(settings, access) as aws:
             discovery = await aws.discover()
             for outcome in discovery.outcomes:
                 for observer in observers:

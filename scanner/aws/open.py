@@ -17,6 +17,7 @@ from scanner.aws.requests.retry import RetryPolicy
 from scanner.aws.scope.caller import Caller, caller_of
 from scanner.aws.scope.discovery import Discoverer, Discovery
 from scanner.aws.scope.roles import Roles
+from scanner.aws.sdk.fixed_access import FixedAccess
 from scanner.aws.sdk.region_clients import region_clients
 from scanner.aws.sdk.session import Sessions
 from scanner.core.errors import ConfigError
@@ -43,8 +44,12 @@ class Aws(Struct, frozen=True):
 
 
 @asynccontextmanager
-async def open_aws(settings: Settings) -> AsyncIterator[Aws]:
-    """Find credentials and Region, ask who they are, and stand ready.
+async def open_aws(settings: Settings, access: FixedAccess | None = None) -> AsyncIterator[Aws]:
+    """Finds credentials and Region and asks who they belong to.
+
+    Args:
+        settings: the scope, the filters and the limits.
+        access: an endpoint with its keys; None: what the AWS settings of the environment say.
 
     Raises:
         ConfigError: no credentials or none that AWS accepts, no Region, or a scope that cannot be used.
@@ -52,7 +57,7 @@ async def open_aws(settings: Settings) -> AsyncIterator[Aws]:
     """
     check_scope(settings.scope)
     limits = settings.limits
-    sessions = Sessions(limits)
+    sessions = Sessions(limits, access)
     if not await sessions.has_credentials():
         raise ConfigError("No AWS credentials found; set AWS_PROFILE or AWS_ACCESS_KEY_ID, or run `aws configure`")
     region = _region_of(settings.scope, sessions.region)

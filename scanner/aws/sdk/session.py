@@ -23,6 +23,7 @@ from botocore.utils import get_environ_proxies
 from scanner import __version__
 from scanner.aws.credentials.current_role import CurrentRoleCredentials
 from scanner.aws.sdk.errors import sdk_errors
+from scanner.aws.sdk.fixed_access import FixedAccess
 from scanner.aws.sdk.http_session import MetadataSession, StrictSession
 from scanner.aws.sdk.responses import ResponseParsers
 from scanner.aws.transport.tls import tls_context
@@ -110,16 +111,19 @@ def _ca_bundle(core: AioSession) -> str | Literal[True]:
 class Sessions:
     """Makes clients that sign as whoever asks (see `acting_as`), with the SDK's retries off: the funnel has its own."""
 
-    def __init__(self, limits: LimitSettings) -> None:
+    def __init__(self, limits: LimitSettings, access: FixedAccess | None = None) -> None:
         with sdk_errors():
             core = _SharedSession()
+            if access is not None:
+                access.apply_to(core)
             core.register_component("response_parser_factory", ResponseParsers())
             core.register_component("data_loader", _loader(core.get_config_variable("data_path")))
-            if os.environ.get("AWS_REGION") and not os.environ.get("AWS_DEFAULT_REGION"):
+            if access is None and os.environ.get("AWS_REGION") and not os.environ.get("AWS_DEFAULT_REGION"):
                 # Containers and every other SDK know this name; botocore does not.
                 core.set_config_variable("region", os.environ["AWS_REGION"])
-            self._ca_bundle = _ca_bundle(core)
+            self._ca_bundle = _ca_bundle(core) if access is None else True
         self._core = core
+        self._endpoint_url = access and access.endpoint_url
         self._own: AioCredentials | None = None
         self.config = AioConfig(
             user_agent=f"patchsweep/{__version__}",
@@ -129,6 +133,8 @@ class Sessions:
             max_pool_connections=limits.max_in_flight,
             # The service judges better: its answer is quoted, the SDK's would be a traceback.
             parameter_validation=False,
+            # No proxy stands before a server that the program itself names; None: those of the environment.
+            proxies=None if access is None else {},
         )
 
     @property
@@ -198,7 +204,13 @@ class Sessions:
         return self._opened("sts", self._creating("sts", region))
 
     def _creating(self, service: str, region: str) -> Callable[[], ClientCreatorContext[Any]]:
-        return partial(self._core.create_client, service, region_name=region, config=self.config)
+        return partial(
+            self._core.create_client,
+            service,
+            region_name=region,
+            endpoint_url=self._endpoint_url,
+            config=self.config,
+        )
 
     @asynccontextmanager
     async def _opened(self, service: str, create: Callable[[], ClientCreatorContext[C]]) -> AsyncIterator[C]:
