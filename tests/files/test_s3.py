@@ -18,6 +18,8 @@ from scanner.files.s3 import open_files, parse_s3_url
 from tests.aws.fake_ssm import QUICK
 from tests.moto_server import serving_moto
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def moto():
