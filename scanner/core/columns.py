@@ -13,7 +13,7 @@ _SCAN_ID = Column("scan_id", "Id of the scan: its start time in UTC and six hexa
 _ACCOUNT_ID = Column("account_id", "AWS account id: twelve digits as text, because it may begin with zeros.")
 _REGION = Column("region", "AWS Region code, such as eu-west-1.")
 _INSTANCE_ID = Column(
-    "instance_id", "Id of the managed node: i-… for an EC2 instance, mi-… for a hybrid node (SSM InstanceId)."
+    "instance_id", "Id of the managed node: i-* for an EC2 instance, mi-* for a hybrid node (SSM InstanceId)."
 )
 NODE_KEY = (_SCAN_ID, _ACCOUNT_ID, _REGION, _INSTANCE_ID)
 

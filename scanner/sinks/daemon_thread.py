@@ -1,4 +1,4 @@
-"""Blocking writes that nobody waits for longer than he wants to."""
+"""Blocking writes that can be abandoned."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from anyio import from_thread
 from anyio.lowlevel import current_token
 
 
-async def run_apart(write: Callable[[], None]) -> None:
-    """Run `write` in a thread of its own that is left behind when the caller is cancelled or the process ends.
+async def run_in_daemon_thread(write: Callable[[], None]) -> None:
+    """Runs `write` in a thread that is abandoned when the caller is cancelled or the process ends.
 
-    A thread of a pool would hold up the end of the process, for ever if the reader of a pipe has stopped reading.
+    The process would wait for a thread of a pool, without end if the reader of a pipe has stopped reading.
     """
     ended = anyio.Event()
     failures: list[BaseException] = []
@@ -38,7 +38,7 @@ async def run_apart(write: Callable[[], None]) -> None:
 
 
 def write_all(stream: BinaryIO, data: bytes) -> None:
-    """Write past the stream's buffer, whose lock could not be released if the thread were left behind in it."""
+    """Writes past the stream's buffer, whose lock would stay held if the thread were abandoned in it."""
     raw = stream.raw if isinstance(stream, io.BufferedWriter) else stream
     rest = memoryview(data)
     while rest:

@@ -25,7 +25,7 @@ ENTRY_POINT_GROUP = "patchsweep.sinks"
 
 BUILT_INS: Mapping[str, str] = {
     "csv": "scanner.sinks.folder.csv:csv_sink",
-    "duckdb": "scanner.sinks.duckdb_file:duckdb_sink",
+    "duckdb": "scanner.sinks.duckdb.sink:duckdb_sink",
     "jsonl": "scanner.sinks.folder.jsonl:jsonl_sink",
     "parquet": "scanner.sinks.parquet.sink:parquet_sink",
     "postgresql": "scanner.sinks.postgresql.sink:postgresql_sink",

@@ -31,6 +31,7 @@ def test_the_schemas_have_the_columns_of_the_dictionary_each_once():
 @pytest.mark.parametrize(("table", "column"), COLUMNS, ids=lambda part: getattr(part, "name", part))
 def test_every_description_is_one_line_that_ends_as_a_sentence(table, column):
     assert re.fullmatch(r"[^\n|\"]{10,250}\.", column.description)
+    assert column.description.isascii(), "a database in another encoding takes it as a comment too"
 
 
 def test_no_description_says_the_same_as_another_of_its_table():

@@ -27,7 +27,8 @@ def csv_sink(where: str, context: SinkContext) -> Sink:  # noqa: ARG001  # every
     """Returns the sink, or raises `ConfigError` for a folder that cannot be used or an option that there is not."""
     label = f"csv:{where}"
     folder, flags = split_flags(where, label, ["bom"])
-    return FolderSink(checked_folder(folder, label), CSV_FOR_EXCEL if flags["bom"] else CSV)
+    form = CSV_FOR_EXCEL if flags["bom"] else CSV
+    return FolderSink(checked_folder(folder, label, form.files.values()), form)
 
 
 def _head(schema: pa.Schema) -> bytes:

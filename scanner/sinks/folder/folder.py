@@ -12,18 +12,18 @@ from msgspec import Struct
 
 from scanner.core.interfaces import NodeBatch, ScanSummary
 from scanner.core.tables import TABLES
+from scanner.sinks.errors import disk_errors
 from scanner.sinks.folder.staging import StagedFiles
-from scanner.sinks.path_checks import as_sink_error
 
 
 class TextForm(Struct, frozen=True):
-    """How a table looks as text."""
+    """How a table is written as text."""
 
     suffix: str
+    #: What a file begins with.
     head: Callable[[pa.Schema], bytes]
-    """What a file begins with."""
+    #: For a table's name and schema, what turns its rows into lines.
     encoder: Callable[[str, pa.Schema], Callable[[pa.Table], bytes]]
-    """For a table's name and schema, what turns its rows into lines."""
 
     @property
     def files(self) -> dict[str, str]:
@@ -32,9 +32,9 @@ class TextForm(Struct, frozen=True):
 
 
 class FolderSink:
-    """`patches`, `nodes`, `targets` and `scans`, a file each. A commit replaces the scan that stood there before.
+    """One file for each table. A commit replaces the scan that stood there before.
 
-    A folder with a `scans` file holds exactly that scan: the file is taken away first and comes back last.
+    A folder with a `scans` file holds exactly that scan: that file is removed first and put back last.
     """
 
     live: ClassVar[bool] = False
@@ -52,30 +52,36 @@ class FolderSink:
         await to_thread.run_sync(self._append, scan.tables())
         await to_thread.run_sync(self._publish)
 
+    async def probe(self) -> None:
+        """Begins every file in a staging folder and removes it again."""
+        await to_thread.run_sync(self._begin)
+        await to_thread.run_sync(self._discard)
+
     async def aclose(self) -> None:
         await to_thread.run_sync(self._discard)
 
+    def _begin(self) -> None:
+        with disk_errors("write in", self._folder):
+            self._staged = self._staged or self._start()
+
     def _append(self, tables: Mapping[str, pa.Table]) -> None:
-        with as_sink_error("write in", self._folder):
+        with disk_errors("write in", self._folder):
             staged = self._staged = self._staged or self._start()
             for name, table in tables.items():
-                staged.append(self._file(name), self._encoders[name](table))
+                staged.append(self._form.files[name], self._encoders[name](table))
 
     def _start(self) -> StagedFiles:
-        staged = StagedFiles(self._folder, [self._file(name) for name in TABLES])
+        staged = StagedFiles(self._folder, list(self._form.files.values()))
         for name, schema in TABLES.items():
-            staged.append(self._file(name), self._form.head(schema))
+            staged.append(self._form.files[name], self._form.head(schema))
         return staged
 
     def _publish(self) -> None:
         assert self._staged is not None
-        with as_sink_error("replace the files of", self._folder):
+        with disk_errors("replace the files of", self._folder):
             self._staged.publish()
 
     def _discard(self) -> None:
         if self._staged is not None:
             self._staged.discard()
             self._staged = None
-
-    def _file(self, table: str) -> str:
-        return f"{table}{self._form.suffix}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import os
 from collections.abc import Mapping
 from functools import partial
 from typing import BinaryIO, ClassVar
@@ -13,17 +15,17 @@ from scanner.core.errors import SinkError
 from scanner.core.interfaces import NodeBatch, ScanSummary, Sink
 from scanner.core.tables import TABLES
 from scanner.sinks.context import SinkContext
-from scanner.sinks.daemon_thread import run_apart, write_all
+from scanner.sinks.daemon_thread import run_in_daemon_thread, write_all
 from scanner.sinks.folder.folder import FolderSink, TextForm
 from scanner.sinks.folder.rows import RowEncoder
 from scanner.sinks.path_checks import checked_folder
 
 
 def jsonl_sink(where: str, context: SinkContext) -> Sink:
-    """The stream for `-`, else the folder, or `ConfigError` for one that cannot be used."""
+    """Returns the stream for `-`, else the folder; raises `ConfigError` for one that cannot be used."""
     if where == "-":
         return JsonlStream(context.stdout)
-    return FolderSink(checked_folder(where, f"jsonl:{where}"), JSONL)
+    return FolderSink(checked_folder(where, f"jsonl:{where}", JSONL.files.values()), JSONL)
 
 
 JSONL = TextForm(
@@ -34,7 +36,7 @@ JSONL = TextForm(
 
 
 class JsonlStream:
-    """Rows as they arrive, each a line `{"table":"patches",…}`; the lines of nodes stand before those of their patches.
+    """Writes rows as they arrive, each a line `{"table":"patches",…}`, nodes before their patches.
 
     The lines of `targets` and `scans` end the stream of a scan that ended; without them it was cut off.
     """
@@ -52,12 +54,20 @@ class JsonlStream:
         await self._send(scan.tables())
 
     async def aclose(self) -> None:
-        """Nothing to do: what was sent is sent, and the stream belongs to the process."""
+        """Does nothing: what was sent is sent, and the stream belongs to the process."""
+
+    async def probe(self) -> None:
+        """Checks that standard output is open; whether its device takes the rows shows only in writing them."""
+        try:
+            os.fstat(self._stream.fileno())
+        except (OSError, ValueError, AttributeError) as error:  # closed: the number, the file object, or no object
+            if not isinstance(error, io.UnsupportedOperation):  # a stream of this process has no number
+                raise SinkError("standard output is closed, so jsonl:- has nowhere to write: redirect it") from error
 
     async def _send(self, tables: Mapping[str, pa.Table]) -> None:
         for name, table in tables.items():
             lines = await to_thread.run_sync(self._encoders[name].lines, table)
-            await run_apart(partial(_print, self._stream, lines))
+            await run_in_daemon_thread(partial(_print, self._stream, lines))
 
 
 def _print(stream: BinaryIO, lines: bytes) -> None:

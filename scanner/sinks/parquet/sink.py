@@ -17,17 +17,18 @@ from typing import ClassVar
 import pyarrow as pa
 from anyio import to_thread
 
-from scanner.core.errors import ConfigError, SinkError, StoreError
+from scanner.core.errors import ConfigError, StoreError
 from scanner.core.interfaces import Files, NodeBatch, ScanSummary, Sink
 from scanner.core.model import EpochMs
 from scanner.core.tables import TABLES
 from scanner.files.write_test import probe
 from scanner.sinks.context import SinkContext
+from scanner.sinks.errors import as_sink_error, disk_errors
 from scanner.sinks.parquet.layout import check_scan_id, part_name
 from scanner.sinks.parquet.part_files import MAX_FILE_BYTES, ROW_GROUP_ROWS, write_parts
 from scanner.sinks.parquet.published import Publication
 from scanner.sinks.parquet.sorted_rows import SortedRows
-from scanner.sinks.path_checks import as_sink_error, checked_folder
+from scanner.sinks.path_checks import checked_folder
 from scanner.sinks.temporary_folder import TemporaryFolder
 
 #: Of each table, in memory: 70 MB of patches.
@@ -71,17 +72,17 @@ class ParquetSink:
 
     async def commit(self, scan: ScanSummary) -> None:
         ready = await to_thread.run_sync(self._finish, scan)
-        with _as_sink_error():
+        with as_sink_error(StoreError, str):
             await self._publication.replace(ready)
 
     async def probe(self) -> None:
         """Writes a small file, reads it back and removes it."""
-        with _as_sink_error():
+        with as_sink_error(StoreError, str):
             await probe(self._files)
 
     async def aclose(self) -> None:
         await to_thread.run_sync(self._remove_temporary_files)
-        with _as_sink_error():
+        with as_sink_error(StoreError, str):
             await self._publication.withdraw()
 
     def _take(self, batch: NodeBatch) -> None:
@@ -109,21 +110,13 @@ class ParquetSink:
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
-        with as_sink_error("write the temporary files for", Path(self._files.url)):
+        with disk_errors("write the temporary files for", Path(self._files.url)):
             yield
 
     def _remove_temporary_files(self) -> None:
-        with as_sink_error("close the temporary files for", Path(self._files.url)):
+        with disk_errors("close the temporary files for", Path(self._files.url)):
             try:
                 for rows in self._rows.values():
                     rows.close()
             finally:
                 self._folder.remove()
-
-
-@contextmanager
-def _as_sink_error() -> Iterator[None]:
-    try:
-        yield
-    except StoreError as error:
-        raise SinkError(str(error)) from error

@@ -7,10 +7,11 @@ from contextlib import contextmanager
 
 import psycopg
 
-from scanner.core.errors import SinkError
 from scanner.core.safe_text import mask_secrets
+from scanner.sinks.errors import as_sink_error
 
-_WAYS_OUT: Mapping[str, str] = {
+#: SQLSTATE -> what to do, see https://www.postgresql.org/docs/current/errcodes-appendix.html
+_REMEDIES: Mapping[str, str] = {
     "22P05": "use a database with the encoding UTF8",
     "25006": "name a server that takes writes (?target_session_attrs=read-write finds it among several hosts)",
     "25P03": "allow longer pauses in a transaction (?options=-cidle_in_transaction_session_timeout%3D0)",
@@ -20,25 +21,25 @@ _WAYS_OUT: Mapping[str, str] = {
     "53100": "make room on the server",
     "57014": "allow longer statements (?options=-cstatement_timeout%3D0)",
 }
-"""SQLSTATE -> what to do, see https://www.postgresql.org/docs/current/errcodes-appendix.html"""
-_ANY_WAY_OUT = "put that right"
+_ANY_REMEDY = "correct that"
+#: How every sentence ends, also where there is no scan yet.
 AND_THEN = "patchsweep publish sends a stored scan again"
-"""How every sentence ends, also where there is no scan yet."""
 
 
 @contextmanager
-def as_sink_error(url: str) -> Iterator[None]:
-    """Turn an error of the database at `url` into a `SinkError`."""
-    try:
+def database_errors(url: str) -> Iterator[None]:
+    """Turns an error of the database at `url` into a `SinkError` with what to do."""
+
+    def sentence(error: psycopg.Error) -> str:
+        remedy = _REMEDIES.get(error.sqlstate or "", _ANY_REMEDY)
+        return f"cannot add a scan to {mask_secrets(url)}: {cause(error, url)}; {remedy}; {AND_THEN}"
+
+    with as_sink_error(psycopg.Error, sentence):
         yield
-    except psycopg.Error as error:
-        remedy = _WAYS_OUT.get(error.sqlstate or "", _ANY_WAY_OUT)
-        what = f"cannot add a scan to {mask_secrets(url)}: {cause(error, url)}"
-        raise SinkError(f"{what}; {remedy}; {AND_THEN}") from error
 
 
 def cause(error: Exception, url: str) -> str:
-    """What the server, libpq or Python says, on one line and without the URL's secrets."""
+    """Returns what the server, libpq or Python says, on one line and without the URL's secrets."""
     primary = error.diag.message_primary if isinstance(error, psycopg.Error) else None
-    said = primary or str(error).partition("\n")[0] or type(error).__name__
-    return mask_secrets(said, secrets_of=url)
+    message = primary or str(error).partition("\n")[0] or type(error).__name__
+    return mask_secrets(message, secrets_of=url)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import ClassVar
 
 import pyarrow as pa
@@ -13,14 +13,15 @@ from scanner.core.interfaces import NodeBatch, ScanSummary, Sink
 from scanner.core.tables import TABLES
 from scanner.sinks.context import SinkContext
 from scanner.sinks.postgresql.address import check_url, connect
-from scanner.sinks.postgresql.errors import as_sink_error
+from scanner.sinks.postgresql.comments import describe_tables
+from scanner.sinks.postgresql.errors import database_errors
 from scanner.sinks.postgresql.lines import csv_lines
 from scanner.sinks.postgresql.locks import lock
 from scanner.sinks.postgresql.tables import provide_tables
 
 
 def postgresql_sink(where: str, context: SinkContext) -> Sink:
-    """The sink, or `ConfigError` for what is no URL of a PostgreSQL database."""
+    """Returns the sink, or raises `ConfigError` for what is no URL of a PostgreSQL database."""
     check_url(where)
     return PostgresqlSink(where, context.scan_id)
 
@@ -40,40 +41,41 @@ class PostgresqlSink:
         self._connection: AsyncConnection | None = None
 
     async def write(self, batch: NodeBatch) -> None:
-        with as_sink_error(self._url):
+        with database_errors(self._url):
             await _send(await self._begun(), batch.tables())
 
     async def commit(self, scan: ScanSummary) -> None:
-        with as_sink_error(self._url):
+        with database_errors(self._url):
             connection = await self._begun()
             await _send(connection, scan.tables())
             await connection.commit()
 
     async def probe(self) -> None:
-        """Begin without the commit that makes the tables, and send nothing: what is not allowed fails all the same."""
-        with as_sink_error(self._url):
+        """Sends a scan without rows and does not commit it, so that whatever is not allowed fails."""
+        with database_errors(self._url):
             self._connection = await connect(self._url)
-            await provide_tables(self._connection, self._url)
+            existing = await provide_tables(self._connection, self._url, may_alter=False)
             await _clear(self._connection, self._scan_id)
-            await _send(self._connection, {name: schema.empty_table() for name, schema in TABLES.items()})
+            await _send(self._connection, {name: _empty(name, table.types) for name, table in existing.items()})
 
     async def aclose(self) -> None:
-        """Hang up, which takes no answer: the server rolls back what was not committed."""
+        """Closes the connection without a request: the server rolls back what was not committed."""
         if self._connection is not None:
             await self._connection.close()
 
     async def _begun(self) -> AsyncConnection:
         if self._connection is None:
             self._connection = await connect(self._url)
-            await provide_tables(self._connection, self._url)
-            # The tables come into view at once, empty: no other run that needs them waits until this scan is sent.
+            existing = await provide_tables(self._connection, self._url, may_alter=True)
+            await describe_tables(self._connection, existing)
+            # The tables are visible at once, empty: no other run that needs them waits until this scan is sent.
             await self._connection.commit()
             await _clear(self._connection, self._scan_id)
         return self._connection
 
 
 async def _clear(connection: AsyncConnection, scan_id: str) -> None:
-    """Begin the transaction and remove what an earlier publication of the scan left."""
+    """Begins the transaction and removes what an earlier publication of the scan left."""
     # Two publications of one scan at once would not see each other's rows: the second waits for the first.
     await lock(connection, f"scan {scan_id}")
     for name in TABLES:
@@ -81,10 +83,15 @@ async def _clear(connection: AsyncConnection, scan_id: str) -> None:
         await connection.execute(removal, [scan_id])
 
 
+def _empty(name: str, columns: Collection[str]) -> pa.Table:
+    """No rows, in those columns of the table that exist: the others are added with the first scan."""
+    return TABLES[name].empty_table().select([column for column in TABLES[name].names if column in columns])
+
+
 async def _send(connection: AsyncConnection, tables: Mapping[str, pa.Table]) -> None:
     for name, table in tables.items():
         lines = await to_thread.run_sync(csv_lines, table)
-        # The encoding is told here because a variable of libpq's may choose another for the connection.
+        # The encoding is named here because a variable of libpq may choose another for the connection.
         copying = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT csv, ENCODING 'UTF8')").format(
             sql.Identifier(name), sql.SQL(", ").join(map(sql.Identifier, table.column_names))
         )

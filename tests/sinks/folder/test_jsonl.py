@@ -218,11 +218,11 @@ def test_a_folder_that_must_not_be_written_is_refused_before_the_scan(folder_of_
 
 async def test_a_replacement_that_breaks_off_leaves_no_scans_file_to_vouch_for_the_folder(tmp_path):
     await written(tmp_path, SCAN)
-    (tmp_path / "nodes.jsonl").unlink()
-    (tmp_path / "nodes.jsonl").mkdir()
     sink = jsonl_sink(str(tmp_path), context())
     await sink.write(SCAN.batches[0])
-    with pytest.raises(SinkError, match=r"cannot replace the files of .*: Is a directory; put that right"):
+    (tmp_path / "nodes.jsonl").unlink()
+    (tmp_path / "nodes.jsonl").mkdir()
+    with pytest.raises(SinkError, match=r"cannot replace the files of .*: it is no plain file; correct that"):
         await sink.commit(SCAN.summary)
     await sink.aclose()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["nodes.jsonl", "patches.jsonl", "targets.jsonl"]
@@ -240,3 +240,59 @@ async def test_a_disk_error_is_one_sentence_that_names_the_folder(tmp_path):
     with pytest.raises(SinkError, match=r"cannot write in .*out: .* publish"):
         await sink.write(SCAN.batches[0])
     await sink.aclose()
+
+
+async def test_a_link_to_a_file_elsewhere_stays_a_link_and_its_file_is_replaced(tmp_path):
+    elsewhere, folder = tmp_path / "elsewhere", tmp_path / "out"
+    elsewhere.mkdir()
+    folder.mkdir()
+    (elsewhere / "all.jsonl").write_text("old")
+    (folder / "patches.jsonl").symlink_to(elsewhere / "all.jsonl")
+    (folder / "nodes.jsonl").symlink_to(elsewhere / "new.jsonl")
+    await written(folder, SCAN)
+    assert (folder / "patches.jsonl").is_symlink()
+    assert len((elsewhere / "all.jsonl").read_bytes().splitlines()) == SCAN.tables["patches"].num_rows
+    assert len((elsewhere / "new.jsonl").read_bytes().splitlines()) == SCAN.tables["nodes"].num_rows
+    assert not list(tmp_path.rglob(".patchsweep-*"))
+
+
+@pytest.fixture
+def other_file_system():
+    if not Path("/dev/shm").is_dir():
+        pytest.skip("needs a second file system")
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
+        yield Path(folder)
+
+
+async def test_a_link_to_another_file_system_is_followed_too(tmp_path, other_file_system):
+    (tmp_path / "patches.jsonl").symlink_to(other_file_system / "all.jsonl")
+    await written(tmp_path, SCAN)
+    [file] = other_file_system.iterdir()
+    assert len(file.read_bytes().splitlines()) == SCAN.tables["patches"].num_rows
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+def test_a_pipe_in_the_place_of_a_file_is_refused_before_the_scan(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "scans.jsonl").symlink_to("pipe")
+    with pytest.raises(ConfigError, match=r"needs a plain file and .*/pipe is none"):
+        jsonl_sink(str(tmp_path), context())
+
+
+async def test_a_folder_is_tried_without_a_trace_and_named_where_it_cannot_be_written(tmp_path):
+    sink = jsonl_sink(str(tmp_path / "new" / "folder" / "out"), context())
+    await sink.probe()
+    await sink.aclose()
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "new").touch()
+    with pytest.raises(SinkError, match=r"cannot write in .*/out: Not a directory"):
+        await sink.probe()
+
+
+async def test_a_stream_is_tried_by_whether_it_is_open(tmp_path):
+    with (tmp_path / "rows").open("wb") as stream:
+        await jsonl_sink("-", SinkContext("s1", pytest.fail, stream)).probe()
+    await jsonl_sink("-", SinkContext("s1", pytest.fail, io.BytesIO())).probe()
+    for closed in (stream, None):
+        with pytest.raises(SinkError, match="standard output is closed"):
+            await jsonl_sink("-", SinkContext("s1", pytest.fail, closed)).probe()

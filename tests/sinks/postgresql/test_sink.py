@@ -162,7 +162,7 @@ async def test_a_cancelled_sink_ends_soon_and_leaves_nothing(database):
     ("options", "sentence"),
     [
         ("-cstatement_timeout%3D50", r"statement timeout; allow longer statements \(\?options=-cstatement_timeout%3D0"),
-        ("-clock_timeout%3D50", "lock timeout; put that right; patchsweep publish sends a stored scan again"),
+        ("-clock_timeout%3D50", "lock timeout; correct that; patchsweep publish sends a stored scan again"),
     ],
 )
 async def test_a_time_limit_of_the_server_is_a_sentence(options, sentence, database):

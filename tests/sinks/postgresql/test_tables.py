@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 
 import pytest
 
+from scanner.core.columns import DICTIONARY
 from scanner.core.errors import SinkError
 from scanner.sinks.testing.samples import awkward_scan, empty_scan
-from tests.sinks.postgresql.publishing import execute, publish, rows
+from tests.sinks.postgresql.publishing import execute, make, publish, rows
 
 SCAN = awkward_scan("s1")
 COLUMNS = "SELECT attname, format_type(atttypid, NULL), attnotnull FROM pg_attribute WHERE attnum > 0 AND attrelid = "
@@ -50,7 +52,6 @@ async def test_a_schema_that_is_not_there_is_a_sentence(database):
 @pytest.mark.parametrize(
     ("change", "complaint"),
     [
-        ("ALTER TABLE patches DROP COLUMN cve_ids", r"the table public\.patches has no column cve_ids: "),
         (
             "ALTER TABLE nodes ALTER COLUMN missing_count TYPE integer",
             r"the table public\.nodes has the column missing_count as integer, which has to be bigint: ",
@@ -71,6 +72,83 @@ async def test_a_table_of_another_shape_is_a_sentence_and_the_way_out_in_it_work
     execute(database, re.search("ALTER TABLE [^,]*", str(caught.value))[0])
     await publish(database, SCAN)
     assert rows(database, "SELECT scan_id FROM scans ORDER BY 1") == [("s0",), ("s1",)]
+
+
+async def test_tables_of_an_earlier_version_get_the_columns_that_came_since_and_keep_their_scans(database):
+    await publish(database, SCAN)
+    execute(
+        database, "ALTER TABLE patches DROP COLUMN cve_ids", "ALTER TABLE nodes DROP COLUMN reason, DROP COLUMN pages"
+    )
+    for _ in range(2):
+        await publish(database, awkward_scan("s2"))
+    assert rows(database, "SELECT scan_id, count(*), count(cve_ids) FROM patches GROUP BY 1 ORDER BY 1") == [
+        ("s1", 9, 0),
+        ("s2", 9, 9),
+    ]
+    assert rows(database, "SELECT scan_id, count(pages) FROM nodes GROUP BY 1 ORDER BY 1") == [("s1", 0), ("s2", 4)]
+
+
+async def try_out(url):
+    sink = make(url)
+    try:
+        await sink.probe()
+    finally:
+        await sink.aclose()
+
+
+async def test_a_role_that_does_not_own_an_earlier_table_is_given_the_statement(database, postgresql):
+    await publish(database, SCAN)
+    execute(database, "ALTER TABLE patches DROP COLUMN cve_ids")
+    url = database.replace("admin:hush-admin", "writer:hush-writer")
+    with postgresql.role("writer", "hush-writer"):
+        execute(database, "GRANT SELECT, INSERT, DELETE ON patches, nodes, targets, scans TO writer")
+        sentence = r"public\.patches has no column cve_ids: ALTER TABLE public\.patches ADD COLUMN cve_ids text\[\]"
+        for act in (partial(try_out, url), partial(publish, url, awkward_scan("s2"))):
+            with pytest.raises(SinkError, match=sentence) as caught:
+                await act()
+        execute(database, re.search("ALTER TABLE [^,]*", str(caught.value))[0])
+        await publish(url, awkward_scan("s2"))
+        execute(database, "DROP OWNED BY writer")
+    assert rows(database, "SELECT scan_id FROM scans ORDER BY 1") == [("s1",), ("s2",)]
+
+
+async def test_trying_a_database_of_an_earlier_version_alters_nothing(database):
+    await publish(database, SCAN)
+    execute(database, "ALTER TABLE patches DROP COLUMN cve_ids")
+    await try_out(database)
+    assert "cve_ids" not in {name for (name, _, _) in rows(database, f"{COLUMNS}'patches'::regclass")}
+    assert rows(database, "SELECT scan_id FROM scans") == [("s1",)]
+
+
+COMMENTS = """
+SELECT relname, attname, obj_description(pg_class.oid, 'pg_class'), col_description(attrelid, attnum)
+FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid
+WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND attnum > 0
+"""
+
+
+async def test_tables_and_columns_carry_their_descriptions_and_a_comment_of_the_users_own_stays(database):
+    await publish(database, SCAN)
+    execute(database, "COMMENT ON COLUMN nodes.status IS 'ours'", "COMMENT ON COLUMN nodes.reason IS NULL")
+    await publish(database, awkward_scan("s2"))
+    comments = {(table, column): (about, comment) for table, column, about, comment in rows(database, COMMENTS)}
+    assert comments.pop(("nodes", "status"))[1] == "ours"
+    assert comments == {
+        (table.name, column.name): (table.description, column.description)
+        for table in DICTIONARY.values()
+        for column in table.columns
+        if (table.name, column.name) != ("nodes", "status")
+    }
+
+
+async def test_a_role_that_may_not_comment_publishes_without_comments(database, postgresql):
+    await publish(database, SCAN)
+    execute(database, "COMMENT ON COLUMN nodes.reason IS NULL")
+    with postgresql.role("writer", "hush-writer"):
+        execute(database, "GRANT SELECT, INSERT, DELETE ON patches, nodes, targets, scans TO writer")
+        await publish(database.replace("admin:hush-admin", "writer:hush-writer"), awkward_scan("s2"))
+        execute(database, "DROP OWNED BY writer")
+    assert rows(database, "SELECT scan_id FROM scans ORDER BY 1") == [("s1",), ("s2",)]
 
 
 async def test_somebody_elses_table_is_named_and_left_alone(database):

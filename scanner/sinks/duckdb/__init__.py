@@ -1,0 +1,1 @@
+"""`duckdb:FILE`: every table in one DuckDB database, scan by scan."""

@@ -1,0 +1,38 @@
+"""A DuckDB database whose files only their owner can read, from the first moment."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from threading import Lock
+
+import duckdb
+
+_CONFIG: dict[str, str | bool | int | float | list[str]] = {
+    "autoinstall_known_extensions": False,
+    "autoload_known_extensions": False,
+}
+#: The umask belongs to the process: two databases at once would restore each other's.
+_UMASK_LOCK = Lock()
+
+
+@contextmanager
+def open_database(file: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Opens the database, or makes it; closes it at the end of the block.
+
+    DuckDB makes the file and its write-ahead log with the modes that the umask allows, and a kill may leave either.
+    """
+    with _private_umask(), closing(duckdb.connect(file, config=_CONFIG)) as database:
+        yield database
+
+
+@contextmanager
+def _private_umask() -> Iterator[None]:
+    with _UMASK_LOCK:
+        before = os.umask(0o077)
+        try:
+            yield
+        finally:
+            os.umask(before)
