@@ -41,9 +41,13 @@ class Reset(Struct, frozen=True):
 
 
 class SendWithNextRequest(Struct, frozen=True):
-    """These bytes as soon as another request comes over this connection, which a careful client never sends."""
+    """These bytes as soon as another request comes over this connection, which a careful client never sends.
+
+    `is_told_apart`: a client that starts each answer with a new parser may send it, as these bytes start no answer.
+    """
 
     data: bytes
+    is_told_apart: bool = False
 
 
 Step = Send | Pause | Close | Reset | SendWithNextRequest

@@ -254,10 +254,22 @@ def surplus_answer_with_a_later_body(answer: Answer, _random: Random, around: Ar
     return [Send(plain(answer) + head(other, _length(other))), SendWithNextRequest(other.body)]
 
 
+def surplus_answer_behind_a_late_body(answer: Answer, random: Random, around: Around) -> list[Step]:
+    """The client reads the body already when its end and the surplus come together."""
+    whole, other = plain(answer), plain(around.other)
+    at = len(whole) - random.randrange(1, len(answer.body) + 1) if answer.body else 1
+    steps: list[Step] = [Send(whole[:at]), Pause(0.01)]
+    if random.random() < 0.5:
+        return [*steps, Send(whole[at:] + other)]
+    end = len(other) - len(around.other.body)
+    return [*steps, Send(whole[at:] + other[:end]), SendWithNextRequest(other[end:])]
+
+
 def surplus_answer_split(answer: Answer, random: Random, around: Around) -> list[Step]:
     other = plain(around.other)
     at = random.randrange(1, len(other))
-    return [Send(plain(answer) + other[:at]), SendWithNextRequest(other[at:])]
+    is_in_head = b"\r\n\r\n" not in other[:at]
+    return [Send(plain(answer) + other[:at]), SendWithNextRequest(other[at:], is_told_apart=is_in_head)]
 
 
 def surplus_interim_answer(answer: Answer, random: Random, around: Around) -> list[Step]:
@@ -280,7 +292,7 @@ REFUSED: tuple[Kind, ...] = (
     no_http, head_without_end, interim_only, other_protocol, too_late,
 )  # fmt: skip
 SURPLUS: tuple[Kind, ...] = (
-    surplus_answer, surplus_answer_with_a_later_body, surplus_answer_split, surplus_interim_answer, surplus_bytes,
+    surplus_answer, surplus_answer_with_a_later_body, surplus_answer_behind_a_late_body, surplus_answer_split, surplus_interim_answer, surplus_bytes,
 )  # fmt: skip
 KINDS: dict[str, Kind] = {kind.__name__: kind for kind in (*HARMLESS, *REFUSED, *SURPLUS)}
 OF_S3 = ("split", "slow", "in_chunks", "after_interim_answers", "closed_afterwards", "closed", "reset", "cut")

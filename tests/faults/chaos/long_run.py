@@ -40,7 +40,7 @@ def main() -> int:
             mix = without(mix_of(seed, small=given.small), given.without)
             report = run_in_folder(mix, here, keep=given.keep)
             total.add(report)
-            _print_seed(report, in_full=given.seed is not None)
+            print_seed(report, in_full=given.seed is not None)
     _show(total.text())
     return 1 if total.findings else 0
 
@@ -93,7 +93,7 @@ def run_in_folder(mix: Mix, here: Places, *, keep: bool = False) -> Report:
     return report
 
 
-def _print_seed(report: Report, *, in_full: bool) -> None:
+def print_seed(report: Report, *, in_full: bool) -> None:
     mix, findings = report.mix, report.findings
     if in_full:
         _show(msgspec.json.format(msgspec.json.encode(mix)).decode())

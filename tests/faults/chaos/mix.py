@@ -68,12 +68,13 @@ def mix_of(seed: int, *, small: bool = False) -> Mix:
     store = random.choice(["folder", "folder", "s3"])
     accounts = random.randint(1, 2 if small else 4)
     regions = random.randint(1, 2 if small else 3)
+    nodes = random.randint(6, 16) if small else random.choice([random.randint(0, 20), random.randint(20, 90)])
     return Mix(
         seed=seed,
         is_small=small,
         accounts=accounts,
         regions=regions,
-        nodes=random.randint(6, 16) if small else random.choice([random.randint(0, 20), random.randint(20, 90)]),
+        nodes=nodes,
         rows=random.choice([5, 40, 60, 110, 170]),
         faults=_faults(random, seed),
         rate_per_s=random.choice([None, None, None, 80.0, 300.0]),
@@ -86,7 +87,7 @@ def mix_of(seed: int, *, small: bool = False) -> Mix:
         flush_rows=random.choice([50, 300, 1_000, 50_000]),
         max_open_targets=random.choice([1, 2, 64]),
         page_size=random.choice([50, 50, 50, 10, 23]),
-        scans=tuple(_scan(random, number, store, small=small) for number in range(random.choice([1, 2, 2, 3]))),
+        scans=tuple(_scan(random, number, store, nodes, small=small) for number in range(random.choice([1, 2, 2, 3]))),
     )
 
 
@@ -129,23 +130,23 @@ def _shares(random: Random, names: list[str] | tuple[str, ...], together: float)
     return {name: together / len(chosen) for name in chosen} if together else {}
 
 
-def _scan(random: Random, number: int, store: str, *, small: bool) -> ScanMix:
+def _scan(random: Random, number: int, store: str, nodes: int, *, small: bool) -> ScanMix:
     is_whole = random.random() < (0.0 if small else 0.2)
     return ScanMix(
         mode=random.choice(MODES_AFTER_THE_FIRST) if number else random.choice(["full", "full", "full", "delta"]),
         patched=random.choice([0.0, 0.2, 0.5]) if number else 0.0,
-        kills=tuple(_kill(random, store, is_whole=is_whole) for _ in range(random.choice([0, 1, 1, 2, 3]))),
+        kills=tuple(_kill(random, store, nodes, is_whole=is_whole) for _ in range(random.choice([0, 1, 2, 2, 3]))),
         is_whole_process=is_whole,
         has_sink=random.random() < 0.5,
     )
 
 
-def _kill(random: Random, store: str, *, is_whole: bool) -> Kill:
+def _kill(random: Random, store: str, nodes: int, *, is_whole: bool) -> Kill:
     places: list[KillAt] = ["request", "request", "time"]
     places += ["put"] * 2 if store == "s3" else [] if is_whole else ["change"] * 2
     at = random.choice(places)
     # A number beyond the end of the run does nothing: then it ended before its kill.
-    number = {"request": 120, "change": 60, "put": 14, "time": 1_500}[at]
+    number = {"request": 10 + 2 * nodes, "change": 45, "put": 8, "time": 1_000}[at]
     return Kill(
         at=at,
         number=random.randint(1, number),

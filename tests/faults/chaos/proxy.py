@@ -88,11 +88,11 @@ class Proxy:
             writer.close()
 
     async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        later = b""
+        later: SendWithNextRequest | None = None
         while raw := await read_request(reader, writer):
-            if later:
-                self.reused += 1
-                writer.write(later)
+            if later is not None:
+                self.reused += not later.is_told_apart
+                writer.write(later.data)
             self.requests += 1
             request = Request(raw, self.requests)
             self.watcher(request, "before")
@@ -101,11 +101,12 @@ class Proxy:
             if answer is None:
                 _abort(writer)
                 return
-            done = await self._deliver(self._steps(request, answer), writer)
+            steps = self._steps(request, answer)
+            goes_on = await self._deliver(steps, writer)
             self.watcher(request, "after")
-            if done is None:
+            if not goes_on:
                 return
-            later = done
+            later = steps[-1] if isinstance(steps[-1], SendWithNextRequest) else None
 
     async def _ask(self, raw: bytes) -> Answer | None:
         """The simulator's answer; None: it broke off, and so does the proxy."""
@@ -143,8 +144,8 @@ class Proxy:
             dice -= chance
         return None
 
-    async def _deliver(self, steps: list[Step], writer: asyncio.StreamWriter) -> bytes | None:
-        """Take the steps; gives what is to be sent with the next request, None where the connection has ended."""
+    async def _deliver(self, steps: list[Step], writer: asyncio.StreamWriter) -> bool:
+        """Take the steps; False: the connection has ended."""
         for step in steps:
             match step:
                 case Send(data):
@@ -153,13 +154,11 @@ class Proxy:
                 case Pause(seconds):
                     await asyncio.sleep(seconds)
                 case Close():
-                    return None
+                    return False
                 case Reset():
                     _abort(writer)
-                    return None
-                case SendWithNextRequest(data):
-                    return data
-        return b""
+                    return False
+        return True
 
 
 async def read_request(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
