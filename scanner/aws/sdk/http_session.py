@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 import anyio
 from aiobotocore.httpsession import AIOHTTPSession
 from aiobotocore.utils import _RefCountedSession  # type: ignore[attr-defined]  # not in the stubs
-from aiohttp import ClientConnectorCertificateError, ClientError, ClientSession, DummyCookieJar, TCPConnector
+from aiohttp import ClientConnectorCertificateError, ClientError, ClientSession, DummyCookieJar
 from botocore.exceptions import HTTPClientError, SSLError
 
+from scanner.aws.sdk.connector import StrictConnector
 from scanner.aws.transport.headers import check_header_value
 from scanner.aws.transport.interface import MAX_ANSWER_BYTES, ConnectionFailure, NoResponse
 from scanner.aws.transport.tls import tls_context
@@ -75,12 +76,12 @@ class StrictSession(AIOHTTPSession):
             response._content = await _bounded(response, self._timeout.sock_read)  # type: ignore[attr-defined]  # noqa: SLF001 - as above
         return response
 
-    def _create_connector(self, proxy_url: str | None) -> TCPConnector:  # noqa: ARG002 - one context for both hops
+    def _create_connector(self, proxy_url: str | None) -> StrictConnector:  # noqa: ARG002 - one context for both hops
         """Returns a connector that verifies the server behind a proxy too, which aiobotocore's does not."""
         context = tls_context(self._verify)
         if self._cert_file:
             context.load_cert_chain(self._cert_file, self._key_file)
-        return TCPConnector(limit=self._max_pool_connections, ssl=context, **self._connector_args)
+        return StrictConnector(limit=self._max_pool_connections, ssl=context, **self._connector_args)
 
     async def _get_session(self, proxy_url: str | None) -> _OneRequest:
         """Returns what `send` calls `request` of; made as aiobotocore makes it, but for cookies."""

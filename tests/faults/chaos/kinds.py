@@ -292,7 +292,8 @@ REFUSED: tuple[Kind, ...] = (
     no_http, head_without_end, interim_only, other_protocol, too_late,
 )  # fmt: skip
 SURPLUS: tuple[Kind, ...] = (
-    surplus_answer, surplus_answer_with_a_later_body, surplus_answer_behind_a_late_body, surplus_answer_split, surplus_interim_answer, surplus_bytes,
+    surplus_answer, surplus_answer_with_a_later_body, surplus_answer_behind_a_late_body, surplus_answer_split,
+    surplus_interim_answer, surplus_bytes,
 )  # fmt: skip
 KINDS: dict[str, Kind] = {kind.__name__: kind for kind in (*HARMLESS, *REFUSED, *SURPLUS)}
 OF_S3 = ("split", "slow", "in_chunks", "after_interim_answers", "closed_afterwards", "closed", "reset", "cut")
