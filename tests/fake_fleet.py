@@ -10,16 +10,9 @@ from dataclasses import dataclass, field
 import anyio
 
 from scanner.core.errors import AwsError
-from scanner.core.model import (
-    COUNTED_STATES,
-    CallCounts,
-    ManagedNode,
-    Patch,
-    PatchPage,
-    PatchState,
-    Target,
-    documented_state,
-)
+from scanner.core.model import CallCounts, ManagedNode, PatchState, Target
+from scanner.core.patch_rows import Patch, PatchPage
+from scanner.core.state_names import COUNTED_STATES, documented_state
 
 Answer = PatchPage | Exception
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from scanner.core.model import ROW_TEXTS, Patch, PatchRows, documented_state
 from scanner.core.normalize import cve_ids, epoch_ms
+from scanner.core.patch_rows import ROW_TEXTS, Patch, PatchRows
+from scanner.core.state_names import documented_state
 
 
 def row_in_words(row: Patch) -> tuple:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from scanner.core.model import ManagedNode, wire_state
+from scanner.core.model import ManagedNode
 from scanner.core.settings import NodeSettings, PatchSettings
+from scanner.core.state_names import wire_state
 
 Filters = list[dict[str, str | Sequence[str]]]
 """As the requests take them: members `Key` and `Values`."""

@@ -22,7 +22,8 @@ from scanner.aws.scope.roles import Roles
 from scanner.aws.transport import wire
 from scanner.aws.transport.interface import Payload, Transport
 from scanner.core.errors import AwsError, Unavailable
-from scanner.core.model import CallCounts, ManagedNode, PatchPage, PatchState, Target
+from scanner.core.model import CallCounts, ManagedNode, PatchState, Target
+from scanner.core.patch_rows import PatchPage
 from scanner.core.settings import NodeSettings, PatchSettings
 
 A = TypeVar("A")

@@ -1,4 +1,4 @@
-"""Every error patchsweep raises on purpose: one class for each decision that a caller takes.
+"""Every error that patchsweep raises on purpose: one class for each decision that a caller takes.
 
 PatchsweepError
 ├── ConfigError               the user's setting is wrong: exit code 2
@@ -7,7 +7,7 @@ PatchsweepError
 ├── StoreError                the store cannot be read or written: the run stops
 ├── Interrupted               a signal ended the run: exit code 128 + the signal, resumable
 ├── SinkError                 one sink failed: the scan goes on, exit code 3
-└── AwsError                  AWS, or the way to it, did not give what was asked
+└── AwsError                  AWS, or the way to it, failed
     ├── Denied                no permission: a node's or a target's status
     ├── Disabled              the Region is not usable in this account
     ├── NodeGone              InvalidInstanceId: the node left
@@ -15,14 +15,14 @@ PatchsweepError
     ├── CredentialsExpired    refresh, then try again, a few times at most
     ├── Throttled             too fast: slow down and try again
     ├── Transient             5xx, reset, time-out, torn body: try again
-    └── Unavailable           still failing after every attempt, or an answer nobody foresaw
+    └── Unavailable           still failing after every attempt, or an unexpected answer
 """
 
 from __future__ import annotations
 
 
 class PatchsweepError(Exception):
-    """What a user or AWS did; its text is one sentence that says what, where and what to do."""
+    """An error that a user or AWS caused; its text is one sentence that says what, where and what to do."""
 
 
 class ConfigError(PatchsweepError):
@@ -46,7 +46,7 @@ class SinkError(PatchsweepError):
 
 
 class Interrupted(PatchsweepError):
-    """The run was told to stop by the signal `signal_number`; the message says how to go on."""
+    """The signal `signal_number` stopped the run; the message says how to continue."""
 
     def __init__(self, message: str, signal_number: int) -> None:
         super().__init__(message)
@@ -54,7 +54,7 @@ class Interrupted(PatchsweepError):
 
 
 class AwsError(PatchsweepError):
-    """An AWS call did not give what was asked; `code` is AWS's own error code where there is one."""
+    """An AWS call failed; `code` is AWS's own error code where there is one."""
 
     def __init__(self, message: str, *, code: str = "") -> None:
         super().__init__(message)
@@ -70,7 +70,7 @@ class Disabled(AwsError):
 
 
 class NodeGone(AwsError):
-    """The node is not managed any more, or not visible."""
+    """AWS does not know the node, or does not show it to this caller."""
 
 
 class PaginationBroken(AwsError):
@@ -86,7 +86,7 @@ class Throttled(AwsError):
 
 
 class Transient(AwsError):
-    """The same request may well succeed in a moment."""
+    """The same request may succeed in a moment."""
 
 
 class Unavailable(AwsError):

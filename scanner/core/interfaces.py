@@ -1,6 +1,6 @@
-"""The seams between the parts: where nodes come from, where results go, who watches.
+"""What the rooms ask of each other: where nodes come from, where results go, who observes a run.
 
-Nothing here names AWS, a file format or a terminal. Implementations do not inherit; they fit.
+These are protocols: implementations need no base class. Nothing here names AWS, a file format or a terminal.
 """
 
 from __future__ import annotations
@@ -12,39 +12,30 @@ from typing import TYPE_CHECKING, ClassVar, Protocol, runtime_checkable
 from msgspec import Struct
 
 from scanner.core.errors import AwsError
-from scanner.core.model import (
-    CallCounts,
-    ManagedNode,
-    NodeScan,
-    PatchPage,
-    PatchState,
-    ScanRow,
-    Scope,
-    Target,
-    TargetOutcome,
-)
+from scanner.core.model import CallCounts, ManagedNode, NodeScan, PatchState, ScanRow, Scope, Target, TargetOutcome
+from scanner.core.patch_rows import PatchPage
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+#: Returns seconds since the epoch, like `time.time`; a parameter, so that tests decide what time it is.
 Clock = Callable[[], float]
-"""Seconds since the epoch, as `time.time`; injected so that tests own the time."""
 
 
 class TargetReader(Protocol):
-    """An open target. Calls may run side by side; each waits for its turn under the target's rate limits.
+    """Reads an open target. Calls may run concurrently; each waits for its turn under the target's rate limits.
 
-    Every method raises the `AwsError` that says what to do next; `Throttled`, `Transient` and `CredentialsExpired`
-    never come out, they were retried and ended in `Unavailable`. `RequestRejected` stops the run.
+    Every method raises the `AwsError` that says what to do next. `Throttled`, `Transient` and `CredentialsExpired` do
+    not get here: they are retried, and end in `Unavailable`. `RequestRejected` stops the run.
     """
 
     @property
     def counts(self) -> CallCounts:
-        """What was sent for this target so far."""
+        """Returns how many requests were sent for this target so far."""
         ...
 
     def nodes(self) -> AsyncGenerator[Sequence[ManagedNode], None]:
-        """The managed nodes, in pages of up to 50; an empty page may come, the end is the end of the iterator."""
+        """Yields the managed nodes in pages of up to 50; a page may be empty without being the last."""
         ...
 
     async def patch_states(self, instance_ids: Sequence[str]) -> Mapping[str, PatchState | AwsError]:
@@ -55,15 +46,15 @@ class TargetReader(Protocol):
         ...
 
     async def patch_page(self, instance_id: str, next_token: str | None) -> PatchPage:
-        """One page of a node's patches, under the scan's filters; `next_token` None asks for the first page."""
+        """Returns one page of a node's patches under the scan's filters; `next_token` None asks for the first page."""
         ...
 
 
 class Fleet(Protocol):
-    """All that can be scanned: opens targets."""
+    """Opens targets."""
 
     def open(self, target: Target) -> AbstractAsyncContextManager[TargetReader]:
-        """Credentials and a client for one target. Entering it may raise `Denied`, `Disabled` or `Unavailable`."""
+        """Opens one target with its own credentials; entering may raise `Denied`, `Disabled` or `Unavailable`."""
         ...
 
 
@@ -74,17 +65,25 @@ class Observer(Protocol):
         """Comes first, with the scope that decides which targets count as gaps."""
         ...
 
-    def target_opened(self, target: Target) -> None: ...
+    def target_opened(self, target: Target) -> None:
+        """Comes when the target's credentials work and its nodes are about to be listed."""
+        ...
 
-    def nodes_found(self, target: Target, count: int) -> None: ...
+    def nodes_found(self, target: Target, count: int) -> None:
+        """Comes with each page of a target's nodes; `count` may be 0."""
+        ...
 
-    def node_ended(self, scan: NodeScan) -> None: ...
+    def node_ended(self, scan: NodeScan) -> None:
+        """Comes once for each node, after it was delivered."""
+        ...
 
-    def target_ended(self, outcome: TargetOutcome) -> None: ...
+    def target_ended(self, outcome: TargetOutcome) -> None:
+        """Comes once for each target, the ones that were never opened included."""
+        ...
 
 
 class NodeBatch(Struct, frozen=True):
-    """Whole nodes, in the columns and types of the `nodes` and `patches` tables (see `scanner.core.tables`)."""
+    """Complete nodes, in the columns and types of the `nodes` and `patches` tables (see `scanner.core.tables`)."""
 
     nodes: pa.Table
     patches: pa.Table
@@ -107,38 +106,38 @@ class ScanSummary(Struct, frozen=True):
 
 
 class Sink(Protocol):
-    """A place where results go besides the store. Any method may raise `SinkError`; nothing is retried for a sink.
+    """Takes a scan's results besides the store. Any method may raise `SinkError`; nothing is retried for a sink.
 
     One sink serves one scan. Calls come one at a time: `write` for each batch, then `commit` once if every write
     succeeded, then `aclose`, always. After a crash the whole scan is sent again from its first batch, so publishing
     the same scan twice must leave it there once.
     """
 
+    #: True: written to while nodes arrive (streams). False: written to from the store after the commit (tables).
     live: ClassVar[bool]
-    """True: fed while nodes arrive (a stream). False: replayed from the store when the scan has ended (tables)."""
 
     async def write(self, batch: NodeBatch) -> None:
-        """Take a batch. Slowness here slows the readers, so that nothing piles up."""
+        """Takes a batch. A slow sink slows the readers down, so that nothing piles up in memory."""
         ...
 
     async def commit(self, scan: ScanSummary) -> None:
-        """Make all that was written visible, together with the scan's `targets` and `scans` rows."""
+        """Makes all that was written visible, together with the scan's `targets` and `scans` rows."""
         ...
 
     async def aclose(self) -> None:
-        """Release everything; drop what was not committed."""
+        """Releases everything and drops what was not committed."""
         ...
 
 
 @runtime_checkable
 class ProbedSink(Sink, Protocol):
-    """A sink that can be tried before there is a scan."""
+    """A sink that can be tried before a scan reads its first node."""
 
     async def probe(self) -> None:
-        """Do without any row whatever `write` and `commit` need, and leave no trace; then comes `aclose`.
+        """Tries without any row what `write` and `commit` need, and leaves no trace; then only `aclose` is called.
 
         Raises:
-            SinkError: they would fail.
+            SinkError: `write` or `commit` would fail.
         """
         ...
 

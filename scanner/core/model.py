@@ -1,16 +1,16 @@
-"""The words of patchsweep as types: targets, nodes, patch states, patches and how each of them ended."""
+"""The types of patchsweep: targets, nodes, patch states, and how each of them ended."""
 
 from __future__ import annotations
 
-from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Literal
 
-from msgspec import Struct, field
+from msgspec import Struct
 
-EpochMs = int
-"""A point in time: milliseconds since 1970-01-01T00:00Z."""
+from scanner.core.patch_rows import PatchRows
+
+EpochMs = int  # milliseconds since 1970-01-01T00:00Z
 
 Mode = Literal["full", "delta"]
 
@@ -98,7 +98,7 @@ class ManagedNode(Struct, frozen=True):
 
 
 class PatchState(Struct, frozen=True):
-    """A node's last patching operation as DescribeInstancePatchStates tells it; an absent or -1 count is None."""
+    """A node's last patching operation as DescribeInstancePatchStates returns it; an absent or -1 count is None."""
 
     instance_id: str
     patch_group: str | None = None
@@ -124,57 +124,8 @@ class PatchState(Struct, frozen=True):
     install_override_list: str | None = None
 
 
-class Patch(Struct, rename="pascal", gc=False):
-    """One PatchComplianceData row as AWS lists it: `state` in either form, `cve_ids` joined by commas.
-
-    `installed_time` is epoch seconds or ISO 8601 text. Zero, negative and year 1 mean unknown; so does any "" or None.
-    """
-
-    kb_id: str | None = field(default="", name="KBId")
-    title: str | None = ""
-    classification: str | None = ""
-    severity: str | None = ""
-    state: str | None = ""
-    installed_time: float | str | None = 0.0
-    cve_ids: str | None = field(default="", name="CVEIds")
-
-
-SEPARATOR = "\0"
-ROW_TEXTS = ("kb_id", "title", "classification", "severity", "state", "cve_ids")
-"""The texts of a `Patch`, in the order in which `PatchRows` has them."""
-
-
-class PatchRows(Struct, frozen=True):
-    """Rows of DescribeInstancePatches as AWS lists them, in columns.
-
-    `texts` has the values of each of `ROW_TEXTS`, joined by `separator`, which none of them holds; an absent one is
-    "", as AWS itself writes it at times. `times` are the installed times in epoch seconds, 0 where there is none.
-    """
-
-    texts: tuple[str, ...]
-    times: array[float]
-    separator: str = SEPARATOR
-
-    def __len__(self) -> int:
-        return len(self.times)
-
-    def column(self, name: str) -> list[str]:
-        """The values of one of `ROW_TEXTS`."""
-        return self.texts[ROW_TEXTS.index(name)].split(self.separator) if self.times else []
-
-
-NO_PATCHES = PatchRows(("",) * len(ROW_TEXTS), array("d"))
-
-
-class PatchPage(Struct, frozen=True):
-    """One answer of DescribeInstancePatches; `next_token` is None at the end of the listing."""
-
-    patches: Sequence[Patch]
-    next_token: str | None
-
-
 class NodeScan(Struct, frozen=True):
-    """All that one scan has to say of one node. `pages` and `restarts` count what was read for it."""
+    """What one scan holds of one node. `pages` and `restarts` count the pages and the repeated readings."""
 
     target: Target
     node: ManagedNode
@@ -214,7 +165,7 @@ ALL_ENABLED = "enabled"  # the `regions` of a scope that covers whatever Regions
 
 
 class Scope(Struct, frozen=True):
-    """What a scan was asked to cover, as the `scans` table shows it."""
+    """What a scan has to cover, as the `scans` table shows it."""
 
     accounts: str
     regions: str
@@ -253,49 +204,3 @@ class ScanRow(Struct, frozen=True):
     requests: int
     throttles: int
     version: str
-
-
-PATCH_STATES: tuple[str, ...] = (
-    "INSTALLED",
-    "INSTALLED_OTHER",
-    "INSTALLED_PENDING_REBOOT",
-    "INSTALLED_REJECTED",
-    "MISSING",
-    "NOT_APPLICABLE",
-    "FAILED",
-    "AVAILABLE_SECURITY_UPDATE",
-)
-"""The documented patch states (enum PatchComplianceDataState of the SSM model)."""
-
-LACKING_STATES: tuple[str, ...] = ("MISSING", "FAILED", "INSTALLED_PENDING_REBOOT", "AVAILABLE_SECURITY_UPDATE")
-"""The states of a patch whose fix is not in effect on the node."""
-
-COUNTED_STATES: dict[str, str] = {
-    "INSTALLED": "installed_count",
-    "INSTALLED_OTHER": "installed_other_count",
-    "INSTALLED_PENDING_REBOOT": "installed_pending_reboot_count",
-    "INSTALLED_REJECTED": "installed_rejected_count",
-    "MISSING": "missing_count",
-    "FAILED": "failed_count",
-    "AVAILABLE_SECURITY_UPDATE": "available_security_update_count",
-}
-"""The states whose rows can be held against a count of the patch state, and that count's name.
-
-NOT_APPLICABLE is left out: Linux counts it and never lists it, Windows truncates the list.
-"""
-
-_DOCUMENTED = {state.replace("_", "").lower(): state for state in PATCH_STATES}
-
-
-def documented_state(raw: str) -> str:
-    """Returns the documented form of a state (`InstalledOther` is `INSTALLED_OTHER`); an unknown one passes unchanged.
-
-    The plural `AvailableSecurityUpdates` of AWS's own node code is the same state.
-    """
-    plain = raw.replace("_", "").lower()
-    return _DOCUMENTED.get(plain) or _DOCUMENTED.get(plain.removesuffix("s"), raw)
-
-
-def wire_state(documented: str) -> str:
-    """The CamelCase form that the service stores and that a State filter has to use."""
-    return "".join(word.capitalize() for word in documented.split("_"))

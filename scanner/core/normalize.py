@@ -1,4 +1,4 @@
-"""How AWS spells what it does not know: empty texts, zero times, counts of -1. In patchsweep unknown is None."""
+"""Normalizes what AWS writes for an unknown value (empty texts, zero times, counts of -1) to None."""
 
 from __future__ import annotations
 
@@ -6,17 +6,14 @@ import re
 from datetime import UTC, datetime
 from functools import lru_cache
 
-from scanner.core.model import EpochMs
-
 _CVE_ID = re.compile(r"CVE-\d{4}-\d{4,}", re.IGNORECASE)
 _EPOCH = re.compile(r"-?\d{9,}(\.\d+)?")  # eight digits are a date
 
-END_OF_TIME_MS = 253_402_300_800_000
-"""The first moment of the year 10,000."""
+END_OF_TIME_MS = 253_402_300_800_000  # the first moment of the year 10,000
 
 
-def epoch_ms(time: float | str | None) -> EpochMs | None:
-    """Milliseconds of epoch seconds or ISO 8601 text; zero, negative and what lies beyond the calendar are None."""
+def epoch_ms(time: float | str | None) -> int | None:
+    """Returns the milliseconds of epoch seconds or ISO 8601 text; None for zero, negative and beyond the year 9999."""
     seconds = epoch_s(time) if isinstance(time, str) else time
     # What is infinite or absurd cannot be rounded to a number at all.
     if seconds is None or not 0.0 < seconds < END_OF_TIME_MS:
@@ -51,7 +48,7 @@ def cve_ids(joined: str) -> tuple[str, ...]:
 
 
 def count(reported: int | None) -> int | None:
-    """A count, or None where it is absent or -1: a failed or old patching operation did not count."""
+    """Returns a count, or None where it is absent or -1: a failed or old patching operation did not count."""
     return None if reported is None or reported < 0 else reported
 
 

@@ -1,4 +1,4 @@
-"""Gathers a node's patch rows column by column while its pages come in.
+"""Patch rows as AWS lists them, in pages and in columns, and the builder that turns the one into the other.
 
 A page's rows are taken apart at once, while the processor's cache still holds them: the objects of a thousand pages
 that wait for the rest of their nodes would cost more to keep and to visit again than they cost to read.
@@ -9,29 +9,79 @@ from __future__ import annotations
 from array import array
 from collections.abc import Sequence
 
+from msgspec import Struct, field
 from msgspec.structs import astuple
 
-from scanner.core.model import NO_PATCHES, ROW_TEXTS, SEPARATOR, Patch, PatchRows
 from scanner.core.normalize import epoch_s
 
+
+class Patch(Struct, rename="pascal", gc=False):
+    """One PatchComplianceData row as AWS lists it: `state` in either form, `cve_ids` joined by commas.
+
+    `installed_time` is epoch seconds or ISO 8601 text. Zero, negative and year 1 mean unknown; so does any "" or None.
+    """
+
+    kb_id: str | None = field(default="", name="KBId")
+    title: str | None = ""
+    classification: str | None = ""
+    severity: str | None = ""
+    state: str | None = ""
+    installed_time: float | str | None = 0.0
+    cve_ids: str | None = field(default="", name="CVEIds")
+
+
+SEPARATOR = "\0"
+#: The texts of a `Patch`, in the order in which `PatchRows` has them.
+ROW_TEXTS = ("kb_id", "title", "classification", "severity", "state", "cve_ids")
+
+
+class PatchRows(Struct, frozen=True):
+    """Rows of DescribeInstancePatches as AWS lists them, in columns.
+
+    `texts` has the values of each of `ROW_TEXTS`, joined by `separator`, which none of them holds; an absent one is
+    "", as AWS itself writes it at times. `times` are the installed times in epoch seconds, 0 where there is none.
+    """
+
+    texts: tuple[str, ...]
+    times: array[float]
+    separator: str = SEPARATOR
+
+    def __len__(self) -> int:
+        return len(self.times)
+
+    def column(self, name: str) -> list[str]:
+        """The values of one of `ROW_TEXTS`."""
+        return self.texts[ROW_TEXTS.index(name)].split(self.separator) if self.times else []
+
+
+NO_PATCHES = PatchRows(("",) * len(ROW_TEXTS), array("d"))
+
+
+class PatchPage(Struct, frozen=True):
+    """One answer of DescribeInstancePatches; `next_token` is None at the end of the listing."""
+
+    patches: Sequence[Patch]
+    next_token: str | None
+
+
 _TIME_AT = Patch.__struct_fields__.index("installed_time")
+#: A private-use plane of Unicode, for texts that hold the usual separator.
 _OTHER_SEPARATORS = range(0xF0000, 0xFFFFE)
-"""A plane of characters that nobody has assigned, for texts that hold the usual separator."""
 
 
 class PatchRowsBuilder:
-    """The rows of one node so far."""
+    """Collects the rows of one node, a page at a time."""
 
     def __init__(self) -> None:
         self._pages: list[PatchRows] = []
 
     def add(self, rows: Sequence[Patch]) -> None:
-        """Append rows in the order given, duplicates too."""
+        """Appends rows in the given order, duplicates included."""
         if rows:
             self._pages.append(patch_rows_of(rows))
 
     def rows(self) -> PatchRows:
-        """All that were added."""
+        """Returns all rows that were added."""
         times = array("d")
         for page in self._pages:
             times += page.times
@@ -42,7 +92,7 @@ class PatchRowsBuilder:
 
 
 def patch_rows_of(rows: Sequence[Patch]) -> PatchRows:
-    """Rows in the order given."""
+    """Returns these rows in columns, in the given order."""
     if not rows:
         return NO_PATCHES
     columns = list(zip(*map(astuple, rows), strict=True))

@@ -12,8 +12,9 @@ import pyarrow.compute as pc
 
 from scanner.core.column import TIME
 from scanner.core.columns import PATCH_COLUMNS
-from scanner.core.model import PatchRows, documented_state
 from scanner.core.normalize import END_OF_TIME_MS, cve_ids
+from scanner.core.patch_rows import PatchRows
+from scanner.core.state_names import documented_state
 
 #: Rows as AWS lists them: times in epoch seconds, "" and 0 where there is nothing.
 LISTED = pa.struct(

@@ -15,16 +15,9 @@ import pyarrow as pa
 from scanner.core.column import TIME
 from scanner.core.columns import DICTIONARY, NODE_KEY
 from scanner.core.interfaces import NodeBatch, ScanSummary
-from scanner.core.model import (
-    NodeScan,
-    NodeStatus,
-    PatchRows,
-    PatchState,
-    ScanRow,
-    TargetOutcome,
-    TargetStatus,
-)
+from scanner.core.model import NodeScan, NodeStatus, PatchState, ScanRow, TargetOutcome, TargetStatus
 from scanner.core.node_columns import INSTANCE_COLUMNS, PATCH_STATE_COLUMNS
+from scanner.core.patch_rows import PatchRows
 from scanner.core.patch_table import PATCH, in_words, listed
 
 TABLES: dict[str, pa.Schema] = {name: table.schema for name, table in DICTIONARY.items()}

@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from msgspec import Struct
 
 from scanner.core.errors import ConfigError
-from scanner.core.model import LACKING_STATES, ScanRow
+from scanner.core.model import ScanRow
 from scanner.core.scan_request import PatchFilters
+from scanner.core.state_names import LACKING_STATES
 from scanner.reports.lines import counted
 from scanner.reports.sql.query import Parameters, Views
 

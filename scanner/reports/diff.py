@@ -9,8 +9,8 @@ import pyarrow as pa
 from msgspec import Struct
 
 from scanner.core.errors import ConfigError
-from scanner.core.model import LACKING_STATES
 from scanner.core.scan_request import ScanRequest
+from scanner.core.state_names import LACKING_STATES
 from scanner.reports.diff_sql import COMPARED
 from scanner.reports.lines import counted
 from scanner.reports.sql.query import Parameters, Views

@@ -7,7 +7,8 @@ from math import ceil
 
 from msgspec import Struct
 
-from scanner.core.model import COUNTED_STATES, ManagedNode, PatchState
+from scanner.core.model import ManagedNode, PatchState
+from scanner.core.state_names import COUNTED_STATES
 
 ROWS_A_PAGE = 50  # the service gives no more, though its model says 100
 MIN_ROWS_A_PAGE = 10  # the smallest MaxResults that the service takes

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 
 from scanner.core.errors import PaginationBroken
-from scanner.core.model import PatchPage, PatchRows, documented_state
-from scanner.core.patch_rows import PatchRowsBuilder
+from scanner.core.patch_rows import PatchPage, PatchRows, PatchRowsBuilder
+from scanner.core.state_names import documented_state
 
 
 class Listing:

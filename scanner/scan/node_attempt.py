@@ -12,7 +12,8 @@ from collections import Counter
 from msgspec import Struct
 
 from scanner.core.errors import AwsError, PaginationBroken
-from scanner.core.model import NO_PATCHES, ManagedNode, NodeStatus, PatchRows, PatchState
+from scanner.core.model import ManagedNode, NodeStatus, PatchState
+from scanner.core.patch_rows import NO_PATCHES, PatchRows
 from scanner.scan.error_status import node_status_of
 from scanner.scan.estimate import ListedNode, max_pages
 from scanner.scan.job import ReadingRules

@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Collection
 from operator import attrgetter
 
-from scanner.core.model import COUNTED_STATES, PatchState
+from scanner.core.model import PatchState
+from scanner.core.state_names import COUNTED_STATES
 
 Fingerprint = tuple[object, ...]  # identifies the result of a patching operation; equal ones mean equal rows
 

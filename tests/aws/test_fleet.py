@@ -18,7 +18,8 @@ from scanner.core.errors import (
     RequestRejected,
     Unavailable,
 )
-from scanner.core.model import Patch, PatchPage, Target
+from scanner.core.model import Target
+from scanner.core.patch_rows import Patch, PatchPage
 from scanner.core.settings import NodeSettings, PatchSettings, ScopeSettings, Settings
 from tests.aws.fake_ssm import HUB, MEMBER, QUICK, Answer, FakeAws, error, ok, role_session, serving, xml_error
 

@@ -9,16 +9,8 @@ from typing import BinaryIO
 from msgspec import Struct
 
 from scanner.core.interfaces import Observer
-from scanner.core.model import (
-    NO_PATCHES,
-    ManagedNode,
-    NodeScan,
-    NodeStatus,
-    Scope,
-    Target,
-    TargetOutcome,
-    TargetStatus,
-)
+from scanner.core.model import ManagedNode, NodeScan, NodeStatus, Scope, Target, TargetOutcome, TargetStatus
+from scanner.core.patch_rows import NO_PATCHES
 from scanner.core.settings import LimitSettings, Settings
 from scanner.files.local import LocalFiles
 from scanner.reports.diagnosis import Diagnosis

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import anyio
 
-from scanner.core.model import ManagedNode, NodeScan, NodeStatus, Patch, Scope, Target, TargetOutcome, TargetStatus
-from scanner.core.patch_rows import patch_rows_of
+from scanner.core.model import ManagedNode, NodeScan, NodeStatus, Scope, Target, TargetOutcome, TargetStatus
+from scanner.core.patch_rows import Patch, patch_rows_of
 from scanner.core.scan_request import ScanRequest
 from scanner.core.tables import segment_table
 from scanner.files.local import LocalFiles

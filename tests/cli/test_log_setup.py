@@ -8,7 +8,8 @@ import pytest
 import structlog
 
 from scanner.cli.log_setup import Event, LogObserver, configure, log_scan_ended
-from scanner.core.model import NO_PATCHES, ManagedNode, NodeScan, NodeStatus, Scope, Target, TargetOutcome, TargetStatus
+from scanner.core.model import ManagedNode, NodeScan, NodeStatus, Scope, Target, TargetOutcome, TargetStatus
+from scanner.core.patch_rows import NO_PATCHES
 from tests.cli.fake_app import finished
 
 TARGET = Target("111122223333", "eu-west-1", "payments")

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scanner.core.model import documented_state
 from scanner.core.normalize import count, count_of_text, cve_ids, epoch_ms, epoch_s
+from scanner.core.state_names import documented_state
 
 
 @pytest.fixture(autouse=True)

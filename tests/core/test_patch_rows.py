@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scanner.core.model import NO_PATCHES, SEPARATOR, Patch
-from scanner.core.patch_rows import PatchRowsBuilder, patch_rows_of
+from scanner.core.patch_rows import NO_PATCHES, SEPARATOR, Patch, PatchRowsBuilder, patch_rows_of
 from tests.worded import rows_listed
 
 pytestmark = pytest.mark.slow

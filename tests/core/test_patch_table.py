@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 
 from scanner.aws.operations import DESCRIBE_INSTANCE_PATCHES
 from scanner.aws.transport import wire
-from scanner.core.model import PATCH_STATES, Patch, Target, wire_state
-from scanner.core.patch_rows import patch_rows_of
+from scanner.core.model import Target
+from scanner.core.patch_rows import Patch, patch_rows_of
 from scanner.core.patch_table import LISTED, NONE_LISTED, PATCH, in_words, listed
+from scanner.core.state_names import PATCH_STATES, wire_state
 from tests.worded import row_in_words, rows_of
 
 pytestmark = pytest.mark.slow

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from scanner.core.model import ManagedNode, NodeScan, NodeStatus, Patch, Target
-from scanner.core.patch_rows import patch_rows_of
+from scanner.core.model import ManagedNode, NodeScan, NodeStatus, Target
+from scanner.core.patch_rows import Patch, patch_rows_of
 from scanner.core.tables import NODES, PATCHES, SEGMENT, batch_of, segment_table
 
 TARGET = Target("111111111111", "eu-west-1")

@@ -6,8 +6,8 @@ import anyio
 import pytest
 from msgspec import structs
 
-from scanner.core.model import NodeStatus, Patch, Target
-from scanner.core.patch_rows import patch_rows_of
+from scanner.core.model import NodeStatus, Target
+from scanner.core.patch_rows import Patch, patch_rows_of
 from scanner.files.local import LocalFiles
 from scanner.store.store import Store
 from tests.end_to_end.browser import listening, opened

@@ -10,20 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scanner.core.errors import Denied, NodeGone, PaginationBroken, Unavailable
-from scanner.core.model import (
-    COUNTED_STATES,
-    NO_PATCHES,
-    CallCounts,
-    ManagedNode,
-    NodeStatus,
-    Patch,
-    PatchPage,
-    PatchState,
-    Target,
-    documented_state,
-    wire_state,
-)
-from scanner.core.patch_rows import patch_rows_of
+from scanner.core.model import CallCounts, ManagedNode, NodeStatus, PatchState, Target
+from scanner.core.patch_rows import NO_PATCHES, Patch, PatchPage, patch_rows_of
+from scanner.core.state_names import COUNTED_STATES, documented_state, wire_state
 from scanner.scan.job import ReadingRules, ScanJob
 from scanner.scan.reconcile import comparable_states, disagreements
 from scanner.scan.scan_targets import scan_targets

@@ -6,9 +6,10 @@ import pytest
 from msgspec import structs
 
 from scanner.core.errors import ConfigError
-from scanner.core.model import LACKING_STATES, NodeStatus, Patch, Scope, Target
-from scanner.core.patch_rows import patch_rows_of
+from scanner.core.model import NodeStatus, Scope, Target
+from scanner.core.patch_rows import Patch, patch_rows_of
 from scanner.core.scan_request import PatchFilters
+from scanner.core.state_names import LACKING_STATES
 from scanner.files.local import LocalFiles
 from scanner.reports.cve import LACKING, Told, check_filters, cve_id_of, parameters, sentences, told
 from scanner.store.store import Store

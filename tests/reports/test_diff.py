@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from scanner.core.errors import ConfigError
-from scanner.core.model import NodeStatus, Patch, Target, TargetStatus
-from scanner.core.patch_rows import patch_rows_of
+from scanner.core.model import NodeStatus, Target, TargetStatus
+from scanner.core.patch_rows import Patch, patch_rows_of
 from scanner.core.scan_request import ScanRequest, request_of
 from scanner.core.settings import NodeSettings, PatchSettings, Settings
 from scanner.core.tables import segment_table

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scanner.core.errors import PaginationBroken
-from scanner.core.model import PATCH_STATES, PatchPage, documented_state, wire_state
-from scanner.core.patch_rows import patch_rows_of
+from scanner.core.patch_rows import PatchPage, patch_rows_of
+from scanner.core.state_names import PATCH_STATES, documented_state, wire_state
 from scanner.scan.estimate import MAX_PAGES
 from scanner.scan.listing import Listing, rows_by_state
 from tests.fake_fleet import pages, patch

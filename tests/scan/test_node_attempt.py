@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scanner.core.errors import Denied, PaginationBroken, Unavailable
-from scanner.core.model import COUNTED_STATES, NO_PATCHES, ManagedNode, NodeStatus, PatchPage, PatchState
-from scanner.core.patch_rows import patch_rows_of
+from scanner.core.model import ManagedNode, NodeStatus, PatchState
+from scanner.core.patch_rows import NO_PATCHES, PatchPage, patch_rows_of
+from scanner.core.state_names import COUNTED_STATES
 from scanner.scan.job import ReadingRules
 from scanner.scan.listing import rows_by_state
 from scanner.scan.node_attempt import MOVING, NO_COUNT, NO_STATE, UNSTEADY, Deliver, NodeAttempt, ReadAgain

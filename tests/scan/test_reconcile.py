@@ -5,8 +5,9 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scanner.core.model import PATCH_STATES, PatchState, wire_state
+from scanner.core.model import PatchState
 from scanner.core.patch_rows import patch_rows_of
+from scanner.core.state_names import PATCH_STATES, wire_state
 from scanner.scan.listing import rows_by_state
 from scanner.scan.reconcile import comparable_states, disagreements, has_comparable_count
 from tests.fake_fleet import patch, state_of

@@ -8,8 +8,9 @@ import anyio
 import pytest
 
 from scanner.core.errors import Denied, Disabled, NodeGone, PaginationBroken, RequestRejected, Unavailable
-from scanner.core.model import NO_PATCHES, NodeStatus, PatchPage, PatchState, Target, TargetStatus, wire_state
-from scanner.core.patch_rows import patch_rows_of
+from scanner.core.model import NodeStatus, PatchState, Target, TargetStatus
+from scanner.core.patch_rows import NO_PATCHES, PatchPage, patch_rows_of
+from scanner.core.state_names import wire_state
 from scanner.scan.job import ReadingRules, ScanJob
 from scanner.scan.reconcile import comparable_states
 from scanner.scan.scan_targets import scan_targets

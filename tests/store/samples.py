@@ -10,11 +10,9 @@ from hypothesis import strategies as st
 
 from scanner.core.interfaces import NodeBatch
 from scanner.core.model import (
-    PATCH_STATES,
     ManagedNode,
     NodeScan,
     NodeStatus,
-    Patch,
     PatchState,
     ScanRow,
     ScanStatus,
@@ -22,11 +20,11 @@ from scanner.core.model import (
     Target,
     TargetOutcome,
     TargetStatus,
-    wire_state,
 )
-from scanner.core.patch_rows import patch_rows_of
+from scanner.core.patch_rows import Patch, patch_rows_of
 from scanner.core.scan_request import request_of
 from scanner.core.settings import ScopeSettings, Settings
+from scanner.core.state_names import PATCH_STATES, wire_state
 from scanner.core.tables import segment_table
 from scanner.store.manifest import Manifest, ScanHeader
 from scanner.store.store import Store

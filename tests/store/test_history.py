@@ -6,7 +6,8 @@ import pytest
 from msgspec import structs
 
 from scanner.core.errors import StoreError
-from scanner.core.model import NO_PATCHES, NodeStatus, Target
+from scanner.core.model import NodeStatus, Target
+from scanner.core.patch_rows import NO_PATCHES
 from scanner.core.scan_request import PatchFilters
 from scanner.core.settings import PatchSettings, Settings
 from scanner.core.tables import batch_of, segment_table

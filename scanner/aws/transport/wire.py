@@ -11,7 +11,8 @@ from msgspec import Struct
 from scanner.aws.operations import Operation
 from scanner.aws.transport.decoding import Undecodable, decode
 from scanner.core.errors import Transient
-from scanner.core.model import Patch, Target
+from scanner.core.model import Target
+from scanner.core.patch_rows import Patch
 
 #: Epoch seconds, ISO 8601 text, or nothing. Zero, negative and year 1 mean unknown.
 Time = float | str | None

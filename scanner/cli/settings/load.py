@@ -15,8 +15,8 @@ from scanner.cli.settings.toml_file import read_toml
 from scanner.cli.settings.validate import problems
 from scanner.core.did_you_mean import did_you_mean
 from scanner.core.errors import ConfigError
-from scanner.core.model import documented_state
 from scanner.core.settings import LimitSettings, Settings
+from scanner.core.state_names import documented_state
 
 _WANTED: tuple[tuple[object, str], ...] = (
     (float, "a number"),

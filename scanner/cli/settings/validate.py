@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterator
 from scanner.cli.settings.keys import KEYS
 from scanner.core.did_you_mean import did_you_mean
 from scanner.core.errors import ConfigError
-from scanner.core.model import PATCH_STATES
 from scanner.core.safe_text import mask_secrets
 from scanner.core.scope_rules import Problem, is_bucket_url, scope_problems
 from scanner.core.settings import LimitSettings, PatchSettings, Settings
+from scanner.core.state_names import PATCH_STATES
 from scanner.sinks.spec import parse_spec
 
 _STATES = ", ".join(PATCH_STATES)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import msgspec
 from msgspec import Struct
 
-from scanner.core.model import LACKING_STATES, EpochMs, NodeStatus, ScanRow, TargetStatus
+from scanner.core.model import EpochMs, NodeStatus, ScanRow, TargetStatus
 from scanner.core.scan_request import PatchFilters
+from scanner.core.state_names import LACKING_STATES
 from scanner.reports.html.sql import FOUND
 from scanner.reports.sql.query import Parameters, Views
 from scanner.reports.summary import SEVERITIES

@@ -8,7 +8,8 @@ from typing import Literal
 
 from msgspec import Struct
 
-from scanner.core.model import LACKING_STATES, EpochMs, NodeStatus, ScanRow, ScanStatus, TargetStatus
+from scanner.core.model import EpochMs, NodeStatus, ScanRow, ScanStatus, TargetStatus
+from scanner.core.state_names import LACKING_STATES
 from scanner.reports.html.data import Ages, Report
 from scanner.reports.lines import counted, duration
 

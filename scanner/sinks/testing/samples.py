@@ -12,7 +12,6 @@ from scanner.core.model import (
     ManagedNode,
     NodeScan,
     NodeStatus,
-    Patch,
     PatchState,
     ScanRow,
     ScanStatus,
@@ -21,7 +20,7 @@ from scanner.core.model import (
     TargetOutcome,
     TargetStatus,
 )
-from scanner.core.patch_rows import patch_rows_of
+from scanner.core.patch_rows import Patch, patch_rows_of
 from scanner.core.tables import NODES, PATCHES, batch_of, segment_table, summary_of
 
 _NOON_MS = 1_795_435_200_000  # 2026-11-23T12:00:00Z

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 from msgspec import structs
 
-from scanner.core.model import LACKING_STATES, NodeStatus, Patch, Scope, Target, TargetOutcome, TargetStatus
-from scanner.core.patch_rows import patch_rows_of
+from scanner.core.model import NodeStatus, Scope, Target, TargetOutcome, TargetStatus
+from scanner.core.patch_rows import Patch, patch_rows_of
 from scanner.core.settings import PatchSettings
+from scanner.core.state_names import LACKING_STATES
 from scanner.core.tables import segment_table
 from scanner.files.local import LocalFiles
 from scanner.reports.html.data import LONG_LIST, SHORT_LIST, Severity, report

@@ -1,0 +1,46 @@
+"""The names of patch states, as AWS documents them and as the service lists them."""
+
+from __future__ import annotations
+
+#: The documented patch states (enum PatchComplianceDataState of the SSM model).
+PATCH_STATES: tuple[str, ...] = (
+    "INSTALLED",
+    "INSTALLED_OTHER",
+    "INSTALLED_PENDING_REBOOT",
+    "INSTALLED_REJECTED",
+    "MISSING",
+    "NOT_APPLICABLE",
+    "FAILED",
+    "AVAILABLE_SECURITY_UPDATE",
+)
+
+#: The states of a patch whose fix is not in effect on the node.
+LACKING_STATES: tuple[str, ...] = ("MISSING", "FAILED", "INSTALLED_PENDING_REBOOT", "AVAILABLE_SECURITY_UPDATE")
+
+#: The states whose rows can be compared with a count of the patch state, and that count's name. NOT_APPLICABLE is left
+#: out: Linux counts it and never lists it, Windows truncates the list.
+COUNTED_STATES: dict[str, str] = {
+    "INSTALLED": "installed_count",
+    "INSTALLED_OTHER": "installed_other_count",
+    "INSTALLED_PENDING_REBOOT": "installed_pending_reboot_count",
+    "INSTALLED_REJECTED": "installed_rejected_count",
+    "MISSING": "missing_count",
+    "FAILED": "failed_count",
+    "AVAILABLE_SECURITY_UPDATE": "available_security_update_count",
+}
+
+_DOCUMENTED = {state.replace("_", "").lower(): state for state in PATCH_STATES}
+
+
+def documented_state(raw: str) -> str:
+    """Returns the documented form of a state (`InstalledOther` is `INSTALLED_OTHER`); an unknown one passes unchanged.
+
+    The plural `AvailableSecurityUpdates` of AWS's own node code is the same state.
+    """
+    plain = raw.replace("_", "").lower()
+    return _DOCUMENTED.get(plain) or _DOCUMENTED.get(plain.removesuffix("s"), raw)
+
+
+def wire_state(documented: str) -> str:
+    """Returns the CamelCase form, which the service stores and a State filter has to use."""
+    return "".join(word.capitalize() for word in documented.split("_"))
