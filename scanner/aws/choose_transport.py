@@ -27,16 +27,16 @@ class Transports:
     """One transport a target; endpoints, credentials and TLS settings are the SDK's either way."""
 
     def __init__(
-        self, sessions: Sessions, clients: RegionClients, connections: Connections, preferred: TransportName
+        self, sessions: Sessions, clients: RegionClients[SSMClient], connections: Connections, preferred: TransportName
     ) -> None:
         self._sessions = sessions
         self._clients = clients
         self._connections = connections
         self._preferred = preferred
 
-    async def of(self, region: str, role: RoleCredentials | None) -> Transport:
+    async def for_region(self, region: str, role: RoleCredentials | None) -> Transport:
         """The transport that asks a Region's SSM as a role or, without one, as the run itself."""
-        client = await self._clients.of(region)
+        client = await self._clients.for_region(region)
         if self._preferred == "sdk" or not _can_go_direct(client.meta.endpoint_url):
             return SdkTransport(client, role)
         keys = self._sessions.frozen_credentials if role is None else role.get_frozen_credentials
@@ -45,7 +45,7 @@ class Transports:
 
 @asynccontextmanager
 async def open_transports(
-    sessions: Sessions, clients: RegionClients, limits: LimitSettings, preferred: TransportName
+    sessions: Sessions, clients: RegionClients[SSMClient], limits: LimitSettings, preferred: TransportName
 ) -> AsyncIterator[Transports]:
     """Transports over connections that are closed at the end."""
     connections = Connections(

@@ -31,6 +31,7 @@ GET_CALLER_IDENTITY = Operation("sts", "GetCallerIdentity", ("hub",))
 ASSUME_ROLE = Operation("sts", "AssumeRole", ("hub",), rate_per_s=20.0)
 LIST_ACCOUNTS = Operation("organizations", "ListAccounts", ("hub",), rate_per_s=4.0)
 DESCRIBE_REGIONS = Operation("ec2", "DescribeRegions", ("hub", "member"))
+LIST_REGIONS = Operation("account", "ListRegions", ("hub", "member"), rate_per_s=4.0)
 DESCRIBE_INSTANCE_INFORMATION = Operation("ssm", "DescribeInstanceInformation", ("hub", "member"))
 DESCRIBE_INSTANCE_PATCH_STATES = Operation("ssm", "DescribeInstancePatchStates", ("hub", "member"))
 DESCRIBE_INSTANCE_PATCHES = Operation("ssm", "DescribeInstancePatches", ("hub", "member"))
@@ -48,6 +49,7 @@ OPERATIONS: tuple[Operation, ...] = (
     ASSUME_ROLE,
     LIST_ACCOUNTS,
     DESCRIBE_REGIONS,
+    LIST_REGIONS,
     DESCRIBE_INSTANCE_INFORMATION,
     DESCRIBE_INSTANCE_PATCH_STATES,
     DESCRIBE_INSTANCE_PATCHES,

@@ -2,6 +2,7 @@
 
 PatchsweepError
 ├── ConfigError               the user's setting is wrong: exit code 2
+│   ├── CredentialsError      the run's own credentials are missing, broken or refused for good: the run stops
 │   └── RequestRejected       AWS called our request wrong (InvalidFilter, ValidationException): the run stops
 ├── ScanNotFound              no such scan in the store: exit code 2
 ├── StoreError                the store cannot be read or written: the run stops
@@ -9,8 +10,11 @@ PatchsweepError
 ├── SinkError                 one sink failed: the scan goes on, exit code 3
 └── AwsError                  AWS, or the way to it, failed
     ├── Denied                no permission: a node's or a target's status
-    ├── Disabled              the Region is not usable in this account
-    ├── NodeGone              InvalidInstanceId: the node left
+    ├── Disabled              AWS says that the Region is off, or a service control policy forbids SSM there
+    ├── KeysRefused           a service did not accept the keys; STS decides whether they are dead
+    │   └── TokenRefused      the same for the token alone, which a Region that is not enabled refuses too
+    ├── InvalidNode           InvalidInstanceId, which does not say whether the node left
+    ├── NodeGone              InvalidInstanceId, and AWS does not list the node any more
     ├── PaginationBroken      InvalidNextToken, a repeated token, no end: read the node again
     ├── CredentialsExpired    refresh, then try again, a few times at most
     ├── Throttled             too fast: slow down and try again
@@ -27,6 +31,10 @@ class PatchsweepError(Exception):
 
 class ConfigError(PatchsweepError):
     """A setting that cannot work."""
+
+
+class CredentialsError(ConfigError):
+    """The credentials of the run are missing, broken or no longer accepted: no call of the run can succeed."""
 
 
 class RequestRejected(ConfigError):
@@ -66,11 +74,23 @@ class Denied(AwsError):
 
 
 class Disabled(AwsError):
-    """The Region cannot be used: not enabled, denied by a service control policy, or without an endpoint."""
+    """AWS says that the Region is not enabled, or a service control policy forbids SSM there."""
+
+
+class KeysRefused(AwsError):
+    """A service did not accept the keys that signed the request; the request pipeline asks STS what that means."""
+
+
+class TokenRefused(KeysRefused):
+    """A service did not accept the access key or session token; a Region that is not enabled answers the same."""
+
+
+class InvalidNode(AwsError):
+    """AWS calls the node id invalid, which does not say whether the node left or is only not visible."""
 
 
 class NodeGone(AwsError):
-    """AWS does not know the node, or does not show it to this caller."""
+    """AWS calls the node id invalid and does not list the node any more."""
 
 
 class PaginationBroken(AwsError):

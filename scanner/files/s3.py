@@ -59,7 +59,7 @@ async def open_files(url: str, limits: LimitSettings | None = None) -> AsyncIter
     if not await sessions.has_credentials():
         raise ConfigError(f"No AWS credentials found to reach {url}; set AWS_PROFILE or AWS_ACCESS_KEY_ID")
     async with sessions.s3() as client:
-        yield S3Files(client, url, bucket, prefix, RetryPolicy.of(limits))
+        yield S3Files(client, url, bucket, prefix, RetryPolicy.from_limits(limits))
 
 
 class S3Files:

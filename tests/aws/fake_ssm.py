@@ -81,8 +81,13 @@ def role_session(call: Call, *, issue: int = 1, life_s: float = 3600) -> Answer:
     )
 
 
-def regions(*names: str) -> Answer:
-    items = "".join(f"<item><regionName>{name}</regionName></item>" for name in names)
+def regions(*names: str, **statuses: str) -> Answer:
+    """The Regions as EC2 lists them; `af_south_1="not-opted-in"` gives one a status."""
+    named = dict.fromkeys(names, "") | {name.replace("_", "-"): status for name, status in statuses.items()}
+    items = "".join(
+        f"<item><regionName>{name}</regionName>{f'<optInStatus>{status}</optInStatus>' if status else ''}</item>"
+        for name, status in named.items()
+    )
     return Answer(f"<DescribeRegionsResponse><regionInfo>{items}</regionInfo></DescribeRegionsResponse>".encode())
 
 
@@ -94,6 +99,7 @@ class FakeAws:
         self._scripts: dict[str, list[Script]] = defaultdict(list)
         self.on("GetCallerIdentity", identity())
         self.on("AssumeRole", role_session)
+        self.on("ListRegions", error("AccessDeniedException", "no identity-based policy allows it", 403))
 
     def on(self, operation: str, *script: Script) -> None:
         self._scripts[operation] = list(script)
@@ -125,7 +131,9 @@ async def _cut_off(request: web.Request, answer: Answer) -> web.StreamResponse:
 async def _call_of(request: web.Request) -> Call:
     body = await request.read()
     target = request.headers.get("X-Amz-Target")
-    if target:
+    if request.path == "/listRegions":
+        operation, members = "ListRegions", msgspec.json.decode(body)
+    elif target:
         operation, members = target.split(".")[-1], msgspec.json.decode(body)
     else:
         members = {name: values[0] for name, values in parse_qs(body.decode()).items()}

@@ -12,8 +12,6 @@ from scanner.aws.transport.interface import MAX_ANSWER_BYTES
 from scanner.core.errors import (
     ConfigError,
     Denied,
-    Disabled,
-    NodeGone,
     PaginationBroken,
     RequestRejected,
     Unavailable,
@@ -180,11 +178,10 @@ async def test_the_filters_of_the_settings_go_with_every_page(aws):
 @pytest.mark.parametrize(
     ("answer", "kind"),
     [
-        (error("InvalidInstanceId"), NodeGone),
         (error("InvalidNextToken"), PaginationBroken),
         (error("AccessDeniedException", "User is not authorized"), Denied),
-        (error("AccessDeniedException", "with an explicit deny in a service control policy"), Disabled),
-        (error("UnrecognizedClientException", "The security token is invalid"), Disabled),
+        (error("AccessDeniedException", "with an explicit deny in a service control policy"), Denied),
+        (error("UnrecognizedClientException", "The security token is invalid"), Denied),
         (error("ValidationException", "Value '100' at 'maxResults' failed"), RequestRejected),
         (error("com.amazonaws.ssm#InvalidFilter", "no such key"), RequestRejected),
     ],
@@ -203,6 +200,8 @@ async def test_an_error_that_cannot_pass_is_told_after_one_request(aws, answer, 
         error("ThrottlingException", "Rate exceeded"),
         error("com.amazon.coral.availability#ThrottlingException", "Rate exceeded"),
         error("InternalServerError", status=500),
+        Answer(b"", 404),
+        Answer(b"<html>log in first</html>", 407),
         Answer(b"<html>busy</html>", 503),
         Answer(b"", 503),
         Answer(b'{"Patches":[{"Title":'),
@@ -350,7 +349,7 @@ async def test_an_external_id_that_sts_rejects_is_quoted(aws):
 
 async def test_a_session_that_runs_out_while_a_request_is_signed_is_renewed_with_the_own_credentials(aws):
     async with open_aws(SETTINGS) as aws_:
-        role = aws_.fleet._roles.of(MEMBER)
+        role = aws_.fleet._roles.for_account(MEMBER)
         with signed_as(role):
             await role.ready()
     assert [call.access_key for call in aws.of("AssumeRole")] == ["AKIAHUB"]

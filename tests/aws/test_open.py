@@ -6,13 +6,13 @@ import socket
 
 import pytest
 
+from scanner.aws.credentials.caller import Caller
+from scanner.aws.credentials.roles import role_arn
 from scanner.aws.open import open_aws
-from scanner.aws.scope.caller import Caller
-from scanner.aws.scope.roles import role_arn
 from scanner.aws.sdk.session import Sessions
-from scanner.core.errors import ConfigError, Unavailable
+from scanner.core.errors import ConfigError, CredentialsError, Unavailable
 from scanner.core.settings import LimitSettings, ScopeSettings, Settings
-from tests.aws.fake_ssm import HUB, QUICK, FakeAws, identity, serving, xml_error
+from tests.aws.fake_ssm import HUB, QUICK, Answer, FakeAws, identity, serving, xml_error
 
 SETTINGS = Settings(limits=QUICK)
 
@@ -98,16 +98,38 @@ async def test_settings_that_the_sdk_refuses_are_quoted(aws, monkeypatch, settin
         await caller_of()
 
 
-@pytest.mark.parametrize("code", ["InvalidClientTokenId", "SignatureDoesNotMatch", "AccessDenied"])
-async def test_credentials_that_aws_does_not_accept_are_no_region_that_is_off(aws, code):
-    aws.on("GetCallerIdentity", xml_error(code, "The security token included in the request is invalid"))
-    with pytest.raises(ConfigError, match=rf"AWS does not accept the credentials in use \({code}\)"):
+@pytest.mark.parametrize(
+    ("code", "words", "remedy"),
+    [
+        ("InvalidClientTokenId", "The security token included in the request is invalid", "check AWS_PROFILE"),
+        ("SignatureDoesNotMatch", "Signature expired: 20261125T is now earlier", "check this machine's clock"),
+        ("ExpiredToken", "The security token is expired", "renew them, for example with `aws sso login`"),
+        ("AccessDenied", "with an explicit deny in a VPC endpoint policy", "in the policy of the VPC endpoint"),
+        ("BrandNew", "whatever it may be", "check AWS_PROFILE"),
+    ],
+)
+async def test_credentials_that_sts_refuses_are_explained_in_its_words_with_a_remedy_that_follows(
+    aws, code, words, remedy
+):
+    aws.on("GetCallerIdentity", xml_error(code, words))
+    with pytest.raises(CredentialsError, match="AWS does not accept the credentials in use: sts:GetCallerId") as caught:
         await caller_of()
+    assert f"{code} ({words})" in str(caught.value)
+    assert remedy in str(caught.value)
 
 
-async def test_expired_credentials_are_told_as_such(aws):
-    aws.on("GetCallerIdentity", xml_error("ExpiredToken", "The security token is expired"))
-    with pytest.raises(ConfigError, match=r"have expired \(ExpiredToken\); renew them"):
+async def test_an_sts_that_is_off_in_the_region_is_named_with_what_activates_it(aws):
+    words = "STS is not activated in this region for account:111111111111"
+    aws.on("GetCallerIdentity", xml_error("RegionDisabledException", words))
+    with pytest.raises(ConfigError, match="activate STS for the Region") as caught:
+        await caller_of()
+    assert words in str(caught.value)
+
+
+@pytest.mark.parametrize("status", [200, 302, 403, 407])
+async def test_a_page_in_the_place_of_sts_is_no_answer_of_aws(aws, status):
+    aws.on("GetCallerIdentity", Answer(b"<html><body><h1>Welcome to the hotel</h1></body></html>", status))
+    with pytest.raises(Unavailable, match=r"AWS_ENDPOINT_URL|HTTPS_PROXY"):
         await caller_of()
 
 

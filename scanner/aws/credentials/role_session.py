@@ -1,4 +1,4 @@
-"""The credentials of an assumed role."""
+"""Keeps the session of an assumed role."""
 
 from __future__ import annotations
 
@@ -8,13 +8,12 @@ import anyio
 from botocore.credentials import ReadOnlyCredentials
 from msgspec import Struct
 
-from scanner.core.errors import Denied, Unavailable
+from scanner.aws.credentials.key_check import KeyCheck, accepted_by_sts, not_judged
+from scanner.core.errors import AwsError, Denied, KeysRefused, PatchsweepError, Unavailable
 from scanner.core.interfaces import Clock
 
-RENEW_BEFORE_S = 900.0
-"""Sessions are renewed this long before their end, or at three quarters of a shorter life."""
-RENEW_AGAIN_S = 60.0
-"""While a session still holds, a renewal that failed is tried again after this long."""
+RENEW_BEFORE_S = 900.0  # sessions are renewed this long before their end, or at three quarters of a shorter life
+RENEW_AGAIN_S = 60.0  # while a session still holds, a renewal that failed is tried again after this long
 
 
 class SessionKeys(Struct, frozen=True):
@@ -30,45 +29,67 @@ class SessionKeys(Struct, frozen=True):
 
 
 class RoleCredentials:
-    """The session of a role, renewed in time. However many use it, one renewal is under way at most.
+    """Holds the session of a role and renews it in time, in one renewal however many requests use it.
 
-    A refusal is final: every further use raises the same `Denied` without asking again.
+    A refusal is final: every further use raises the same `Denied` without another call.
+
+    Args:
+        assume: assumes the role once.
+        identify: one GetCallerIdentity signed with given credentials, retried but not judged.
+        now: seconds since the epoch.
     """
 
-    def __init__(self, assume: Callable[[], Awaitable[SessionKeys]], now: Clock) -> None:
-        self._issue = 0
+    def __init__(
+        self,
+        assume: Callable[[], Awaitable[SessionKeys]],
+        now: Clock,
+        *,
+        identify: Callable[[RoleCredentials], Awaitable[object]],
+    ) -> None:
+        self._generation = 0
         self._assume = assume
         self._now = now
         self._keys: SessionKeys | None = None
         self._renew_at = 0.0
         self._refusal: Denied | None = None
         self._renewing = anyio.Lock()
+        self._check = KeyCheck(lambda: identify(self), now)
 
     async def ready(self) -> int:
-        """Have a session that holds for the next request; gives the number of its issue.
+        """Makes sure that there is a session for the next request; returns its generation.
 
         Raises:
             Denied: the role is refused.
-            Unavailable: there is no session, and none to be had.
+            Unavailable: there is no session, and none can be opened now.
         """
         if self._now() >= self._renew_at:
             async with self._renewing:
                 if self._now() >= self._renew_at:
                     await self._renew_early()
-        return self._issue
+        return self._generation
 
     async def get_frozen_credentials(self) -> ReadOnlyCredentials:
-        """The keys of a session that is ready; raises as `ready`."""
+        """Returns the keys of a session that is ready; raises as `ready`."""
         await self.ready()
         keys = self._keys
         assert keys is not None
         return ReadOnlyCredentials(keys.access_key, keys.secret_key, keys.token)
 
-    async def renew(self, issue: int) -> None:
-        """Replace this issue of the session, which AWS calls expired; does nothing if it is replaced already."""
+    async def renew(self, generation: int) -> None:
+        """Replaces this generation of the session, which AWS calls expired, unless that was done already."""
         async with self._renewing:
-            if issue == self._issue:
+            if generation == self._generation:
                 await self._renew()
+
+    async def judge(self, refusal: KeysRefused) -> PatchsweepError:
+        """Returns what it means that a service refused the session, once STS was asked about it."""
+        try:
+            by_sts = await self._check.refusal()
+        except AwsError as unknown:
+            return not_judged(refusal, unknown)
+        if by_sts is None:
+            return accepted_by_sts(refusal)
+        return Denied(f"{refusal}; STS does not accept the session of the role either ({by_sts})", code=refusal.code)
 
     async def _renew_early(self) -> None:
         try:
@@ -89,4 +110,4 @@ class RoleCredentials:
         now = self._now()
         self._keys = keys
         self._renew_at = keys.expires_at - min(RENEW_BEFORE_S, (keys.expires_at - now) / 4)
-        self._issue += 1
+        self._generation += 1

@@ -1,10 +1,16 @@
-"""What each answer of AWS means: one table from error code to the decision a caller takes, and the sentence for it."""
+"""Maps each answer of AWS to the decision that a caller takes, and writes the sentence for it.
+
+The rule behind the table: a status says no more than AWS said. A code that means several things has a class of its own,
+and whoever catches that asks AWS again before it decides (`docs/reliability.md` has the whole table).
+"""
 
 from __future__ import annotations
 
+from http import HTTPStatus
+
 from msgspec import Struct
 
-from scanner.aws.operations import ASSUME_ROLE, LIST_ACCOUNTS, Operation
+from scanner.aws.operations import ASSUME_ROLE, DESCRIBE_INSTANCE_INFORMATION, LIST_ACCOUNTS, Operation
 from scanner.aws.transport.interface import ConnectionFailure, NoResponse, ServiceError
 from scanner.core.errors import (
     AwsError,
@@ -12,29 +18,50 @@ from scanner.core.errors import (
     CredentialsExpired,
     Denied,
     Disabled,
-    NodeGone,
+    InvalidNode,
+    KeysRefused,
     PaginationBroken,
     PatchsweepError,
     RequestRejected,
     Throttled,
+    TokenRefused,
     Transient,
     Unavailable,
 )
 from scanner.core.model import Target
+from scanner.core.safe_text import mask_secrets
 
 
-class Row(Struct, frozen=True):
-    """What a code means, and the way out where the user has one."""
+class ErrorRule(Struct, frozen=True):
+    """What an answer means, and what the user can do about it; `{action}` in the remedy is the IAM action."""
 
     kind: type[AwsError | ConfigError]
     remedy: str = ""
 
 
-_ALLOW = Row(Denied, "allow {action} to the role or user that asks")
-_REGION_OFF = Row(Disabled, "enable the Region for this account, or leave it out with --regions or exclude_regions")
-_CLOCK = Row(Unavailable, "check this machine's clock and the secret access key")
+THROTTLED = ErrorRule(Throttled, "lower limits.max_rate_per_s if this account's limit is needed elsewhere")
+TRANSIENT = ErrorRule(Transient, "see the AWS Health Dashboard if it lasts")
+NOT_AWS = ErrorRule(
+    Transient, "check AWS_ENDPOINT_URL, HTTPS_PROXY and what else answers in place of AWS on this network"
+)
+UNKNOWN = ErrorRule(Unavailable)
+DENIED = ErrorRule(Denied, "allow {action} to the role or user that asks")
+REGION_OFF = ErrorRule(
+    Disabled, "enable the Region for this account, or leave it out with --regions or exclude_regions"
+)
+SSM_FORBIDDEN = ErrorRule(
+    Disabled, "the organization forbids it: leave the Region out with --regions or exclude_regions"
+)
+STS_OFF = ErrorRule(
+    Unavailable,
+    "activate STS for the Region in the account settings of IAM, or set AWS_STS_REGIONAL_ENDPOINTS=legacy",
+)
+TOKEN_REFUSED = ErrorRule(TokenRefused)
+SIGNATURE_REFUSED = ErrorRule(KeysRefused, "check this machine's clock and the secret access key")
+REJECTED = ErrorRule(RequestRejected, "correct the filter, page size, role name or external id it speaks of")
 
-TABLE: dict[str, Row] = {
+TABLE: dict[str, ErrorRule] = {
+    # botocore's lists for its retry modes; 429 and 408 are what it makes of an answer without a code.
     **dict.fromkeys(
         (
             "BandwidthLimitExceeded",
@@ -51,7 +78,7 @@ TABLE: dict[str, Row] = {
             "TooManyRequestsException",
             "429",
         ),
-        Row(Throttled, "lower limits.max_rate_per_s if this account's limit is needed elsewhere"),
+        THROTTLED,
     ),
     **dict.fromkeys(
         (
@@ -65,27 +92,18 @@ TABLE: dict[str, Row] = {
             "Unavailable",
             "408",
         ),
-        Row(Transient, "see the AWS Health Dashboard if it lasts"),
+        TRANSIENT,
     ),
     **dict.fromkeys(
         ("ExpiredToken", "ExpiredTokenException", "RequestExpired"),
-        Row(CredentialsExpired, "renew the credentials and resume the scan"),
+        ErrorRule(CredentialsExpired, "renew the credentials and resume the scan"),
     ),
-    **dict.fromkeys(("AccessDenied", "AccessDeniedException", "UnauthorizedOperation"), _ALLOW),
-    **dict.fromkeys(
-        (
-            "AuthFailure",
-            "InvalidClientTokenId",
-            "OptInRequired",
-            "RegionDisabledException",
-            "UnknownOperationException",
-            "UnrecognizedClientException",
-        ),
-        _REGION_OFF,
-    ),
-    **dict.fromkeys(("InvalidSignatureException", "RequestTimeTooSkewed", "SignatureDoesNotMatch"), _CLOCK),
-    "InvalidInstanceId": Row(NodeGone),
-    **dict.fromkeys(("InvalidNextToken", "InvalidNextTokenException"), Row(PaginationBroken)),
+    **dict.fromkeys(("AccessDenied", "AccessDeniedException", "UnauthorizedOperation"), DENIED),
+    **dict.fromkeys(("OptInRequired", "RegionDisabledException"), REGION_OFF),
+    **dict.fromkeys(("AuthFailure", "InvalidClientTokenId", "UnrecognizedClientException"), TOKEN_REFUSED),
+    **dict.fromkeys(("InvalidSignatureException", "RequestTimeTooSkewed", "SignatureDoesNotMatch"), SIGNATURE_REFUSED),
+    "InvalidInstanceId": ErrorRule(InvalidNode),
+    **dict.fromkeys(("InvalidNextToken", "InvalidNextTokenException"), ErrorRule(PaginationBroken)),
     **dict.fromkeys(
         (
             "InvalidFilter",
@@ -100,71 +118,100 @@ TABLE: dict[str, Row] = {
             "ValidationError",
             "ValidationException",
         ),
-        Row(RequestRejected, "correct the filter, page size, role name or external id it speaks of"),
+        REJECTED,
     ),
-    "AWSOrganizationsNotInUseException": Row(ConfigError, "use --accounts current, or name the account ids"),
+    "AWSOrganizationsNotInUseException": ErrorRule(ConfigError, "use --accounts current, or name the account ids"),
 }
-"""Throttling and transient codes: botocore's lists for its retry modes, plus 429 and 408. Any other 5xx is transient,
-any other code at all is `Unavailable`."""
 
-_ROWS_OF_OPERATION: dict[tuple[Operation, str], Row] = {
-    (ASSUME_ROLE, "AccessDenied"): Row(
+_OPERATION_RULES: dict[tuple[Operation, str], ErrorRule] = {
+    (ASSUME_ROLE, "AccessDenied"): ErrorRule(
         Denied,
         "create the role there, let it trust the caller and the external id in use, and allow the caller to assume it",
     ),
-    (LIST_ACCOUNTS, "AccessDeniedException"): Row(
+    (LIST_ACCOUNTS, "AccessDeniedException"): ErrorRule(
         ConfigError, "run in the management or a delegated administrator account, or name the account ids"
     ),
 }
 
-_SILENCES: dict[ConnectionFailure, Row] = {
-    ConnectionFailure.NO_SUCH_HOST: Row(
-        Disabled, "the Region has no such endpoint: check the Region name, AWS_ENDPOINT_URL and FIPS settings"
-    ),
-    ConnectionFailure.UNTRUSTED: Row(Unavailable, "set AWS_CA_BUNDLE to the certificates to trust"),
-    ConnectionFailure.NOT_AWS: Row(
-        Transient, "check AWS_ENDPOINT_URL, HTTPS_PROXY and what else answers in place of AWS on this network"
-    ),
-    ConnectionFailure.PROXY: Row(Transient, "check HTTPS_PROXY and NO_PROXY"),
-    ConnectionFailure.CONNECTION: Row(Transient, "check the network and AWS_ENDPOINT_URL"),
+#: The kinds of policy that AWS names in the text of a denial ("IAM: troubleshoot access denied messages"), and what
+#: helps against each. The text is the only thing that tells them apart.
+_POLICY_REMEDIES = {
+    "service control policy": "a service control policy of the organization forbids {action}: change it, or leave "
+    "the account or Region out",
+    "resource control policy": "a resource control policy of the organization forbids {action}: change it, or leave "
+    "the account out",
+    "VPC endpoint policy": "allow {action} in the policy of the VPC endpoint that the request goes through",
+    "permissions boundary": "allow {action} in the permissions boundary of the role or user that asks",
+    "session policy": "allow {action} in the session policy of the role that asks",
 }
+
+_NO_RESPONSE_RULES: dict[ConnectionFailure, ErrorRule] = {
+    ConnectionFailure.NO_SUCH_HOST: ErrorRule(
+        Unavailable, "check the Region name, AWS_ENDPOINT_URL, FIPS settings and this machine's DNS"
+    ),
+    ConnectionFailure.UNTRUSTED: ErrorRule(Unavailable, "set AWS_CA_BUNDLE to the certificates to trust"),
+    ConnectionFailure.NOT_AWS: NOT_AWS,
+    ConnectionFailure.PROXY: ErrorRule(Transient, "check HTTPS_PROXY and NO_PROXY"),
+    ConnectionFailure.CONNECTION: ErrorRule(Transient, "check the network and AWS_ENDPOINT_URL"),
+}
+
+_PROBE = DESCRIBE_INSTANCE_INFORMATION  # what it answers decides about the target; other refusals cost only themselves
+_ENCODED_MESSAGE = "Encoded authorization failure message:"  # of EC2: hundreds of characters that nobody can read
 
 
 def kind_of(failure: ServiceError | NoResponse) -> type[AwsError | ConfigError]:
-    """The class of error that a failed call means, whatever the call."""
+    """Returns the class of error that a failed call means, whatever the call."""
     if isinstance(failure, NoResponse):
-        return _SILENCES[failure.kind].kind
-    return (TABLE.get(failure.code) or _row_of_status(failure.status)).kind
+        return _NO_RESPONSE_RULES[failure.kind].kind
+    return (TABLE.get(failure.code) or _rule_of_status(failure)).kind
 
 
 def connection_remedy(failure: NoResponse) -> str:
     """Returns what a user can do about a call without an answer."""
-    return _SILENCES[failure.kind].remedy
+    return _NO_RESPONSE_RULES[failure.kind].remedy
 
 
-def meaning(failure: ServiceError | NoResponse, operation: Operation, at: Target) -> PatchsweepError:
-    """The error that says what to do about a failed call, in a sentence that names the call and the place."""
+def to_error(failure: ServiceError | NoResponse, operation: Operation, at: Target) -> PatchsweepError:
+    """Returns the error for a failed call, in a sentence that names the call, the place, AWS's words and a remedy."""
     if isinstance(failure, NoResponse):
-        row, code, said = _SILENCES[failure.kind], "", failure.reason
+        rule, code, words = _NO_RESPONSE_RULES[failure.kind], "", failure.reason
     else:
-        row, code = _row(failure, operation), failure.code
-        said = f"{code} ({failure.message})" if failure.message else code
-    sentence = f"{operation} in account {at.account_id}, Region {at.region}, failed: {said}"
-    if row.remedy:
-        sentence += f"; {row.remedy.format(action=operation.iam_action)}"
-    return row.kind(sentence, code=code) if issubclass(row.kind, AwsError) else row.kind(sentence)
+        rule, code, words = _rule(failure, operation), failure.code, words_of(failure)
+    sentence = f"{operation} in account {at.account_id}, Region {at.region}, failed: {mask_secrets(words)}"
+    if rule.remedy:
+        sentence += f"; {rule.remedy.format(action=operation.iam_action)}"
+    return rule.kind(sentence, code=code) if issubclass(rule.kind, AwsError) else rule.kind(sentence)
 
 
-def _row(failure: ServiceError, operation: Operation) -> Row:
-    special = _ROWS_OF_OPERATION.get((operation, failure.code))
-    row = special or TABLE.get(failure.code) or _row_of_status(failure.status)
-    # AWS tells a policy of the organization from a missing permission by this text alone.
-    if row is _ALLOW and "service control policy" in failure.message:
-        return Row(Disabled, "the organization forbids it: leave the Region out with --regions or exclude_regions")
-    return row
+def words_of(failure: ServiceError) -> str:
+    """Returns what AWS said: its code and its message, without the part that only AWS can decode."""
+    code = f"HTTP status {failure.code}" if failure.code.isdigit() else failure.code or f"HTTP status {failure.status}"
+    message = failure.message.split(_ENCODED_MESSAGE)[0].strip()
+    return f"{code} ({message})" if message else code
 
 
-def _row_of_status(status: int) -> Row:
-    if status == 429:  # noqa: PLR2004 -- HTTP's own name for it
-        return TABLE["429"]
-    return TABLE["InternalError"] if status >= 500 else Row(Unavailable)  # noqa: PLR2004 -- HTTP's server errors
+def _rule(failure: ServiceError, operation: Operation) -> ErrorRule:
+    rule = TABLE.get(failure.code) or _rule_of_status(failure)
+    if rule is DENIED:
+        return _rule_of_denial(failure, operation)
+    if rule is REGION_OFF and operation is not _PROBE:
+        # It speaks of another call, which is no evidence about SSM in that Region.
+        return STS_OFF if operation.service == "sts" else DENIED
+    return _OPERATION_RULES.get((operation, failure.code), rule)
+
+
+def _rule_of_denial(failure: ServiceError, operation: Operation) -> ErrorRule:
+    policy = next((policy for policy in _POLICY_REMEDIES if policy.lower() in failure.message.lower()), None)
+    if policy == "service control policy" and operation is _PROBE:
+        return SSM_FORBIDDEN
+    special = _OPERATION_RULES.get((operation, failure.code), DENIED)
+    return special if policy is None else ErrorRule(special.kind, _POLICY_REMEDIES[policy])
+
+
+def _rule_of_status(failure: ServiceError) -> ErrorRule:
+    """Returns the rule of an error whose code is not in the table."""
+    if failure.status == HTTPStatus.TOO_MANY_REQUESTS:
+        return THROTTLED
+    if failure.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return TRANSIENT
+    return NOT_AWS if failure.code.isdigit() or not failure.code else UNKNOWN

@@ -61,7 +61,7 @@ class Limiters:
         self._sleep = sleep
         self._limiters: dict[tuple[str, str, str], Limiter] = {}
 
-    def of(self, target: Target, operation: str, rate_per_s: float | None = None) -> Limiter:
+    def for_operation(self, target: Target, operation: str, rate_per_s: float | None = None) -> Limiter:
         """The limiter of an operation in a target; `rate_per_s` where its start and ceiling are known beforehand."""
         key = (target.account_id, target.region, operation)
         if key not in self._limiters:

@@ -1,4 +1,4 @@
-"""The one way to AWS: every request waits its turn here, is counted, understood and, where that helps, repeated."""
+"""Takes every request to AWS: it waits for its turn, is counted, sent, understood and, where that helps, repeated."""
 
 from __future__ import annotations
 
@@ -9,32 +9,49 @@ from typing import Protocol, TypeVar
 import anyio
 
 from scanner.aws.operations import Operation
-from scanner.aws.requests.error_table import meaning
+from scanner.aws.requests.error_table import to_error
 from scanner.aws.requests.limiter import Limiters
 from scanner.aws.requests.retry import Monotonic, RetryPolicy, Sleep, with_retries
 from scanner.aws.transport.interface import NoResponse, ServiceError
-from scanner.core.errors import AwsError, Throttled
+from scanner.core.errors import AwsError, CredentialsExpired, KeysRefused, PatchsweepError, Throttled
 from scanner.core.model import CallCounts, Target
 
 T = TypeVar("T")
 
 
-class Renewable(Protocol):
-    """Credentials that can be had anew when AWS says that they have expired."""
+class SigningKeys(Protocol):
+    """The keys that sign a request: those of an assumed role, or those of the run itself."""
 
     async def ready(self) -> int:
-        """See to it that a request can be signed; gives the number of the issue it will be signed with."""
+        """Makes sure that a request can be signed; returns the generation of the keys that will sign it."""
         ...
 
-    async def renew(self, issue: int) -> None:
-        """Have new ones, unless somebody replaced this issue already."""
+    async def renew(self, generation: int) -> None:
+        """Replaces keys that AWS calls expired, unless another request replaced this generation already.
+
+        Raises:
+            AwsError: they cannot be replaced now.
+            CredentialsError: they are the run's own, and AWS does not accept them any more.
+        """
+        ...
+
+    async def judge(self, refusal: KeysRefused) -> PatchsweepError:
+        """Returns what it means that a service refused these keys, once STS was asked about them."""
         ...
 
 
 class RequestPipeline:
-    """Limiter, then room among the requests in flight, then the request, then the error table, then again or not.
+    """Takes a request through limiter, places in flight, sending, error table and retries.
 
     Waiting for a turn has no deadline; the time limits of connecting and reading are the HTTP client's.
+
+    Args:
+        limiters: the rate of each (account, Region, operation).
+        in_flight: how many requests may be under way at once.
+        policy: how often and how patiently to repeat.
+        own_keys: the keys of the run, for requests that no role signs; None: a refusal is passed on unjudged.
+        sleep: waits for seconds.
+        clock: seconds that never go back.
     """
 
     def __init__(
@@ -43,12 +60,14 @@ class RequestPipeline:
         in_flight: anyio.Semaphore,
         policy: RetryPolicy,
         *,
+        own_keys: SigningKeys | None = None,
         sleep: Sleep = anyio.sleep,
         clock: Monotonic = time.monotonic,
     ) -> None:
         self._limiters = limiters
         self._in_flight = in_flight
         self._policy = policy
+        self._own_keys = own_keys
         self._sleep = sleep
         self._clock = clock
 
@@ -59,57 +78,55 @@ class RequestPipeline:
         attempt: Callable[[], Awaitable[T]],
         *,
         counts: CallCounts,
-        credentials: Renewable | None = None,
+        keys: SigningKeys | None = None,
     ) -> T:
-        """Run `attempt`, one request of `operation`, until it succeeds or fails for good.
+        """Runs `attempt`, one request of `operation` signed with `keys`, until it succeeds or fails for good.
 
-        `attempt` raises `ServiceError` or `NoAnswer` for what the network did, or an `AwsError` of its own.
+        `attempt` raises `ServiceError` or `NoResponse` for what the network did, or an `AwsError` of its own.
 
         Raises:
             AwsError: what the error table says; never `Throttled`, `Transient` or `CredentialsExpired`.
             ConfigError: the request or the SDK's settings cannot work.
+            CredentialsError: AWS does not accept the credentials of the run any more.
         """
-        issue = 0
+        keys = keys or self._own_keys
+        generation = 0
+        failure: type[AwsError] | None = None
 
         async def once() -> T:
-            nonlocal issue
-            if credentials is not None:
-                issue = await credentials.ready()
-            return await self._send(operation, at, attempt, counts)
+            nonlocal generation, failure
+            if failure is not None:
+                counts.retries += not issubclass(failure, Throttled)
+                if issubclass(failure, CredentialsExpired) and keys is not None:
+                    await keys.renew(generation)
+            try:
+                if keys is not None:
+                    generation = await keys.ready()
+                return await self._send(operation, at, attempt, counts)
+            except AwsError as error:
+                failure = type(error)
+                raise
 
         try:
-            return await once()
-        except AwsError as error:
-            failure = error
-
-        async def renew() -> None:
-            assert credentials is not None
-            await credentials.renew(issue)
-
-        def count(error: AwsError) -> None:
-            counts.retries += not isinstance(error, Throttled)
-
-        return await with_retries(
-            once,
-            self._policy,
-            failure=failure,
-            refresh=renew if credentials is not None else None,
-            on_retry=count,
-            sleep=self._sleep,
-            clock=self._clock,
-        )
+            return await with_retries(
+                once, self._policy, can_renew=keys is not None, sleep=self._sleep, clock=self._clock
+            )
+        except KeysRefused as refusal:
+            if keys is None:
+                raise
+            raise await keys.judge(refusal) from refusal
 
     async def _send(
         self, operation: Operation, at: Target, attempt: Callable[[], Awaitable[T]], counts: CallCounts
     ) -> T:
-        limiter = self._limiters.of(at, operation.iam_action, operation.rate_per_s)
+        limiter = self._limiters.for_operation(at, operation.iam_action, operation.rate_per_s)
         ticket = await limiter.acquire()
         await self._enter()
         try:
             counts.requests += 1
             answer = await attempt()
         except ServiceError as failure:
-            error = meaning(failure, operation, at)
+            error = to_error(failure, operation, at)
             if isinstance(error, Throttled):
                 counts.throttles += 1
                 limiter.throttled(ticket)
@@ -117,7 +134,7 @@ class RequestPipeline:
                 limiter.accepted(ticket)
             raise error from failure
         except NoResponse as failure:
-            raise meaning(failure, operation, at) from failure
+            raise to_error(failure, operation, at) from failure
         finally:
             self._in_flight.release()
         limiter.accepted(ticket)

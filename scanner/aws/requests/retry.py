@@ -1,35 +1,35 @@
-"""The only retries: one request, tried again for as long as that can help."""
+"""Repeats a request for as long as that can help. No other layer retries: those of the SDK are off."""
 
 from __future__ import annotations
 
 import random
 import time
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, NoReturn, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import anyio
 from msgspec import Struct
-from tenacity import AsyncRetrying
+from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_none, wait_random_exponential
 
 from scanner.core.errors import AwsError, CredentialsExpired, Throttled, Transient, Unavailable
 
 if TYPE_CHECKING:
     from tenacity import RetryCallState
+    from tenacity.stop import StopBaseT
+    from tenacity.wait import WaitBaseT
 
     from scanner.core.settings import LimitSettings
 
 T = TypeVar("T")
+Attempt = Callable[[], Awaitable[T]]
 Sleep = Callable[[float], Awaitable[None]]
-Monotonic = Callable[[], float]
-"""Seconds on a clock that never goes back, as `time.monotonic`."""
+Monotonic = Callable[[], float]  # seconds on a clock that never goes back, as `time.monotonic`
 
-
-MAX_REFRESHES = 3
-"""A session may end again while its request waits for a turn; credentials that are never accepted have to end it."""
+MAX_RENEWALS = 3  # a session may end again while its request waits for a turn; keys that are never accepted must end it
 
 
 class RetryPolicy(Struct, frozen=True):
-    """How often and how patiently. Delays grow from `first_delay_s`, doubling up to `max_delay_s`, with full jitter."""
+    """How often and how patiently: delays double from `first_delay_s` up to `max_delay_s`, with full jitter."""
 
     max_attempts: int
     throttle_patience_s: float
@@ -37,7 +37,8 @@ class RetryPolicy(Struct, frozen=True):
     max_delay_s: float
 
     @classmethod
-    def of(cls, limits: LimitSettings) -> RetryPolicy:
+    def from_limits(cls, limits: LimitSettings) -> RetryPolicy:
+        """Returns the policy that the settings describe."""
         return cls(
             max_attempts=limits.max_attempts,
             throttle_patience_s=limits.throttle_patience_s,
@@ -47,133 +48,70 @@ class RetryPolicy(Struct, frozen=True):
 
 
 async def with_retries(
-    attempt: Callable[[], Awaitable[T]],
+    attempt: Attempt[T],
     policy: RetryPolicy,
     *,
-    failure: AwsError | None = None,
-    refresh: Callable[[], Awaitable[None]] | None = None,
-    on_retry: Callable[[AwsError], None] | None = None,
+    can_renew: bool = False,
     sleep: Sleep = anyio.sleep,
     clock: Monotonic = time.monotonic,
-    jitter: Callable[[float, float], float] = random.uniform,
 ) -> T:
-    """Run `attempt` until it succeeds or trying again is no use; after a `failure`, go on as if that was the first.
+    """Runs `attempt`, one request, until it succeeds or repeating it is no use.
 
-    `Transient` uses up attempts, `Throttled` only patience; `CredentialsExpired` is tried again after
-    `refresh`, up to `MAX_REFRESHES` times.
-    Every other error passes at once. `on_retry` is told of each error that is met with another try. `attempt` must be
-    one request, never a listing: what a listing gave before it failed would be given again.
+    `Transient` uses up attempts. `Throttled` uses up none, only patience, which begins with the first throttle in a
+    row. `CredentialsExpired` is tried again at once, `MAX_RENEWALS` times, where `can_renew` says that the next attempt
+    begins with renewed credentials. Every other error passes. `attempt` must never be a listing: what a listing gave
+    before it failed would be given again.
 
     Raises:
-        Unavailable: attempts, patience or fresh credentials are spent; its cause is the last error.
+        Unavailable: attempts, patience or renewals are spent; its cause is the last error.
     """
-    if failure is None:
-        try:
-            return await attempt()
-        except AwsError as error:
-            # Nearly every request succeeds at once, and tenacity costs more CPU than signing and sending it.
-            failure = error
-    history = _History(policy, refresh, on_retry, clock, jitter)
-    retrying = AsyncRetrying(
-        sleep=sleep,
-        retry=history.may_pass,
-        wait=history.delay_s,
-        stop=history.is_spent,
-        before_sleep=history.prepare,
-        retry_error_callback=history.give_up,
-    )
-    return await retrying(_replayed(failure, attempt))
-
-
-def _replayed(error: AwsError, attempt: Callable[[], Awaitable[T]]) -> Callable[[], Awaitable[T]]:
-    """The attempts as tenacity is to see them: the one that failed already, then new ones."""
-    failures = [error]
-
-    async def again() -> T:
-        if failures:
-            raise failures.pop()
+    try:
+        # Nearly every request succeeds at once: this costs 1 us, three retryings of tenacity 60 us.
         return await attempt()
+    except (Throttled, Transient, CredentialsExpired) as error:
+        first = error
+    attempts = policy.max_attempts - isinstance(first, Transient)
+    renewals = MAX_RENEWALS - isinstance(first, CredentialsExpired) if can_renew else 0
+    if not attempts or (isinstance(first, CredentialsExpired) and not can_renew):
+        raise _spent(first, policy, can_renew=can_renew) from first
+    # The first delay is the one below.
+    delays = wait_random_exponential(multiplier=2.0 * policy.first_delay_s, max=policy.max_delay_s)
+    throttled_since_s = 0.0
 
-    return again
+    def is_out_of_patience(state: RetryCallState) -> bool:
+        nonlocal throttled_since_s
+        if state.attempt_number == 1:
+            throttled_since_s = clock()
+        return clock() - throttled_since_s >= policy.throttle_patience_s
 
+    async def past_throttles() -> T:
+        return await throttled(attempt)
 
-class _History:
-    """What became of one request so far, and so what to do next."""
+    async def past_failures() -> T:
+        return await failing(past_throttles)
 
-    def __init__(
-        self,
-        policy: RetryPolicy,
-        refresh: Callable[[], Awaitable[None]] | None,
-        on_retry: Callable[[AwsError], None] | None,
-        clock: Monotonic,
-        jitter: Callable[[float, float], float],
-    ) -> None:
-        self._policy = policy
-        self._refresh = refresh
-        self._on_retry = on_retry
-        self._clock = clock
-        self._jitter = jitter
-        self._failures = 0
-        self._throttles = 0
-        self._throttled_since = 0.0
-        self._refreshes = 0
-
-    def may_pass(self, state: RetryCallState) -> bool:
-        match _error(state):
-            case Throttled():
-                if self._throttles == 0:
-                    self._throttled_since = self._clock()
-                self._throttles += 1
-                return True
-            case Transient():
-                self._failures += 1
-                self._throttles = 0
-                return True
-            case CredentialsExpired():
-                return True
-            case _:
-                return False
-
-    def delay_s(self, state: RetryCallState) -> float:
-        error = _error(state)
-        if isinstance(error, CredentialsExpired):
-            return 0.0
-        tries = self._throttles if isinstance(error, Throttled) else self._failures
-        doubled = self._policy.first_delay_s * 2.0 ** min(tries - 1, 32)
-        return self._jitter(0.0, min(doubled, self._policy.max_delay_s))
-
-    def is_spent(self, state: RetryCallState) -> bool:
-        match _error(state):
-            case Throttled():
-                return self._clock() - self._throttled_since >= self._policy.throttle_patience_s
-            case CredentialsExpired():
-                return self._refreshes >= MAX_REFRESHES or self._refresh is None
-            case _:
-                return self._failures >= self._policy.max_attempts
-
-    async def prepare(self, state: RetryCallState) -> None:
-        error = _error(state)
-        if self._on_retry is not None and isinstance(error, AwsError):
-            self._on_retry(error)
-        if isinstance(error, CredentialsExpired) and self._refresh is not None:
-            self._refreshes += 1
-            await self._refresh()
-
-    def give_up(self, state: RetryCallState) -> NoReturn:
-        error = _error(state)
-        code = error.code if isinstance(error, AwsError) else ""
-        raise Unavailable(f"{error} {self._how_hard(error)}", code=code) from error
-
-    def _how_hard(self, error: BaseException | None) -> str:
-        match error:
-            case Throttled():
-                return f"(throttled for {self._policy.throttle_patience_s:g} s on end; see limits.throttle_patience_s)"
-            case CredentialsExpired():
-                return "(and fresh ones are not to be had)" if self._refresh is None else "(fresh ones did no better)"
-            case _:
-                times = "once" if self._failures == 1 else f"{self._failures} times"
-                return f"(tried {times}; see limits.max_attempts)"
+    throttled = _retrying(Throttled, is_out_of_patience, delays, sleep)
+    failing = _retrying(Transient, stop_after_attempt(attempts), delays, sleep)
+    expiring = _retrying(CredentialsExpired, stop_after_attempt(1 + renewals), wait_none(), sleep)
+    if not isinstance(first, CredentialsExpired):
+        await sleep(random.uniform(0.0, min(policy.first_delay_s, policy.max_delay_s)))  # noqa: S311 - jitter, no secret
+    try:
+        return await expiring(past_failures)
+    except (Throttled, Transient, CredentialsExpired) as error:
+        raise _spent(error, policy, can_renew=can_renew) from error
 
 
-def _error(state: RetryCallState) -> BaseException | None:
-    return state.outcome.exception() if state.outcome is not None else None
+def _retrying(kind: type[AwsError], stop: StopBaseT, wait: WaitBaseT, sleep: Sleep) -> AsyncRetrying:
+    return AsyncRetrying(retry=retry_if_exception_type(kind), stop=stop, wait=wait, sleep=sleep, reraise=True)
+
+
+def _spent(error: AwsError, policy: RetryPolicy, *, can_renew: bool) -> Unavailable:
+    match error:
+        case Throttled():
+            why = f"throttled for {policy.throttle_patience_s:g} s on end; see limits.throttle_patience_s"
+        case CredentialsExpired():
+            why = "renewed credentials did no better" if can_renew else "they cannot be renewed"
+        case _:
+            times = "once" if policy.max_attempts == 1 else f"{policy.max_attempts} times"
+            why = f"tried {times}; see limits.max_attempts"
+    return Unavailable(f"{error} ({why})", code=error.code)

@@ -1,52 +1,213 @@
-"""The Regions of an account."""
+"""Asks AWS which Regions an account has enabled, at one place after the other."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from difflib import get_close_matches
+from functools import partial
 from typing import TYPE_CHECKING
 
+import anyio
+from msgspec import Struct
+
+from scanner.aws.credentials.caller import Caller
 from scanner.aws.credentials.current_role import signed_as
 from scanner.aws.credentials.role_session import RoleCredentials
-from scanner.aws.operations import DESCRIBE_REGIONS
+from scanner.aws.credentials.roles import Roles
+from scanner.aws.operations import DESCRIBE_REGIONS, LIST_REGIONS
+from scanner.aws.requests.pagination import Page, PagingRules, pages
 from scanner.aws.requests.pipeline import RequestPipeline
-from scanner.aws.scope.caller import Caller
 from scanner.aws.sdk.errors import require_members, sdk_errors
+from scanner.aws.sdk.region_clients import RegionClients
 from scanner.aws.sdk.session import Sessions
-from scanner.core.errors import AwsError, ConfigError
+from scanner.aws.transport.interface import ConnectionFailure, NoResponse
+from scanner.core.errors import AwsError, ConfigError, Denied, Disabled, TokenRefused
+from scanner.core.interfaces import Clock
 from scanner.core.model import CallCounts, Target
 
 if TYPE_CHECKING:
+    from types_aiobotocore_account import AccountClient
+    from types_aiobotocore_account.type_defs import ListRegionsRequestTypeDef, RegionTypeDef
     from types_aiobotocore_ec2 import EC2Client
+
+RegionList = Mapping[str, str]  # the opt-in status of each Region, as AWS says it; empty where it says none
+
+#: EC2's word and that of Account Management. Any other status, a new one too, means that the Region is asked.
+OFF_STATUSES = ("not-opted-in", "DISABLED")
+
+#: Where EC2 is asked when the Region of the run does not answer, by partition: a policy that denies some Regions
+#: seldom denies all of these.
+EC2_ELSEWHERE = {
+    "aws": ("us-east-1", "eu-west-1", "us-west-2"),
+    "aws-cn": ("cn-north-1", "cn-northwest-1"),
+    "aws-us-gov": ("us-gov-west-1", "us-gov-east-1"),
+}
+FRESH_S = 60.0  # a list read since then is evidence for a Region that refuses a token
+RULES = PagingRules(max_pages=100, max_restarts=3, max_empty_pages=20)
+
+
+def enabled(regions: RegionList) -> list[str]:
+    """Returns the Regions that the list does not call off, sorted."""
+    return sorted(name for name, status in regions.items() if status not in OFF_STATUSES)
+
+
+class _Answer(Struct, frozen=True):
+    """What an account's list was, or why there is none."""
+
+    regions: RegionList | AwsError
+    asked_at_s: float
+
+
+class AccountRegions:
+    """The Regions of each account, as evidence for what is on and what is off there."""
+
+    def __init__(
+        self,
+        ec2: RegionClients[EC2Client],
+        account: RegionClients[AccountClient],
+        caller: Caller,
+        roles: Roles,
+        *,
+        pipeline: RequestPipeline,
+        counts: CallCounts,
+        now: Clock,
+    ) -> None:
+        self._ec2 = ec2
+        self._account = account
+        self._caller = caller
+        self._roles = roles
+        self._pipeline = pipeline
+        self._counts = counts
+        self._now = now
+        self._answers: dict[str, _Answer] = {}
+        self._asking: dict[str, anyio.Lock] = {}
+
+    async def for_account(self, account_id: str, *, max_age_s: float = FRESH_S) -> RegionList:
+        """Returns the account's list, from EC2 in up to four Regions or else from Account Management.
+
+        Raises:
+            AwsError: nobody gave it; the first refusal, with the number of places that were asked.
+            Denied: the account's role is refused.
+        """
+        async with self._asking.setdefault(account_id, anyio.Lock()):
+            known = self._answers.get(account_id)
+            if known is None or self._now() - known.asked_at_s > max_age_s:
+                known = _Answer(await self._answer(account_id), self._now())
+                self._answers[account_id] = known
+        if isinstance(known.regions, AwsError):
+            raise type(known.regions)(str(known.regions), code=known.regions.code) from known.regions
+        return known.regions
+
+    async def explain(self, refusal: TokenRefused, target: Target) -> AwsError:
+        """Returns what it means that a Region refuses a token that STS accepts, by the account's own list.
+
+        Only a list that calls the Region off makes it `Disabled`.
+        """
+        try:
+            status = (await self.for_account(target.account_id)).get(target.region)
+        except AwsError as error:
+            return Denied(
+                f"{refusal}; whether the Region is enabled is unknown, since the account's Regions cannot be listed: "
+                f"{error}",
+                code=refusal.code,
+            )
+        if status in OFF_STATUSES:
+            return Disabled(
+                f"{refusal}, and the account's list of Regions calls this one {status}; enable the Region for this "
+                "account, or leave it out with --regions or exclude_regions",
+                code=refusal.code,
+            )
+        listed = f"calls this one {status or 'enabled'}" if status is not None else "does not name this one"
+        return Denied(
+            f"{refusal}, and the account's list of Regions {listed}; set AWS_STS_REGIONAL_ENDPOINTS=regional if the "
+            "session comes from the global STS endpoint, or look at what the Region's endpoint policy allows",
+            code=refusal.code,
+        )
+
+    async def _answer(self, account_id: str) -> RegionList | AwsError:
+        role = self._roles.for_account(account_id)
+        if role is not None:
+            await role.ready()
+        failures: list[AwsError] = []
+        for ask in self._places(account_id, role):
+            try:
+                return await ask()
+            except AwsError as error:
+                failures.append(error)
+        first = failures[0]
+        return type(first)(f"{first} (and {len(failures) - 1} other places did not list them)", code=first.code)
+
+    def _places(self, account_id: str, role: RoleCredentials | None) -> list[Callable[[], Awaitable[RegionList]]]:
+        home = self._caller.region
+        elsewhere = [name for name in EC2_ELSEWHERE.get(self._caller.partition, ()) if name != home]
+        places: list[Callable[[], Awaitable[RegionList]]] = [
+            partial(self._from_ec2, Target(account_id, region), role) for region in (home, *elsewhere)
+        ]
+        places.append(partial(self._from_account_management, account_id, role))
+        if role is not None:
+            # The management account may ask about a member, whatever the member's own policies deny.
+            places.append(partial(self._from_account_management, account_id, None))
+        return places
+
+    async def _from_ec2(self, at: Target, role: RoleCredentials | None) -> RegionList:
+        client = await self._ec2.for_region(at.region)
+        return await described_regions(client, at, role, self._pipeline, self._counts)
+
+    async def _from_account_management(self, account_id: str, role: RoleCredentials | None) -> RegionList:
+        client = await self._account.for_region(self._caller.region)
+        request: ListRegionsRequestTypeDef = {"MaxResults": 50}
+        if role is None and account_id != self._caller.account_id:
+            request["AccountId"] = account_id
+
+        async def fetch(token: str | None) -> Page[RegionTypeDef]:
+            async def attempt() -> Page[RegionTypeDef]:
+                with sdk_errors(), signed_as(role):
+                    answer = await client.list_regions(**request, **({"NextToken": token} if token else {}))
+                rows = require_members(answer, "Regions")["Regions"]
+                _require_names([row.get("RegionName") for row in rows])
+                return Page(rows, answer.get("NextToken"))
+
+            at = Target(account_id, self._caller.region)
+            return await self._pipeline.call(LIST_REGIONS, at, attempt, counts=self._counts, keys=role)
+
+        listed = pages(fetch, RULES, f"The Regions of account {account_id}")
+        regions = {row["RegionName"]: str(row.get("RegionOptStatus") or "") async for page in listed for row in page}
+        if not enabled(regions):
+            raise AwsError(f"{LIST_REGIONS} in account {account_id} lists no enabled Region, though some always are")
+        return regions
 
 
 async def described_regions(
-    client: EC2Client,
-    at: Target,
-    role: RoleCredentials | None,
-    pipeline: RequestPipeline,
-    counts: CallCounts,
-    *,
-    enabled_only: bool = True,
-) -> list[str]:
-    """The Regions enabled for the account of the role (without one, the caller's), or all there are, sorted.
+    client: EC2Client, at: Target, role: RoleCredentials | None, pipeline: RequestPipeline, counts: CallCounts
+) -> RegionList:
+    """Returns every Region of the partition with its opt-in status in the account of the role, or else of the caller.
 
     Raises:
-        AwsError: what the error table says.
+        AwsError: what the error table says. A list without any enabled Region is no answer: some always are.
     """
 
-    async def attempt() -> list[str]:
+    async def attempt() -> RegionList:
         with sdk_errors(), signed_as(role):
-            answer = require_members(await client.describe_regions(AllRegions=not enabled_only), "Regions")
-        return sorted(region["RegionName"] for region in answer["Regions"])
+            answer = require_members(await client.describe_regions(AllRegions=True), "Regions")
+        rows = answer["Regions"]
+        _require_names([row.get("RegionName") for row in rows])
+        regions = {row["RegionName"]: row.get("OptInStatus") or "" for row in rows}
+        if not enabled(regions):
+            raise NoResponse(ConnectionFailure.CONNECTION, "the answer lists no enabled Region, though some always are")
+        return regions
 
-    return await pipeline.call(DESCRIBE_REGIONS, at, attempt, counts=counts, credentials=role)
+    return await pipeline.call(DESCRIBE_REGIONS, at, attempt, counts=counts, keys=role)
+
+
+def _require_names(names: Sequence[str | None]) -> None:
+    if not all(names):
+        raise NoResponse(ConnectionFailure.CONNECTION, "the answer lists a Region without a name")
 
 
 async def check_regions(
     names: Sequence[str], sessions: Sessions, caller: Caller, pipeline: RequestPipeline, counts: CallCounts
 ) -> None:
-    """Refuse Region names that do not exist in the caller's partition.
+    """Refuses Region names that do not exist in the caller's partition.
 
     A name that this version of the SDK does not know may be newer than it: only then AWS is asked.
 
@@ -57,11 +218,12 @@ async def check_regions(
     unknown = [name for name in names if name not in known]
     if not unknown:
         return
+    existing: RegionList = {}
     try:
         async with sessions.ec2(caller.region) as client:
-            existing = await described_regions(client, caller.target, None, pipeline, counts, enabled_only=False)
+            existing = await described_regions(client, caller.target, None, pipeline, counts)
     except AwsError:
-        existing = []
+        pass
     strange = next((name for name in unknown if name not in existing), None)
     if strange is not None:
         near = get_close_matches(strange, {*known, *existing})

@@ -1,37 +1,37 @@
-"""The SSM clients of a run, one a Region."""
+"""Keeps the clients of one service for a run, one a Region."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
-from typing import TYPE_CHECKING
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from typing import Generic, TypeVar
 
 import anyio
 
-from scanner.aws.sdk.session import Sessions
-
-if TYPE_CHECKING:
-    from types_aiobotocore_ssm import SSMClient
+C = TypeVar("C")
 
 
-class RegionClients:
-    """Opens a client when its Region is first read; all accounts share it and its connections."""
+class RegionClients(Generic[C]):
+    """Opens a client when its Region is first needed; all accounts share it and its connections."""
 
-    def __init__(self, sessions: Sessions, stack: AsyncExitStack) -> None:
-        self._sessions = sessions
+    def __init__(self, open_client: Callable[[str], AbstractAsyncContextManager[C]], stack: AsyncExitStack) -> None:
+        self._open_client = open_client
         self._stack = stack
-        self._clients: dict[str, SSMClient] = {}
+        self._clients: dict[str, C] = {}
         self._opening = anyio.Lock()
 
-    async def of(self, region: str) -> SSMClient:
+    async def for_region(self, region: str) -> C:
+        """Returns the client of a Region."""
         async with self._opening:
             if region not in self._clients:
-                self._clients[region] = await self._stack.enter_async_context(self._sessions.ssm(region))
+                self._clients[region] = await self._stack.enter_async_context(self._open_client(region))
             return self._clients[region]
 
 
 @asynccontextmanager
-async def region_clients(sessions: Sessions) -> AsyncIterator[RegionClients]:
-    """Clients for as many Regions as are asked for; closed at the end."""
+async def region_clients(
+    open_client: Callable[[str], AbstractAsyncContextManager[C]],
+) -> AsyncIterator[RegionClients[C]]:
+    """Yields clients for as many Regions as are needed; they are closed at the end."""
     async with AsyncExitStack() as stack:
-        yield RegionClients(sessions, stack)
+        yield RegionClients(open_client, stack)

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from aiobotocore.client import AioBaseClient
     from aiobotocore.credentials import AioCredentialResolver, AioCredentials
     from aiobotocore.session import ClientCreatorContext
+    from types_aiobotocore_account import AccountClient
     from types_aiobotocore_ec2 import EC2Client
     from types_aiobotocore_organizations import OrganizationsClient
     from types_aiobotocore_s3 import S3Client
@@ -183,6 +184,9 @@ class Sessions:
         """The Regions that this version of the SDK knows of; AWS may have more."""
         regions: list[str] = await self._core.get_available_regions(service, partition)
         return regions
+
+    def account(self, region: str) -> AbstractAsyncContextManager[AccountClient]:
+        return self._opened("account", self._creating("account", region))
 
     def ec2(self, region: str) -> AbstractAsyncContextManager[EC2Client]:
         return self._opened("ec2", self._creating("ec2", region))

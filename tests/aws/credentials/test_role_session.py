@@ -18,7 +18,14 @@ class FakeSts:
         self.life_s = life_s
         self.asked = 0
         self.error = None
+        self.identified = 0
+        self.identity_error = None
         self.on_asked = lambda: None
+
+    async def identify(self, _role):
+        self.identified += 1
+        if self.identity_error is not None:
+            raise self.identity_error
 
     async def assume(self):
         self.asked += 1
@@ -42,7 +49,7 @@ def sts(time):
 
 @pytest.fixture
 def role(sts, time):
-    return RoleCredentials(sts.assume, time.clock)
+    return RoleCredentials(sts.assume, time.clock, identify=sts.identify)
 
 
 async def use(role):

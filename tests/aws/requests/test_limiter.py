@@ -73,11 +73,11 @@ async def test_a_waiter_that_gives_up_leaves_the_queue_to_the_others():
 
 def test_every_account_region_and_operation_has_a_limiter_of_its_own():
     limiters = Limiters(LimitSettings())
-    one = limiters.of(Target("1", "eu-west-1"), "ssm:A")
-    assert limiters.of(Target("1", "eu-west-1", "another name for it"), "ssm:A") is one
+    one = limiters.for_operation(Target("1", "eu-west-1"), "ssm:A")
+    assert limiters.for_operation(Target("1", "eu-west-1", "another name for it"), "ssm:A") is one
     others = [
-        limiters.of(Target("2", "eu-west-1"), "ssm:A"),
-        limiters.of(Target("1", "eu-west-2"), "ssm:A"),
-        limiters.of(Target("1", "eu-west-1"), "ssm:B"),
+        limiters.for_operation(Target("2", "eu-west-1"), "ssm:A"),
+        limiters.for_operation(Target("1", "eu-west-2"), "ssm:A"),
+        limiters.for_operation(Target("1", "eu-west-1"), "ssm:B"),
     ]
     assert len({id(limiter) for limiter in [one, *others]}) == 4

@@ -85,10 +85,12 @@ async def test_the_organization_is_listed_past_empty_pages_and_haste(aws):
         ({"State": "CLOSED", "Status": "ACTIVE"}, False),
         ({"State": "SUSPENDED"}, False),
         ({"State": "PENDING_ACTIVATION"}, False),
+        ({"State": "A_NEW_ONE"}, True),
+        ({"State": None}, True),
         ({"State": None, "Status": "PENDING_CLOSURE"}, False),
     ],
 )
-async def test_only_active_accounts_are_covered(aws, fields, is_covered):
+async def test_an_account_is_left_out_only_if_aws_calls_it_inactive(aws, fields, is_covered):
     aws.on("ListAccounts", ok(Accounts=[account(HUB), account(MEMBER, **fields)]))
     found = await targets_of(accounts=("organization",), role_name="r")
     assert (f"{MEMBER}/eu-west-1" in found) is is_covered
@@ -112,7 +114,17 @@ async def test_enabled_regions_are_asked_of_each_account_with_its_role(aws):
     aws.on("DescribeRegions", lambda call: by_key[call.access_key])
     found = await targets_of(accounts=(HUB, MEMBER), role_name="r", regions=("enabled",))
     assert found == [f"{HUB}/eu-west-1", f"{MEMBER}/af-south-1", f"{MEMBER}/us-east-1"]
-    assert {call.members["AllRegions"] for call in aws.of("DescribeRegions")} == {"false"}
+    assert {call.members["AllRegions"] for call in aws.of("DescribeRegions")} == {"true"}
+
+
+@pytest.mark.parametrize(
+    ("status", "is_covered"),
+    [("opted-in", True), ("opt-in-not-required", True), ("new-word", True), ("not-opted-in", False)],
+)
+async def test_only_a_region_that_the_list_calls_off_is_left_out(aws, status, is_covered):
+    aws.on("DescribeRegions", regions("eu-west-1", af_south_1=status))
+    found = await targets_of(regions=("enabled",))
+    assert found == ([f"{HUB}/af-south-1"] if is_covered else []) + [f"{HUB}/eu-west-1"]
 
 
 async def test_an_account_that_stays_shut_is_named_and_does_not_hide_the_others(aws):
@@ -128,21 +140,80 @@ async def test_an_account_that_stays_shut_is_named_and_does_not_hide_the_others(
     assert f"Role arn:aws:iam::{MEMBER}:role/r cannot be assumed" in outcome.reason
 
 
-@pytest.mark.parametrize(
-    ("answer", "status"),
-    [
-        (ec2_error("UnauthorizedOperation", "You are not authorized"), TargetStatus.DENIED),
-        (ec2_error("UnauthorizedOperation", "explicit deny in a service control policy"), TargetStatus.DISABLED),
-        (ec2_error("AuthFailure", "AWS was not able to validate the credentials", 401), TargetStatus.DISABLED),
-        (ec2_error("InternalError", "An internal error", 500), TargetStatus.FAILED),
-    ],
-)
-async def test_an_account_that_does_not_tell_its_regions_says_why(aws, answer, status):
+NOT_TOLD = [
+    (ec2_error("UnauthorizedOperation", "You are not authorized"), TargetStatus.DENIED),
+    (ec2_error("UnauthorizedOperation", "explicit deny in a service control policy"), TargetStatus.DENIED),
+    (ec2_error("AuthFailure", "AWS was not able to validate the credentials", 401), TargetStatus.DENIED),
+    (ec2_error("OptInRequired", "You are not subscribed to this service"), TargetStatus.DENIED),
+    (ec2_error("InternalError", "An internal error", 500), TargetStatus.FAILED),
+    (regions(), TargetStatus.FAILED),
+    (regions(eu_west_1="not-opted-in"), TargetStatus.FAILED),
+]
+
+
+@pytest.mark.parametrize(("answer", "status"), NOT_TOLD)
+async def test_an_account_whose_regions_nobody_lists_is_a_gap_and_the_regions_of_the_sdk_are_tried(aws, answer, status):
     aws.on("DescribeRegions", answer)
     found = await discovered(regions=("enabled",))
-    assert found.targets == []
     assert [(str(outcome.target), outcome.status) for outcome in found.outcomes] == [(f"{HUB}/*", status)]
-    assert "ec2:DescribeRegions in account" in found.outcomes[0].reason
+    assert f"ec2:DescribeRegions in account {HUB}" in found.outcomes[0].reason
+    assert f"the {len(found.targets)} Regions that this version of the SDK knows are tried" in found.outcomes[0].reason
+    assert {f"{HUB}/eu-west-1", f"{HUB}/us-east-1", f"{HUB}/af-south-1"} <= {str(target) for target in found.targets}
+
+
+@pytest.mark.parametrize("answer", [answer for answer, _ in NOT_TOLD])
+async def test_another_region_of_ec2_is_asked_before_an_account_is_given_up(aws, answer):
+    listed = regions("eu-west-1", "us-east-1")
+    aws.on("DescribeRegions", lambda call: listed if call.region == "us-east-1" else answer)
+    found = await discovered(regions=("enabled",))
+    assert found.outcomes == []
+    assert [str(target) for target in found.targets] == [f"{HUB}/eu-west-1", f"{HUB}/us-east-1"]
+
+
+@pytest.mark.parametrize("signed_by", ["AKIAHUB", f"ASIA{MEMBER}N1"])
+async def test_account_management_is_asked_with_the_role_and_as_the_management_account(aws, signed_by):
+    rows = [{"RegionName": "eu-west-1", "RegionOptStatus": "ENABLED"}, {"RegionName": "af-south-1"}]
+    refused = error("AccessDeniedException", "no", 403)
+    aws.on("DescribeRegions", ec2_error("UnauthorizedOperation", "no"))
+    aws.on("ListRegions", lambda call: ok(Regions=rows) if call.access_key == signed_by else refused)
+    found = await discovered(accounts=(MEMBER,), role_name="r", regions=("enabled",))
+    assert found.outcomes == []
+    assert [str(target) for target in found.targets] == [f"{MEMBER}/af-south-1", f"{MEMBER}/eu-west-1"]
+    (answered,) = [call for call in aws.of("ListRegions") if call.access_key == signed_by]
+    assert answered.members.get("AccountId") == (MEMBER if signed_by == "AKIAHUB" else None)
+
+
+async def test_inactive_accounts_are_left_out_counted_and_named(aws):
+    rows = [account(f"{number:012}", State="SUSPENDED") for number in range(500, 512)]
+    aws.on("ListAccounts", ok(Accounts=[account(HUB), account(MEMBER, State="PENDING_CLOSURE"), *rows]))
+    found = await discovered(accounts=("organization",))
+    assert [str(target) for target in found.targets] == [f"{HUB}/eu-west-1"]
+    (note,) = found.notes
+    assert note.startswith("13 accounts are not active in the organization and not scanned: 222222222222 (PENDING_CLOS")
+    assert note.endswith("000000000506 (SUSPENDED) and 5 more")
+
+
+@pytest.mark.parametrize("states", [("ACTIVE", "SUSPENDED"), ("SUSPENDED", "ACTIVE")])
+async def test_an_account_that_is_listed_in_two_states_is_scanned_if_one_is_active(aws, states):
+    pages = [ok(Accounts=[account(HUB), account(MEMBER, State=states[0])], NextToken="a")]
+    aws.on("ListAccounts", *pages, ok(Accounts=[account(MEMBER, State=states[1])]))
+    found = await discovered(accounts=("organization",), role_name="r")
+    assert [str(target) for target in found.targets] == [f"{HUB}/eu-west-1", f"{MEMBER}/eu-west-1"]
+    assert found.notes == []
+
+
+@pytest.mark.parametrize("accounts", [[], [{"Id": MEMBER, "State": "SUSPENDED"}]])
+async def test_an_organization_without_any_active_account_is_no_answer(aws, accounts):
+    aws.on("ListAccounts", ok(Accounts=accounts))
+    with pytest.raises(Unavailable, match="no active account"):
+        await discovered(accounts=("organization",), role_name="r")
+
+
+async def test_empty_pages_that_never_end_are_given_up(aws):
+    numbers = iter(range(10_000))
+    aws.on("ListAccounts", lambda _: ok(Accounts=[], NextToken=f"t{next(numbers)}"))
+    with pytest.raises(Unavailable, match="100 empty pages in a row"):
+        await discovered(accounts=("organization",), role_name="r")
 
 
 async def test_many_accounts_are_asked_side_by_side_and_none_is_lost(aws):
@@ -219,6 +290,8 @@ async def test_a_scope_that_comes_to_nothing_is_refused(aws, scope, sentence):
     [
         ("ListAccounts", Answer(b"{}")),
         ("ListAccounts", Answer(b"")),
+        ("ListAccounts", ok(Accounts=[{"Name": "without an id"}])),
+        ("DescribeRegions", Answer(b"<DescribeRegionsResponse><regionInfo/></DescribeRegionsResponse>")),
         ("DescribeRegions", Answer(b"")),
         ("DescribeRegions", Answer(b"<DescribeRegionsResponse></DescribeRegionsResponse>")),
         ("AssumeRole", Answer(b"")),

@@ -1,14 +1,14 @@
-"""The role assumed in each account: one session an account, however many Regions are read with it."""
+"""Assumes the role of each account, once for all of its Regions."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from scanner.aws.credentials.caller import Caller, Identify
 from scanner.aws.credentials.current_role import signed_as
 from scanner.aws.credentials.role_session import RoleCredentials, SessionKeys
 from scanner.aws.operations import ASSUME_ROLE
 from scanner.aws.requests.pipeline import RequestPipeline
-from scanner.aws.scope.caller import Caller
 from scanner.aws.sdk.errors import require_members, sdk_errors
 from scanner.core.errors import ConfigError, Denied, Unavailable
 from scanner.core.interfaces import Clock
@@ -19,18 +19,17 @@ if TYPE_CHECKING:
     from types_aiobotocore_sts import STSClient
     from types_aiobotocore_sts.type_defs import AssumeRoleRequestTypeDef
 
-SESSION_S = 3600
-"""All that role chaining allows; a shorter session would be renewed all the time."""
+SESSION_S = 3600  # all that role chaining allows; a shorter session would be renewed all the time
 SESSION_NAME = "patchsweep"
 
 
 def role_arn(partition: str, account_id: str, role_name: str) -> str:
-    """The ARN of a role; `role_name` may hold a path (`ops/PatchReader`)."""
+    """Returns the ARN of a role; `role_name` may hold a path (`ops/PatchReader`)."""
     return f"arn:{partition}:iam::{account_id}:role/{role_name.strip('/')}"
 
 
 class Roles:
-    """Whose credentials open which account. Nothing is asked of STS before a request has to be signed."""
+    """Holds the credentials of each account. STS is not called before a request has to be signed."""
 
     def __init__(
         self,
@@ -38,6 +37,7 @@ class Roles:
         caller: Caller,
         scope: ScopeSettings,
         *,
+        identify: Identify,
         pipeline: RequestPipeline,
         counts: CallCounts,
         now: Clock,
@@ -45,16 +45,17 @@ class Roles:
         self._sts = sts
         self._caller = caller
         self._scope = scope
-        self._funnel = pipeline
+        self._identify = identify
+        self._pipeline = pipeline
         self._counts = counts
         self._now = now
         self._credentials: dict[str, RoleCredentials] = {}
 
-    def of(self, account_id: str) -> RoleCredentials | None:
-        """The role's credentials in an account; None in the caller's own, which needs no role.
+    def for_account(self, account_id: str) -> RoleCredentials | None:
+        """Returns the role's credentials in an account; None in the caller's own, which needs no role.
 
         Raises:
-            ConfigError: another account, and no role is named.
+            ConfigError: it is another account, and no role is named.
         """
         if account_id == self._caller.account_id:
             return None
@@ -65,7 +66,9 @@ class Roles:
             )
         if account_id not in self._credentials:
             arn = role_arn(self._caller.partition, account_id, self._scope.role_name)
-            self._credentials[account_id] = RoleCredentials(lambda: self._assume(arn), self._now)
+            self._credentials[account_id] = RoleCredentials(
+                lambda: self._assume(arn), self._now, identify=self._identify
+            )
         return self._credentials[account_id]
 
     async def _assume(self, arn: str) -> SessionKeys:
@@ -90,6 +93,6 @@ class Roles:
             )
 
         try:
-            return await self._funnel.call(ASSUME_ROLE, self._caller.target, attempt, counts=self._counts)
+            return await self._pipeline.call(ASSUME_ROLE, self._caller.target, attempt, counts=self._counts)
         except (Denied, Unavailable) as error:
             raise type(error)(f"Role {arn} cannot be assumed: {error}", code=error.code) from error
