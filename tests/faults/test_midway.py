@@ -77,7 +77,7 @@ async def test_nodes_read_before_a_target_was_shut_count_and_the_others_are_name
     ("change", "status"),
     [
         (lambda simulator: simulator.revoke_role(MEMBER), TargetStatus.DENIED),
-        (lambda simulator: simulator.disable_region(MEMBER, REGION), TargetStatus.DISABLED),
+        (lambda simulator: simulator.disable_region(MEMBER, REGION), TargetStatus.DENIED),
     ],
     ids=["its role is revoked", "its Region is disabled"],
 )

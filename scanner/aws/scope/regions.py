@@ -42,7 +42,7 @@ EC2_ELSEWHERE = {
     "aws-cn": ("cn-north-1", "cn-northwest-1"),
     "aws-us-gov": ("us-gov-west-1", "us-gov-east-1"),
 }
-FRESH_S = 60.0  # a list read since then is evidence for a Region that refuses a token
+FRESH_S = 60.0  # a list that was asked for after a refusal is evidence for so long: refusals come by the hundred
 RULES = PagingRules(max_pages=100, max_restarts=3, max_empty_pages=20)
 
 
@@ -82,35 +82,38 @@ class AccountRegions:
         self._answers: dict[str, _Answer] = {}
         self._asking: dict[str, anyio.Lock] = {}
 
-    async def for_account(self, account_id: str, *, max_age_s: float = FRESH_S) -> RegionList:
-        """Returns the account's list, from EC2 in up to four Regions or else from Account Management.
+    async def for_account(self, account_id: str) -> RegionList:
+        """Returns the account's list as it is now, from EC2 in up to four Regions or else from Account Management.
 
         Raises:
-            AwsError: nobody gave it; the first refusal, with the number of places that were asked.
+            AwsError: none of them gave it; the first refusal, with the number of places that were asked.
             Denied: the account's role is refused.
         """
-        async with self._asking.setdefault(account_id, anyio.Lock()):
-            known = self._answers.get(account_id)
-            if known is None or self._now() - known.asked_at_s > max_age_s:
-                known = _Answer(await self._answer(account_id), self._now())
-                self._answers[account_id] = known
-        if isinstance(known.regions, AwsError):
-            raise type(known.regions)(str(known.regions), code=known.regions.code) from known.regions
-        return known.regions
+        role = self._roles.for_account(account_id)
+        if role is not None:
+            await role.ready()
+        failures: list[AwsError] = []
+        for ask in self._places(account_id, role):
+            try:
+                return await ask()
+            except AwsError as error:
+                failures.append(error)
+        first = failures[0]
+        raise type(first)(f"{first} (and {len(failures) - 1} other places did not list them)", code=first.code)
 
     async def explain(self, refusal: TokenRefused, target: Target) -> AwsError:
         """Returns what it means that a Region refuses a token that STS accepts, by the account's own list.
 
         Only a list that calls the Region off makes it `Disabled`.
         """
-        try:
-            status = (await self.for_account(target.account_id)).get(target.region)
-        except AwsError as error:
+        regions = await self._evidence(target.account_id)
+        if isinstance(regions, AwsError):
             return Denied(
                 f"{refusal}; whether the Region is enabled is unknown, since the account's Regions cannot be listed: "
-                f"{error}",
+                f"{regions}",
                 code=refusal.code,
             )
+        status = regions.get(target.region)
         if status in OFF_STATUSES:
             return Disabled(
                 f"{refusal}, and the account's list of Regions calls this one {status}; enable the Region for this "
@@ -124,18 +127,17 @@ class AccountRegions:
             code=refusal.code,
         )
 
-    async def _answer(self, account_id: str) -> RegionList | AwsError:
-        role = self._roles.for_account(account_id)
-        if role is not None:
-            await role.ready()
-        failures: list[AwsError] = []
-        for ask in self._places(account_id, role):
-            try:
-                return await ask()
-            except AwsError as error:
-                failures.append(error)
-        first = failures[0]
-        return type(first)(f"{first} (and {len(failures) - 1} other places did not list them)", code=first.code)
+    async def _evidence(self, account_id: str) -> RegionList | AwsError:
+        """Returns a list that was asked for after a refusal; one from before it proves nothing about it."""
+        async with self._asking.setdefault(account_id, anyio.Lock()):
+            known = self._answers.get(account_id)
+            if known is None or self._now() - known.asked_at_s > FRESH_S:
+                try:
+                    regions: RegionList | AwsError = await self.for_account(account_id)
+                except AwsError as error:
+                    regions = error
+                known = self._answers[account_id] = _Answer(regions, self._now())
+        return known.regions
 
     def _places(self, account_id: str, role: RoleCredentials | None) -> list[Callable[[], Awaitable[RegionList]]]:
         home = self._caller.region

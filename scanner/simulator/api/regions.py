@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from urllib.parse import parse_qs
 
-from scanner.simulator.api.access import check_region
+import msgspec
+from msgspec import Struct
+
+from scanner.simulator.api.access import check_allowed, check_region, denied
 from scanner.simulator.api.replies import AwsFailure, Reply, ec2_reply, json_reply
 from scanner.simulator.generate.build import REGIONS
 from scanner.simulator.running.simulation import Call, Simulation
 from scanner.simulator.world.organization import RegionStatus
 
+
+class _Request(Struct, rename="pascal"):
+    account_id: str | None = None
+
+
+_requests = msgspec.json.Decoder(_Request)
 ALWAYS_ON = frozenset(REGIONS)
 """Regions that need no opt-in."""
 
@@ -21,6 +30,7 @@ def describe_regions(simulation: Simulation, call: Call) -> Reply:
         AwsFailure: the Region that is asked cannot be used.
     """
     check_region(simulation, call)
+    check_allowed(simulation, call)
     form = parse_qs(call.body.decode(), keep_blank_values=True)
     all_regions = form.get("AllRegions", ["false"])[0].lower() == "true"
     wanted = {values[0] for name, values in form.items() if name.startswith("RegionName.")}
@@ -38,10 +48,18 @@ def describe_regions(simulation: Simulation, call: Call) -> Reply:
 
 
 def list_regions(simulation: Simulation, call: Call) -> Reply:
-    """`account:ListRegions` of the caller's own account, all on one page."""
+    """`account:ListRegions` of the caller's own account or, for the management account, of another; on one page.
+
+    Raises:
+        AwsFailure: the caller may not ask, or not about this account.
+    """
+    check_allowed(simulation, call)
+    wanted = _requests.decode(call.body or b"{}").account_id or call.account_id
+    if call.account_id not in (wanted, simulation.world.hub_account_id):
+        raise denied(call, f"account/{wanted}", " because no identity-based policy allows the action")
     rows = [
         {"RegionName": name, "RegionOptStatus": _opt_status(name, enabled=enabled)}
-        for name, enabled in _regions(simulation, call.account_id).items()
+        for name, enabled in _regions(simulation, wanted).items()
     ]
     return json_reply({"Regions": rows})
 

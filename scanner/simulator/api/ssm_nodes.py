@@ -92,7 +92,8 @@ def _check_ids(simulation: Simulation, call: Call, filters: Sequence[Filter | Ol
     for chosen in filters:
         if chosen.key == "InstanceIds":
             for instance_id in chosen.values:
-                if simulation.world_state.node(call.account_id, call.region, instance_id) is None:
+                node = simulation.world_state.node(call.account_id, call.region, instance_id)
+                if node is None or Trait.GONE in node.traits:
                     raise modeled("InvalidInstanceId")
 
 

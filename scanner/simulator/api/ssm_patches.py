@@ -67,7 +67,7 @@ def describe_instance_patches(simulation: Simulation, call: Call) -> Reply:
 
 def _node(simulation: Simulation, call: Call, instance_id: str) -> Node:
     node = simulation.world_state.node(call.account_id, call.region, instance_id)
-    if node is None or Trait.GONE in node.traits:
+    if node is None or node.traits & {Trait.GONE, Trait.INVALID}:
         raise modeled("InvalidInstanceId")
     if Trait.DENIED in node.traits:
         kind = "managed-instance" if node.is_hybrid else "instance"

@@ -161,7 +161,7 @@ def _node(world_state: WorldState, key: NodeKey, node: Node, states: frozenset[s
     by_state = world_state.patches(node).by_state
     rows = sum(count for state, count in by_state.items() if not states or DOCUMENTED[state] in states)
     status = _node_status(node, rows, states)
-    if status in (NodeStatus.GONE, NodeStatus.DENIED):
+    if status in (NodeStatus.GONE, NodeStatus.DENIED, NodeStatus.FAILED):
         rows = 0
     facts = _node_columns(wire_node(node, world_state.world.as_of_s))
     return TrueNode(key, status, rows, {**facts, **_state_columns(world_state.patch_state(key[0], key[1], node))})
@@ -170,6 +170,8 @@ def _node(world_state: WorldState, key: NodeKey, node: Node, states: frozenset[s
 def _node_status(node: Node, rows: int, states: frozenset[str]) -> NodeStatus:
     if Trait.GONE in node.traits:
         return NodeStatus.GONE
+    if Trait.INVALID in node.traits:
+        return NodeStatus.FAILED
     if Trait.DENIED in node.traits:
         return NodeStatus.DENIED
     if node.is_empty or (Trait.STATE_MISSING in node.traits and not rows):

@@ -65,6 +65,10 @@ class Sessions:
         self._keys[keys.access_key] = keys
         return keys, promised_s
 
+    def delete_user_keys(self, account_id: str) -> None:
+        """Forget the long-lived keys of an account's user."""
+        self._keys.pop(self.users[account_id].access_key, None)
+
     def end(self, keys: Keys) -> None:
         """End a session now, whatever it was told."""
         if keys.token is not None:

@@ -69,6 +69,10 @@ class Simulator:
         """Disable a Region in an account."""
         self._simulation.world_state.disabled.add((account_id, region))
 
+    def delete_own_keys(self) -> None:
+        """Delete the access key of the caller: no service knows it any more. Sessions of roles live on."""
+        self._simulation.sessions.delete_user_keys(self.world.hub_account_id)
+
     def patch_node(self, account_id: str, region: str, instance_id: str) -> None:
         """Run a patching operation on a node: other rows, counts and snapshot, and old tokens as `Faults` say.
 

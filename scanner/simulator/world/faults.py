@@ -104,6 +104,7 @@ class Faults(Struct, frozen=True, forbid_unknown_fields=True):
     never_scanned: Probability = 0.0
     association_scanned: Probability = 0.0
     gone: Probability = 0.0
+    invalid: Probability = 0.0
     denied: Probability = 0.0
     mismatched: Probability = 0.0
     connection_lost: Probability = 0.0

@@ -12,11 +12,12 @@ DEFAULT_ROLE = "patchsweep-reader"
 
 
 class Trait(Enum):
-    """What is special about a node. GONE, DENIED and MISMATCHED decide how a right scan ends it."""
+    """What is special about a node. GONE, INVALID, DENIED and MISMATCHED decide how a right scan ends it."""
 
     NEVER_SCANNED = "managed, but no patching operation ever ran"
     ASSOCIATION_SCANNED = "scanned by AWS-RunPatchBaselineAssociation, which reports no patches"
-    GONE = "listed, but its patches are refused with InvalidInstanceId"
+    GONE = "leaves after it was listed: its patches are refused with InvalidInstanceId, and it is not listed by its id"
+    INVALID = "its patches are refused with InvalidInstanceId, yet it stays listed: its agent or a permission lacks"
     DENIED = "listed, but a tag-scoped policy forbids its patches"
     MISMATCHED = "its counts never agree with its rows"
     CONNECTION_LOST = "does not answer the health ping; has patch data all the same"
