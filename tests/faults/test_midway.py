@@ -50,7 +50,7 @@ def delivered(found):
     ("change", "word"),
     [
         (lambda simulator: simulator.revoke_role(MEMBER), "not authorized"),
-        (lambda simulator: simulator.disable_region(MEMBER, REGION), "enable the Region"),
+        (lambda simulator: simulator.disable_region(MEMBER, REGION), "UnrecognizedClientException"),
     ],
     ids=["its role is revoked", "its Region is disabled"],
 )
