@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from scanner.aws.choose_transport import Transports
-from scanner.aws.credentials.roles import Roles
 from scanner.aws.requests.pipeline import RequestPipeline
 from scanner.aws.scope.regions import AccountRegions
+from scanner.aws.scope.roles import Roles
 from scanner.aws.ssm_target import SsmTarget
 from scanner.aws.target_requests import TargetRequests
 from scanner.core.model import Target

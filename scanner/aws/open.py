@@ -10,15 +10,15 @@ import anyio
 from msgspec import Struct
 
 from scanner.aws.choose_transport import open_transports
-from scanner.aws.credentials.caller import Caller, caller_of_run, identifier
 from scanner.aws.credentials.key_check import KeyCheck, RunKeys
-from scanner.aws.credentials.roles import Roles
 from scanner.aws.fleet import SsmFleet
 from scanner.aws.requests.limiter import Limiters
 from scanner.aws.requests.pipeline import RequestPipeline
 from scanner.aws.requests.retry import RetryPolicy
+from scanner.aws.scope.caller import Caller, caller_of_run, identifier
 from scanner.aws.scope.discovery import Discoverer, Discovery
 from scanner.aws.scope.regions import AccountRegions
+from scanner.aws.scope.roles import Roles
 from scanner.aws.sdk.fixed_access import FixedAccess
 from scanner.aws.sdk.region_clients import region_clients
 from scanner.aws.sdk.session import Sessions

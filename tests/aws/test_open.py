@@ -6,9 +6,9 @@ import socket
 
 import pytest
 
-from scanner.aws.credentials.caller import Caller
-from scanner.aws.credentials.roles import role_arn
 from scanner.aws.open import open_aws
+from scanner.aws.scope.caller import Caller
+from scanner.aws.scope.roles import role_arn
 from scanner.aws.sdk.session import Sessions
 from scanner.core.errors import ConfigError, CredentialsError, Unavailable
 from scanner.core.settings import LimitSettings, ScopeSettings, Settings

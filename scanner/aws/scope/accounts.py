@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from scanner.aws.credentials.caller import Caller
 from scanner.aws.operations import LIST_ACCOUNTS
 from scanner.aws.requests.pagination import Page, PagingRules, pages
 from scanner.aws.requests.pipeline import RequestPipeline
+from scanner.aws.scope.caller import Caller
 from scanner.aws.scope.targets import Account
 from scanner.aws.sdk.errors import require_members, sdk_errors
 from scanner.aws.transport.interface import ConnectionFailure, NoResponse

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 
-from scanner.aws.credentials.caller import Caller
-from scanner.aws.credentials.roles import Roles
 from scanner.aws.requests.pipeline import RequestPipeline
 from scanner.aws.scope.accounts import organization_accounts
+from scanner.aws.scope.caller import Caller
 from scanner.aws.scope.regions import AccountRegions, check_regions, enabled
+from scanner.aws.scope.roles import Roles
 from scanner.aws.scope.targets import Account, included, targets_of
 from scanner.aws.sdk.session import Sessions
 from scanner.core.concurrency import map_bounded

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 import anyio
 from msgspec import Struct
 
-from scanner.aws.credentials.caller import Caller
 from scanner.aws.credentials.current_role import signed_as
 from scanner.aws.credentials.role_session import RoleCredentials
-from scanner.aws.credentials.roles import Roles
 from scanner.aws.operations import DESCRIBE_REGIONS, LIST_REGIONS
 from scanner.aws.requests.pagination import Page, PagingRules, pages
 from scanner.aws.requests.pipeline import RequestPipeline
+from scanner.aws.scope.caller import Caller
+from scanner.aws.scope.roles import Roles
 from scanner.aws.sdk.errors import require_members, sdk_errors
 from scanner.aws.sdk.region_clients import RegionClients
 from scanner.aws.sdk.session import Sessions

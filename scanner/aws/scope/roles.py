@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from scanner.aws.credentials.caller import Caller, Identify
 from scanner.aws.credentials.current_role import signed_as
 from scanner.aws.credentials.role_session import RoleCredentials, SessionKeys
 from scanner.aws.operations import ASSUME_ROLE
 from scanner.aws.requests.pipeline import RequestPipeline
+from scanner.aws.scope.caller import Caller, Identify
 from scanner.aws.sdk.errors import require_members, sdk_errors
 from scanner.core.errors import ConfigError, Denied, Unavailable
 from scanner.core.interfaces import Clock
