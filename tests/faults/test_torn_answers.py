@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from scanner.aws.decode import node_of, patch_state_of
 from scanner.aws.operations import DESCRIBE_INSTANCE_PATCHES
 from scanner.aws.transport import wire
+from scanner.aws.transport.decoding import Undecodable
 from scanner.core.errors import Transient
 from scanner.core.model import NodeScan, NodeStatus, Target
 from scanner.core.patch_rows import patch_rows_of
@@ -115,21 +116,30 @@ def test_a_damaged_answer_is_stored_as_it_can_be_read_or_called_torn(answer):
 @pytest.mark.parametrize(
     "body",
     [
-        b'{"Patches":[{"KBId":"\xff"}]}',
-        b'{"Patches":[{"KBId":"\\ud800"}]}',
         b'{"Patches":[null]}',
         b'{"Patches":[],"x":' + b"[" * 100_000,
         b"\xef\xbb\xbf{}",
     ],
-    ids=["no UTF-8", "half a character", "no row", "brackets without end", "a byte order mark"],
+    ids=["no row", "brackets without end", "a byte order mark"],
 )
 def test_what_no_json_decoder_takes_is_torn(body):
     with pytest.raises(Transient):
         read("Patches", body)
 
 
+@pytest.mark.parametrize("text", [b"web \\ud83d", b"web \xff", b"web \\udc00"])
+def test_text_with_half_a_character_or_a_byte_that_is_not_utf_8_is_read_with_the_replacement_character(text):
+    batch = read("Patches", b'{"Patches":[{"KBId":"KB1","Title":"%s","State":"Missing"}]}' % text)
+    assert batch.patches.column("title").to_pylist() == ["web \ufffd"]
+
+
 @pytest.mark.parametrize("count", [2**31, -(2**40), 10**30])
-def test_a_count_beyond_32_bits_is_torn(count):
-    body = msgspec.json.encode({"InstancePatchStates": [{"InstanceId": "i-1", "MissingCount": 7}]})
-    with pytest.raises(Transient):
-        read("InstancePatchStates", body.replace(b"7", str(count).encode()))
+def test_a_count_beyond_32_bits_costs_its_row_alone(count):
+    good = {"InstanceId": "i-2", "MissingCount": 1}
+    body = msgspec.json.encode({"InstancePatchStates": [{"InstanceId": "i-1", "MissingCount": 7}, good]})
+    body = body.replace(b"7", str(count).encode())
+    with pytest.raises(Undecodable):
+        wire.PATCH_STATES.decode(body)
+    answer = wire.PATCH_STATES.decode_by_row(body)
+    assert [row.instance_id for row in answer.rows] == ["i-2"]
+    assert [row.instance_id for row in answer.undecodable] == ["i-1"]
