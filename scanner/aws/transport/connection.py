@@ -20,6 +20,8 @@ BUFFER_BYTES = 64 * 1024  # a page has about 12 kB; asyncio's own 256 kB would b
 MAX_HEAD_BYTES = 64 * 1024  # AWS sends less than 1 kB; interim answers count towards the same bound
 MAX_FIELD_BYTES = 8190  # aiohttp's, for the reason phrase and for each header with its name
 MAX_FIELDS = 128  # aiohttp's
+_LINE_END = b"\r\n"
+_BLANK_LINE = b"\r\n\r\n"  # the end of the headers, or of the last chunk with its trailers
 _INTERIM = range(100, 200)
 _SWITCHING_PROTOCOLS = 101
 
@@ -101,6 +103,7 @@ class Connection(asyncio.BufferedProtocol):
     def _start_answer(self) -> None:
         self._bytes = self._head_bytes = 0
         self._is_head = True
+        self._is_chunked = False
         self._headers: list[tuple[bytes, bytes]] = []
         self._chunks: list[bytes] = []
         self._answer: Answer | None = None
@@ -148,6 +151,7 @@ class Connection(asyncio.BufferedProtocol):
         elif self._head_bytes > MAX_HEAD_BYTES:
             self._fail(f"the answer has more than {MAX_HEAD_BYTES} bytes of headers")
         elif self._answer is not None:
+            self._is_reusable = self._is_reusable and self._is_last(nbytes, self._answer.body)
             self._deliver()
 
     def eof_received(self) -> None:
@@ -196,6 +200,20 @@ class Connection(asyncio.BufferedProtocol):
         self._is_reusable = self._is_reusable and self._parser.should_keep_alive()
         body = self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
         self._answer = Answer(status, body, self._headers)
+
+    def on_chunk_complete(self) -> None:
+        self._is_chunked = True
+
+    def _is_last(self, nbytes: int, body: bytes) -> bool:
+        """Returns whether the answer ends where the received bytes do.
+
+        llhttp passes over line ends after an answer without a word. The rest of a second answer, of which they are the
+        first bytes, would come with the next request.
+        """
+        if body and not self._is_chunked:
+            return body[-1] == self._buffer[nbytes - 1] and body[-1] not in _LINE_END
+        tail = bytes(self._buffer[max(nbytes - len(_BLANK_LINE) - 1, 0) : nbytes])
+        return tail[1:] == _BLANK_LINE and tail[0] not in _LINE_END
 
     def _deliver(self) -> None:
         """Hands the answer over once the parser has accepted all bytes that came with it."""

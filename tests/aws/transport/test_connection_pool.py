@@ -10,6 +10,8 @@ import pytest
 
 from scanner.aws.transport.connection_pool import MAX_IDLE_S, Connections
 from scanner.aws.transport.interface import MAX_ANSWER_BYTES, ConnectionFailure, NoResponse
+from tests.aws.transport.byte_server import ByteServer
+from tests.aws.transport.byte_server import serving as byte_serving
 from tests.aws.transport.raw_server import Hang, answer, serving
 
 REQUEST = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}"
@@ -165,3 +167,47 @@ async def test_tls_with_a_trusted_certificate_works(own_certificate):
     async with serving([answer(b"fine")], own_certificate.server) as server:
         with connections(tls=lambda: own_certificate.client) as pool:
             assert await post(pool, server, "https") == (200, b"fine")
+
+
+async def test_a_connection_with_an_interim_answer_is_not_used_again():
+    interim = b"HTTP/1.1 100 Continue\r\n\r\n" + answer(b"one")
+    async with serving([interim, answer(b"two")]) as server:
+        with connections() as pool:
+            assert await post(pool, server) == (200, b"one")
+            assert await post(pool, server) == (200, b"two")
+
+    assert server.connections == 2
+
+
+async def test_a_change_of_protocol_is_no_answer():
+    switching = b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: h2c\r\n\r\n"
+    async with serving([switching, answer(b"fine")]) as server:
+        with connections() as pool:
+            with pytest.raises(NoResponse, match="another protocol"):
+                await pool.post(url(server), REQUEST)
+            assert await post(pool, server) == (200, b"fine")
+
+
+async def test_bytes_that_came_since_the_last_answer_end_the_connection_before_a_request_is_sent():
+    """They wait in the socket: the event loop had no turn to read them."""
+    async with byte_serving(ByteServer([[[answer(b"one")], [answer(b"lost")]], [[answer(b"two")]]], False)) as server:
+        with connections() as pool:
+            assert await post(pool, server) == (200, b"one")
+            server.writers[0].write(b"HTTP/1.1 200 OK\r\n")
+            assert await post(pool, server) == (200, b"two")
+
+    assert server.connections == 2
+
+
+@pytest.mark.parametrize(
+    "flood",
+    [b"X: " + b"a" * 70_000, b"A: b\r\n" * 12_000, b"HTTP/1.1 100 Continue\r\n\r\n" * 4_000],
+    ids=["one header", "many headers", "interim answers"],
+)
+async def test_headers_without_end_are_refused(flood):
+    """Without a closing line end: only the bound ends the wait."""
+    start = b"" if flood.startswith(b"HTTP") else b"HTTP/1.1 200 OK\r\n"
+    pieces = [start + flood[:50_000], flood[50_000:], b"HTTP/1.1 1"]
+    async with byte_serving(ByteServer([[pieces]], False)) as server:
+        with connections() as pool, pytest.raises(NoResponse, match="headers"):
+            await pool.post(url(server), REQUEST)
