@@ -12,9 +12,9 @@ from scanner.core.did_you_mean import did_you_mean
 
 COMMANDS = {
     "scan": "Read the patches of every node in scope into the store.",
-    "plan": "Show scope, nodes, calls and time of a scan; read no patches.",
-    "doctor": "Try credentials, roles, permissions, store and sinks.",
-    "query": "Ask the store in SQL.",
+    "plan": "Estimate nodes, calls and time of a scan; read no patches.",
+    "doctor": "Check credentials, roles, permissions, store and sinks.",
+    "query": "Query the store with SQL.",
     "cve": "Show the nodes that lack the fix for a CVE.",
     "diff": "Show what changed between two scans.",
     "report": "Write an HTML report of a scan.",
@@ -22,7 +22,7 @@ COMMANDS = {
     "publish": "Send a stored scan to sinks again.",
     "sinks": "Show the installed sinks.",
     "schema": "Show every table and column that a scan delivers.",
-    "simulate": "Serve a simulated organization to try things on.",
+    "simulate": "Serve a simulated organization for trials.",
 }
 
 EPILOG = f"""

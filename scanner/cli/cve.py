@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     default="latest",
     cls=Sectioned,
     section="Run",
-    help="The scan to ask: an id, or latest.  [default: latest]",
+    help="The scan to query: an id, or latest.  [default: latest]",
 )
 @section("Run", options.STORE)
 @format_option
@@ -37,9 +37,9 @@ if TYPE_CHECKING:
 def command(app: AppLoader, /, *, cve_id: str, scan_id: str, form: Format, config: str | None, **given: object) -> int:
     """Show the nodes that lack the fix for a CVE, with the patch that has it.
 
-    Stderr says of how many nodes the scan cannot tell: not read, no patch
-    data, or a platform for which AWS names no CVEs. Ends with 0 if it can
-    tell of all of them, with 3 otherwise.
+    Stderr counts the nodes without an answer: not read, no patch data, or a
+    platform for which AWS names no CVEs. Exit code 0 if every node has an
+    answer, 3 otherwise.
     """
     from scanner.reports.cve import cve_id_of
 
@@ -47,15 +47,15 @@ def command(app: AppLoader, /, *, cve_id: str, scan_id: str, form: Format, confi
 
 
 async def _answer(app: AppLoader, settings: Settings, cve_id: str, asked: str, form: Format) -> int:
-    from scanner.reports.cve import LACKING, check_filters, parameters, sentences, told
+    from scanner.reports.cve import LACKING, check_filters, cve_coverage, parameters, sentences
 
     async with app().open_store(settings) as store:
         scan_id = await store.resolve(asked)
         check_filters(scan_id, (await store.header(scan_id)).request.patches)
         scan = (await store.manifest(scan_id)).scan
         async with open_scans(store, [scan_id]) as views:
-            answer = await told(views, scan, cve_id)
+            coverage = await cve_coverage(views, scan, cve_id)
             await print_answer(views, LACKING, form, parameters(cve_id))
-    for sentence in sentences(answer, cve_id, scan_id):
+    for sentence in sentences(coverage, cve_id, scan_id):
         print_note(sentence)
-    return answer_exit_code(covers_all_nodes=answer.is_whole)
+    return answer_exit_code(covers_all_nodes=coverage.covers_all_nodes)

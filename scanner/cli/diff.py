@@ -31,17 +31,17 @@ if TYPE_CHECKING:
 def command(
     app: AppLoader, /, *, before: str | None, after: str | None, form: Format, config: str | None, **given: object
 ) -> int:
-    """Show what changed from scan BEFORE to scan AFTER: the newest and the one
-    before it, unless they are named.
+    """Show what changed from scan BEFORE to scan AFTER; by default AFTER is the
+    newest scan and BEFORE the one before it.
 
-    A row for each patch and node that changed. Only nodes that both scans
-    read are compared; stderr counts the changes, and the nodes of which one
-    of the two cannot tell. Ends with 0 if there are none, with 3 otherwise.
+    One row for each patch and node that changed. Only nodes that both scans
+    read are compared; stderr counts the changes, and the nodes that could not
+    be compared. Exit code 0 if there are none of those, 3 otherwise.
 
     \b
     missing      a fix is not in effect that was, or was not listed
     fixed        a fix is in effect that was not
-    dropped      a patch is no longer missing, nor installed: replaced, withdrawn
+    dropped      a missing patch was superseded or withdrawn
     changed      any other difference in states or versions
     node_new, node_left, node_status
     """  # noqa: D205, D301 - click's mark for lines that are not to be re-wrapped
@@ -61,21 +61,21 @@ async def _answer(app: AppLoader, settings: Settings, before: str | None, after:
             await print_answer(views, CHANGES, form, parameters(before, after), changes.count)
     for sentence in sentences(changes.by_kind, nodes, before, after):
         print_note(sentence)
-    return answer_exit_code(covers_all_nodes=not nodes.untold)
+    return answer_exit_code(covers_all_nodes=not nodes.not_comparable)
 
 
 async def _pair(store: Store, before: str | None, after: str | None) -> tuple[str, str]:
-    """The two committed scans that are meant.
+    """Returns the ids of the two committed scans to compare.
 
     Raises:
-        ScanNotFound: one is not there, or there is none before the other.
-        ConfigError: they are the same.
+        ScanNotFound: One does not exist, or there is none before the other.
+        ConfigError: They are the same.
     """
     after = await store.resolve(after)
     if before is None:
         earlier = [scan_id for scan_id in await store.committed() if scan_id < after]
         if not earlier:
-            raise ScanNotFound(f"{store.url} holds no scan before {after} to compare it with; scan again, then ask")
+            raise ScanNotFound(f"{store.url} holds no scan before {after} to compare it with; run another scan first")
         return earlier[-1], after
     before = await store.resolve(before)
     if before == after:

@@ -33,13 +33,12 @@ GAPS_SHOWN = 40
 @options.config_option
 @click.pass_obj
 def command(app: AppLoader, /, *, demo: bool, config: str | None, **given: object) -> int:
-    """Try what a scan with these options needs: credentials, store and sinks,
-    and in each target its role and every call of a scan, once.
+    """Check what a scan with these options needs: credentials, store, sinks,
+    and in each target its role and one call of each kind.
 
-    Ends with 0 if a scan would be complete, with 3 if something could not be
-    read or sent, with 1 if it would not begin or nothing could be read. Writes
-    one small file into the store and Parquet sinks, and removes it again;
-    tries a database in a transaction that it takes back.
+    The exit code is the one that the scan would have. The check writes one
+    small file into the store and Parquet sinks and removes it again; it tries
+    a database in a transaction that it rolls back.
     """  # noqa: D205 - click shows the first paragraph as one
     from scanner.cli.scan_output import log_to_stderr
     from scanner.cli.styled import stdout_width
@@ -57,9 +56,9 @@ def diagnosis_lines(diagnosis: Diagnosis, width: int = 80) -> Iterator[Line]:
 
     line = partial(entry, width=width, indent=0)
     yield from line("caller", f"{diagnosis.caller}, Region {diagnosis.region}")
-    yield from line("store", _told(diagnosis.store))
+    yield from line("store", _place(diagnosis.store))
     for sink in diagnosis.sinks:
-        yield from line("sink", _told(sink))
+        yield from line("sink", _place(sink))
     yield from line("targets", _targets(diagnosis))
     for check in diagnosis.gaps[:GAPS_SHOWN]:
         where = str(check.target)
@@ -68,7 +67,7 @@ def diagnosis_lines(diagnosis: Diagnosis, width: int = 80) -> Iterator[Line]:
         yield Line(f"  … and {counted(hidden, 'target')} more")
     empty = sum(check.status is TargetStatus.SCANNED and not check.has_nodes for check in diagnosis.targets)
     if empty:
-        yield from entry("no nodes", f"{counted(empty, 'target')}: only the listing could be tried", width)
+        yield from entry("no nodes", f"{counted(empty, 'target')}: only the listing could be checked", width)
     if diagnosis.takes_large_pages is not None:
         yield from line("page size", _advice(takes_large_pages=diagnosis.takes_large_pages))
 
@@ -82,8 +81,8 @@ def _targets(diagnosis: Diagnosis) -> str:
     return f"{readable:,} of {len(diagnosis.targets):,} can be read{others}"
 
 
-def _told(check: PlaceCheck) -> str:
-    return f"{check.place}: {check.failure or 'can be used'}"
+def _place(check: PlaceCheck) -> str:
+    return f"{check.place}: {check.failure or 'OK'}"
 
 
 def _advice(*, takes_large_pages: bool) -> str:

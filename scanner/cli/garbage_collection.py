@@ -1,4 +1,4 @@
-"""Python's garbage collector, kept away from what a scan holds until it ends."""
+"""Keeps Python's garbage collector away from objects that live until the scan ends."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 @contextmanager
 def start_up_uncollected() -> Iterator[Observer]:
-    """No collection until the observer has seen a target open, and none that visits what was made before.
+    """Turns the collector off until the observer sees the first target open, then exempts all objects made so far.
 
-    Modules, the SDK's models and its clients all stay; a full collection that looks through them in vain holds up the
-    event loop for as long as the reading of a hundred pages.
+    Modules, the SDK's models and its clients live until the end; a full collection that looks through them frees
+    nothing and blocks the event loop for as long as reading a hundred pages takes.
     """
     gc.disable()
     try:

@@ -26,7 +26,7 @@ _BAR_WIDTH = 24
 
 
 class _Nodes(Struct):
-    found: int = 0
+    listed: int = 0
     ended: int = 0
 
 
@@ -51,8 +51,8 @@ class Progress:
         self._open[target] = _Nodes()
 
     def nodes_found(self, target: Target, count: int) -> None:
-        self._open.setdefault(target, _Nodes()).found += count
-        self._total.found += count
+        self._open.setdefault(target, _Nodes()).listed += count
+        self._total.listed += count
 
     def node_ended(self, scan: NodeScan) -> None:
         self._open.setdefault(scan.target, _Nodes()).ended += 1
@@ -78,11 +78,11 @@ class Progress:
 
     def _bar(self) -> Table:
         bar = Table.grid(padding=(0, 1))
-        found = self._total.found
+        found = self._total.listed
         bar.add_row(
             Text("nodes"),
             ProgressBar(total=max(found, 1), completed=min(self._total.ended, found), width=_BAR_WIDTH),
-            Text(_share(self._total) + " found so far"),
+            Text(_share(self._total) + " nodes (still listing)"),
             Text(_clock_text(self._clock() - self._started), style="cyan"),
         )
         return bar
@@ -91,12 +91,12 @@ class Progress:
         text = Text(f"  {counted(self._rows, 'patch row')}, {counted(self._targets_ended, 'target')} ended")
         if self._node_gaps or self._target_gaps:
             gaps = f"{counted(self._node_gaps, 'node')}, {counted(self._target_gaps, 'target')}"
-            text.append(f", not in order: {gaps}", style="yellow")
+            text.append(f", problems: {gaps}", style="yellow")
         return text
 
 
 def _share(nodes: _Nodes) -> str:
-    return f"{nodes.ended:,} of {nodes.found:,}"
+    return f"{nodes.ended:,}/{nodes.listed:,}"
 
 
 def _clock_text(seconds: float) -> str:

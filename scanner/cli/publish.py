@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import TYPE_CHECKING
 
 import anyio
 import click
@@ -10,9 +11,13 @@ import click
 from scanner.cli import options
 from scanner.cli.exit_codes import ExitCode
 from scanner.cli.load_app import AppLoader
-from scanner.cli.options import SectionedCommand, section, settings_of
-from scanner.cli.output import data_stdout
+from scanner.cli.options import SectionedCommand, is_quiet, section, settings_of
+from scanner.cli.output import data_stdout, print_error
 from scanner.core.errors import ConfigError
+
+if TYPE_CHECKING:
+    from scanner.app import PublishReport
+    from scanner.reports.lines import Line
 
 
 @click.command("publish", cls=SectionedCommand)
@@ -29,17 +34,28 @@ def command(app: AppLoader, /, *, scan_id: str | None, config: str | None, **giv
     """
     from scanner.cli.scan_output import log_to_stderr
     from scanner.cli.styled import print_styled
-    from scanner.reports.lines import Line, counted
 
     settings = settings_of(config, given)
     if not settings.sinks:
-        raise ConfigError("publish needs to know where to: name a sink with --sink, PATCHSWEEP_SINK or the key sinks")
+        raise ConfigError("publish needs a destination: name a sink with --sink, PATCHSWEEP_SINK or the key sinks")
     log_to_stderr(settings)
-    report = anyio.run(partial(app().run_publish, settings, _asked(scan_id), stdout=data_stdout()))
-    print_styled([Line(f"Scan {report.scan_id}: {counted(report.rows, 'patch row')} published.", "head")])
-    print_styled([Line(f"  sink failed {sink}: {reason}", "bad") for sink, reason in report.failures.items()])
+    report = anyio.run(
+        partial(app().run_publish, settings, None if scan_id == "latest" else scan_id, stdout=data_stdout())
+    )
+    if not is_quiet(settings):
+        print_styled(publish_lines(report, len(set(settings.sinks))))
+    for sink, reason in report.failures.items():
+        print_error(f"sink failed: {sink}: {reason}")
     return ExitCode.PARTIAL if report.failures else ExitCode.COMPLETE
 
 
-def _asked(scan_id: str | None) -> str | None:
-    return None if scan_id == "latest" else scan_id
+def publish_lines(report: PublishReport, sinks: int) -> list[Line]:
+    """Says how many sinks have the scan now; those that failed are named apart."""
+    from scanner.reports.lines import Line, counted
+
+    reached = sinks - len(report.failures)
+    if not reached:
+        return []
+    rows = counted(report.rows, "patch row")
+    where = counted(reached, "sink") if reached == sinks else f"{reached:,} of {counted(sinks, 'sink')}"
+    return [Line(f"Scan {report.scan_id}: {rows} sent to {where}.", "head")]

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     default=["latest"],
     cls=Sectioned,
     section="Run",
-    help="Scans to ask: an id, latest, or all. Repeatable.  [default: latest]",
+    help="Scans to query: an id, latest, or all. Repeatable.  [default: latest]",
 )
 @section("Run", options.STORE)
 @format_option
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 def command(
     app: AppLoader, /, *, sql: str, scans: tuple[str, ...], form: Format, config: str | None, **given: object
 ) -> int:
-    """Ask the store in SQL (DuckDB's): one SELECT over patches, nodes, targets
+    """Query the store with SQL (DuckDB): one SELECT over patches, nodes, targets
     and scans; - reads it from stdin.
 
     \b
@@ -76,12 +76,12 @@ def _text_of(sql: str) -> str:
 
 
 async def _answer(app: AppLoader, settings: Settings, sql: str, scans: tuple[str, ...], form: Format) -> None:
-    async with app().open_store(settings) as store, open_scans(store, await _asked(store, scans)) as views:
+    async with app().open_store(settings) as store, open_scans(store, await _scan_ids(store, scans)) as views:
         await print_answer(views, sql, form)
 
 
-async def _asked(store: Store, scans: tuple[str, ...]) -> list[str]:
-    """The committed scans that were asked for, each once; `resolve` says it where there is none."""
+async def _scan_ids(store: Store, scans: tuple[str, ...]) -> list[str]:
+    """Returns the ids of the committed scans to query, each once; `resolve` raises where there is none."""
     if "all" in scans:
         return await store.committed() or [await store.resolve()]
     return list(dict.fromkeys([await store.resolve(scan) for scan in scans]))

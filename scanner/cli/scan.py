@@ -23,8 +23,8 @@ EVENT_LOOP = {"use_uvloop": True}
 """asyncio's own loop does TLS in Python, which costs a fifteenth of a scan's CPU."""
 _OUTPUT = {
     **options.LOG,
-    "progress": ("", "Show progress on stderr, or do not.  [default: on a terminal]"),
-    "summary": ("FILE", "Write the scans row and the outcome counts there as JSON."),
+    "progress": ("", "Show progress on stderr.  [default: on a terminal]"),
+    "summary": ("FILE", "Write the scans row and the outcome counts to this file as JSON."),
 }
 
 
@@ -57,7 +57,7 @@ _OUTPUT = {
     metavar="FILE",
     cls=Sectioned,
     section="Output",
-    help="Write there where the time went, for `python -m pstats FILE` or a report. Slows the scan.",
+    help="Write a cProfile of the scan for `python -m pstats FILE`. Slows the scan.",
 )
 @options.config_option
 @click.pass_obj
@@ -74,9 +74,9 @@ def command(
 ) -> int:
     """Read the patches of every node in scope into the store.
 
-    Without options: the account and Region of the current credentials.
-    Lists are separated by commas. Results go to the store and to sinks,
-    logs and the summary to stderr.
+    Without options it reads the account and Region of the current credentials.
+    Lists are separated by commas. Results go to the store and the sinks, logs
+    and the summary to stderr.
     """
     from scanner.cli.garbage_collection import start_up_uncollected
     from scanner.cli.profile import profiled

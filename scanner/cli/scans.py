@@ -45,18 +45,18 @@ def list_scans(app: AppLoader, /, *, config: str | None, **given: object) -> int
     return 0
 
 
-@command.command("verify", cls=SectionedCommand, short_help="Hold scans against their manifests.")
+@command.command("verify", cls=SectionedCommand, short_help="Check the files of scans.")
 @click.argument("scan_id", required=False)
 @section("Run", options.STORE)
 @options.config_option
 @click.pass_obj
 def verify(app: AppLoader, /, *, scan_id: str | None, config: str | None, **given: object) -> int:
-    """Hold every file of SCAN_ID, or of all scans, against its manifest.
+    """Compare every file of SCAN_ID, or of all scans, with its manifest.
 
-    Ends with 1 if a file is missing or was changed.
+    Exit code 1 if a file is missing or was modified.
     """
     found = _with_store(app, settings_of(config, given), partial(_verified, scan_id))
-    sound = ["every file is there and as it was written"]
+    sound = ["OK: all files present and unmodified"]
     print_lines([f"{where}: {what}" for where, problems in found.items() for what in problems or sound])
     return ExitCode.FAILED if any(found.values()) else ExitCode.COMPLETE
 
@@ -69,13 +69,13 @@ def verify(app: AppLoader, /, *, scan_id: str | None, config: str | None, **give
     metavar="N",
     cls=Sectioned,
     section="Run",
-    help="How many of the newest stay.",
+    help="How many of the newest scans to keep.",
 )
 @section("Run", options.STORE)
 @options.config_option
 @click.pass_obj
 def prune(app: AppLoader, /, *, keep: int, config: str | None, **given: object) -> int:
-    """Remove all but the newest N scans, and whatever unfinished is older."""
+    """Remove all but the newest N scans, and unfinished scans older than those."""
     removed = _with_store(app, settings_of(config, given), lambda store: store.prune(keep))
     print_lines([f"removed {scan_id}" for scan_id in removed] or ["nothing to remove"])
     return 0

@@ -32,7 +32,7 @@ def _parameters() -> list[click.Parameter]:
         _option("--account-count", "World", click.IntRange(1), 5, "Accounts of the organization."),
         _option("--region-count", "World", click.IntRange(1, 17), 3, "Regions enabled in each account, up to 17."),
         _option("--node-count", "World", click.IntRange(0), 200, "Nodes in all."),
-        _option("--seed", "World", click.INT, 0, "Another seed is another world, and another course of faults."),
+        _option("--seed", "World", click.INT, 0, "Each seed makes another organization and sequence of faults."),
         Sectioned(["--external-id"], section="World", metavar="ID", help="What the member roles ask for."),
         _option(
             "--rate", "Speed", click.FloatRange(0.1), None, "Calls a second for each account, Region and operation."
@@ -44,7 +44,7 @@ def _parameters() -> list[click.Parameter]:
             section="Faults",
             metavar="NAME=VALUE",
             multiple=True,
-            help="Something that goes wrong, with its probability (gone=0.02). Repeatable; a wrong name lists them.",
+            help="A fault with its probability (gone=0.02). Repeatable; a wrong name lists them all.",
         ),
         _option("--port", "Server", click.IntRange(0, 65535), 0, "Port on 127.0.0.1; 0 takes a free one."),
     ]
@@ -63,10 +63,10 @@ def _serve(
     faults: tuple[str, ...],
     port: int,
 ) -> int:
-    """Serve a simulated organization to try things on.
+    """Serve a simulated organization for trials.
 
-    It answers the calls of AWS that patchsweep makes, on this machine only,
-    until Ctrl-C. The lines on stdout point any AWS client to it:
+    It answers the AWS calls that patchsweep makes, on this machine only, until
+    Ctrl-C. The lines on stdout point any AWS client to it:
 
     \b
       patchsweep simulate | tee aws.env        # in one terminal

@@ -9,26 +9,29 @@ import pyarrow as pa
 from msgspec import Struct
 
 from scanner.core.errors import ConfigError
+from scanner.core.model import NodeStatus, TargetStatus
 from scanner.core.scan_request import ScanRequest
 from scanner.core.state_names import LACKING_STATES
 from scanner.reports.diff_sql import COMPARED
 from scanner.reports.lines import counted
 from scanner.reports.sql.query import Parameters, Views
+from scanner.reports.statuses import VERIFIED, WITH_ROWS, values
 
 _PATCH_CHANGES = {
     "fixed": "fixed",
     "missing": "newly missing",
-    "dropped": "neither missing nor installed any more",
+    "dropped": "superseded or withdrawn",
     "changed": "changed otherwise",
 }
 _NODE_CHANGES = {"node_new": "new", "node_left": "gone", "node_status": "with another status"}
+_PAIR_STATUSES: Parameters = {"with_rows": values(WITH_ROWS), "scanned": TargetStatus.SCANNED.value}
 
 
 class Compared(Struct, frozen=True):
-    """Nodes read by both scans, and nodes of which one of the two cannot tell."""
+    """Nodes with rows in both scans, and nodes for which one of the two has no answer."""
 
     compared: int
-    untold: int
+    not_comparable: int
 
 
 class Changes:
@@ -38,26 +41,33 @@ class Changes:
         self.by_kind: Counter[str] = Counter()
 
     def count(self, batch: pa.RecordBatch) -> None:
-        """Take note of a batch."""
+        """Counts the rows of a batch."""
         self.by_kind.update(batch.column("change").to_pylist())
 
 
 def parameters(before: str, after: str) -> Parameters:
-    """What `CHANGES` needs to know of two scans by their ids."""
-    return {"before": before, "after": after, "lacking": list(LACKING_STATES)}
+    """Returns the parameters of `CHANGES` for two scans by their ids."""
+    return {
+        **_PAIR_STATUSES,
+        "before": before,
+        "after": after,
+        "lacking": list(LACKING_STATES),
+        "verified": values(VERIFIED),
+    }
 
 
 async def compared(views: Views, before: str, after: str) -> Compared:
-    """How many nodes of two open scans can be compared."""
-    (row,) = (await views.fetch(COMPARED, {"before": before, "after": after})).to_pylist()
+    """Counts the nodes of two open scans that can be compared."""
+    parameters = {**_PAIR_STATUSES, "before": before, "after": after, "gone": NodeStatus.GONE.value}
+    (row,) = (await views.fetch(COMPARED, parameters)).to_pylist()
     return Compared(**row)
 
 
 def check_comparable(before: str, asked_before: ScanRequest, after: str, asked_after: ScanRequest) -> None:
-    """See to it that two scans asked for the same nodes and patches.
+    """Refuses two scans with different filters.
 
     Raises:
-        ConfigError: they did not; what one left out would look like a change.
+        ConfigError: The filters differ, so what one left out would look like a change.
     """
     if (asked_before.nodes, asked_before.patches) != (asked_after.nodes, asked_after.patches):
         raise ConfigError(
@@ -67,11 +77,12 @@ def check_comparable(before: str, asked_before: ScanRequest, after: str, asked_a
 
 
 def sentences(changes: Mapping[str, int], nodes: Compared, before: str, after: str) -> Iterator[str]:
-    """What changed, and of how many nodes nobody can tell."""
+    """The changes in numbers, then the nodes that could not be compared."""
     patches = ", ".join(f"{changes.get(kind, 0):,} {words}" for kind, words in _PATCH_CHANGES.items())
-    yield f"from {before} to {after}: patches {patches}, on {counted(nodes.compared, 'node')} that both read"
+    yield f"from {before} to {after}: patches {patches}, on {counted(nodes.compared, 'node')} read by both scans"
     others = ", ".join(f"{changes[kind]:,} {words}" for kind, words in _NODE_CHANGES.items() if changes.get(kind))
     if others:
         yield f"nodes {others}"
-    if nodes.untold:
-        yield f"it cannot tell of {counted(nodes.untold, 'node')}: not read, or without patch data, in one of the two"
+    if nodes.not_comparable:
+        why = "not read, or without patch data, in one of the two scans"
+        yield f"Unknown for {counted(nodes.not_comparable, 'node')}: {why}"

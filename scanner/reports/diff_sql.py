@@ -5,18 +5,18 @@ from __future__ import annotations
 _PAIRED = """
   seen AS (
     SELECT account_id, region, instance_id, computer_name, status, scan_id = $after AS is_after,
-      status IN ('verified', 'mismatched', 'unchanged') AS is_read
+      list_contains($with_rows, status) AS has_rows
     FROM nodes WHERE scan_id IN ($before, $after)
   ),
   listed AS (
     SELECT account_id, region,
       bool_or(scan_id = $before) AS listed_before, bool_or(scan_id = $after) AS listed_after
-    FROM targets WHERE status = 'scanned' GROUP BY ALL
+    FROM targets WHERE status = $scanned GROUP BY ALL
   ),
   paired AS (
     SELECT account_id, region, instance_id, any_value(computer_name ORDER BY is_after DESC) AS computer_name,
       any_value(status) FILTER (NOT is_after) AS status_before, any_value(status) FILTER (is_after) AS status_after,
-      count(*) FILTER (is_read) = 2 AS is_compared,
+      count(*) FILTER (has_rows) = 2 AS is_compared,
       coalesce(any_value(listed_before), false) AS listed_before,
       coalesce(any_value(listed_after), false) AS listed_after
     FROM seen LEFT JOIN listed USING (account_id, region) GROUP BY account_id, region, instance_id
@@ -76,7 +76,7 @@ FROM paired
 WHERE CASE
   WHEN status_before IS NULL THEN listed_before
   WHEN status_after IS NULL THEN listed_after
-  ELSE status_before <> status_after AND NOT list_has_all(['verified', 'unchanged'], [status_before, status_after])
+  ELSE status_before <> status_after AND NOT list_has_all($verified, [status_before, status_after])
 END
 ORDER BY change, account_id, region, instance_id, kb_id
 """  # noqa: S608 - our own words
@@ -90,11 +90,11 @@ COMPARED = f"""
 WITH {_PAIRED}
 SELECT
   count(*) FILTER (is_compared) AS compared,
-  count(*) FILTER (NOT is_compared AND coalesce(status_after, '') <> 'gone' AND CASE
+  count(*) FILTER (NOT is_compared AND coalesce(status_after, '') <> $gone AND CASE
     WHEN status_before IS NULL THEN NOT listed_before
     WHEN status_after IS NULL THEN NOT listed_after
     ELSE true
-  END) AS untold
+  END) AS not_comparable
 FROM paired
 """  # noqa: S608 - our own words
 """One row that fits `scanner.reports.diff.Compared`."""

@@ -12,14 +12,15 @@ from scanner.core.model import EpochMs, NodeStatus, ScanRow, ScanStatus, TargetS
 from scanner.core.settings import StoreSettings
 from scanner.reports.lines import Line, Tone, breakdown, counted, duration, entry, wrapped
 from scanner.reports.scan_result import GAPS_KEPT, ScanResult
+from scanner.reports.statuses import NODE_GAPS, sql_list
 
 SEVERITIES = ("Critical", "Important", "Moderate", "Medium", "Low")
 """As AWS ranks them, the worst first; distributions have words of their own."""
 
 ACCOUNTS_SHOWN = 5
-UNREAD_TARGETS = "FROM targets WHERE status <> 'scanned'"
+UNREAD_TARGETS = f"FROM targets WHERE status <> '{TargetStatus.SCANNED.value}'"
 DISABLED_TARGETS = "FROM targets WHERE status = 'disabled'"
-INCOMPLETE_NODES = "FROM nodes WHERE status IN ('mismatched', 'denied', 'failed', 'unfinished')"
+INCOMPLETE_NODES = f"FROM nodes WHERE status IN ({sql_list(NODE_GAPS)})"
 _TONES: dict[ScanStatus, Tone] = {ScanStatus.COMPLETE: "good", ScanStatus.PARTIAL: "warn", ScanStatus.FAILED: "bad"}
 
 

@@ -20,7 +20,7 @@ def test_the_newest_scan_tells_which_nodes_lack_the_fix(store):
     assert [
         (row["account_id"], row["region"], row["instance_id"], row["state"]) for row in json.loads(ended.stdout)
     ] == [("111122223333", "eu-west-1", "i-0a", "MISSING")] * 2
-    assert ended.stderr == f"patchsweep: {CVE}: the fix is lacking on 1 node in 1 account, and not on 0; scan {NEW}\n"
+    assert ended.stderr == f"patchsweep: {CVE}: 1 node in 1 account lacks the fix; 0 do not (scan {NEW})\n"
 
 
 def test_an_older_scan_can_be_asked(store):
@@ -37,11 +37,11 @@ def test_an_answer_that_does_not_cover_every_node_ends_with_3(tmp_path):
     ended = ask(CVE, store=str(tmp_path))
 
     assert ended.code == 3
-    assert "cannot tell of 1 node: no CVE named" in ended.stderr
+    assert "Unknown for 1 node: AWS names no CVEs" in ended.stderr
 
 
 @pytest.mark.parametrize(
-    ("argv", "says"), [(("CVE-1",), "no CVE id"), ((CVE, "--scan", "nope"), NEW), ((), "CVE_ID")], ids=str
+    ("argv", "says"), [(("CVE-1",), "not a CVE id"), ((CVE, "--scan", "nope"), NEW), ((), "CVE_ID")], ids=str
 )
 def test_wrong_usage_is_a_sentence(argv, says, store):
     ended = ask(*argv, store=store)

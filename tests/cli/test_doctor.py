@@ -39,8 +39,8 @@ def test_what_works_is_told_in_a_line_each():
     assert ended.code == 0
     assert ended.stdout.splitlines() == [
         f"caller      {CALLER}, Region eu-west-1",
-        "store       ./data: can be used",
-        "sink        csv:out: can be used",
+        "store       ./data: OK",
+        "sink        csv:out: OK",
         "targets     2 of 2 can be read",
     ]
     assert app.demo is True
@@ -80,7 +80,7 @@ def test_of_many_gaps_the_first_are_shown_and_the_others_counted():
 def test_targets_without_nodes_are_told_since_reading_them_could_not_be_tried():
     ended, _ = doctor(check("eu-west-1"), check("us-east-1", has_nodes=False))
 
-    assert "  no nodes    1 target: only the listing could be tried\n" in ended.stdout
+    assert "  no nodes    1 target: only the listing could be checked\n" in ended.stdout
 
 
 @pytest.mark.parametrize(

@@ -38,9 +38,9 @@ def test_progress_counts_nodes_rows_and_ended_targets_and_shows_the_open_ones():
 
     bar, counts, *slots = drawn(progress)
     assert bar.startswith("nodes ")
-    assert bar.endswith("3 of 1,510 found so far 1:02:03")
+    assert bar.endswith("3/1,510 nodes (still listing) 1:02:03")
     assert counts == "  0 patch rows, 1 target ended"
-    assert slots == ["  111122223333/eu-west-1           3 of 1,500 nodes"]
+    assert slots == ["  111122223333/eu-west-1           3/1,500 nodes"]
 
 
 def test_gaps_are_shown_as_they_come():
@@ -50,7 +50,7 @@ def test_gaps_are_shown_as_they_come():
     progress.target_ended(outcome(A))
     progress.target_ended(outcome(B, TargetStatus.DENIED, "no role"))
 
-    assert drawn(progress)[1].endswith("not in order: 1 node, 1 target")
+    assert drawn(progress)[1].endswith("problems: 1 node, 1 target")
 
 
 def test_only_so_many_open_targets_have_a_line():
@@ -64,7 +64,7 @@ def test_only_so_many_open_targets_have_a_line():
 
 
 def test_nothing_found_yet_is_drawn_too():
-    assert "0 of 0 found so far" in drawn(Progress())[0]
+    assert "0/0 nodes (still listing)" in drawn(Progress())[0]
 
 
 def test_a_target_that_ended_before_it_was_opened_is_counted():

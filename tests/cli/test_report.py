@@ -37,6 +37,7 @@ def test_an_older_scan_can_be_reported(store):
 def test_a_file_is_written_whole_for_its_owner_and_stderr_says_where(store, tmp_path):
     file = tmp_path / "report.html"
     file.write_text("old")
+    file.chmod(0o600)
 
     ended = ask("--output", str(file), store=store)
 

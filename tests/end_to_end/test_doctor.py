@@ -35,7 +35,7 @@ def test_where_a_scan_would_be_complete_all_is_well_and_nothing_is_left_behind(t
 
     assert (ended.code, ended.sentences) == (0, [])
     assert "targets     6 of 6 can be read\n" in ended.stdout
-    assert "sink        csv:out: can be used\n" in ended.stdout
+    assert "sink        csv:out: OK\n" in ended.stdout
     assert list(user.folder.iterdir()) == []
     assert user.run("scan", *ORGANIZATION).code == 0
 
@@ -48,7 +48,7 @@ def test_a_database_is_tried_and_holds_nothing_afterwards(terminal, simulator, d
 
     place = database.replace("hush-admin", "***")
     assert (right.code, right.sentences) == (0, [])
-    assert f"sink {place}: can be used" in " ".join(right.stdout.split())
+    assert f"sink {place}: OK" in " ".join(right.stdout.split())
     assert (wrong.code, wrong.sentences) == (1, [])
     assert f"sink {place}: cannot connect to {place}: " in " ".join(wrong.stdout.split())
     assert "hush" not in right.stdout + right.stderr + wrong.stdout + wrong.stderr
@@ -86,7 +86,7 @@ def test_a_store_and_sinks_that_cannot_be_used_are_named_with_the_reason(termina
     assert "sink csv:file/out: the sink csv:file/out needs a folder" in told
     assert "sink parquet:s3://nobodys-bucket/x: " in told
     assert "create the bucket or correct its name" in told
-    assert "can be used" not in told
+    assert ": OK" not in told
     assert (user.folder / "file").read_text() == ""
 
 
@@ -98,7 +98,7 @@ def test_a_sink_on_s3_is_written_to_and_left_as_it_was(terminal, simulator, s3):
             "doctor", "--sink", "parquet:s3://reports/tables"
         )
 
-        assert "sink        parquet:s3://reports/tables: can be used\n" in ended.stdout
+        assert "sink        parquet:s3://reports/tables: OK\n" in ended.stdout
         assert "Contents" not in client.list_objects_v2(Bucket="reports")
 
 

@@ -66,7 +66,7 @@ def test_a_scan_from_the_wire_to_s3_and_back_holds_the_truth(terminal, s3):
 
         scan_id = sent["scans"][0][0]
         assert scan_id in aws.run("scans").stdout
-        assert aws.run("scans", "verify").stdout == f"{scan_id}: every file is there and as it was written\n"
+        assert aws.run("scans", "verify").stdout == f"{scan_id}: OK: all files present and unmodified\n"
         assert aws.run("publish", scan_id, "--sink", sink, "--sink", "jsonl:again").code == 0
         for published in (from_parquet_files(files_of_tables(s3)), from_jsonl(terminal.folder / "again")):
             for name in TABLES:

@@ -11,7 +11,7 @@ from scanner.core.patch_rows import Patch, patch_rows_of
 from scanner.core.scan_request import PatchFilters
 from scanner.core.state_names import LACKING_STATES
 from scanner.files.local import LocalFiles
-from scanner.reports.cve import LACKING, Told, check_filters, cve_id_of, parameters, sentences, told
+from scanner.reports.cve import LACKING, CveCoverage, check_filters, cve_coverage, cve_id_of, parameters, sentences
 from scanner.store.store import Store
 from tests.reports.open_store import views_of
 from tests.store.samples import commit, node, scan_row
@@ -38,7 +38,7 @@ async def asked(folder, nodes, scan=None):
     scan_id = await commit(store, [nodes])
     async with views_of(store, [scan_id]) as views:
         rows = (await views.fetch(LACKING, parameters(CVE))).to_pylist()
-        return rows, await told(views, scan or scan_row(scan_id, {}), CVE)
+        return rows, await cve_coverage(views, scan or scan_row(scan_id, {}), CVE)
 
 
 @pytest.mark.parametrize("state", LACKING_STATES)
@@ -48,7 +48,7 @@ async def test_a_patch_that_fixes_the_cve_and_is_not_in_effect_names_its_node(st
     assert [(r["account_id"], r["instance_id"], r["state"], r["kb_id"]) for r in rows] == [
         ("111111111111", "i-0001", state, "KB0")
     ]
-    assert (counts.lacking, counts.accounts, counts.is_whole) == (1, 1, True)
+    assert (counts.lacking, counts.accounts, counts.covers_all_nodes) == (1, 1, True)
 
 
 async def test_installed_patches_and_those_of_other_cves_name_nobody(tmp_path):
@@ -57,7 +57,7 @@ async def test_installed_patches_and_those_of_other_cves_name_nobody(tmp_path):
     )
 
     assert rows == []
-    assert (counts.lacking, counts.clear, counts.is_whole) == (0, 1, True)
+    assert (counts.lacking, counts.not_lacking, counts.covers_all_nodes) == (0, 1, True)
 
 
 async def test_a_node_with_two_such_patches_is_two_rows_and_one_node(tmp_path):
@@ -76,13 +76,13 @@ async def test_a_node_with_two_such_patches_is_two_rows_and_one_node(tmp_path):
 async def test_a_node_that_lacks_nothing_lacks_no_fix_though_its_platform_names_no_cves(tmp_path):
     _, counts = await asked(tmp_path, [patched(1, row("Installed"))])
 
-    assert (counts.clear, counts.is_whole) == (1, True)
+    assert (counts.not_lacking, counts.covers_all_nodes) == (1, True)
 
 
 @pytest.mark.parametrize(
     ("unknown", "field"),
     [
-        (patched(2, row("Missing"), row("Failed")), "nameless"),
+        (patched(2, row("Missing"), row("Failed")), "without_cves"),
         (patched(2, status=NodeStatus.NO_PATCH_DATA), "no_patch_data"),
         *(
             (patched(2, status=status, reason="why"), "unread")
@@ -94,19 +94,19 @@ async def test_a_node_that_lacks_nothing_lacks_no_fix_though_its_platform_names_
 async def test_a_node_nobody_can_tell_of_is_counted_and_never_passes_for_one_in_order(unknown, field, tmp_path):
     _, counts = await asked(tmp_path, [patched(1, row("Missing", "CVE-2026-1")), unknown])
 
-    assert (counts.nodes, counts.clear, getattr(counts, field), counts.is_whole) == (2, 1, 1, False)
+    assert (counts.nodes, counts.not_lacking, getattr(counts, field), counts.covers_all_nodes) == (2, 1, 1, False)
 
 
 async def test_a_mismatched_node_that_lists_the_patch_lacks_the_fix_all_the_same(tmp_path):
     _, counts = await asked(tmp_path, [patched(1, row("Missing", CVE), status=NodeStatus.MISMATCHED)])
 
-    assert (counts.lacking, counts.unread, counts.is_whole) == (1, 0, True)
+    assert (counts.lacking, counts.unread, counts.covers_all_nodes) == (1, 0, True)
 
 
 async def test_a_node_that_left_is_nobodys_concern(tmp_path):
     _, counts = await asked(tmp_path, [patched(1, status=NodeStatus.GONE)])
 
-    assert (counts.nodes, counts.is_whole) == (0, True)
+    assert (counts.nodes, counts.covers_all_nodes) == (0, True)
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,7 @@ async def test_targets_that_were_not_read_keep_the_answer_from_being_whole(regio
 
     _, counts = await asked(tmp_path, [patched(1, row("Installed"))], scan)
 
-    assert (counts.unread_targets, counts.is_whole) == (unread, False)
+    assert (counts.unread_targets, counts.covers_all_nodes) == (unread, False)
 
 
 async def test_states_that_the_scan_left_out_keep_the_answer_from_being_whole(tmp_path):
@@ -127,28 +127,32 @@ async def test_states_that_the_scan_left_out_keep_the_answer_from_being_whole(tm
 
     _, counts = await asked(tmp_path, [patched(1, row("Missing", CVE))], scan)
 
-    assert (counts.lacking, counts.unread_states, counts.is_whole) == (1, ("AVAILABLE_SECURITY_UPDATE",), False)
+    assert (counts.lacking, counts.unread_states, counts.covers_all_nodes) == (1, ("AVAILABLE_SECURITY_UPDATE",), False)
     assert list(sentences(counts, CVE, "SCAN"))[1] == (
-        "it cannot tell of patches in the states AVAILABLE_SECURITY_UPDATE: left out by the scan's filter"
+        "Unknown for patches in AVAILABLE_SECURITY_UPDATE: left out by the scan's --states filter"
     )
 
 
 def test_sentences_name_the_nodes_that_lack_it_and_every_gap():
-    counts = Told(nodes=20, lacking=2, accounts=1, clear=10, nameless=3, no_patch_data=1, unread=4, unread_targets=1)
-
-    found, unknown = sentences(counts, CVE, "SCAN")
-
-    assert found == f"{CVE}: the fix is lacking on 2 nodes in 1 account, and not on 10; scan SCAN"
-    assert unknown == (
-        "it cannot tell of 3 nodes: no CVE named for any patch they lack; 1 node: no patch data; "
-        "4 nodes: not read or not verified; 1 target: not read"
+    counts = CveCoverage(
+        nodes=20, lacking=2, accounts=1, not_lacking=10, without_cves=3, no_patch_data=1, unread=4, unread_targets=1
     )
+
+    assert list(sentences(counts, CVE, "SCAN")) == [
+        f"{CVE}: 2 nodes in 1 account lack the fix; 10 do not (scan SCAN)",
+        "Unknown for 3 nodes: AWS names no CVEs for their missing patches",
+        "Unknown for 1 node: AWS has no patch data",
+        "Unknown for 4 nodes: not read or not verified",
+        "Unknown for 1 target: not read",
+    ]
 
 
 def test_an_answer_without_gaps_is_one_sentence():
-    counts = Told(nodes=9, lacking=0, accounts=0, clear=9, nameless=0, no_patch_data=0, unread=0, unread_targets=0)
+    counts = CveCoverage(
+        nodes=9, lacking=0, accounts=0, not_lacking=9, without_cves=0, no_patch_data=0, unread=0, unread_targets=0
+    )
 
-    assert list(sentences(counts, CVE, "SCAN")) == [f"{CVE}: the fix is lacking on no node, and not on 9; scan SCAN"]
+    assert list(sentences(counts, CVE, "SCAN")) == [f"{CVE}: no node lacks the fix, of 9 with an answer (scan SCAN)"]
 
 
 @pytest.mark.parametrize("text", ["CVE-2026-12345", " cve-2026-12345\n"])
@@ -158,7 +162,7 @@ def test_an_id_is_taken_however_it_is_written(text):
 
 @pytest.mark.parametrize("text", ["", "CVE-2026-1", "2026-12345", "CVE-2026-12345'", "CVE-2026-12345 CVE-2026-1"])
 def test_what_is_no_id_is_refused_with_an_example(text):
-    with pytest.raises(ConfigError, match="looks like CVE-2026-12345"):
+    with pytest.raises(ConfigError, match="expected CVE-2026-12345"):
         cve_id_of(text)
 
 

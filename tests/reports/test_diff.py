@@ -103,7 +103,7 @@ async def test_a_patch_that_differs_is_one_row_that_says_how(before, after, chan
     kb_id = (before or after)[0][0]
     assert brief(rows) == [(kind, "i-0001", kb_id, was, is_now)]
     assert counts == {kind: 1}
-    assert nodes == Compared(compared=1, untold=0)
+    assert nodes == Compared(compared=1, not_comparable=0)
 
 
 async def test_a_change_of_version_shows_both(tmp_path):
@@ -120,7 +120,7 @@ async def test_what_is_the_same_is_no_row_in_whatever_order_it_comes(tmp_path):
     found, _, nodes = await changes(tmp_path, [patched(1, *rows)], [patched(1, *reversed(rows))])
 
     assert found == []
-    assert nodes == Compared(compared=1, untold=0)
+    assert nodes == Compared(compared=1, not_comparable=0)
 
 
 async def test_equal_instance_ids_of_two_accounts_are_two_nodes(tmp_path):
@@ -149,7 +149,7 @@ async def test_nodes_that_came_and_left_are_a_row_each_and_their_patches_none(tm
         ("node_left", "i-0001", None, "verified", None),
         ("node_new", "i-0002", None, None, "verified"),
     ]
-    assert nodes == Compared(compared=0, untold=0)
+    assert nodes == Compared(compared=0, not_comparable=0)
 
 
 @pytest.mark.parametrize("status", [status for status in TargetStatus if status is not TargetStatus.SCANNED])
@@ -159,14 +159,14 @@ async def test_nodes_of_a_target_that_was_not_read_did_not_leave(status, tmp_pat
     rows, _, nodes = await changes(tmp_path, [patched(1)], [], targets_after=[unread, outcome(OTHER)])
 
     assert rows == []
-    assert nodes == Compared(compared=0, untold=1)
+    assert nodes == Compared(compared=0, not_comparable=1)
 
 
 async def test_nodes_of_a_target_that_was_out_of_scope_before_are_not_new(tmp_path):
     rows, _, nodes = await changes(tmp_path, [], [patched(1)], targets_before=[outcome(OTHER)])
 
     assert rows == []
-    assert nodes == Compared(compared=0, untold=1)
+    assert nodes == Compared(compared=0, not_comparable=1)
 
 
 @pytest.mark.parametrize(
@@ -176,14 +176,14 @@ async def test_a_node_that_could_not_be_read_has_another_status_and_its_patches_
     rows, _, nodes = await changes(tmp_path, [patched(1, ("KB1", "Missing", "t"))], [patched(1, status=status)])
 
     assert brief(rows) == [("node_status", "i-0001", None, "verified", status)]
-    assert nodes == Compared(compared=0, untold=1)
+    assert nodes == Compared(compared=0, not_comparable=1)
 
 
 async def test_a_node_that_left_while_it_was_read_is_gone_and_no_gap(tmp_path):
     rows, _, nodes = await changes(tmp_path, [patched(1)], [patched(1, status=NodeStatus.GONE)])
 
     assert brief(rows) == [("node_status", "i-0001", None, "verified", "gone")]
-    assert nodes == Compared(compared=0, untold=0)
+    assert nodes == Compared(compared=0, not_comparable=0)
 
 
 async def test_unchanged_is_as_good_as_verified_and_mismatched_is_not(tmp_path):
@@ -196,7 +196,7 @@ async def test_unchanged_is_as_good_as_verified_and_mismatched_is_not(tmp_path):
     )
 
     assert brief(rows) == [("node_status", "i-0002", None, "verified", "mismatched")]
-    assert nodes == Compared(compared=2, untold=0)
+    assert nodes == Compared(compared=2, not_comparable=0)
 
 
 @pytest.mark.parametrize(
@@ -216,13 +216,13 @@ def test_how_large_the_pages_were_makes_no_difference():
 def test_sentences_count_every_kind_of_change_and_name_the_gap():
     kinds = {"fixed": 1_200, "missing": 2, "node_new": 1, "node_status": 3}
 
-    assert list(sentences(kinds, Compared(compared=40, untold=2), "ONE", "TWO")) == [
+    assert list(sentences(kinds, Compared(compared=40, not_comparable=2), "ONE", "TWO")) == [
         (
-            "from ONE to TWO: patches 1,200 fixed, 2 newly missing, 0 neither missing nor installed any more, "
-            "0 changed otherwise, on 40 nodes that both read"
+            "from ONE to TWO: patches 1,200 fixed, 2 newly missing, 0 superseded or withdrawn, "
+            "0 changed otherwise, on 40 nodes read by both scans"
         ),
         "nodes 1 new, 3 with another status",
-        "it cannot tell of 2 nodes: not read, or without patch data, in one of the two",
+        "Unknown for 2 nodes: not read, or without patch data, in one of the two scans",
     ]
 
 

@@ -75,7 +75,7 @@ def load(
 
 
 def _fitted(values: Mapping[str, object]) -> dict[str, object]:
-    # Whoever lowers the ceiling alone does not want to hear that the default start lies above it.
+    # A ceiling below the default start rate lowers the start too: the user set only one of them.
     ceiling = values.get("limits.max_rate_per_s")
     if not isinstance(ceiling, float):
         return dict(values)

@@ -10,6 +10,7 @@ from scanner.core.scan_request import PatchFilters
 from scanner.core.state_names import LACKING_STATES
 from scanner.reports.html.sql import FOUND
 from scanner.reports.sql.query import Parameters, Views
+from scanner.reports.statuses import NODE_GAPS, UNREAD, VERIFIED, values
 from scanner.reports.summary import SEVERITIES
 
 LONG_LIST = 100
@@ -56,15 +57,15 @@ class Node(Struct, frozen=True):
 class Place(Struct, frozen=True):
     """An account or, without its id and name, a Region.
 
-    `unsure`, `lacking` and `pending_reboot` are nodes; `missing` and `failed` are patches; `lacking` nodes have a
-    patch that is not in effect, `unsure` ones were not verified.
+    `unknown`, `lacking` and `pending_reboot` are nodes; `missing` and `failed` are patches; `lacking` nodes have a
+    patch that is not in effect, `unknown` ones were not verified.
     """
 
     account_id: str | None
     account_name: str | None
     region: str | None
     nodes: int
-    unsure: int
+    unknown: int
     lacking: int
     pending_reboot: int
     missing: int
@@ -119,11 +120,12 @@ class Ages(Struct, frozen=True):
 class Totals(Struct, frozen=True):
     """Counts over the whole scan; a list of the report may be shorter than what is counted here.
 
-    `concerned` nodes have missing or failed patches; `nameless` ones lack patches and AWS names no CVE for any of them.
+    `concerned` nodes have missing or failed patches; `without_cves` nodes lack patches and AWS names no CVE for any of
+    them.
     """
 
     lacking: int
-    nameless: int
+    without_cves: int
     missing: int
     missing_nodes: int
     failed: int
@@ -172,7 +174,10 @@ def parameters(scan: ScanRow) -> Parameters:
         "severities": list(SEVERITIES),
         "target_gaps": sorted(gaps),
         "disabled": sorted({TargetStatus.DISABLED} - gaps),
-        "node_gaps": [status.value for status in NodeStatus if not status.is_complete],
+        "node_gaps": values(NODE_GAPS),
+        "verified": values(VERIFIED),
+        "unread": values(UNREAD),
+        "gone": NodeStatus.GONE.value,
         "finished_at": scan.finished_at,
         "long": LONG_LIST,
         "short": SHORT_LIST,

@@ -5,7 +5,9 @@ It is a single one so that the patches, which may be millions, are read once.
 
 from __future__ import annotations
 
-UNKNOWN_NODES = "FROM nodes WHERE status = 'no_patch_data'"
+from scanner.core.model import NodeStatus
+
+UNKNOWN_NODES = f"FROM nodes WHERE status = '{NodeStatus.NO_PATCH_DATA.value}'"
 REBOOTING_NODES = "FROM nodes WHERE installed_pending_reboot_count > 0"
 
 _NODES = """
@@ -29,13 +31,13 @@ _NODES = """
       status, reason, reboot_option, epoch_ms(operation_end_time) AS operation_ended_at, pending_since,
       coalesce(missing, 0) AS missing, coalesce(failed, 0) AS failed, coalesce(available, 0) AS available,
       greatest(pending, installed_pending_reboot_count, 0) AS pending_reboot,
-      missing IS NOT NULL AS is_lacking, NOT coalesce(names_cves, true) AS is_nameless,
-      status NOT IN ('verified', 'unchanged') AS is_unsure,
+      missing IS NOT NULL AS is_lacking, NOT coalesce(names_cves, true) AS is_without_cves,
+      NOT list_contains($verified, status) AS is_unknown,
       ($finished_at - epoch_ms(operation_end_time)) // 86_400_000 AS days
     FROM nodes
     LEFT JOIN lacked_by_node USING (account_id, region, instance_id)
     LEFT JOIN accounts_named USING (account_id)
-    WHERE status <> 'gone'
+    WHERE status <> $gone
   ),
 """
 
@@ -51,7 +53,7 @@ _PLACES = """
   places AS (
     SELECT account_id, account_name, region,
       count(instance_id) AS nodes,
-      count(*) FILTER (is_unsure) AS unsure,
+      count(*) FILTER (is_unknown) AS unknown,
       count(*) FILTER (is_lacking) AS lacking,
       count(*) FILTER (pending_reboot > 0) AS pending_reboot,
       coalesce(sum(missing), 0)::BIGINT AS missing,
@@ -95,7 +97,7 @@ WITH {_NODES} {_PLACES} {_PATCHES}
 SELECT
   (SELECT {{
     lacking: count(*) FILTER (is_lacking),
-    nameless: count(*) FILTER (is_nameless),
+    without_cves: count(*) FILTER (is_without_cves),
     missing: coalesce(sum(missing), 0)::BIGINT, missing_nodes: count(*) FILTER (missing > 0),
     failed: coalesce(sum(failed), 0)::BIGINT, failed_nodes: count(*) FILTER (failed > 0),
     concerned: count(*) FILTER (missing + failed > 0),
@@ -109,8 +111,8 @@ SELECT
   (SELECT {{
     day: count(*) FILTER (days < 1), week: count(*) FILTER (days BETWEEN 1 AND 7),
     month: count(*) FILTER (days BETWEEN 8 AND 30), older: count(*) FILTER (days > 30),
-    never: count(*) FILTER (days IS NULL AND status NOT IN ('denied', 'failed', 'unfinished')),
-    unread: count(*) FILTER (days IS NULL AND status IN ('denied', 'failed', 'unfinished'))
+    never: count(*) FILTER (days IS NULL AND NOT list_contains($unread, status)),
+    unread: count(*) FILTER (days IS NULL AND list_contains($unread, status))
   }} FROM known) AS ages,
   ARRAY(SELECT t FROM target_gaps t ORDER BY account_id, region LIMIT $long) AS target_gaps,
   ARRAY(SELECT t FROM disabled_targets t ORDER BY account_id, region LIMIT $long) AS disabled_targets,

@@ -18,13 +18,13 @@ Tone = Literal["sure", "dim", "warn", "bad"]
 _EPOCH = datetime.fromtimestamp(0, UTC)
 _NODES: dict[NodeStatus, tuple[Tone, str]] = {
     NodeStatus.VERIFIED: ("sure", "read, and the rows agree with AWS's own counts"),
-    NodeStatus.UNCHANGED: ("sure", "as the last scan read it: no patching operation has ended on it since"),
+    NodeStatus.UNCHANGED: ("sure", "unchanged since an earlier scan: no patching operation has ended on it since then"),
     NodeStatus.REFRESHED: ("sure", "what it lacks was read now, what is installed is as of an earlier reading"),
     NodeStatus.SUMMARY_ONLY: ("dim", "scanned by an association that reports counts and no list of patches"),
     NodeStatus.STOPPED: ("dim", "its instance is stopped"),
     NodeStatus.UNMANAGED: ("warn", "an EC2 instance that Systems Manager does not manage"),
     NodeStatus.SERVICE_MANAGED: ("dim", "a service of AWS patches it"),
-    NodeStatus.NO_PATCH_DATA: ("dim", "AWS has no patch data of it, so nobody knows what it lacks"),
+    NodeStatus.NO_PATCH_DATA: ("dim", "AWS has no patch data for it, so its missing patches are unknown"),
     NodeStatus.GONE: ("dim", "left while the scan ran"),
     NodeStatus.MISMATCHED: ("warn", "read, but the rows do not agree with AWS's own counts"),
     NodeStatus.DENIED: ("bad", "a policy hides its patches"),
@@ -34,8 +34,8 @@ _NODES: dict[NodeStatus, tuple[Tone, str]] = {
 _TARGETS: dict[TargetStatus, tuple[Tone, str]] = {
     TargetStatus.SCANNED: ("sure", "its nodes were listed to the end"),
     TargetStatus.DISABLED: ("dim", "the Region is not enabled, or a service control policy forbids it"),
-    TargetStatus.DENIED: ("bad", "its nodes may not be listed, so nobody knows how many there are"),
-    TargetStatus.FAILED: ("bad", "the listing broke off, so it may have more nodes than were found"),
+    TargetStatus.DENIED: ("bad", "listing its nodes is not permitted, so their number is unknown"),
+    TargetStatus.FAILED: ("bad", "the listing was interrupted, so it may have more nodes than were listed"),
     TargetStatus.UNFINISHED: ("bad", "left the scope before the scan was resumed"),
 }
 
@@ -49,7 +49,7 @@ class Part(Struct, frozen=True):
     meaning: str = ""
 
 
-def counts_told(scan: ScanRow) -> dict[str, str]:
+def counts_shown(scan: ScanRow) -> dict[str, str]:
     """The counts that the scan can tell, with their headings; of states that were not asked for nothing is known."""
     asked = {"missing": "MISSING", "failed": "FAILED"}
     return {name: name.capitalize() for name, state in asked.items() if not scan.states or state in scan.states}
@@ -60,20 +60,20 @@ def sections(scan: ScanRow) -> dict[str, str]:
     coverage = {"coverage": "What was covered", "gaps": "What was not read or not verified"}
     if scan.status is ScanStatus.FAILED:
         return coverage
-    counts = counts_told(scan)
-    told = " and ".join(counts)
+    counts = counts_shown(scan)
+    words = " and ".join(counts)
     return {
         **coverage,
         "age": "How old the patch data is",
-        **({"severities": f"{told.capitalize()} patches by severity"} if counts else {}),
+        **({"severities": f"{words.capitalize()} patches by severity"} if counts else {}),
         "places": "By account and Region",
-        **({"patches": f"Patches {told} on most nodes", "nodes": "Nodes that lack most"} if counts else {}),
-        **({"cves": "CVEs that concern most nodes"} if tells_lacking(scan) else {}),
-        "reboots": "Nodes that wait for a reboot",
+        **({"patches": f"Patches {words} on most nodes", "nodes": "Nodes with most missing patches"} if counts else {}),
+        **({"cves": "CVEs affecting most nodes"} if shows_lacking(scan) else {}),
+        "reboots": "Nodes pending reboot",
     }
 
 
-def tells_lacking(scan: ScanRow) -> bool:
+def shows_lacking(scan: ScanRow) -> bool:
     """Whether patches were read that are not in effect."""
     return not scan.states or any(state in scan.states for state in LACKING_STATES)
 
@@ -116,7 +116,7 @@ def nodes_by_age(ages: Ages) -> list[Part]:
 
 
 def restrictions(report: Report) -> Iterator[str]:
-    """What the numbers leave out because the scan was told to."""
+    """What the numbers leave out because of the scan's filters."""
     filters, scope = report.filters, report.scan.scope
     of_patches = {
         "in the states": report.scan.states or filters.states,

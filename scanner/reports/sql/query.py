@@ -126,7 +126,7 @@ async def _interruptible(cursor: duckdb.DuckDBPyConnection, work: Callable[[], _
     try:
         return await to_thread.run_sync(run, abandon_on_cancel=True)
     except anyio.get_cancelled_exc_class():
-        # Whoever takes the claim first decides: a query that has not begun never will.
+        # The side that takes the claim first decides: a query that has not started never will.
         if not claim.acquire(blocking=False):
             await _stop(cursor, ended)
         raise

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import AsyncGenerator, AsyncIterable, Sequence
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from io import StringIO
 from typing import Literal
 from unicodedata import combining, east_asian_width
@@ -13,11 +13,17 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from scanner.core.safe_text import safe_cell, terminal_text
+from scanner.core.safe_text import safe_cell, terminal_json, terminal_text
 
 Format = Literal["table", "json", "csv"]
 
 _CELL_WIDTH = 60
+_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - the zone is that of the column
+_DAYS_IN_400_YEARS = 146_097  # the calendar repeats itself after them
+_MICROS_IN_A_DAY = 86_400_000_000
+# DuckDB's own values of 'infinity' and '-infinity'.
+_INFINITE_DAYS = {2**31 - 1: "infinity", -(2**31 - 1): "-infinity"}
+_INFINITE_MICROS = {2**63 - 1: "infinity", -(2**63 - 1): "-infinity"}
 _JSON = msgspec.json.Encoder(decimal_format="number", enc_hook=str)
 
 
@@ -49,18 +55,45 @@ def rows_of(batch: pa.RecordBatch) -> list[tuple[object, ...]]:
 
 
 def _values(column: pa.Array) -> list[object]:
-    if not pa.types.is_timestamp(column.type):
+    kind = column.type
+    if not (pa.types.is_timestamp(kind) or pa.types.is_date(kind)):
         values: list[object] = column.to_pylist()
         return values
-    zone = UTC if column.type.tz else None
-    naive: list[datetime | None] = pc.cast(column, pa.timestamp("us"), safe=False).to_pylist()
-    return [value and value.replace(tzinfo=zone) for value in naive]
+    if pa.types.is_date(kind):
+        return [value if value is None else _day(value) for value in pc.cast(column, pa.int32()).to_pylist()]
+    zone = UTC if kind.tz else None
+    micros = pc.cast(pc.cast(column, pa.timestamp("us"), safe=False), pa.int64()).to_pylist()
+    return [value if value is None else _moment(value, zone) for value in micros]
+
+
+def _day(days: int) -> date | str:
+    """A day by its number since 1970; as text where Python has no date for it."""
+    if days in _INFINITE_DAYS:
+        return _INFINITE_DAYS[days]
+    try:
+        return _EPOCH.date() + timedelta(days=days)
+    except OverflowError:
+        cycles, rest = divmod(days, _DAYS_IN_400_YEARS)
+        near = _EPOCH.date() + timedelta(days=rest)
+        return f"{near.year + 400 * cycles}-{near:%m-%d}"
+
+
+def _moment(micros: int, zone: tzinfo | None) -> datetime | str:
+    """A moment by its microseconds since 1970; as text where Python has no datetime for it."""
+    if micros in _INFINITE_MICROS:
+        return _INFINITE_MICROS[micros]
+    try:
+        return (_EPOCH + timedelta(microseconds=micros)).replace(tzinfo=zone)
+    except OverflowError:
+        days, rest = divmod(micros, _MICROS_IN_A_DAY)
+        clock = (_EPOCH + timedelta(microseconds=rest)).time().isoformat()
+        return f"{_day(days)}T{clock}{'Z' if zone else ''}"
 
 
 def json_rows(batch: pa.RecordBatch) -> list[str]:
     """One JSON object a row, keyed by column."""
     names = batch.schema.names
-    return [_JSON.encode(dict(zip(names, row, strict=True))).decode() for row in rows_of(batch)]
+    return [terminal_json(_JSON.encode(dict(zip(names, row, strict=True))).decode()) for row in rows_of(batch)]
 
 
 def csv_text(rows: Sequence[Sequence[object]]) -> str:

@@ -28,7 +28,7 @@ _NODE = {
     "available": 0,
     "pending_reboot": 2,
 }
-_PLACE = {"nodes": 3, "unsure": 1, "lacking": 2, "pending_reboot": 1, "missing": 1_234, "failed": 1}
+_PLACE = {"nodes": 3, "unknown": 1, "lacking": 2, "pending_reboot": 1, "missing": 1_234, "failed": 1}
 _LISTS = {
     "target_gaps": [{**_ACCOUNT, "status": "denied", "reason": "the role reader cannot be assumed"}],
     "disabled_targets": [
@@ -54,7 +54,7 @@ def full() -> Report:
     """A partial scan with one entry in each list."""
     totals = Totals(
         lacking=2,
-        nameless=1,
+        without_cves=1,
         missing=1_234,
         missing_nodes=2,
         failed=1,

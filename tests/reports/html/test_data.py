@@ -105,8 +105,8 @@ async def test_every_account_and_region_is_counted_the_worst_first(tmp_path):
 
     dev, prod = told.accounts
     assert (dev.account_id, dev.account_name, dev.region) == ("222222222222", "dev", None)
-    assert (dev.nodes, dev.unsure, dev.lacking, dev.pending_reboot, dev.missing, dev.failed) == (2, 1, 1, 1, 1, 1)
-    assert (prod.account_name, prod.nodes, prod.unsure, prod.lacking, prod.missing) == ("prod", 2, 1, 1, 1)
+    assert (dev.nodes, dev.unknown, dev.lacking, dev.pending_reboot, dev.missing, dev.failed) == (2, 1, 1, 1, 1, 1)
+    assert (prod.account_name, prod.nodes, prod.unknown, prod.lacking, prod.missing) == ("prod", 2, 1, 1, 1)
     assert [(place.region, place.account_id, place.missing) for place in told.regions] == [
         ("us-east-1", None, 1),
         ("eu-west-1", None, 1),
@@ -230,7 +230,7 @@ async def test_nodes_whose_patches_name_no_cve_are_counted_so_that_none_passes_f
         ],
     )
 
-    assert told.totals.nameless == 1
+    assert told.totals.without_cves == 1
 
 
 @pytest.mark.parametrize(

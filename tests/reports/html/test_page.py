@@ -158,7 +158,7 @@ def test_a_complete_scan_of_nodes_that_lack_nothing_says_so():
     text = read(complete()).text
 
     assert "is complete: 3 nodes, nothing left out." in text
-    assert "No gap: every target" in text
+    assert "No gaps: every usable target" in text
     assert "2. What was not read or not verified" in text
     assert text.count("None") == 4
 
@@ -187,7 +187,7 @@ def test_what_was_not_asked_for_is_left_out_and_never_shown_as_none():
 def test_an_account_that_was_not_read_has_dashes_for_numbers():
     report = full()
     (account,) = report.found.accounts
-    nobody = structs.replace(account, nodes=0, lacking=0, missing=0, failed=0, unsure=0, pending_reboot=0)
+    nobody = structs.replace(account, nodes=0, lacking=0, missing=0, failed=0, unknown=0, pending_reboot=0)
 
     text = read(structs.replace(report, found=structs.replace(report.found, accounts=(nobody,)))).text
 

@@ -8,6 +8,7 @@ import json
 from datetime import UTC, datetime
 from decimal import Decimal
 
+import duckdb
 import pyarrow as pa
 import pytest
 
@@ -114,3 +115,26 @@ async def test_any_type_duckdb_has_can_be_shown():
     assert row["nan"] is None
     assert await text_of(table, "csv")
     assert await text_of(table, "table")
+
+
+async def test_times_beyond_the_calendar_of_python_are_shown_as_text():
+    with duckdb.connect() as connection:
+        table = connection.sql(
+            "SELECT 'infinity'::TIMESTAMP AS a, '-infinity'::DATE AS b, TIMESTAMP '12026-11-23 21:06:11' AS c, "
+            "DATE '12026-02-28' AS d, 'infinity'::TIMESTAMPTZ AS e, TIMESTAMPTZ '10000-01-01 00:00:00+00' AS f, "
+            "DATE '0044-03-15 (BC)' AS g, 'infinity'::DOUBLE AS h, '-infinity'::TIMESTAMP_S AS i"
+        ).to_arrow_table()
+    (row,) = json.loads(await text_of(table, "json"))
+
+    assert (row["a"], row["b"], row["e"]) == ("infinity", "-infinity", "infinity")
+    assert (row["c"], row["d"], row["g"]) == ("12026-11-23T21:06:11", "12026-02-28", "-43-03-15")
+    assert row["f"] == "10000-01-01T00:00:00Z"
+    for form in ("table", "csv"):
+        assert "12026-02-28" in await text_of(table, form)
+
+
+async def test_json_holds_no_character_that_a_terminal_obeys_and_the_same_data():
+    text = await text_of(pa.table({"title": ["\x9b2Ja\u202eb\u200b"]}), "json")
+
+    assert not {"\x9b", "\u202e", "\u200b"} & set(text)
+    assert json.loads(text) == [{"title": "\x9b2Ja\u202eb\u200b"}]

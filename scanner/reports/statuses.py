@@ -1,0 +1,26 @@
+"""Node and target statuses in the groups that reports ask for; SQL gets them as parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from scanner.core.model import NodeStatus, TargetStatus
+
+#: The rows agree with AWS's own counts, read now or carried over from an earlier scan.
+VERIFIED = (NodeStatus.VERIFIED, NodeStatus.UNCHANGED)
+#: The scan has the node's rows, whether or not AWS's counts agree.
+WITH_ROWS = (*VERIFIED, NodeStatus.MISMATCHED)
+#: Nothing is known of the node's patches, not even whether AWS has any.
+UNREAD = tuple(status for status in NodeStatus if not status.is_delivered)
+#: They keep a scan from being complete.
+NODE_GAPS = tuple(status for status in NodeStatus if not status.is_complete)
+
+
+def values(statuses: Iterable[NodeStatus | TargetStatus]) -> list[str]:
+    """Returns the statuses as a parameter of SQL."""
+    return [status.value for status in statuses]
+
+
+def sql_list(statuses: Iterable[NodeStatus | TargetStatus]) -> str:
+    """Returns the statuses for a query that a user is shown."""
+    return ", ".join(f"'{status.value}'" for status in statuses)
