@@ -12,7 +12,7 @@ import pyarrow as pa
 from anyio import to_thread
 from msgspec import structs
 
-from scanner.app.resume import Opened
+from scanner.app.resume import ActiveScan
 from scanner.core.errors import StoreError
 from scanner.core.interfaces import NodeBatch
 from scanner.core.model import NodeScan, NodeStatus
@@ -29,7 +29,7 @@ class Delivery:
     `carried_rows` counts the patch rows that `carry_over` took from earlier scans, by (account id, Region).
     """
 
-    def __init__(self, store: Store, scan: Opened, live: GuardedSinks) -> None:
+    def __init__(self, store: Store, scan: ActiveScan, live: GuardedSinks) -> None:
         self.store = store
         self.scan = scan
         self.live = live
@@ -70,12 +70,12 @@ class Delivery:
 
     async def repeat(self) -> None:
         """Passes on what an interrupted run stored, so that a live sink gets the whole scan."""
-        async with aclosing(self.store.replay_segments(self.scan.scan_id)) as batches:
+        async with aclosing(self.scan.stored.replay()) as batches:
             async for batch in batches:
                 await self._pass_on(batch)
 
     async def _put_table(self, table: pa.Table) -> None:
-        await self.store.add_segment(self.scan.scan_id, table)
+        await self.scan.stored.add_segment(table)
         await self._pass_on(await to_thread.run_sync(batch_of, table))
 
     async def _pass_on(self, batch: NodeBatch) -> None:

@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from msgspec import structs
 
 from scanner import __version__
-from scanner.app.resume import Opened
+from scanner.app.resume import ActiveScan
 from scanner.core.model import CallCounts, EpochMs, NodeStatus, ScanRow, Scope, Target, TargetOutcome, TargetStatus
 from scanner.core.settings import Settings
 from scanner.reports.scan_row import scan_row
-from scanner.store.store import DoneNodes
+from scanner.store.open_scan import DoneNodes
 
 
 def ended_outcomes(
@@ -55,7 +55,7 @@ def _left_behind(target: Target, done: DoneNodes) -> TargetOutcome:
 
 
 def ended_row(
-    opened: Opened,
+    opened: ActiveScan,
     outcomes: Sequence[TargetOutcome],
     nodes: Mapping[NodeStatus, int],
     hub: CallCounts,

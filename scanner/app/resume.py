@@ -1,10 +1,10 @@
-"""A scan begun anew, or one that was interrupted taken up where it was."""
+"""Starts a new scan or reopens an unfinished one."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from shlex import quote
 
 import anyio
@@ -12,71 +12,94 @@ from msgspec import Struct, convert, structs, to_builtins
 
 from scanner import __version__
 from scanner.app.demo import demo_settings
-from scanner.core.errors import ConfigError
+from scanner.core.concurrency import unwrap_single_error
+from scanner.core.errors import ConfigError, StoreBusy, StoreError
 from scanner.core.model import EpochMs
 from scanner.core.safe_text import MASK
 from scanner.core.scan_request import ScanRequest, request_of
 from scanner.core.settings import NodeSettings, ScopeSettings, Settings, StoreSettings
 from scanner.store.manifest import ScanHeader
-from scanner.store.store import DoneNodes, Store
+from scanner.store.open_scan import DoneNodes, OpenScan
+from scanner.store.store import Store
 
-TIDY_WITHIN_S = 5.0
+DISCARD_WITHIN_S = 5.0
 
 
-class Opened(Struct, frozen=True):
-    """A scan under way; `done` is what an earlier run of it delivered."""
+class ActiveScan(Struct, frozen=True):
+    """The scan of this run; `done` is what an earlier run of it delivered, `notes` what the user should know."""
 
-    scan_id: str
+    stored: OpenScan
     started_at: EpochMs
     settings: Settings
     demo: bool
     is_resumed: bool
     done: DoneNodes
+    notes: tuple[str, ...] = ()
 
     @property
-    def notes(self) -> tuple[str, ...]:
-        """What whoever resumes should know."""
-        if not self.is_resumed:
-            return ()
-        nodes = sum(len(target.instance_ids) for target in self.done.targets.values())
-        ignored = tuple(f"{file.name} was not used: {file.reason}" for file in self.done.ignored)
-        return (f"resumed: {nodes:,} nodes were in the store already", *ignored)
+    def scan_id(self) -> str:
+        return self.stored.scan_id
 
 
 @asynccontextmanager
-async def open_scan(store: Store, settings: Settings, resume: str | None, *, demo: bool) -> AsyncIterator[Opened]:
-    """Begin a scan, or reopen an unfinished one, and keep others off it; a scan that holds nothing leaves no trace.
+async def open_scan(store: Store, settings: Settings, resume: str | None, *, demo: bool) -> AsyncIterator[ActiveScan]:
+    """Starts a new scan or reopens an unfinished one, and holds it against other processes.
 
-    A resumed scan keeps its scope, filters and mode; how fast, where to and how to tell are the caller's to change.
+    A resumed scan keeps its scope, filters and mode; speed, sinks and output are the caller's to change. A scan that
+    holds nothing at the end leaves no trace.
 
     Raises:
-        ScanNotFound: nothing unfinished to resume under this id.
-        StoreError: the store cannot be used, or another process has the scan.
+        ScanNotFound: there is no unfinished scan of this id.
+        ConfigError: the store cannot keep two processes off one scan, and the settings do not accept that.
+        StoreBusy: another process is writing the scan, or took it over.
+        StoreError: the store cannot be used; the text says how to resume where there is something to resume.
     """
     started_at = int(time.time() * 1000)
     if resume is None:
         scan_id = store.new_scan_id(started_at)
     else:
         scan_id = await store.resolve_unfinished(None if resume == "latest" else resume)
-    async with store.exclusive(scan_id):
+    notes = _guard_notes(store, settings, has_conditions=await store.test_writes(), is_resumed=resume is not None)
+    async with store.open_scan(scan_id) as stored:
         try:
-            if resume is None:
-                settings = demo_settings(settings) if demo else settings
-                await store.begin(ScanHeader(scan_id, started_at, __version__, request_of(settings), demo))
-                yield Opened(scan_id, started_at, settings, demo, is_resumed=False, done=DoneNodes({}, []))
-            else:
-                yield await _reopened(store, settings, scan_id)
-        except BaseException:
-            with anyio.move_on_after(TIDY_WITHIN_S, shield=True):
-                await store.discard_empty(scan_id)
+            with unwrap_single_error():
+                if resume is None:
+                    settings = demo_settings(settings) if demo else settings
+                    await stored.begin(ScanHeader(scan_id, started_at, __version__, request_of(settings), demo))
+                    yield ActiveScan(stored, started_at, settings, demo, False, DoneNodes({}, []), notes)
+                else:
+                    yield await _reopened(store, stored, settings, notes)
+        except BaseException as error:
+            if isinstance(error, StoreBusy) or stored.is_committed:
+                raise
+            is_gone = False
+            with anyio.move_on_after(DISCARD_WITHIN_S, shield=True), suppress(StoreError):
+                is_gone = await stored.discard_if_empty()
+            if isinstance(error, StoreError) and not is_gone and "--resume" not in str(error):
+                raise StoreError(f"{error}; then resume with `{resume_command(settings, scan_id)}`") from error
             raise
 
 
-async def _reopened(store: Store, settings: Settings, scan_id: str) -> Opened:
-    header = await store.header(scan_id)
+def _guard_notes(store: Store, settings: Settings, *, has_conditions: bool, is_resumed: bool) -> tuple[str, ...]:
+    if has_conditions:
+        return ()
+    sentence = f"{store.url} ignores conditional writes (If-None-Match, If-Match), so two runs can write one scan"
+    if is_resumed and not settings.store.resume_without_lease:
+        raise ConfigError(
+            f"{sentence}: make sure that no process is writing this scan any more, then resume with "
+            "store.resume_without_lease (PATCHSWEEP_RESUME_WITHOUT_LEASE=true)"
+        )
+    return (f"{sentence}: never resume a scan while its process is running",)
+
+
+async def _reopened(store: Store, stored: OpenScan, settings: Settings, notes: tuple[str, ...]) -> ActiveScan:
+    header = await store.header(stored.scan_id)
     settings = resumed_settings(header.request, demo_settings(settings) if header.demo else settings)
-    done = await store.reopen(scan_id)
-    return Opened(scan_id, header.started_at, settings, header.demo, is_resumed=True, done=done)
+    done = await stored.prepare_resume()
+    nodes = sum(len(target.instance_ids) for target in done.targets.values())
+    ignored = tuple(f"{file.name} was not used: {file.reason}" for file in done.ignored)
+    notes = (*notes, f"resumed: {nodes:,} nodes were in the store already", *ignored)
+    return ActiveScan(stored, header.started_at, settings, header.demo, is_resumed=True, done=done, notes=notes)
 
 
 def resumed_settings(request: ScanRequest, now: Settings) -> Settings:
@@ -123,7 +146,7 @@ def _check_secrets(sinks: tuple[str, ...]) -> None:
 
 
 def resume_command(settings: Settings, scan_id: str | None = None) -> str:
-    """What to type to go on with a scan of this store, the newest unless it is named."""
+    """Returns the command that resumes a scan of this store, the newest unless it is named."""
     location = settings.store.location
     which = "" if scan_id is None else f" {scan_id}"
     store = "" if location == StoreSettings().location else f" --store {quote(location)}"

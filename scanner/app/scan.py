@@ -23,7 +23,6 @@ from scanner.core.errors import Interrupted
 from scanner.core.interfaces import Observer, ScanSummary, Sink
 from scanner.core.model import TargetOutcome
 from scanner.core.settings import Settings
-from scanner.files.write_test import probe
 from scanner.reports.scan_result import GapObserver, ScanResult
 from scanner.sinks.fan_out import GuardedSinks
 from scanner.sinks.open import open_sinks
@@ -50,7 +49,7 @@ async def run_scan(
     with unwrap_single_error():
         async with stoppable() as stop, open_store(settings) as store:
             with stop.phase():
-                await probe(store.files)
+                await store.test_writes()
             choice = await choose_scan(store, settings, resume, demo=demo)
             async with (
                 open_scan(store, settings, choice.resume, demo=demo) as scan,

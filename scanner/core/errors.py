@@ -6,6 +6,7 @@ PatchsweepError
 │   └── RequestRejected       AWS called our request wrong (InvalidFilter, ValidationException): the run stops
 ├── ScanNotFound              no such scan in the store: exit code 2
 ├── StoreError                the store cannot be read or written: the run stops
+│   └── StoreBusy             another process is writing the scan
 ├── Interrupted               a signal ended the run: exit code 128 + the signal, resumable
 ├── SinkError                 one sink failed: the scan goes on, exit code 3
 └── AwsError                  AWS, or the way to it, failed
@@ -47,6 +48,10 @@ class ScanNotFound(PatchsweepError):
 
 class StoreError(PatchsweepError):
     """The store cannot be read or written."""
+
+
+class StoreBusy(StoreError):
+    """Another process is writing the scan."""
 
 
 class SinkError(PatchsweepError):

@@ -142,8 +142,20 @@ class ProbedSink(Sink, Protocol):
         ...
 
 
+class StoredBytes(Struct, frozen=True):
+    """A file as it was read.
+
+    `version` is another after every write. `age_s` is how long ago it was written, by the clock of the place where
+    it lies, so that the clocks of two machines are never compared.
+    """
+
+    data: bytes
+    version: str
+    age_s: float
+
+
 class Files(Protocol):
-    """A flat, shared name space of immutable byte strings: a folder or an S3 prefix. Names use `/`.
+    """A flat, shared name space of byte strings: a folder or an S3 prefix. Names use `/`.
 
     Errors come as `StoreError`, in a sentence that names the place.
     """
@@ -154,17 +166,29 @@ class Files(Protocol):
         ...
 
     async def put(self, name: str, data: bytes) -> None:
-        """Write whole or not at all, replacing what stood there."""
+        """Writes whole or not at all, replacing what stood there."""
+        ...
+
+    async def put_if(self, name: str, data: bytes, version: str | None) -> str | None:
+        """Writes whole, only if the name still has this version; None: only if there is no such name.
+
+        Returns the new version, or None if the name has another version and nothing was written. Of several callers
+        with one version at most one writes, in whatever process and on whatever machine.
+        """
         ...
 
     async def get(self, name: str) -> bytes | None:
-        """The bytes, or None where there is no such name."""
+        """Returns the bytes, or None where there is no such name."""
+        ...
+
+    async def read(self, name: str) -> StoredBytes | None:
+        """Returns the bytes with their version and age, or None where there is no such name."""
         ...
 
     async def names(self, prefix: str = "") -> list[str]:
-        """Every name that starts with `prefix`, sorted; half-written files are not among them."""
+        """Returns every name that starts with `prefix`, sorted; half-written files are not among them."""
         ...
 
     async def delete(self, names: Sequence[str]) -> None:
-        """Remove these; a name that is not there is no error."""
+        """Removes these; a name that is not there is no error."""
         ...

@@ -31,8 +31,8 @@ def is_bucket_url(text: str) -> bool:
 
 def scope_problems(scope: ScopeSettings) -> Iterator[Problem]:
     """Every reason why the scope cannot be used."""
-    yield from _selection("scope.accounts", scope.accounts, ACCOUNT_KEYWORDS, _account_problem)
-    yield from _each("scope.exclude_accounts", scope.exclude_accounts, _account_problem)
+    yield from _selection("scope.accounts", scope.accounts, ACCOUNT_KEYWORDS, account_id_problem)
+    yield from _each("scope.exclude_accounts", scope.exclude_accounts, account_id_problem)
     yield from _selection("scope.regions", scope.regions, REGION_KEYWORDS, _region_problem)
     yield from _each("scope.exclude_regions", scope.exclude_regions, _region_problem)
     if scope.role_name is not None and not _ROLE.fullmatch(scope.role_name):
@@ -64,7 +64,7 @@ def _each(path: str, values: Sequence[str], problem: Callable[[str], str]) -> It
     return ((path, text) for value in values if (text := problem(value)))
 
 
-def _account_problem(value: str) -> str:
+def account_id_problem(value: str) -> str:
     return "" if _ACCOUNT_ID.fullmatch(value) else f"{value!a} is not an account id (12 digits)"
 
 

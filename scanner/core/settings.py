@@ -82,6 +82,16 @@ class StoreSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """A folder or `s3://bucket/prefix`."""
     flush_rows: int = 50_000
     flush_interval_s: float = 5.0
+    kms_key_id: str | None = None
+    """S3: the KMS key (id, ARN or alias) that encrypts what is written; None: as the bucket encrypts by itself."""
+    acl: str | None = None
+    """S3: the canned ACL of what is written; needed only where another account owns the bucket and uses ACLs."""
+    expected_bucket_owner: str | None = None
+    """S3: the account that must own the bucket; every request is refused if another one does."""
+    lease_s: float = 60.0
+    """Where a store has no locks: how long after the end of a killed run its scan can be resumed."""
+    resume_without_lease: bool | None = None
+    """Resume although the store can neither lock nor write on conditions, so that two runs may hold one scan."""
 
 
 class Settings(Struct, frozen=True, forbid_unknown_fields=True):

@@ -10,15 +10,17 @@ from pathlib import Path
 from scanner.core.errors import StoreError
 
 _THROUGH_A_FILE = "a part of the path is a file, not a folder: choose another `store.location`"
-_WAY_OUT = {
-    errno.ENOSPC: "the disk is full: free some space, then resume the scan",
-    errno.EDQUOT: "the disk quota is used up: free some space, then resume the scan",
+_REMEDY = {
+    errno.ENOSPC: "the disk is full: free some space and run it again",
+    errno.EDQUOT: "the disk quota is used up: free some space and run it again",
     errno.EFBIG: "the file would be larger than the limit of this process allows (ulimit -f)",
     errno.EACCES: "permission denied: let this user read and write there, or choose another `store.location`",
     errno.EPERM: "not permitted: let this user read and write there, or choose another `store.location`",
     errno.EROFS: "the file system is read-only: choose another `store.location`",
     errno.ENOTDIR: _THROUGH_A_FILE,
     errno.EEXIST: _THROUGH_A_FILE,
+    errno.ELOOP: "a symbolic link stands where a file should be: move it away",
+    errno.ENXIO: "a pipe or device stands where a file should be: move it away",
     errno.EISDIR: "a folder stands where a file should be: move it away",
     errno.ENAMETOOLONG: "the path is too long: choose a shorter `store.location`",
     errno.EMFILE: "too many open files: raise the limit of this process (ulimit -n)",
@@ -29,9 +31,9 @@ _WAY_OUT = {
 
 @contextmanager
 def as_store_error(doing: str, path: Path) -> Iterator[None]:
-    """Turn any OSError into a `StoreError` that says what could not be done, where, and the way out."""
+    """Turns any OSError into a `StoreError` that says what could not be done, where, and what to do."""
     try:
         yield
     except OSError as error:
-        remedy = _WAY_OUT.get(error.errno or 0, error.strerror or type(error).__name__)
+        remedy = _REMEDY.get(error.errno or 0, error.strerror or type(error).__name__)
         raise StoreError(f"cannot {doing} {path}: {remedy}") from error

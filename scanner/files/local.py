@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
-import secrets
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 
 from anyio import to_thread
 
-from scanner.core.errors import StoreError
+from scanner.core.errors import ConfigError, StoreBusy, StoreError
+from scanner.core.interfaces import StoredBytes
+from scanner.core.safe_text import terminal_text
+from scanner.files import local_writes
 from scanner.files.disk_errors import as_store_error
 from scanner.files.names import checked, checked_prefix
 
-_FILE_MODE = 0o600
-_FOLDER_MODE = 0o700
+#: What a file system without locks answers: NFS without a lock daemon, SMB, many FUSE mounts.
+_NO_LOCKS = frozenset({errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK, errno.ENOSYS, errno.EINVAL})
+
+
+class LocksUnsupported(StoreError):
+    """The file system cannot lock files."""
 
 
 class LocalFiles:
@@ -28,7 +35,7 @@ class LocalFiles:
 
     def __init__(self, folder: str | Path) -> None:
         self._url = str(folder)
-        self._root = Path(folder).expanduser().absolute()
+        self._root = absolute_folder(self._url)
 
     @property
     def url(self) -> str:
@@ -40,10 +47,16 @@ class LocalFiles:
         return self._root
 
     async def put(self, name: str, data: bytes) -> None:
-        await to_thread.run_sync(partial(_put, self._root / checked(name), data))
+        await to_thread.run_sync(partial(local_writes.put, self._root / checked(name), data))
+
+    async def put_if(self, name: str, data: bytes, version: str | None) -> str | None:
+        return await to_thread.run_sync(partial(local_writes.put_if, self._root / checked(name), data, version))
 
     async def get(self, name: str) -> bytes | None:
         return await to_thread.run_sync(partial(_get, self._root / checked(name)))
+
+    async def read(self, name: str) -> StoredBytes | None:
+        return await to_thread.run_sync(partial(_read, self._root / checked(name)))
 
     async def names(self, prefix: str = "") -> list[str]:
         return await to_thread.run_sync(partial(_names, self._root, checked_prefix(prefix)))
@@ -53,10 +66,11 @@ class LocalFiles:
 
     @asynccontextmanager
     async def lock(self, name: str) -> AsyncIterator[None]:
-        """Hold the folder `name` against every other process of this machine, until the block or the process ends.
+        """Holds the folder `name` against every other process of this machine, until the block or the process ends.
 
         Raises:
-            StoreError: another process holds it.
+            LocksUnsupported: the file system has no locks.
+            StoreBusy: another process holds it.
         """
         path = self._root / checked(name) / ".lock"
         held = await to_thread.run_sync(partial(_lock, path))
@@ -66,55 +80,41 @@ class LocalFiles:
             os.close(held)
 
 
-def _put(path: Path, data: bytes) -> None:
-    with as_store_error("write", path):
-        _make_folder(path.parent)
-        unfinished = path.parent / f".{path.name}.{secrets.token_hex(8)}"
-        try:
-            _write_durably(unfinished, data)
-            unfinished.replace(path)
-        except BaseException:
-            with suppress(OSError):
-                unfinished.unlink()
-            raise
-        _sync_folder(path.parent)
+def absolute_folder(location: str) -> Path:
+    """Returns the folder as an absolute path.
 
-
-def _write_durably(path: Path, data: bytes) -> None:
-    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _FILE_MODE)
+    Raises:
+        ConfigError: its name has control characters, its `~` names no home folder, or the working folder is gone.
+    """
+    if any(ord(char) < 0x20 or ord(char) == 0x7F for char in location):  # noqa: PLR2004 - ASCII's controls
+        raise ConfigError(f"the folder {terminal_text(location)!s} has control characters in its name: correct it")
     try:
-        rest = memoryview(data)
-        while rest:
-            rest = rest[os.write(file, rest) :]
-        os.fsync(file)
-    finally:
-        os.close(file)
-
-
-def _make_folder(folder: Path) -> None:
-    """Make what is missing of the path; a folder is durable only when its parent is synced too."""
-    if folder.is_dir():
-        return
-    _make_folder(folder.parent)
-    # Another process may make the same folder at the same moment.
-    folder.mkdir(_FOLDER_MODE, exist_ok=True)
-    _sync_folder(folder.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+        return Path(location).expanduser().absolute()
+    except FileNotFoundError as error:
+        raise ConfigError(
+            f"the folder {location} cannot be resolved because the working folder was removed: "
+            "change to a folder that is there, or give an absolute path"
+        ) from error
+    except RuntimeError as error:
+        raise ConfigError(f"the folder {location} cannot be resolved: no home folder is known; write it out") from error
 
 
 def _get(path: Path) -> bytes | None:
     with as_store_error("read", path):
         try:
-            return path.read_bytes()
+            return local_writes.read_file(path)[0]
         except FileNotFoundError:
             return None
+
+
+def _read(path: Path) -> StoredBytes | None:
+    with as_store_error("read", path):
+        try:
+            data, written_at = local_writes.read_file(path)
+        except FileNotFoundError:
+            return None
+        age_s = local_writes.now_of(path.parent) - written_at
+        return StoredBytes(data, local_writes.version_of(data), max(age_s, 0.0))
 
 
 def _names(root: Path, prefix: str) -> list[str]:
@@ -128,7 +128,7 @@ def _visible_files(folder: Path) -> Iterator[Path]:
     try:
         entries = os.scandir(folder)
     except FileNotFoundError:
-        # Not made yet, or removed by another process while we looked.
+        # Not made yet, or removed by another process meanwhile.
         return
     with entries:
         for entry in entries:
@@ -151,12 +151,12 @@ def _delete(paths: Sequence[Path]) -> None:
 
 
 def _tidy(folder: Path) -> None:
-    """Sync a folder that lost files; remove it if only half-written files and locks are left in it."""
+    """Syncs a folder that lost files; removes it if only half-written files and locks are left in it."""
     if not folder.is_dir():
         return
-    _sync_folder(folder)
+    local_writes.sync_folder(folder)
     left = list(folder.iterdir())
-    if all(path.name.startswith(".") and path.is_file() for path in left):
+    if all(path.name.startswith(".") and (path.is_symlink() or path.is_file()) for path in left):
         for path in left:
             path.unlink(missing_ok=True)
         folder.rmdir()
@@ -164,14 +164,16 @@ def _tidy(folder: Path) -> None:
 
 def _lock(path: Path) -> int:
     with as_store_error("lock", path):
-        _make_folder(path.parent)
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _FILE_MODE)
+        local_writes.make_folder(path.parent)
+        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        handle = os.open(path, flags, local_writes.FILE_MODE)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
+        except OSError as error:
             os.close(handle)
-            raise StoreError(f"another process is writing {path.parent}: wait until it has ended") from error
-        except BaseException:
-            os.close(handle)
+            if error.errno in _NO_LOCKS:
+                raise LocksUnsupported(f"{path} cannot be locked: its file system has no locks") from error
+            if error.errno in {errno.EWOULDBLOCK, errno.EACCES}:
+                raise StoreBusy(f"another process is writing {path.parent}: wait until it has ended") from error
             raise
         return handle

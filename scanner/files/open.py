@@ -1,4 +1,4 @@
-"""Where the store and the sinks keep their files: a folder, or an S3 prefix with the connection it needs."""
+"""Opens the places where the store and the sinks keep their files: a folder, or an S3 prefix with its connection."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from scanner.core.interfaces import Files
-from scanner.core.settings import LimitSettings
+from scanner.core.settings import Settings
 from scanner.files import s3
 from scanner.files.local import LocalFiles
 
@@ -14,15 +14,15 @@ FilesOf = Callable[[str], Files]
 
 
 @asynccontextmanager
-async def open_places(locations: Iterable[str], limits: LimitSettings) -> AsyncIterator[FilesOf]:
-    """Gives the `Files` of a location; those on S3 must be among `locations`, so that they are open by then.
+async def open_places(locations: Iterable[str], settings: Settings) -> AsyncIterator[FilesOf]:
+    """Yields a function from a location to its `Files`; those on S3 must be among `locations`, which are opened first.
 
     Raises:
         ConfigError: an S3 location that cannot be reached with the AWS settings in force.
     """
     async with AsyncExitStack() as stack:
         remote = {
-            location: await stack.enter_async_context(s3.open_files(location, limits))
+            location: await stack.enter_async_context(s3.open_files(location, settings.limits, settings.store))
             for location in sorted(set(locations))
             if location.startswith("s3://")
         }

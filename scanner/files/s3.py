@@ -5,37 +5,33 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, TypeVar
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from scanner.aws.requests.error_table import connection_remedy, kind_of
 from scanner.aws.requests.retry import RetryPolicy, with_retries
 from scanner.aws.sdk.errors import require_members, sdk_errors
 from scanner.aws.sdk.session import Sessions
 from scanner.aws.transport.interface import NoResponse, ServiceError
-from scanner.core.errors import AwsError, ConfigError, CredentialsExpired, StoreError, Throttled, Transient
-from scanner.core.settings import LimitSettings
+from scanner.core.errors import AwsError, ConfigError, StoreError
+from scanner.core.interfaces import StoredBytes
+from scanner.core.settings import LimitSettings, StoreSettings
+from scanner.files.s3_errors import S3Request
+from scanner.files.s3_parameters import S3Parameters
 
 if TYPE_CHECKING:
     from types_aiobotocore_s3 import S3Client
-    from types_aiobotocore_s3.type_defs import ListObjectsV2OutputTypeDef
+    from types_aiobotocore_s3.type_defs import GetObjectOutputTypeDef, ListObjectsV2OutputTypeDef
 
 T = TypeVar("T")
 
-_URL = re.compile(r"s3://(?P<bucket>[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(/(?P<prefix>.*))?")
-_RETRIED = (Throttled, Transient, CredentialsExpired)
-_WAYS_OUT = {
-    "NoSuchBucket": "create the bucket or correct its name",
-    "AccessDenied": "allow s3:ListBucket on the bucket, and s3:GetObject, s3:PutObject, s3:DeleteObject on the prefix",
-    "InvalidAccessKeyId": "check AWS_PROFILE and the access keys",
-    "SignatureDoesNotMatch": "check AWS_PROFILE and the access keys",
-    "PermanentRedirect": "set AWS_REGION to the Region of the bucket",
-}
-DELETE_AT_ONCE = 1000
-"""The most names that DeleteObjects takes."""
+_URL = re.compile(r"s3://(?P<bucket>[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(/(?P<prefix>[^\x00-\x1f\x7f]*))?")
+_CONDITION_FAILED = frozenset({"PreconditionFailed", "NoSuchKey"})  # the latter where If-Match meets no object
+DELETE_AT_ONCE = 1000  # the most names that DeleteObjects takes
 
 
 def parse_s3_url(url: str) -> tuple[str, str]:
-    """Bucket and prefix of `s3://bucket/prefix`; the prefix may be empty and ends without a slash.
+    """Returns bucket and prefix of `s3://bucket/prefix`; the prefix may be empty and ends without a slash.
 
     Raises:
         ConfigError: it is no such URL.
@@ -47,8 +43,10 @@ def parse_s3_url(url: str) -> tuple[str, str]:
 
 
 @asynccontextmanager
-async def open_files(url: str, limits: LimitSettings | None = None) -> AsyncIterator[S3Files]:
-    """The files under an S3 URL, with the credentials that the AWS settings in force give.
+async def open_files(
+    url: str, limits: LimitSettings | None = None, store: StoreSettings | None = None
+) -> AsyncIterator[S3Files]:
+    """Opens the files under an S3 URL, with the credentials that the AWS settings in force give.
 
     Raises:
         ConfigError: no S3 URL, or AWS settings that cannot work.
@@ -59,34 +57,56 @@ async def open_files(url: str, limits: LimitSettings | None = None) -> AsyncIter
     if not await sessions.has_credentials():
         raise ConfigError(f"No AWS credentials found to reach {url}; set AWS_PROFILE or AWS_ACCESS_KEY_ID")
     async with sessions.s3() as client:
-        yield S3Files(client, url, bucket, prefix, RetryPolicy.from_limits(limits))
+        parameters = S3Parameters(bucket, store or StoreSettings())
+        yield S3Files(client, url, prefix, parameters, RetryPolicy.from_limits(limits))
 
 
 class S3Files:
-    """Implements `scanner.core.interfaces.Files`: an object is there whole or not at all, by S3's own promise."""
+    """Implements `scanner.core.interfaces.Files`: S3 itself writes an object whole or not at all."""
 
-    def __init__(self, client: S3Client, url: str, bucket: str, prefix: str, policy: RetryPolicy) -> None:
+    def __init__(self, client: S3Client, url: str, prefix: str, parameters: S3Parameters, policy: RetryPolicy) -> None:
         self.url = url
         self._client = client
-        self._bucket = bucket
         self._root = f"{prefix}/" if prefix else ""
+        self._parameters = parameters
         self._policy = policy
 
     async def put(self, name: str, data: bytes) -> None:
         async def attempt() -> None:
-            await self._client.put_object(Bucket=self._bucket, Key=self._root + name, Body=data)
+            await self._client.put_object(Key=self._root + name, Body=data, **self._parameters.write)
 
-        await self._ask(attempt, f"{name} cannot be written to {self.url}")
+        await self._request(attempt, f"{name} cannot be written to {self.url}", "write")
+
+    async def put_if(self, name: str, data: bytes, version: str | None) -> str | None:
+        condition: dict[str, Any] = {"IfNoneMatch": "*"} if version is None else {"IfMatch": version}
+
+        async def attempt() -> str | None:
+            try:
+                answer = await self._client.put_object(
+                    Key=self._root + name, Body=data, **self._parameters.write, **condition
+                )
+            except self._client.exceptions.ClientError as error:
+                if error.response.get("Error", {}).get("Code") in _CONDITION_FAILED:
+                    return None
+                raise
+            return answer["ETag"]
+
+        written = await self._request(attempt, f"{name} cannot be written to {self.url}", "write")
+        return written or await self._written_before(name, data)
 
     async def get(self, name: str) -> bytes | None:
-        async def attempt() -> bytes | None:
+        found = await self.read(name)
+        return None if found is None else found.data
+
+    async def read(self, name: str) -> StoredBytes | None:
+        async def attempt() -> StoredBytes | None:
             try:
-                answer = await self._client.get_object(Bucket=self._bucket, Key=self._root + name)
+                answer = await self._client.get_object(Key=self._root + name, **self._parameters.every)
             except self._client.exceptions.NoSuchKey:
                 return None
-            return await answer["Body"].read()
+            return StoredBytes(await answer["Body"].read(), answer.get("ETag", ""), _age_s(answer))
 
-        return await self._ask(attempt, f"{name} cannot be read from {self.url}")
+        return await self._request(attempt, f"{name} cannot be read from {self.url}", "read")
 
     async def names(self, prefix: str = "") -> list[str]:
         found: list[str] = []
@@ -101,34 +121,43 @@ class S3Files:
         for start in range(0, len(names), DELETE_AT_ONCE):
             await self._delete_batch(names[start : start + DELETE_AT_ONCE])
 
+    async def _written_before(self, name: str, data: bytes) -> str | None:
+        """Returns the version if the name has these very bytes, None if it has others.
+
+        It has them where the write succeeded, its answer was lost and it was sent again.
+        """
+        found = await self.read(name)
+        return found.version if found is not None and found.data == data else None
+
     async def _page(self, prefix: str, token: str) -> ListObjectsV2OutputTypeDef:
+        continuation: dict[str, Any] = {"ContinuationToken": token} if token else {}
+
         async def attempt() -> ListObjectsV2OutputTypeDef:
-            if token:
-                page = await self._client.list_objects_v2(Bucket=self._bucket, Prefix=prefix, ContinuationToken=token)
-            else:
-                page = await self._client.list_objects_v2(Bucket=self._bucket, Prefix=prefix)
+            page = await self._client.list_objects_v2(Prefix=prefix, **self._parameters.every, **continuation)
             return require_members(page, "Name")
 
-        return await self._ask(attempt, f"{self.url} cannot be listed")
+        return await self._request(attempt, f"{self.url} cannot be listed", "list")
 
     async def _delete_batch(self, names: Sequence[str]) -> None:
         async def attempt() -> None:
             answer = await self._client.delete_objects(
-                Bucket=self._bucket,
                 Delete={"Objects": [{"Key": self._root + name} for name in names], "Quiet": True},
+                **self._parameters.every,
             )
             for error in answer.get("Errors", []):
                 raise ServiceError(error.get("Code", ""), error.get("Message", ""), 200)
 
-        await self._ask(attempt, f"{len(names)} files cannot be removed from {self.url}")
+        await self._request(attempt, f"{len(names)} files cannot be removed from {self.url}", "delete")
 
-    async def _ask(self, attempt: Callable[[], Awaitable[T]], what: str) -> T:
+    async def _request(self, attempt: Callable[[], Awaitable[T]], sentence: str, action: str) -> T:
+        request = S3Request(sentence, action, bucket_owner=self._parameters.expected_owner, acl=self._parameters.acl)
+
         async def once() -> T:
             try:
                 with sdk_errors():
                     return await attempt()
             except (ServiceError, NoResponse) as failure:
-                raise _meaning(failure, what) from failure
+                raise request.error(failure) from failure
 
         try:
             return await with_retries(once, self._policy)
@@ -136,12 +165,13 @@ class S3Files:
             raise StoreError(str(error)) from error
 
 
-def _meaning(failure: ServiceError | NoResponse, what: str) -> AwsError | StoreError:
-    if isinstance(failure, NoResponse):
-        code, said, remedy = "", failure.reason, connection_remedy(failure)
-    else:
-        code, said = failure.code, f"{failure.code} ({failure.message})"
-        remedy = _WAYS_OUT.get(code, "see what S3 says")
-    kind = kind_of(failure)
-    sentence = f"{what}: {said}; {remedy}"
-    return kind(sentence, code=code) if issubclass(kind, _RETRIED) else StoreError(sentence)
+def _age_s(answer: GetObjectOutputTypeDef) -> float:
+    """Returns the age by the server's clock alone: its Date of this answer less its Last-Modified of the object."""
+    written_at = answer.get("LastModified")
+    if written_at is None:
+        return 0.0
+    try:
+        now = parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"].get("date", ""))
+    except ValueError:
+        now = datetime.now(UTC)
+    return max((now - written_at).total_seconds(), 0.0)

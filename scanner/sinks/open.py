@@ -36,7 +36,7 @@ async def open_sinks(settings: Settings, scan_id: str, stdout: BinaryIO) -> Asyn
         ConfigError: a spec that cannot work, or the same one twice.
     """
     specs = [parse_spec(text) for text in settings.sinks]
-    async with open_places([spec.where for spec in specs], settings.limits) as files:
+    async with open_places([spec.where for spec in specs], settings) as files:
         yield _built(specs, installed_sinks(), scan_id, files, stdout)
 
 

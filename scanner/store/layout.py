@@ -18,22 +18,22 @@ _SEGMENT = re.compile(r"(?P<sequence>\d{6,})-(?P<writer>[0-9a-f]{8})-(?P<digest>
 
 
 def new_scan_id(now_ms: EpochMs) -> str:
-    """An id that sorts by the second the scan was started in, like `20261123T210611Z-a1b2c3`."""
+    """Returns an id that sorts by the second the scan was started in, like `20261123T210611Z-a1b2c3`."""
     started = datetime.fromtimestamp(now_ms // 1000, UTC)
     return f"{started:{_STARTED}}-{secrets.token_hex(3)}"
 
 
-def begun_at(scan_id: str) -> datetime:
-    """The second a scan was started in, which its id holds."""
+def started_at(scan_id: str) -> datetime:
+    """Returns the second a scan was started in, which its id holds."""
     return datetime.strptime(scan_id.partition("-")[0], _STARTED).replace(tzinfo=UTC)
 
 
 def is_scan_id(text: str) -> bool:
-    """Whether it is a scan id, and so can stand in a path."""
+    """Returns whether it is a scan id, and so can be part of a path."""
     if _SCAN_ID.match(text) is None:
         return False
     try:
-        begun_at(text)
+        started_at(text)
     except ValueError:
         return False
     return True
@@ -57,8 +57,12 @@ class ScanNames(Struct, frozen=True):
         return f"{self.folder}/manifest.json"
 
     @property
-    def targets(self) -> str:
-        return f"{self.folder}/targets.parquet"
+    def lease(self) -> str:
+        return f"{self.folder}/lease.json"
+
+    def targets(self, writer: str, sha256: str) -> str:
+        """Returns a name of its own for each writer, so that none replaces the file that another has committed."""
+        return f"{self.folder}/targets-{writer}-{sha256[:16]}.parquet"
 
     @property
     def segments(self) -> str:
@@ -66,11 +70,11 @@ class ScanNames(Struct, frozen=True):
         return f"{self.folder}/segments/"
 
     def segment(self, sequence: int, writer: str, sha256: str) -> str:
-        """A name no other segment has: `sequence` counts within `writer`, and the content vouches for itself."""
+        """Returns a name that no other segment has: `sequence` counts within `writer`, the digest is of the content."""
         return f"{self.segments}{sequence:06d}-{writer}-{sha256[:16]}.parquet"
 
 
 def digest_in(segment: str) -> str | None:
-    """The start of the SHA-256 that a segment's name promises, or None if it is not a segment's name."""
+    """Returns the start of the SHA-256 in a segment's name, or None if it is not a segment's name."""
     found = _SEGMENT.match(segment.rpartition("/")[2])
     return found["digest"] if found else None

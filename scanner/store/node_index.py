@@ -1,9 +1,9 @@
-"""Which rows of a scan's segments count: pure decisions over the keys of the nodes, never over their patches."""
+"""Decides which rows of a scan's segments count, from the keys of the nodes alone, never from their patches."""
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -15,9 +15,11 @@ TargetKey = tuple[str, str]
 """(account_id, region)."""
 Rows = Mapping[int, set[int]]
 """Row numbers by segment number."""
+NO_ROWS: Rows = {}
 
 _NODE = ["account_id", "region", "instance_id"]
-_DELIVERED = pa.array([status.value for status in NodeStatus if status.is_delivered])
+_DELIVERED = frozenset(status.value for status in NodeStatus if status.is_delivered)
+_DELIVERED_VALUES = pa.array(sorted(_DELIVERED))
 
 
 class DoneTarget(Struct, frozen=True):
@@ -37,18 +39,18 @@ class _Row(Struct, frozen=True):
 
     @property
     def rank(self) -> tuple[bool, int, int, int]:
-        """Smallest stays: delivered before gap, then the earlier delivery or the later gap."""
-        is_gap = not NodeStatus(self.status).is_delivered
+        """The smallest is kept: delivered before gap, then the earlier delivery or the later gap."""
+        is_gap = self.status not in _DELIVERED
         return is_gap, -self.scanned_at if is_gap else self.scanned_at, self.segment, self.row
 
 
-def doubled(keys: Sequence[pa.Table]) -> Rows:
-    """The rows to leave out so that every node is there once.
+def duplicate_rows(keys: Sequence[pa.Table], left_out: Rows = NO_ROWS) -> Rows:
+    """Returns the rows to leave out, besides those left out already, so that every node is there once.
 
-    Of a node's rows a delivered one stays before a gap; of two delivered ones the earlier, of two gaps the later.
+    Of a node's rows a delivered one is kept before a gap; of two delivered ones the earlier, of two gaps the later.
     """
     rivals: dict[tuple[str, str, str], list[_Row]] = defaultdict(list)
-    for row in _rows_of_doubled_nodes(keys):
+    for row in _rows_of_repeated_nodes(keys, left_out):
         rivals[row.node].append(row)
     surplus: dict[int, set[int]] = defaultdict(set)
     for rows in rivals.values():
@@ -57,10 +59,11 @@ def doubled(keys: Sequence[pa.Table]) -> Rows:
     return surplus
 
 
-def _rows_of_doubled_nodes(keys: Sequence[pa.Table]) -> Iterator[_Row]:
+def _rows_of_repeated_nodes(keys: Sequence[pa.Table], left_out: Rows) -> Iterator[_Row]:
     if not keys:
         return
-    everything = pa.concat_tables([_numbered(table, number) for number, table in enumerate(keys)])
+    numbered = [without(_numbered(table, number), left_out.get(number, ())) for number, table in enumerate(keys)]
+    everything = pa.concat_tables(numbered)
     counts = everything.group_by(_NODE).aggregate([([], "count_all")])
     twice = counts.filter(pc.greater(counts.column("count_all"), 1)).select(_NODE)
     if not len(twice):
@@ -72,7 +75,7 @@ def _rows_of_doubled_nodes(keys: Sequence[pa.Table]) -> Iterator[_Row]:
 
 
 def _numbered(keys: pa.Table, segment: int) -> pa.Table:
-    """The keys of a segment with the numbers of the segment and of each row."""
+    """Returns the keys of a segment with the numbers of the segment and of each row."""
     return pa.table(
         {
             **{name: keys.column(name) for name in (*_NODE, "status")},
@@ -83,30 +86,36 @@ def _numbered(keys: pa.Table, segment: int) -> pa.Table:
     )
 
 
-def undelivered(keys: Sequence[pa.Table]) -> Rows:
-    """The rows of nodes that were not delivered, which a resumed scan asks for again."""
+def gap_rows(keys: Sequence[pa.Table]) -> Rows:
+    """Returns the rows of nodes that were not delivered, which a resumed scan reads again."""
     rows = {number: set(pc.indices_nonzero(_is_gap(table)).to_pylist()) for number, table in enumerate(keys)}
     return {number: gaps for number, gaps in rows.items() if gaps}
 
 
 def _is_gap(keys: pa.Table) -> pa.ChunkedArray:
-    return pc.invert(pc.is_in(keys.column("status"), value_set=_DELIVERED))
+    return pc.invert(pc.is_in(keys.column("status"), value_set=_DELIVERED_VALUES))
 
 
-def without(keys: pa.Table, surplus: set[int]) -> pa.Table:
-    """The rows of a table that are not among the surplus, in their order."""
+def joined(first: Rows, second: Rows) -> Rows:
+    """Returns the rows that are in either."""
+    return {number: {*first.get(number, ()), *second.get(number, ())} for number in {*first, *second}}
+
+
+def without(keys: pa.Table, surplus: Collection[int]) -> pa.Table:
+    """Returns the rows of a table that are not among the surplus, in their order."""
+    if not surplus:
+        return keys
     return keys.take(pa.array([row for row in range(len(keys)) if row not in surplus], pa.int64()))
 
 
-def done_targets(keys: Sequence[pa.Table]) -> dict[TargetKey, DoneTarget]:
-    """The delivered nodes of each target, those of several rows counted once."""
-    surplus = doubled(keys)
+def done_targets(keys: Sequence[pa.Table], left_out: Rows = NO_ROWS) -> dict[TargetKey, DoneTarget]:
+    """Returns the delivered nodes of each target, of the rows that are not left out."""
     ids: dict[TargetKey, set[str]] = defaultdict(set)
     statuses: dict[TargetKey, Counter[str]] = defaultdict(Counter)
     patch_rows: Counter[TargetKey] = Counter()
     for number, table in enumerate(keys):
-        once = without(table, surplus[number]) if number in surplus else table
-        columns = once.filter(pc.invert(_is_gap(once))).to_pydict()
+        kept = without(table, left_out.get(number, ()))
+        columns = kept.filter(pc.invert(_is_gap(kept))).to_pydict()
         for account_id, region, instance_id, status, rows in zip(
             *(columns[name] for name in (*_NODE, "status", "patch_rows")), strict=True
         ):
@@ -118,7 +127,7 @@ def done_targets(keys: Sequence[pa.Table]) -> dict[TargetKey, DoneTarget]:
 
 
 def status_counts(keys: Sequence[pa.Table]) -> dict[str, int]:
-    """How many nodes ended with each status, all statuses named."""
+    """Returns how many nodes ended with each status, all statuses named."""
     counts = Counter({status.value: 0 for status in NodeStatus})
     for table in keys:
         counts.update({row["values"]: row["counts"] for row in table.column("status").value_counts().to_pylist()})
@@ -126,5 +135,5 @@ def status_counts(keys: Sequence[pa.Table]) -> dict[str, int]:
 
 
 def patch_row_count(keys: Sequence[pa.Table]) -> int:
-    """The patch rows of these nodes."""
+    """Returns the number of patch rows of these nodes."""
     return sum(pc.sum(table.column("patch_rows")).as_py() or 0 for table in keys)

@@ -12,7 +12,11 @@ from scanner.store.store import Store
 
 @asynccontextmanager
 async def open_store(settings: Settings) -> AsyncIterator[Store]:
-    """The store that the settings name."""
+    """Opens the store that the settings name.
+
+    Raises:
+        ConfigError: its location cannot be used.
+    """
     location = settings.store.location
-    async with open_places([location], settings.limits) as files:
-        yield Store(files(location))
+    async with open_places([location], settings) as files:
+        yield Store(files(location), settings.store.lease_s)

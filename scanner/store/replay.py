@@ -1,4 +1,4 @@
-"""The nodes of a stored scan as batches again, a segment at a time, and the check of all its files."""
+"""Replays the nodes of a stored scan as batches, a segment at a time, and checks all its files."""
 
 from __future__ import annotations
 
@@ -18,26 +18,33 @@ from scanner.store.manifest import FileEntry, Manifest, SegmentEntry
 from scanner.store.segment_reader import FILES_AT_ONCE, fetch, read_segment
 from scanner.store.segments import parquet_table
 
+_TARGET_KEY = frozenset({"scan_id", "account_id", "region", "status"})  # without these it is no targets table
+
 
 async def replay(
     files: Files, names: ScanNames, entries: Sequence[FileEntry], batch_rows: int
 ) -> AsyncGenerator[NodeBatch, None]:
-    """Batches of whole nodes with about `batch_rows` patch rows each; at most one segment is in memory.
+    """Yields batches of whole nodes with about `batch_rows` patch rows each; at most one segment is in memory.
 
     Raises:
         StoreError: a segment is missing or damaged; the text names it. Batches before it were sound.
     """
     for entry in entries:
-        table = await read_segment(files, names, entry)
-        for part in slices(table, batch_rows):
-            yield await to_thread.run_sync(batch_of, part)
+        async for batch in batches_of(await read_segment(files, names, entry), batch_rows):
+            yield batch
+
+
+async def batches_of(segment: pa.Table, batch_rows: int) -> AsyncGenerator[NodeBatch, None]:
+    """Yields the nodes of one segment table in such batches."""
+    for part in slices(segment, batch_rows):
+        yield await to_thread.run_sync(batch_of, part)
 
 
 def slices(segment: pa.Table, batch_rows: int) -> Iterator[pa.Table]:
-    """Cut a segment table between nodes so that no part but one of a single node has more patch rows than asked."""
+    """Yields parts of a segment table, cut between nodes; only a part of a single node has more rows than asked for."""
     start, rows = 0, 0
     for number, patch_rows in enumerate(pc.list_value_length(segment.column("patches")).to_pylist()):
-        # A node without patches counts too, so that a batch of them has an end.
+        # A node without patches counts as a row, so that a batch of such nodes has an end.
         cost = max(patch_rows, 1)
         if rows + cost > batch_rows and number > start:
             yield segment.slice(start, number - start)
@@ -48,16 +55,16 @@ def slices(segment: pa.Table, batch_rows: int) -> Iterator[pa.Table]:
 
 
 async def read_targets(files: Files, entry: FileEntry) -> pa.Table:
-    """The `targets` table of a committed scan, or raises `StoreError`."""
+    """Returns the `targets` table of a committed scan, or raises `StoreError`."""
     data = await fetch(files, entry)
     try:
-        return parquet_table(data, TARGETS)
+        return parquet_table(data, TARGETS, required=_TARGET_KEY)
     except StoreError as error:
         raise StoreError(f"{files.url}/{entry.name} cannot be read: {error}; restore it, or scan again") from error
 
 
 async def problems(files: Files, names: ScanNames, manifest: Manifest) -> list[str]:
-    """Every file of a committed scan that is missing, changed or unreadable, a sentence each."""
+    """Returns a sentence for each file of a committed scan that is missing, changed or unreadable."""
     found = await map_bounded(partial(_problem, files, names), manifest.segments, FILES_AT_ONCE)
     try:
         await read_targets(files, manifest.targets)

@@ -1,4 +1,4 @@
-"""Reading one scan's files, each held against what vouches for it: the manifest, or the digest in its own name."""
+"""Reads one scan's files, each checked against its digest: that of the manifest, or the one in its own name."""
 
 from __future__ import annotations
 
@@ -19,8 +19,7 @@ from scanner.store.segments import KEY_COLUMNS, decode, digest
 
 _J = TypeVar("_J", bound=Struct)
 
-FILES_AT_ONCE = 8
-"""Segments read side by side: on S3 each waits far longer than it takes."""
+FILES_AT_ONCE = 8  # segments read side by side: on S3 each waits far longer than its transfer takes
 
 
 class IgnoredFile(Struct, frozen=True):
@@ -37,20 +36,20 @@ class FoundSegment(Struct, frozen=True):
     keys: pa.Table
 
 
-class Survey(Struct, frozen=True):
-    """All that lies among a scan's segments."""
+class SegmentList(Struct, frozen=True):
+    """The readable segments of a scan, and the files beside them that are not used."""
 
     segments: list[FoundSegment]
     ignored: list[IgnoredFile]
 
     @property
     def keys(self) -> list[pa.Table]:
-        """The keys of each segment."""
+        """The key columns of each segment."""
         return [segment.keys for segment in self.segments]
 
 
 async def load(files: Files, name: str, kind: type[_J]) -> _J:
-    """A JSON file of the store.
+    """Returns a JSON file of the store.
 
     Raises:
         ScanNotFound: there is no such file.
@@ -64,7 +63,7 @@ async def load(files: Files, name: str, kind: type[_J]) -> _J:
 
 
 async def load_manifest(files: Files, names: ScanNames) -> Manifest:
-    """The manifest of a committed scan; raises `ScanNotFound`, or `StoreError` if it is not this scan's own."""
+    """Returns the manifest of a committed scan; raises `ScanNotFound`, or `StoreError` if it is of another scan."""
     manifest = await load(files, names.manifest, Manifest)
     listed = [entry.name for entry in (*manifest.segments, manifest.targets)]
     if manifest.scan.scan_id != names.scan_id or not all(_is_part_of(names, name) for name in listed):
@@ -77,7 +76,7 @@ def _is_part_of(names: ScanNames, name: str) -> bool:
 
 
 async def fetch(files: Files, entry: FileEntry) -> bytes:
-    """The bytes a manifest vouches for.
+    """Returns the bytes of a file that a manifest lists.
 
     Raises:
         StoreError: the file is missing or is not what was committed; the text names it.
@@ -92,7 +91,7 @@ async def fetch(files: Files, entry: FileEntry) -> bytes:
 
 
 async def read_segment(files: Files, names: ScanNames, entry: FileEntry) -> pa.Table:
-    """A segment of a manifest or a survey; raises `StoreError` that names it."""
+    """Returns the rows of a segment; raises `StoreError` that names it."""
     data = await fetch(files, entry)
     try:
         table = await decode(data)
@@ -102,37 +101,37 @@ async def read_segment(files: Files, names: ScanNames, entry: FileEntry) -> pa.T
     return table
 
 
-async def survey(files: Files, names: ScanNames) -> Survey:
-    """Look at every file among the segments of a scan, committed or not, and read the keys of the good ones.
+async def list_segments(files: Files, names: ScanNames) -> SegmentList:
+    """Lists the segments of a scan, committed or not, and reads the keys of those that are intact.
 
     Raises:
         StoreError: the store itself cannot be read.
     """
     listed = await files.names(names.segments)
-    found = await map_bounded(partial(_look, files, names), listed, FILES_AT_ONCE)
-    return Survey(
+    found = await map_bounded(partial(_inspect, files, names), listed, FILES_AT_ONCE)
+    return SegmentList(
         [file for file in found if isinstance(file, FoundSegment)],
         [file for file in found if isinstance(file, IgnoredFile)],
     )
 
 
-async def _look(files: Files, names: ScanNames, name: str) -> FoundSegment | IgnoredFile | None:
-    """None: the file has gone meanwhile."""
-    promised = digest_in(name)
-    if promised is None:
+async def _inspect(files: Files, names: ScanNames, name: str) -> FoundSegment | IgnoredFile | None:
+    """Returns None if the file was removed meanwhile."""
+    named_digest = digest_in(name)
+    if named_digest is None:
         return IgnoredFile(name, "it is not named like a segment")
     data = await files.get(name)
     if data is None:
         return None
     try:
-        return await _inspect(name, data, promised, names)
+        return await _read_keys(name, data, named_digest, names)
     except StoreError as reason:
         return IgnoredFile(name, str(reason))
 
 
-async def _inspect(name: str, data: bytes, promised: str, names: ScanNames) -> FoundSegment:
+async def _read_keys(name: str, data: bytes, named_digest: str, names: ScanNames) -> FoundSegment:
     actual = await digest(data)
-    if not actual.startswith(promised):
+    if not actual.startswith(named_digest):
         raise StoreError("it is torn or was changed: its content does not match its name")
     keys = await decode(data, KEY_COLUMNS)
     _check_owner(keys, names)

@@ -6,7 +6,7 @@ from scanner.app.outcomes import ended_outcomes, scope_of
 from scanner.core.model import Scope, Target, TargetOutcome, TargetStatus
 from scanner.core.settings import NodeSettings, ScopeSettings, Settings
 from scanner.store.node_index import DoneTarget
-from scanner.store.store import DoneNodes
+from scanner.store.open_scan import DoneNodes
 
 HERE = Target("111111111111", "eu-west-1", "prod")
 KEY = ("111111111111", "eu-west-1")

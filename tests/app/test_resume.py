@@ -31,7 +31,7 @@ async def begin_and_die(store, settings, *, deliver=True, demo=False):
     """A run that is killed, after it delivered one node or before."""
     async with open_scan(store, settings, None, demo=demo) as opened:
         if deliver:
-            await store.add_segment(opened.scan_id, segment_table(opened.scan_id, [node(1)]))
+            await opened.stored.add_segment(segment_table(opened.scan_id, [node(1)]))
         raise InterruptedError(opened.scan_id)
 
 

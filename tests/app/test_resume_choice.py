@@ -14,6 +14,7 @@ from scanner.core.settings import NodeSettings, PatchSettings, ScopeSettings, Se
 from scanner.store.layout import ScanNames, new_scan_id
 from scanner.store.manifest import ScanHeader
 from scanner.store.store import Store
+from tests.store.samples import opened
 from tests.store.memory_files import MemoryFiles
 
 NIGHTLY = Settings(scope=ScopeSettings(accounts=("organization",), role_name="reader"), mode="delta")
@@ -27,7 +28,7 @@ def store():
 async def unfinished(store, settings=NIGHTLY, *, days_ago=0.0, demo=False):
     started_at = int(time.time() * 1000 - days_ago * DAY_MS)
     scan_id = new_scan_id(started_at)
-    await store.begin(ScanHeader(scan_id, started_at, "0.1.0", request_of(settings), demo))
+    await opened(store, scan_id).begin(ScanHeader(scan_id, started_at, "0.1.0", request_of(settings), demo))
     return scan_id
 
 

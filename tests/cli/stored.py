@@ -12,6 +12,7 @@ from scanner.files.local import LocalFiles
 from scanner.reports.scan_row import scan_row
 from scanner.store.manifest import ScanHeader
 from scanner.store.store import Store
+from tests.store.samples import opened
 
 AT = 1_795_381_571_000
 TARGET = Target("111122223333", "eu-west-1", "payments")
@@ -32,7 +33,7 @@ async def _fill(store: Store, cve_ids: str) -> None:
             for n, s in enumerate(states)
         ]
         node = NodeScan(TARGET, ManagedNode("i-0a"), None, NodeStatus.VERIFIED, None, patch_rows_of(rows), 1, 0, AT)
-        await store.add_segment(scan_id, segment_table(scan_id, [node]))
+        await opened(store, scan_id).add_segment(segment_table(scan_id, [node]))
         outcome = TargetOutcome(TARGET, TargetStatus.SCANNED, None, 1, len(rows), 3, 0, 0, AT, AT + 90_000)
         row = scan_row(
             scan_id=scan_id,
@@ -45,9 +46,9 @@ async def _fill(store: Store, cve_ids: str) -> None:
             outcomes=[outcome],
             nodes={NodeStatus.VERIFIED: 1},
         )
-        await store.commit(row, [outcome])
+        await opened(store, scan_id).commit(row, [outcome])
     await _begin(store, UNFINISHED)
 
 
 async def _begin(store: Store, scan_id: str) -> None:
-    await store.begin(ScanHeader(scan_id, AT, "0.1.0", ScanRequest()))
+    await opened(store, scan_id).begin(ScanHeader(scan_id, AT, "0.1.0", ScanRequest()))

@@ -15,6 +15,7 @@ from scanner.simulator.generate.build import make_world
 from scanner.store.store import Store
 from tests.faults.lives import KILLED, Life
 from tests.faults.worlds import LIMITS, assert_is_the_truth, organization, stored
+from tests.store.samples import opened
 
 WORLD = make_world(accounts=2, regions=2, nodes=60, rows=30)
 PATCHES = "DescribeInstancePatches"
@@ -70,7 +71,7 @@ class Scans:
         if await store.committed():
             return None
         unfinished = await store.unfinished()
-        held = (await store.done_nodes(unfinished[-1])).targets if unfinished else {}
+        held = (await opened(store, unfinished[-1]).prepare_resume()).targets if unfinished else {}
         self.read.clear()
         ended = self.live("scan", *(["--resume"] if unfinished else []), **dies)
         for target in held.values():

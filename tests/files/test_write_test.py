@@ -4,7 +4,7 @@ import pytest
 
 from scanner.core.errors import StoreError
 from scanner.files.local import LocalFiles
-from scanner.files.write_test import probe
+from scanner.files.write_test import probe, probe_store
 from tests.store.memory_files import MemoryFiles
 from tests.store.places import every_place
 
@@ -39,7 +39,7 @@ async def test_a_place_that_forgets_is_an_error_and_is_tidied_all_the_same():
 
     files = Forgetful()
 
-    with pytest.raises(StoreError, match="does not give back"):
+    with pytest.raises(StoreError, match="does not return"):
         await probe(files)
     assert await files.names() == []
 
@@ -52,5 +52,5 @@ async def test_a_place_that_cannot_be_listed_is_an_error_and_is_tidied_all_the_s
     files = Unlistable()
 
     with pytest.raises(StoreError, match="ListBucket"):
-        await probe(files)
+        await probe_store(files)
     assert await MemoryFiles.names(files) == []

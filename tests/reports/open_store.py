@@ -12,7 +12,7 @@ from scanner.core.tables import segment_table
 from scanner.files.local import LocalFiles
 from scanner.reports.sql.query import Views, open_views
 from scanner.store.store import Store
-from tests.store.samples import STARTED_MS, commit, header, node
+from tests.store.samples import STARTED_MS, commit, header, node, opened
 
 OTHER = Target("222222222222", "us-east-1")
 
@@ -27,8 +27,8 @@ async def fill(files: Files) -> tuple[str, str]:
     ]
     newer = await commit(store, segments, STARTED_MS + 60_000)
     unfinished = store.new_scan_id(STARTED_MS + 90_000)
-    await store.begin(header(unfinished))
-    await store.add_segment(unfinished, segment_table(unfinished, [node(9)]))
+    await opened(store, unfinished).begin(header(unfinished))
+    await opened(store, unfinished).add_segment(segment_table(unfinished, [node(9)]))
     return older, newer
 
 

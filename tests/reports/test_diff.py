@@ -22,7 +22,7 @@ from scanner.reports.diff import Changes, Compared, check_comparable, compared, 
 from scanner.reports.diff_sql import CHANGES
 from scanner.store.store import Store
 from tests.reports.open_store import views_of
-from tests.store.samples import STARTED_MS, header, node, outcome, scan_row
+from tests.store.samples import STARTED_MS, header, node, opened, outcome, scan_row
 
 pytestmark = pytest.mark.slow
 
@@ -37,10 +37,10 @@ def patched(number, *rows, status=NodeStatus.VERIFIED, **more):
 
 async def commit(store, started_ms, nodes, targets):
     scan_id = store.new_scan_id(started_ms)
-    await store.begin(header(scan_id))
+    await opened(store, scan_id).begin(header(scan_id))
     if nodes:
-        await store.add_segment(scan_id, segment_table(scan_id, nodes))
-    await store.commit(scan_row(scan_id, {}), targets)
+        await opened(store, scan_id).add_segment(segment_table(scan_id, nodes))
+    await opened(store, scan_id).commit(scan_row(scan_id, {}), targets)
     return scan_id
 
 

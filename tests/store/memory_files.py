@@ -7,13 +7,15 @@ from collections.abc import Sequence
 from anyio import lowlevel
 
 from scanner.core.errors import StoreError
-from scanner.core.interfaces import Files
+from scanner.core.interfaces import Files, StoredBytes
+from scanner.files.local_writes import version_of
 
 
 class MemoryFiles:
-    """A name space in a dict; `held` is open to tests that damage it."""
+    """A name space in a dict; `held` is open to tests that damage it, `age_s` is how old all files are."""
 
     url = "memory:"
+    age_s = 0.0
 
     def __init__(self) -> None:
         self.held: dict[str, bytes] = {}
@@ -21,8 +23,19 @@ class MemoryFiles:
     async def put(self, name: str, data: bytes) -> None:
         self.held[name] = data
 
+    async def put_if(self, name: str, data: bytes, version: str | None) -> str | None:
+        held = await self.read(name)
+        if (held and held.version) != version:
+            return None
+        await self.put(name, data)
+        return version_of(data)
+
     async def get(self, name: str) -> bytes | None:
         return self.held.get(name)
+
+    async def read(self, name: str) -> StoredBytes | None:
+        data = self.held.get(name)
+        return None if data is None else StoredBytes(data, version_of(data), self.age_s)
 
     async def names(self, prefix: str = "") -> list[str]:
         return sorted(name for name in self.held if name.startswith(prefix))
@@ -47,8 +60,15 @@ class DyingFiles:
         self._spend(name)
         await self._files.put(name, data)
 
+    async def put_if(self, name: str, data: bytes, version: str | None) -> str | None:
+        self._spend(name)
+        return await self._files.put_if(name, data, version)
+
     async def get(self, name: str) -> bytes | None:
         return await self._files.get(name)
+
+    async def read(self, name: str) -> StoredBytes | None:
+        return await self._files.read(name)
 
     async def names(self, prefix: str = "") -> list[str]:
         return await self._files.names(prefix)
@@ -61,7 +81,7 @@ class DyingFiles:
 
     def _spend(self, name: str) -> None:
         if not self._left:
-            raise StoreError(f"cannot write {name}: the disk is full: free some space, then resume the scan")
+            raise StoreError(f"cannot write {name}: the disk is full: free some space and run it again")
         self._left -= 1
 
 

@@ -26,7 +26,9 @@ from scanner.core.scan_request import request_of
 from scanner.core.settings import ScopeSettings, Settings
 from scanner.core.state_names import PATCH_STATES, wire_state
 from scanner.core.tables import segment_table
+from scanner.store.layout import ScanNames
 from scanner.store.manifest import Manifest, ScanHeader
+from scanner.store.open_scan import OpenScan
 from scanner.store.store import Store
 
 TARGET = Target("111111111111", "eu-west-1", "prod")
@@ -102,15 +104,21 @@ def outcome(target: Target = TARGET) -> TargetOutcome:
     return TargetOutcome(target, TargetStatus.SCANNED, None, 2, 4, 7, 1, 0, STARTED_MS, STARTED_MS + 60_000)
 
 
+def opened(store: Store, scan_id: str) -> OpenScan:
+    """The scan as a process writes it that nothing holds off others."""
+    return OpenScan(store.files, ScanNames(scan_id))
+
+
 async def commit(
     store: Store, segments: Sequence[Sequence[NodeScan]], started_ms: int = STARTED_MS, target: Target = TARGET
 ) -> str:
     """A committed scan of these segments."""
     scan_id = store.new_scan_id(started_ms)
-    await store.begin(header(scan_id))
+    scan = opened(store, scan_id)
+    await scan.begin(header(scan_id))
     for nodes in segments:
-        await store.add_segment(scan_id, segment_table(scan_id, nodes))
-    await store.commit(scan_row(scan_id, {}), [outcome(target)])
+        await scan.add_segment(segment_table(scan_id, nodes))
+    await scan.commit(scan_row(scan_id, {}), [outcome(target)])
     return scan_id
 
 

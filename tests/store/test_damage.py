@@ -11,7 +11,7 @@ from scanner.files.local import LocalFiles
 from scanner.store.json_files import to_json
 from scanner.store.store import Store
 from tests.store.memory_files import MemoryFiles
-from tests.store.samples import NOBODY, commit, commit_manifest, header, instance_ids, node, outcome, scan_row
+from tests.store.samples import NOBODY, commit, commit_manifest, header, instance_ids, node, opened, outcome, scan_row
 
 SEGMENTS = f"scans/{NOBODY}/segments"
 
@@ -20,10 +20,10 @@ SEGMENTS = f"scans/{NOBODY}/segments"
 async def test_a_torn_segment_of_an_unfinished_scan_is_ignored_and_named(share):
     files = MemoryFiles()
     store = Store(files)
-    await store.add_segment(NOBODY, segment_table(NOBODY, [node(1)]))
-    torn = (await store.add_segment(NOBODY, segment_table(NOBODY, [node(2)]))).name
+    await opened(store, NOBODY).add_segment(segment_table(NOBODY, [node(1)]))
+    torn = (await opened(store, NOBODY).add_segment(segment_table(NOBODY, [node(2)]))).name
     files.held[torn] = files.held[torn][: int(len(files.held[torn]) * share)]
-    done = await store.done_nodes(NOBODY)
+    done = await opened(store, NOBODY).prepare_resume()
     assert done.instance_ids("111111111111", "eu-west-1") == {"i-0001"}
     assert [(file.name, file.reason) for file in done.ignored] == [
         (torn, "it is torn or was changed: its content does not match its name")
@@ -33,21 +33,21 @@ async def test_a_torn_segment_of_an_unfinished_scan_is_ignored_and_named(share):
 async def test_a_single_changed_byte_anywhere_is_noticed():
     files = MemoryFiles()
     store = Store(files)
-    name = (await store.add_segment(NOBODY, segment_table(NOBODY, [node(1)]))).name
+    name = (await opened(store, NOBODY).add_segment(segment_table(NOBODY, [node(1)]))).name
     whole = files.held[name]
     for position in range(0, len(whole), len(whole) // 40):
         files.held[name] = whole[:position] + bytes([whole[position] ^ 1]) + whole[position + 1 :]
-        assert [file.name for file in (await store.done_nodes(NOBODY)).ignored] == [name]
+        assert [file.name for file in (await opened(store, NOBODY).prepare_resume()).ignored] == [name]
 
 
 async def test_foreign_files_among_the_segments_are_ignored_and_named():
     files = MemoryFiles()
     store = Store(files)
-    await store.add_segment(NOBODY, segment_table(NOBODY, [node(1)]))
-    other = await store.add_segment("20210101T000000Z-000000", segment_table("another", [node(9)]))
+    await opened(store, NOBODY).add_segment(segment_table(NOBODY, [node(1)]))
+    other = await opened(store, "20210101T000000Z-000000").add_segment(segment_table("another", [node(9)]))
     moved = f"{SEGMENTS}/{other.name.rpartition('/')[2]}"
     files.held |= {moved: files.held[other.name], f"{SEGMENTS}/notes (1).txt": b"mine", f"{SEGMENTS}/": b""}
-    done = await store.done_nodes(NOBODY)
+    done = await opened(store, NOBODY).prepare_resume()
     assert done.instance_ids("111111111111", "eu-west-1") == {"i-0001"}
     assert {file.name: file.reason for file in done.ignored} == {
         moved: "it belongs to another scan",
@@ -60,8 +60,8 @@ async def test_a_commit_goes_past_foreign_files():
     files = MemoryFiles()
     files.held[f"{SEGMENTS}/notes.txt"] = b"mine"
     store = Store(files)
-    await store.add_segment(NOBODY, segment_table(NOBODY, [node(1)]))
-    summary = await store.commit(scan_row(NOBODY, {"verified": 1}), [outcome()])
+    await opened(store, NOBODY).add_segment(segment_table(NOBODY, [node(1)]))
+    summary = await opened(store, NOBODY).commit(scan_row(NOBODY, {"verified": 1}), [outcome()])
     assert summary.scan.nodes["verified"] == 1
     assert await store.verify(NOBODY) == []
 
@@ -132,7 +132,7 @@ async def test_a_manifest_copied_from_another_scan_is_not_believed():
     files = MemoryFiles()
     store = Store(files)
     scan_id = await commit(store, [[node(1)]])
-    await store.begin(header(NOBODY))
+    await opened(store, NOBODY).begin(header(NOBODY))
     files.held[f"scans/{NOBODY}/manifest.json"] = files.held[f"scans/{scan_id}/manifest.json"]
     with pytest.raises(StoreError, match=f"scans/{NOBODY}/manifest.json belongs to another scan"):
         await store.manifest(NOBODY)

@@ -17,6 +17,7 @@ from tests.store.samples import (
     newer_segment,
     node,
     older_segment,
+    opened,
     outcome,
     scan_row,
 )
@@ -43,11 +44,11 @@ async def evolved(request, tmp_path):
     """A committed scan with one segment of two nodes from each of these versions, and their number."""
     store = Store(LocalFiles(tmp_path / "store"))
     scan_id = store.new_scan_id(STARTED_MS)
-    await store.begin(header(scan_id))
+    await opened(store, scan_id).begin(header(scan_id))
     for number, segment in enumerate(request.param):
         nodes = [node(2 * number, patches=3), node(2 * number + 1, patches=0, status=NodeStatus.NO_PATCH_DATA)]
-        await store.add_segment(scan_id, segment(scan_id, nodes))
-    await store.commit(scan_row(scan_id, {}), [outcome()])
+        await opened(store, scan_id).add_segment(segment(scan_id, nodes))
+    await opened(store, scan_id).commit(scan_row(scan_id, {}), [outcome()])
     return store, scan_id, 2 * len(request.param)
 
 

@@ -13,7 +13,7 @@ from scanner.core.settings import PatchSettings, Settings
 from scanner.core.tables import batch_of, segment_table
 from scanner.store.store import Store
 from tests.store.memory_files import MemoryFiles
-from tests.store.samples import STARTED_MS, TARGET, header, node, scan_row
+from tests.store.samples import STARTED_MS, TARGET, header, node, opened, scan_row
 
 KEY = (TARGET.account_id, TARGET.region)
 ELSEWHERE = Target("222222222222", "us-east-1")
@@ -26,10 +26,10 @@ def seen(number, *, snapshot="s1", end=5_000, **kwargs):
 
 
 async def committed(store, scan_id, *segments, settings=None):
-    await store.begin(header(scan_id, settings))
+    await opened(store, scan_id).begin(header(scan_id, settings))
     for scans in segments:
-        await store.add_segment(scan_id, segment_table(scan_id, scans))
-    await store.commit(scan_row(scan_id, {}), [])
+        await opened(store, scan_id).add_segment(segment_table(scan_id, scans))
+    await opened(store, scan_id).commit(scan_row(scan_id, {}), [])
 
 
 def scan_id(number):
@@ -124,8 +124,8 @@ async def test_a_node_that_the_newest_scan_could_not_read_is_read_though_an_olde
 
 
 async def test_an_unfinished_scan_says_nothing(store):
-    await store.begin(header(scan_id(1)))
-    await store.add_segment(scan_id(1), segment_table(scan_id(1), [seen(1)]))
+    await opened(store, scan_id).begin(header(scan_id(1)))
+    await opened(store, scan_id(1)).add_segment(segment_table(scan_id(1), [seen(1)]))
 
     assert (await known(store)).is_empty
 

@@ -9,7 +9,15 @@ from hypothesis import strategies as st
 
 from scanner.core.model import NodeStatus, Target
 from scanner.core.tables import segment_table
-from scanner.store.node_index import done_targets, doubled, patch_row_count, status_counts, undelivered, without
+from scanner.store.node_index import (
+    done_targets,
+    duplicate_rows,
+    gap_rows,
+    joined,
+    patch_row_count,
+    status_counts,
+    without,
+)
 from scanner.store.segments import KEY_COLUMNS
 from tests.store.samples import NOBODY, TARGET, node
 
@@ -37,7 +45,7 @@ def _identity(scan) -> tuple[str, str, str]:
 @settings(max_examples=100)
 @given(_segments)
 def test_every_node_stays_once_and_a_delivered_one_before_a_gap(segments):
-    surplus = doubled(_keys(segments))
+    surplus = duplicate_rows(_keys(segments))
     kept = [
         scan
         for number, nodes in enumerate(segments)
@@ -57,7 +65,9 @@ def test_every_node_stays_once_and_a_delivered_one_before_a_gap(segments):
 @settings(max_examples=60)
 @given(_segments)
 def test_a_target_is_done_as_far_as_its_nodes_were_delivered(segments):
-    done = done_targets(_keys(segments))
+    keys = _keys(segments)
+    gaps = gap_rows(keys)
+    done = done_targets(keys, joined(gaps, duplicate_rows(keys, gaps)))
     delivered = {_identity(scan) for nodes in segments for scan in nodes if scan.status.is_delivered}
     assert {(*target, name) for target, each in done.items() for name in each.instance_ids} == delivered
     assert all(sum(target.nodes.values()) == len(target.instance_ids) for target in done.values())
@@ -70,7 +80,7 @@ def test_counts_and_gaps_are_those_of_the_rows(segments):
     everything = [scan for nodes in segments for scan in nodes]
     assert sum(status_counts(keys).values()) == len(everything)
     assert patch_row_count(keys) == sum(len(scan.patches) for scan in everything)
-    gaps = undelivered(keys)
+    gaps = gap_rows(keys)
     for number, nodes in enumerate(segments):
         left = without(keys[number], gaps.get(number, set())).column("status").to_pylist()
         assert left == [scan.status for scan in nodes if scan.status.is_delivered]

@@ -25,6 +25,7 @@ from tests.store.samples import (
     header,
     instance_ids,
     node,
+    opened,
     outcome,
     scan_row,
     secret_settings,
@@ -49,12 +50,12 @@ async def test_a_scan_is_unfinished_until_it_is_committed(open_place, tmp_path, 
     async with open_place(tmp_path, s3_url) as files:
         store = Store(files)
         scan_id = store.new_scan_id(STARTED_MS)
-        async with store.exclusive(scan_id):
-            await store.begin(header(scan_id))
-            await store.add_segment(scan_id, segment_table(scan_id, [node(1)]))
+        async with store.open_scan(scan_id) as scan:
+            await scan.begin(header(scan_id))
+            await scan.add_segment(segment_table(scan_id, [node(1)]))
             assert (await store.committed(), await store.unfinished()) == ([], [scan_id])
             assert await store.resolve_unfinished() == scan_id
-            await store.commit(scan_row(scan_id, {"verified": 1}), [outcome()])
+            await scan.commit(scan_row(scan_id, {"verified": 1}), [outcome()])
         assert (await store.committed(), await store.unfinished()) == ([scan_id], [])
         assert await store.resolve("latest") == await store.resolve() == await store.resolve(scan_id) == scan_id
 
@@ -64,9 +65,11 @@ async def test_the_summary_of_a_stored_scan_is_the_one_its_commit_returned(open_
     async with open_place(tmp_path, s3_url) as files:
         store = Store(files)
         scan_id = store.new_scan_id(STARTED_MS)
-        await store.add_segment(scan_id, segment_table(scan_id, [node(1), node(2, status=NodeStatus.GONE, patches=0)]))
+        await opened(store, scan_id).add_segment(
+            segment_table(scan_id, [node(1), node(2, status=NodeStatus.GONE, patches=0)])
+        )
         outcomes = [outcome(), outcome(Target("222222222222", "us-east-1"))]
-        returned = await store.commit(scan_row(scan_id, {}), outcomes)
+        returned = await opened(store, scan_id).commit(scan_row(scan_id, {}), outcomes)
         read = await store.summary(scan_id)
         assert read.scan == returned.scan
         assert read.targets.equals(returned.targets)
@@ -108,9 +111,9 @@ async def test_nodes_without_patches_fill_batches_too():
 async def test_two_writers_of_one_scan_never_take_the_same_name():
     files = MemoryFiles()
     names = set()
-    for writer in (Store(files), Store(files)):
+    for writer in (opened(Store(files), NOBODY), opened(Store(files), NOBODY)):
         for _ in range(3):
-            names.add((await writer.add_segment(NOBODY, segment_table(NOBODY, [node(1)]))).name)
+            names.add((await writer.add_segment(segment_table(NOBODY, [node(1)]))).name)
     assert len(names) == 6
 
 
@@ -141,7 +144,7 @@ async def test_a_scan_that_is_not_there_is_answered_with_those_that_are():
 
 async def test_asking_for_an_unfinished_scan_says_how_to_finish_it():
     store = Store(MemoryFiles())
-    await store.begin(header(NOBODY))
+    await opened(store, NOBODY).begin(header(NOBODY))
     with pytest.raises(ScanNotFound, match=f"not committed: finish it with `patchsweep scan --resume {NOBODY}`"):
         await store.resolve(NOBODY)
 
@@ -149,7 +152,7 @@ async def test_asking_for_an_unfinished_scan_says_how_to_finish_it():
 async def test_a_scan_header_holds_the_request_and_no_secret():
     files = MemoryFiles()
     store = Store(files)
-    await store.begin(header(NOBODY, secret_settings()))
+    await opened(store, NOBODY).begin(header(NOBODY, secret_settings()))
     assert (await store.header(NOBODY)).request.scope.role_name == "reader"
     assert not [name for name, data in files.held.items() if b"hush" in data]
 
@@ -174,10 +177,10 @@ async def test_pruning_keeps_the_newest_scans_and_takes_what_is_older(open_place
     async with open_place(tmp_path, s3_url) as files:
         store = Store(files)
         abandoned = store.new_scan_id(STARTED_MS - 8 * 86_400_000)
-        await store.begin(header(abandoned))
+        await opened(store, abandoned).begin(header(abandoned))
         ids = [await commit(store, [[node(1)]], STARTED_MS + 1000 * number) for number in range(4)]
         running = store.new_scan_id(STARTED_MS + 9_000)
-        await store.begin(header(running))
+        await opened(store, running).begin(header(running))
         assert await store.prune(2) == [abandoned, *ids[:2]]
         assert (await store.committed(), await store.unfinished()) == (ids[2:], [running])
         assert not [name for name in await files.names() if ids[0] in name or abandoned in name]
@@ -187,7 +190,7 @@ async def test_pruning_keeps_the_newest_scans_and_takes_what_is_older(open_place
 async def test_pruning_leaves_a_scan_alone_that_may_still_be_running():
     store = Store(MemoryFiles())
     running = store.new_scan_id(STARTED_MS - 6 * 86_400_000)
-    await store.begin(header(running))
+    await opened(store, running).begin(header(running))
     scan_id = await commit(store, [[node(1)]])
     assert await store.prune(1) == []
     assert (await store.unfinished(), await store.committed()) == ([running], [scan_id])
@@ -196,11 +199,12 @@ async def test_pruning_leaves_a_scan_alone_that_may_still_be_running():
 async def test_a_scan_that_holds_nothing_can_be_discarded_and_any_other_not(tmp_path):
     store = Store(LocalFiles(tmp_path))
     for scan_id in (NOBODY, store.new_scan_id(STARTED_MS)):
-        async with store.exclusive(scan_id):
-            await store.begin(header(scan_id))
-    await store.add_segment(NOBODY, segment_table(NOBODY, [node(1)]))
+        async with store.open_scan(scan_id) as scan:
+            await scan.begin(header(scan_id))
+    await opened(store, NOBODY).add_segment(segment_table(NOBODY, [node(1)]))
     for scan_id in await store.unfinished():
-        await store.discard_empty(scan_id)
+        async with store.open_scan(scan_id) as scan:
+            assert await scan.discard_if_empty() == (scan_id != NOBODY)
     assert [path.name for path in (tmp_path / "scans").iterdir()] == [NOBODY]
     assert await store.unfinished() == [NOBODY]
 
@@ -212,8 +216,8 @@ async def test_pruning_below_one_scan_is_a_wrong_setting():
 
 async def test_committed_scans_are_partial_where_the_row_says_so():
     store = Store(MemoryFiles())
-    await store.add_segment(NOBODY, segment_table(NOBODY, [node(1)]))
-    summary = await store.commit(scan_row(NOBODY, {}, ScanStatus.PARTIAL), [outcome()])
+    await opened(store, NOBODY).add_segment(segment_table(NOBODY, [node(1)]))
+    summary = await opened(store, NOBODY).commit(scan_row(NOBODY, {}, ScanStatus.PARTIAL), [outcome()])
     assert summary.scan.status is ScanStatus.PARTIAL
     assert (await store.manifest(NOBODY)).scan.status is ScanStatus.PARTIAL
 
@@ -221,12 +225,12 @@ async def test_committed_scans_are_partial_where_the_row_says_so():
 async def test_a_commit_that_would_lose_nodes_is_refused():
     files = MemoryFiles()
     store = Store(files)
-    await store.begin(header(NOBODY))
-    await store.add_segment(NOBODY, segment_table(NOBODY, [node(1), node(2)]))
-    lost = await store.add_segment(NOBODY, segment_table(NOBODY, [node(3)]))
+    await opened(store, NOBODY).begin(header(NOBODY))
+    await opened(store, NOBODY).add_segment(segment_table(NOBODY, [node(1), node(2)]))
+    lost = await opened(store, NOBODY).add_segment(segment_table(NOBODY, [node(3)]))
     files.held[lost.name] = files.held[lost.name][:-20]
     with pytest.raises(StoreError, match=f"holds 2 of the 3 nodes .*{lost.name} was ignored: it is torn .*--resume"):
-        await store.commit(scan_row(NOBODY, {"verified": 3}), [outcome()])
+        await opened(store, NOBODY).commit(scan_row(NOBODY, {"verified": 3}), [outcome()])
     assert await store.unfinished() == [NOBODY]
 
 
@@ -239,9 +243,9 @@ async def test_instance_ids_come_in_the_order_of_their_segments():
 async def test_segments_are_waited_for_a_few_at_a_time_and_stay_in_their_order():
     files = SlowFiles()
     store = Store(files)
-    await store.begin(header(NOBODY))
+    await opened(store, NOBODY).begin(header(NOBODY))
     for number in range(3 * FILES_AT_ONCE):
-        await store.add_segment(NOBODY, segment_table(NOBODY, [node(number)]))
+        await opened(store, NOBODY).add_segment(segment_table(NOBODY, [node(number)]))
     most = []
 
     async def noted(reading):
@@ -249,8 +253,8 @@ async def test_segments_are_waited_for_a_few_at_a_time_and_stay_in_their_order()
         await reading
         most.append(files.most)
 
-    await noted(store.reopen(NOBODY))
-    await noted(store.commit(scan_row(NOBODY, {}), []))
+    await noted(opened(store, NOBODY).prepare_resume())
+    await noted(opened(store, NOBODY).commit(scan_row(NOBODY, {}), []))
     await noted(store.verify(NOBODY))
     await noted(store.history({(TARGET.account_id, TARGET.region)}, PatchFilters(), 0))
 

@@ -11,9 +11,10 @@ from scanner.cli.settings.keys import KEYS
 from scanner.core.did_you_mean import did_you_mean
 from scanner.core.errors import ConfigError
 from scanner.core.safe_text import mask_secrets
-from scanner.core.scope_rules import Problem, is_bucket_url, scope_problems
+from scanner.core.scope_rules import Problem, scope_problems
 from scanner.core.settings import LimitSettings, PatchSettings, Settings
 from scanner.core.state_names import PATCH_STATES
+from scanner.core.store_rules import store_problems
 from scanner.sinks.spec import parse_spec
 
 _STATES = ", ".join(PATCH_STATES)
@@ -114,13 +115,7 @@ def _run_problems(settings: Settings) -> Iterator[Problem]:
     yield from _at_least("store.flush_interval_s", settings.store.flush_interval_s, 0, exclusive=True)
     yield from _at_least("full_scan_every_days", settings.full_scan_every_days, 1)
     yield from _at_least("sink_timeout_s", settings.sink_timeout_s, 0, exclusive=True)
-    location = settings.store.location
-    if not location:
-        yield "store.location", "name a folder or s3://bucket/prefix"
-    elif location.startswith("s3:") and not is_bucket_url(location):
-        yield "store.location", f"{location!a} is not s3://bucket or s3://bucket/prefix"
-    elif "://" in location and not location.startswith("s3:"):
-        yield "store.location", f"{location!a} is neither a folder nor s3://bucket/prefix"
+    yield from store_problems(settings.store)
     if settings.summary == "":
         yield "summary", "name a file"
 

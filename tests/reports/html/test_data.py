@@ -16,7 +16,7 @@ from scanner.reports.html.sql import REBOOTING_NODES, UNKNOWN_NODES
 from scanner.reports.scan_row import scan_row
 from scanner.store.store import Store
 from tests.reports.open_store import views_of
-from tests.store.samples import STARTED_MS, TARGET, header, node, outcome
+from tests.store.samples import STARTED_MS, TARGET, header, node, opened, outcome
 
 OTHER = Target("222222222222", "us-east-1", "dev")
 FINISHED_MS = STARTED_MS + 60_000
@@ -37,8 +37,8 @@ async def found(folder, nodes, outcomes=(), scope=None):
     """What the report of such a scan finds."""
     store = Store(LocalFiles(folder))
     scan_id = store.new_scan_id(STARTED_MS)
-    await store.begin(header(scan_id))
-    await store.add_segment(scan_id, segment_table(scan_id, nodes))
+    await opened(store, scan_id).begin(header(scan_id))
+    await opened(store, scan_id).add_segment(segment_table(scan_id, nodes))
     outcomes = list(outcomes) or [outcome(TARGET), outcome(OTHER)]
     row = scan_row(
         scan_id=scan_id,
@@ -51,7 +51,7 @@ async def found(folder, nodes, outcomes=(), scope=None):
         outcomes=outcomes,
         nodes={},
     )
-    await store.commit(row, outcomes)
+    await opened(store, scan_id).commit(row, outcomes)
     async with views_of(store, [scan_id]) as views:
         return (await report(views, row, PatchSettings())).found
 

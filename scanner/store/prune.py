@@ -1,0 +1,49 @@
+"""Removes old scans."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from scanner.core.errors import ConfigError, StoreBusy
+from scanner.core.interfaces import Files
+from scanner.store.catalog import catalog
+from scanner.store.hold import hold
+from scanner.store.layout import ScanNames, started_at
+from scanner.store.lease import DEFAULT_LEASE_S
+
+_ABANDONED_AFTER = timedelta(days=7)
+
+
+async def prune(files: Files, keep: int, *, has_conditions: bool) -> list[str]:
+    """Removes all but the newest `keep` committed scans, and unfinished ones that were given up.
+
+    Those are older than all kept ones and were started a week before the newest. Each is locked first: a scan that
+    another process is writing is left alone. A scan stops being committed before its first segment is deleted.
+    Returns the ids removed.
+    """
+    if keep < 1:
+        raise ConfigError(f"--keep {keep} would leave no scan: keep at least 1")
+    lists = await catalog(files)
+    kept = lists.committed[-keep:]
+    abandoned = [scan_id for scan_id in lists.unfinished if kept and _is_abandoned(scan_id, kept)]
+    old = sorted([*lists.committed[:-keep], *abandoned, *lists.leftovers])
+    return [scan_id for scan_id in old if await _is_removed(files, ScanNames(scan_id), has_conditions=has_conditions)]
+
+
+def _is_abandoned(scan_id: str, kept: Sequence[str]) -> bool:
+    return scan_id < kept[0] and started_at(kept[-1]) - started_at(scan_id) > _ABANDONED_AFTER
+
+
+async def _is_removed(files: Files, names: ScanNames, *, has_conditions: bool) -> bool:
+    """Returns False if another process is writing the scan."""
+    try:
+        async with hold(files, names, DEFAULT_LEASE_S, has_conditions=has_conditions) as lease:
+            await files.delete([names.manifest])
+            await files.delete([names.header])
+            await files.delete([name for name in await files.names(f"{names.folder}/") if name != names.lease])
+            if lease is not None:
+                await lease.drop()
+    except StoreBusy:
+        return False
+    return True
