@@ -103,6 +103,9 @@ SPEED: dict[str, tuple[str, str]] = {
 }
 STORE: dict[str, tuple[str, str]] = {
     "store.location": ("PLACE", "Where scans are kept: a folder or s3://bucket/prefix."),
+    "store.kms_key_id": ("KEY", "S3: KMS key that encrypts what is written: id, alias or ARN."),
+    "store.acl": ("ACL", "S3: canned ACL of what is written, such as bucket-owner-full-control."),
+    "store.expected_bucket_owner": ("ID", "S3: refuse a bucket that another account owns."),
 }
 SINKS: dict[str, tuple[str, str]] = {
     "sinks": ("SPEC", "Send results here too, as type:where (jsonl:-, csv:DIR, …). Repeatable."),

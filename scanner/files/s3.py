@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -21,7 +21,7 @@ from scanner.files.s3_parameters import S3Parameters
 
 if TYPE_CHECKING:
     from types_aiobotocore_s3 import S3Client
-    from types_aiobotocore_s3.type_defs import GetObjectOutputTypeDef, ListObjectsV2OutputTypeDef
+    from types_aiobotocore_s3.type_defs import ListObjectsV2OutputTypeDef
 
 T = TypeVar("T")
 
@@ -104,7 +104,7 @@ class S3Files:
                 answer = await self._client.get_object(Key=self._root + name, **self._parameters.every)
             except self._client.exceptions.NoSuchKey:
                 return None
-            return StoredBytes(await answer["Body"].read(), answer.get("ETag", ""), _age_s(answer))
+            return StoredBytes(await answer["Body"].read(), answer.get("ETag", ""), _age_s(dict(answer)))
 
         return await self._request(attempt, f"{name} cannot be read from {self.url}", "read")
 
@@ -165,7 +165,7 @@ class S3Files:
             raise StoreError(str(error)) from error
 
 
-def _age_s(answer: GetObjectOutputTypeDef) -> float:
+def _age_s(answer: Mapping[str, Any]) -> float:
     """Returns the age by the server's clock alone: its Date of this answer less its Last-Modified of the object."""
     written_at = answer.get("LastModified")
     if written_at is None:
@@ -174,4 +174,4 @@ def _age_s(answer: GetObjectOutputTypeDef) -> float:
         now = parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"].get("date", ""))
     except ValueError:
         now = datetime.now(UTC)
-    return max((now - written_at).total_seconds(), 0.0)
+    return max(float((now - written_at).total_seconds()), 0.0)
