@@ -76,7 +76,7 @@ async def _read_commit_publish(
     reading = await read_scan(delivery, [*observers, gaps], stop)
     outcomes = await _carry_over(delivery, reading, stop)
     row = ended_row(delivery.scan, outcomes, delivery.tally.nodes, reading.calls, finished_at=int(time.time() * 1000))
-    summary = await delivery.store.commit(row, outcomes)
+    summary = await delivery.scan.stored.commit(row, outcomes)
     failures = await _publish(delivery, replayed, summary, stop)
     return ScanResult(
         scan=summary.scan,
