@@ -14,8 +14,8 @@ from scanner.core.settings import NodeSettings, PatchSettings, ScopeSettings, Se
 from scanner.store.layout import ScanNames, new_scan_id
 from scanner.store.manifest import ScanHeader
 from scanner.store.store import Store
-from tests.store.samples import opened
 from tests.store.memory_files import MemoryFiles
+from tests.store.samples import opened
 
 NIGHTLY = Settings(scope=ScopeSettings(accounts=("organization",), role_name="reader"), mode="delta")
 
