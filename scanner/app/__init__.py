@@ -1,4 +1,4 @@
-"""Puts the parts together: the only place that names concrete classes. One function a command."""
+"""Puts the parts together, one function a command; the only room that names concrete classes."""
 
 from scanner.app.doctor import run_doctor
 from scanner.app.plan import run_plan

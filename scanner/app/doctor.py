@@ -1,4 +1,4 @@
-"""`doctor`: tries all that a scan needs, and reads no more than a page of anything."""
+"""`doctor`: tries everything that a scan needs, and reads at most one page of anything."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ LARGE_PAGE = 100  # the SDK's model allows it, and the service is reported to re
 
 
 async def run_doctor(settings: Settings, *, demo: bool, stdout: BinaryIO) -> Diagnosis:
-    """Try the credentials, the store, each sink, and each target in scope.
+    """Tries the credentials, the store, each sink, and each target in scope.
 
     Args:
-        settings: those of the scan that is to run.
+        settings: those of the scan that will run.
         demo: try the embedded simulated organization.
         stdout: where a sink on `-` would write.
 
@@ -78,13 +78,13 @@ async def _sink(settings: Settings, sink: str, stdout: BinaryIO) -> PlaceCheck:
 
 async def _targets(aws: Aws) -> tuple[TargetCheck, ...]:
     discovery = await aws.discover()
-    shut = [TargetCheck(outcome.target, outcome.status, outcome.reason) for outcome in discovery.outcomes]
+    unreachable = [TargetCheck(outcome.target, outcome.status, outcome.reason) for outcome in discovery.outcomes]
     check = partial(check_target, aws.fleet)
-    return (*shut, *await map_bounded(check, discovery.targets, aws.settings.limits.max_open_targets))
+    return (*unreachable, *await map_bounded(check, discovery.targets, aws.settings.limits.max_open_targets))
 
 
 async def check_target(fleet: Fleet, target: Target) -> TargetCheck:
-    """Open a target and try each operation of a scan once.
+    """Opens a target and tries each operation of a scan once.
 
     Raises:
         RequestRejected: AWS calls the request itself wrong.
@@ -97,7 +97,7 @@ async def check_target(fleet: Fleet, target: Target) -> TargetCheck:
 
 
 async def _try_a_node(reader: TargetReader) -> bool:
-    """Ask for the patch states and a page of patches of the nodes listed first; False where there are none."""
+    """Reads the patch states and a page of patches of the nodes listed first; returns False where there are none."""
     async with aclosing(reader.nodes()) as listing:
         async for nodes in listing:
             if nodes:
@@ -111,7 +111,7 @@ async def _try_a_node(reader: TargetReader) -> bool:
 async def _takes_large_pages(
     settings: Settings, access: FixedAccess | None, targets: Sequence[TargetCheck]
 ) -> bool | None:
-    """Asks one target that has nodes; None where nobody can tell, or where such pages are asked for already."""
+    """Tries large pages on one target that has nodes; returns None where it cannot, or where they are used already."""
     target = next((check.target for check in targets if check.has_nodes), None)
     if target is None or settings.patches.page_size >= LARGE_PAGE:
         return None

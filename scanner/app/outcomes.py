@@ -1,4 +1,4 @@
-"""Pure: what the outcomes of a run, and of the runs it goes on from, add up to."""
+"""Adds up the outcomes of a run and of the earlier runs that it continues; pure."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from scanner.store.open_scan import DoneNodes
 def ended_outcomes(
     outcomes: Sequence[TargetOutcome], done: DoneNodes, carried_rows: Mapping[tuple[str, str], int]
 ) -> list[TargetOutcome]:
-    """The outcomes with what earlier runs of the same scan delivered and what was carried over from earlier scans.
+    """Returns the outcomes with what earlier runs of the scan delivered and what was carried over from earlier scans.
 
-    A target that left the scope before the scan was resumed is named too.
+    A target that left the scope before the scan was resumed is included.
     """
     added = [_with_earlier(outcome, done, carried_rows) for outcome in outcomes]
     seen = {(outcome.target.account_id, outcome.target.region) for outcome in outcomes}
@@ -62,7 +62,7 @@ def ended_row(
     *,
     finished_at: EpochMs,
 ) -> ScanRow:
-    """The `scans` row; `hub` are the requests made for no target."""
+    """Returns the `scans` row; `hub` counts the requests that belong to no target."""
     settings = opened.settings
     row = scan_row(
         scan_id=opened.scan_id,
@@ -79,7 +79,7 @@ def ended_row(
 
 
 def scope_of(settings: Settings) -> Scope:
-    """What was asked for, as the `scans` table shows it."""
+    """Returns the scope of these settings, as the `scans` table shows it."""
     scope, nodes = settings.scope, settings.nodes
     filters = {
         **{f"tag:{key}": values for key, values in nodes.tags.items()},

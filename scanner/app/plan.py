@@ -1,4 +1,4 @@
-"""`plan`: what a scan would take, without reading a patch."""
+"""`plan`: estimates the calls and time of a scan without reading a patch."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from scanner.scan.estimate import Estimate, ListedNode, estimate
 
 
 async def run_plan(settings: Settings, *, demo: bool) -> Plan:
-    """List the nodes of every target in scope, with their patch states.
+    """Lists the nodes of every target in scope, with their patch states.
 
     Raises:
         ConfigError: the settings or the AWS settings in force cannot work.
@@ -28,13 +28,13 @@ async def run_plan(settings: Settings, *, demo: bool) -> Plan:
     with serving_demo(demo) as access:
         async with open_aws(settings, access) as aws:
             discovery = await aws.discover()
-            shut = [
+            unreachable = [
                 _planned(outcome.target, outcome.status, outcome.reason, Estimate(), settings)
                 for outcome in discovery.outcomes
             ]
             plan = partial(_plan_target, aws.fleet, settings)
-            found = await map_bounded(plan, discovery.targets, settings.limits.max_open_targets)
-    return Plan((*shut, *found), settings.limits, scope_of(settings))
+            reachable = await map_bounded(plan, discovery.targets, settings.limits.max_open_targets)
+    return Plan((*unreachable, *reachable), settings.limits, scope_of(settings))
 
 
 async def _plan_target(fleet: Fleet, settings: Settings, target: Target) -> PlannedTarget:

@@ -1,4 +1,4 @@
-"""`publish`: a committed scan, sent to sinks again from the store."""
+"""`publish`: sends a committed scan to sinks again from the store."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from scanner.store.store import Store
 
 
 class PublishReport(Struct, frozen=True):
-    """What was sent; `failures` are reasons by sink."""
+    """What was sent; `failures` holds the reason for each sink that failed."""
 
     scan_id: str
     rows: int
@@ -24,7 +24,7 @@ class PublishReport(Struct, frozen=True):
 
 
 async def run_publish(settings: Settings, scan_id: str | None, *, stdout: BinaryIO) -> PublishReport:
-    """Send a committed scan (None: the newest) to the sinks of the settings.
+    """Sends a committed scan (None: the newest) to the sinks of the settings.
 
     Raises:
         ScanNotFound: there is no such committed scan.
@@ -40,7 +40,7 @@ async def run_publish(settings: Settings, scan_id: str | None, *, stdout: Binary
 
 
 async def replay(store: Store, summary: ScanSummary, sinks: dict[str, Sink], timeout_s: float) -> dict[str, str]:
-    """Send a committed scan to sinks; gives the reasons of those that failed."""
+    """Sends a committed scan to sinks; returns the reason for each that failed."""
     if not sinks:
         return {}
     async with aclosing(store.replay(summary.scan.scan_id)) as batches:

@@ -1,4 +1,4 @@
-"""What a scan is asked to do, as frozen settings with their defaults. Reading them is in `layers`."""
+"""What a scan has to do, as frozen settings with their defaults; `scanner.cli.settings` reads them."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class PatchSettings(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class LimitSettings(Struct, frozen=True, forbid_unknown_fields=True):
-    """How hard AWS may be asked. Rates hold per (account, Region, operation)."""
+    """How fast requests may be sent. Rates hold for each (account, Region, operation)."""
 
     rate_per_s: float = 10.0
     """Where the limiter starts."""

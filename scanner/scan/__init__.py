@@ -1,1 +1,1 @@
-"""The engine: decides and orders; knows no AWS, no file and no Arrow."""
+"""The engine: decides what is read, in which order and when it can be trusted. Knows no AWS, no file and no Arrow."""

@@ -1,4 +1,4 @@
-"""Gathers delivered nodes into segments and hands each on, by rows or by time, whichever comes first."""
+"""Groups delivered nodes into segments and writes each at a number of rows or after some seconds."""
 
 from __future__ import annotations
 
@@ -10,19 +10,18 @@ from msgspec import Struct
 
 from scanner.core.model import NodeScan
 
-PutSegment = Callable[[Sequence[NodeScan]], Awaitable[None]]
-"""Makes these nodes durable; returns when they are."""
+PutSegment = Callable[[Sequence[NodeScan]], Awaitable[None]]  # returns once these nodes are durable
 
 
 class FlushRules(Struct, frozen=True):
-    """When a segment is full: at so many rows, and at the latest after so many seconds."""
+    """When a segment is written: at this many rows, and after this many seconds at the latest."""
 
     rows: int
     interval_s: float
 
 
-class _Gathered:
-    """The nodes of the next segment. Only one flush runs at a time, and none is cut short."""
+class _PendingNodes:
+    """Holds the nodes of the next segment. Flushes run one at a time, and none is cancelled halfway."""
 
     def __init__(self, put: PutSegment, rules: FlushRules) -> None:
         self._put = put
@@ -44,7 +43,7 @@ class _Gathered:
             if scans:
                 await self._put(scans)
 
-    async def flush_now_and_then(self) -> None:
+    async def flush_periodically(self) -> None:
         while True:
             await anyio.sleep(self._rules.interval_s)
             with anyio.CancelScope(shield=True):
@@ -52,16 +51,15 @@ class _Gathered:
 
 
 async def write_segments(receive: ObjectReceiveStream[NodeScan], put: PutSegment, rules: FlushRules) -> None:
-    """Write every node that arrives until the stream ends; a slow `put` fills the stream and so slows the readers.
+    """Writes every node that arrives until the stream ends; a slow `put` fills the stream and so slows the readers.
 
-    The caller closes the stream, and not before the readers are gone: were it closed here when `put` fails, they
-    would take that for a fault of their own. The timer flushes from a task of its own: a time-out around `receive`
-    could lose the node it was about to give.
+    The caller closes the stream after the readers have ended: if it were closed here when `put` fails, they would raise
+    an error of their own. The timer flushes from a task of its own: a time-out around `receive` could lose a node.
     """
-    patch_rows_of = _Gathered(put, rules)
+    pending = _PendingNodes(put, rules)
     async with anyio.create_task_group() as timer:
-        timer.start_soon(patch_rows_of.flush_now_and_then)
+        timer.start_soon(pending.flush_periodically)
         async for scan in receive:
-            await patch_rows_of.add(scan)
-        await patch_rows_of.flush()
+            await pending.add(scan)
+        await pending.flush()
         timer.cancel_scope.cancel()

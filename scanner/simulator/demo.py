@@ -1,4 +1,4 @@
-"""The organization behind `--demo`: small enough for a minute, with everything in it that a real one has."""
+"""The organization behind `--demo`: read within a minute, with everything in it that a real one has."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _WINDOWS = ("windows-2022", "windows-2022", "windows-2019")
 
 
 class _Plan(Struct, frozen=True):
-    """An account of the demonstration: what runs there, and how many nodes in each Region."""
+    """An account of the demo: what runs there, and how many nodes in each Region."""
 
     name: str
     platforms: tuple[str, ...]
@@ -112,7 +112,7 @@ _SPECIAL: dict[tuple[str, str, int], Trait] = {
 
 
 def demo_world(*, as_of_s: int | None = None) -> World:
-    """A company of twelve accounts; `as_of_s` is its newest moment in epoch seconds, last midnight if not given."""
+    """Returns a company of twelve accounts; `as_of_s` is its newest moment in epoch seconds (None: last midnight)."""
     rng = Random(_SEED)
     now_s = int(time.time()) // DAY_S * DAY_S if as_of_s is None else as_of_s
     accounts = {}
@@ -148,7 +148,7 @@ def _ou_id(name: str) -> str:
 
 
 def _machines(plan: _Plan, account_id: str, as_of_s: int) -> tuple[Machine, ...]:
-    """Instances that SSM does not manage: without a profile, just launched, stopped, or a service's own."""
+    """Returns instances that SSM does not manage: without a profile, just launched, stopped, or a service's own."""
     rng = Random(f"machines:{account_id}")
     tags = (("Environment", plan.environment),)
     unmanaged = [
@@ -176,7 +176,7 @@ def _departed(plan: _Plan, account_id: str) -> tuple[Node, ...]:
 
 
 def _baselines(account_id: str) -> tuple[Baseline, ...]:
-    """One baseline of the same name in each account, whose approval delay is not the same everywhere."""
+    """Returns one baseline of the same name in each account, whose approval delay differs between accounts."""
     rng = Random(f"baselines:{account_id}")
     rule = ApprovalRule(
         classifications=("Security",), severities=("Critical", "Important"), approve_after_days=rng.choice((0, 3, 14))

@@ -1,1 +1,1 @@
-"""Each simulated AWS operation, from a raw request to a reply, without any I/O."""
+"""Answers each simulated AWS operation, from a raw request to a reply, without any I/O."""

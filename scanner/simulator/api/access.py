@@ -1,4 +1,4 @@
-"""Whether a caller may do what it asks, where it asks it."""
+"""Decides whether a caller may make a call in its account and Region."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _NOT_ENABLED = {
 
 
 def check_region(simulation: Simulation, call: Call) -> None:
-    """Let pass a call to a Region that the account can use, by a caller whose role still stands.
+    """Accepts a call to a Region that the account can use, by a caller whose role still exists.
 
     Raises:
         AwsFailure: the Region is not enabled or denied by a service control policy, or the role was revoked.
@@ -33,7 +33,7 @@ def check_region(simulation: Simulation, call: Call) -> None:
 
 
 def check_allowed(simulation: Simulation, call: Call) -> None:
-    """Let pass a call that the account allows.
+    """Accepts a call that the account allows.
 
     Raises:
         AwsFailure: the action is among those denied there.
@@ -47,7 +47,7 @@ def _denied_actions(simulation: Simulation, call: Call) -> frozenset[str]:
 
 
 def denied(call: Call, resource: str, why: str) -> AwsFailure:
-    """The refusal of a call on `resource`, in the code of its service."""
+    """Returns the refusal of a call on `resource`, with the error code of its service."""
     prefix = _IAM_PREFIXES.get(call.service, call.service)
     arn = f"arn:aws:{call.service}:{call.region}:{call.account_id}:{resource}"
     message = f"User: {call.keys.arn} is not authorized to perform: {prefix}:{call.operation} on resource: {arn}{why}"

@@ -1,4 +1,4 @@
-"""From a raw request to a reply, without any I/O: signature, bucket, trouble, operation."""
+"""Turns a raw request into a reply without any I/O: signature, token bucket, fault, operation."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _DELIVERIES = {
 
 
 def answer(simulation: Simulation, request: RawRequest) -> Reply:
-    """The reply to a request; every failure is a reply too."""
+    """Returns the reply to a request; every failure is a reply too."""
     service = ""
     try:
         signed = signed_by(request)
@@ -86,7 +86,7 @@ def _trouble(simulation: Simulation, call: Call) -> Passing | None:
 
 
 def _instead(simulation: Simulation, call: Call, trouble: Passing) -> Reply | None:
-    """The reply that takes the place of the operation's own; None: the operation is carried out."""
+    """Returns the reply of a fault that replaces the operation's own, or None: the operation is carried out."""
     match trouble:
         case Passing.INTERNAL_ERROR_500:
             raise AwsFailure(
@@ -106,7 +106,7 @@ def _instead(simulation: Simulation, call: Call, trouble: Passing) -> Reply | No
 
 
 def _spoiled(reply: Reply, trouble: Passing) -> Reply:
-    """The operation's own reply as it arrives."""
+    """Returns the operation's own reply with the faults that spoil it on its way."""
     match trouble:
         case Passing.TRUNCATED_BODY:
             return structs.replace(reply, body=reply.body[: len(reply.body) // 2])
@@ -119,7 +119,7 @@ def _spoiled(reply: Reply, trouble: Passing) -> Reply:
 
 
 def _sdk_attempt(header: str) -> int:
-    """The number behind `attempt=` in an amz-sdk-request header."""
+    """Returns the number behind `attempt=` in an amz-sdk-request header."""
     for part in header.split(";"):
         name, _, value = part.strip().partition("=")
         if name == "attempt" and value.isdigit():

@@ -1,4 +1,4 @@
-"""Whose request it is: the signature really verified, the session still alive."""
+"""Finds out who sent a request: verifies its signature and that its session has not ended."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _EXPIRED = {
 
 
 def signed_by(request: RawRequest) -> Signed:
-    """What the request claims of its signature.
+    """Returns what the request claims about its signature.
 
     Raises:
         AwsFailure: it has none, or not one of Signature Version 4.
@@ -48,7 +48,7 @@ def signed_by(request: RawRequest) -> Signed:
 
 
 def keys_of(request: RawRequest, signed: Signed, sessions: Sessions, *, skew_s: float = 0.0) -> Keys:
-    """The keys that the request was signed with; the service's clock is `skew_s` ahead of this machine's.
+    """Returns the keys that the request was signed with; the service's clock is `skew_s` ahead of this machine's.
 
     Raises:
         AwsFailure: keys unknown, session token missing or wrong, signature wrong, session ended.
@@ -66,7 +66,7 @@ def keys_of(request: RawRequest, signed: Signed, sessions: Sessions, *, skew_s: 
 
 
 def expired(service: str) -> AwsFailure:
-    """The refusal of a session that has ended."""
+    """Returns the refusal of a session that has ended."""
     return _failure(_EXPIRED[PROTOCOLS[service]], _TOKEN_EXPIRED)
 
 

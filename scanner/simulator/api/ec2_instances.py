@@ -1,4 +1,4 @@
-"""EC2 DescribeInstances and DescribeTags: the instances of a target, managed by SSM or not."""
+"""Answers EC2 DescribeInstances and DescribeTags: the instances of a target, managed by SSM or not."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def _page_size(form: dict[str, list[str]]) -> int | None:
 def _page(
     simulation: Simulation, call: Call, machines: Sequence[Machine], form: dict[str, list[str]], size: int
 ) -> tuple[Sequence[Machine], str]:
-    """Cuts the page asked for, with the XML of its token."""
+    """Cuts the requested page and renders its token as XML."""
     fits = _test(_filters(form))
     listing = f"{call.account_id}/{call.region}/{call.operation}/{sorted(_asked(form))!r}"
     token = form.get("NextToken", [""])[0]
@@ -100,7 +100,7 @@ def _page(
 
 
 def _asked(form: dict[str, list[str]]) -> list[tuple[str, list[str]]]:
-    """The request without what moves from page to page."""
+    """Returns the request without the members that differ from page to page."""
     return [(name, values) for name, values in form.items() if name not in ("NextToken", "MaxResults")]
 
 

@@ -1,4 +1,4 @@
-"""Organizations: the root, its units, and the accounts in each."""
+"""Answers Organizations: the root, its units, and the accounts in each."""
 
 from __future__ import annotations
 

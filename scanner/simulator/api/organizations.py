@@ -1,4 +1,4 @@
-"""Organizations: the accounts, twenty at a time."""
+"""Answers Organizations ListAccounts, twenty accounts at a time."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _requests = msgspec.json.Decoder(_Request)
 
 
 def list_accounts(simulation: Simulation, call: Call) -> Reply:
-    """One page of accounts, in every state.
+    """Returns one page of accounts, in every state.
 
     Raises:
         AwsFailure: no organization, not the management account, a bad page size or token.
@@ -45,7 +45,7 @@ def list_accounts(simulation: Simulation, call: Call) -> Reply:
 
 
 def check_management(simulation: Simulation, call: Call) -> None:
-    """Lets pass a call of the management account.
+    """Accepts a call of the management account.
 
     Raises:
         AwsFailure: there is no organization, or the caller does not manage it.
@@ -74,7 +74,7 @@ def _page(simulation: Simulation, position: Position, size: int) -> dict[str, ob
 
 
 def account_row(simulation: Simulation, account: Account) -> dict[str, object]:
-    """An account as the wire has it."""
+    """Returns an account in the form of the wire."""
     management_id, fields = simulation.world.hub_account_id, simulation.faults.account_fields
     row: dict[str, object] = {
         "Id": account.account_id,
@@ -93,5 +93,5 @@ def account_row(simulation: Simulation, account: Account) -> dict[str, object]:
 
 
 def busy() -> AwsFailure:
-    """What a request gets while another one is in progress."""
+    """Returns the refusal of a request while another one is in progress."""
     return modeled("TooManyRequestsException", BUSY)

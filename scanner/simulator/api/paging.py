@@ -1,4 +1,4 @@
-"""Cuts a listing into pages, with everything that can go wrong or look odd on the way."""
+"""Cuts a listing into pages, with the faults and oddities of pagination."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ T = TypeVar("T")
 
 
 class Page(Struct, Generic[T], frozen=True):
-    """A page and the token to go on with; None at the end."""
+    """A page and the token of the next one; None at the end."""
 
     items: Sequence[T]
     next_token: str | None
 
 
 def position_of(simulation: Simulation, listing: str, token: str | None) -> Position:
-    """Where a request goes on.
+    """Returns where in the listing a request continues.
 
     Raises:
         AwsFailure: InvalidNextToken.
@@ -46,7 +46,7 @@ def cut(
     fits: Callable[[T], bool] | None = None,
     token: str | None = None,
 ) -> Page[T]:
-    """The page at `position`; `fits` thins it out after it is cut, so that it may be empty.
+    """Returns the page at `position`; `fits` filters it after it is cut, so that it may be empty.
 
     Raises:
         AwsFailure: InvalidNextToken, where chance wants it.
@@ -75,7 +75,7 @@ def cut(
 
 
 def end_token(simulation: Simulation, page: Page[T]) -> dict[str, str | None]:
-    """The NextToken member of an answer, in the form chosen for the end."""
+    """Returns the NextToken member of the last answer, in the form that the faults choose."""
     if page.next_token is not None:
         return {"NextToken": page.next_token}
     match simulation.faults.end_of_listing:

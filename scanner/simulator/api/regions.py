@@ -1,4 +1,4 @@
-"""EC2 and Account Management: which Regions an account has."""
+"""Answers EC2 and Account Management: which Regions an account has."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ ALWAYS_ON = frozenset(REGIONS)
 
 
 def describe_regions(simulation: Simulation, call: Call) -> Reply:
-    """The enabled Regions, with `AllRegions` those not opted in to as well; `RegionName.n` narrows them.
+    """Returns the enabled Regions, with `AllRegions` those not opted in to as well; `RegionName.n` filters them.
 
     Raises:
-        AwsFailure: the Region that is asked cannot be used.
+        AwsFailure: the Region of the request cannot be used.
     """
     check_region(simulation, call)
     check_allowed(simulation, call)
@@ -48,7 +48,7 @@ def describe_regions(simulation: Simulation, call: Call) -> Reply:
 
 
 def list_regions(simulation: Simulation, call: Call) -> Reply:
-    """`account:ListRegions` of the caller's own account or, for the management account, of another; on one page.
+    """Answers `account:ListRegions` for the caller's own account or, for the management account, another; on one page.
 
     Raises:
         AwsFailure: the caller may not ask, or not about this account.

@@ -1,4 +1,4 @@
-"""What the server sends back: results and errors in the form each AWS protocol gives them."""
+"""Builds what the server sends back: results and errors in the form of each AWS protocol."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _XML = "text/xml;charset=UTF-8"
 
 
 class Delivery(Enum):
-    """How a reply gets to the caller."""
+    """How a reply is sent to the caller."""
 
     WHOLE = "whole"
     RESET = "the connection is reset instead"
@@ -36,7 +36,7 @@ class Delivery(Enum):
 
 
 class Reply(Struct, frozen=True):
-    """An HTTP answer, and how it is delivered."""
+    """An HTTP response, and how it is delivered."""
 
     status: int
     body: bytes
@@ -49,7 +49,7 @@ class Reply(Struct, frozen=True):
 
 
 class AwsFailure(Exception):
-    """An error answer of AWS. `member` is where its text stands; None: the shape has no text at all."""
+    """An error response of AWS. `member` is the name of its text; None: the shape has no text."""
 
     def __init__(
         self,
@@ -67,17 +67,17 @@ class AwsFailure(Exception):
 
 
 def modeled(code: str, message: str = "") -> AwsFailure:
-    """An error that the SSM model declares: its text stands in `Message`, framework errors use `message`."""
+    """Returns an error that the SSM model declares: its text is in `Message`, that of framework errors in `message`."""
     return AwsFailure(code, message, member="Message")
 
 
 def json_reply(result: object) -> Reply:
-    """The result of a JSON 1.1 operation."""
+    """Returns the result of a JSON 1.1 operation."""
     return Reply(200, msgspec.json.encode(result))
 
 
 def xml_reply(operation: str, result: str) -> Reply:
-    """The result of a query operation; `result` is XML."""
+    """Returns the result of a query operation; `result` is XML."""
     request_id = str(uuid4())
     body = (
         f'<{operation}Response xmlns="{STS_NAMESPACE}"><{operation}Result>{result}</{operation}Result>'
@@ -87,7 +87,7 @@ def xml_reply(operation: str, result: str) -> Reply:
 
 
 def ec2_reply(operation: str, result: str) -> Reply:
-    """The result of an EC2 operation; `result` is XML."""
+    """Returns the result of an EC2 operation; `result` is XML."""
     request_id = str(uuid4())
     body = (
         f'<?xml version="1.0" encoding="UTF-8"?>\n<{operation}Response xmlns="{EC2_NAMESPACE}">'
@@ -97,7 +97,7 @@ def ec2_reply(operation: str, result: str) -> Reply:
 
 
 def error_reply(service: str, failure: AwsFailure) -> Reply:
-    """The failure in the protocol of the service."""
+    """Returns the error in the protocol of the service."""
     request_id = str(uuid4())
     match PROTOCOLS.get(service, "json"):
         case "query":

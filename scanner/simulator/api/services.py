@@ -1,4 +1,4 @@
-"""Every operation that the simulator answers, and how each service refuses."""
+"""Lists every operation that the simulator answers, and how each service refuses a request."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ _PATHS = {"/listRegions": "ListRegions"}
 
 
 def operation_of(service: str, path: str, headers: Mapping[str, str], body: bytes) -> str:
-    """The operation that a request names, as its protocol names it; empty where there is none."""
+    """Returns the operation that a request names in the way of its protocol; empty where there is none."""
     match PROTOCOLS.get(service):
         case "json":
             prefix, _, operation = headers.get("x-amz-target", "").partition(".")
@@ -94,7 +94,7 @@ def unknown_operation(service: str) -> AwsFailure:
 
 
 def too_fast(service: str) -> AwsFailure:
-    """How a service throttles."""
+    """Returns the error with which a service throttles."""
     match service:
         case "organizations":
             text = "You have sent too many requests in too short a period of time. Try again later."

@@ -1,4 +1,4 @@
-"""Checks AWS Signature Version 4, from the raw request as it came.
+"""Checks AWS Signature Version 4 on the raw request.
 
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
 """
@@ -41,7 +41,7 @@ class Signed(Struct, frozen=True):
 
 
 class RawRequest(Struct, frozen=True):
-    """A request as it came over the wire; header names in lower case, `path` and `query` still percent-encoded."""
+    """A request as it came over the wire; header names in lower case, `path` and `query` percent-encoded."""
 
     method: str
     path: str
@@ -51,7 +51,7 @@ class RawRequest(Struct, frozen=True):
 
 
 def read_authorization(header: str) -> Signed | None:
-    """The claims of an Authorization header; None where it is not one of Signature Version 4."""
+    """Returns the claims of an Authorization header, or None where it is not one of Signature Version 4."""
     found = _AUTHORIZATION.fullmatch(header.strip())
     if found is None:
         return None
@@ -66,7 +66,7 @@ def read_authorization(header: str) -> Signed | None:
 
 
 def signature_fault(request: RawRequest, signed: Signed, secret_key: str, now_s: float) -> str | None:
-    """Why the signature does not hold, as AWS words it; None: it holds."""
+    """Returns why the signature is wrong, in AWS's words, or None where it is right."""
     stamp = request.headers.get("x-amz-date", "")
     at_s = _epoch_s(stamp)
     if at_s is None or not stamp.startswith(signed.date):

@@ -1,4 +1,4 @@
-"""SSM ListAssociations: what State Manager runs on the nodes of a target."""
+"""Answers SSM ListAssociations: what State Manager runs on the nodes of a target."""
 
 from __future__ import annotations
 

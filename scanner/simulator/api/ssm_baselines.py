@@ -1,4 +1,4 @@
-"""SSM DescribePatchBaselines and GetPatchBaseline: which patches are approved, and when."""
+"""Answers SSM DescribePatchBaselines and GetPatchBaseline: which patches are approved, and when."""
 
 from __future__ import annotations
 

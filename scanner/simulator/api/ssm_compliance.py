@@ -1,4 +1,4 @@
-"""SSM ListComplianceItems and ListResourceComplianceSummaries: compliance, item by item and node by node."""
+"""Answers SSM ListComplianceItems and ListResourceComplianceSummaries: compliance by item and by node."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def list_compliance_items(simulation: Simulation, call: Call) -> Reply:
 
 
 def list_resource_compliance_summaries(simulation: Simulation, call: Call) -> Reply:
-    """Answers one page of the compliance of all nodes, a row for each type.
+    """Answers one page of the compliance of all nodes, with a row for each type.
 
     Raises:
         AwsFailure: what the request, the Region or the token deserves.
@@ -96,7 +96,7 @@ def _test(filters: tuple[_Filter, ...], keys: tuple[str, ...]) -> Callable[[Item
 
 
 def _associations(simulation: Simulation, call: Call, node: Node) -> list[Item]:
-    """One item for each association of the node; the patching one counts, and lists nothing."""
+    """Returns one item for each association of the node; the patching one has counts and lists nothing."""
     rng = Random(f"association:{node.seed}")
     ended_s = float(simulation.world.as_of_s - rng.randrange(600, 80_000))
     items = [_association(node, "AWS-GatherSoftwareInventory", "InventoryCollection", "COMPLIANT", ended_s, {})]
@@ -168,7 +168,7 @@ def _patch(node: Node, row: PatchRow) -> Item:
 
 
 def _summary(node: Node, items: list[Item]) -> Item:
-    """One row for the items of one type; an empty one where there are none."""
+    """Returns one row for the items of one type; an empty one where there are none."""
     if not items:
         return {}
     bad = sum(item["Status"] == "NON_COMPLIANT" for item in items)

@@ -1,4 +1,4 @@
-"""SSM GetInventory: what Inventory keeps of nodes, the stopped and the terminated among them."""
+"""Answers SSM GetInventory: what Inventory keeps of nodes, stopped and terminated ones included."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ Item = tuple[Node, str]
 
 
 def get_inventory(simulation: Simulation, call: Call) -> Reply:
-    """Answers one page of nodes with the inventory types asked for.
+    """Answers one page of nodes with the requested inventory types.
 
     Raises:
         AwsFailure: what the request, the Region or the token deserves.
@@ -145,7 +145,7 @@ def _information(simulation: Simulation, node: Node, status: str) -> dict[str, s
 
 
 def _summary(simulation: Simulation, call: Call, node: Node) -> dict[str, str] | None:
-    """The patch state with every count and time as text, as Inventory has it."""
+    """Returns the patch state with every count and time as text, the way Inventory has it."""
     state = simulation.world_state.patch_state(call.account_id, call.region, node)
     if state is None:
         return None

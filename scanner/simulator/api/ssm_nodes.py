@@ -1,4 +1,4 @@
-"""SSM DescribeInstanceInformation: the managed nodes of a target."""
+"""Answers SSM DescribeInstanceInformation: the managed nodes of a target."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _read = decoder(NodesRequest)
 
 
 def describe_instance_information(simulation: Simulation, call: Call) -> Reply:
-    """One page of managed nodes.
+    """Returns one page of managed nodes.
 
     Raises:
         AwsFailure: what the request, the Region or the token deserves.
@@ -72,7 +72,7 @@ def describe_instance_information(simulation: Simulation, call: Call) -> Reply:
 
 
 def _listed(nodes: Sequence[Node]) -> Sequence[Node]:
-    """The nodes that SSM lists: those of stopped instances are not among them."""
+    """Returns the nodes that SSM lists; those of stopped instances are not among them."""
     listed = [node for node in nodes if Trait.STOPPED not in node.traits]
     return [*listed, *(node for node in listed if Trait.LISTED_TWICE in node.traits)]
 

@@ -1,4 +1,4 @@
-"""SSM DescribeInstancePatches: the patches of one node, page by page."""
+"""Answers SSM DescribeInstancePatches: the patches of one node, page by page."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _read = decoder(PatchesRequest)
 
 
 def describe_instance_patches(simulation: Simulation, call: Call) -> Reply:
-    """One page of patches.
+    """Returns one page of patches.
 
     Raises:
         AwsFailure: what the request, the Region, the node or the token deserves.
@@ -89,7 +89,7 @@ def _position(simulation: Simulation, node: Node, listing: str, token: str | Non
 
 
 def _test(filters: Sequence[Filter]) -> Callable[[PatchRow], bool] | None:
-    """Whether a row fits: any value of a filter, every filter."""
+    """Returns whether a row matches any value of every filter."""
     if not filters:
         return None
     tests = [(_MEMBERS[chosen.key], frozenset(chosen.values)) for chosen in filters]

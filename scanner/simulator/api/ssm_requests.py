@@ -1,4 +1,4 @@
-"""The SSM requests as they come, and the checks that the service makes before it looks at anything."""
+"""Decodes SSM requests and makes the checks that the service makes before it looks at anything."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ R = TypeVar("R")
 
 
 class Filter(Struct, frozen=True, rename="pascal"):
-    """A key and the values of which one has to fit."""
+    """A key and the values of which one has to match."""
 
     key: str = ""
     values: tuple[str, ...] = ()
@@ -63,7 +63,7 @@ class PatchesRequest(Struct, rename="pascal"):
 
 
 def decoder(kind: type[R]) -> Callable[[bytes], R]:
-    """Reads requests of one kind; a body that does not fit is a SerializationException."""
+    """Returns a decoder of one kind of request; a body that does not fit is a SerializationException."""
     decode = msgspec.json.Decoder(kind).decode
 
     def read(body: bytes) -> R:
@@ -76,7 +76,7 @@ def decoder(kind: type[R]) -> Callable[[bytes], R]:
 
 
 def check(complaints: Sequence[str | None]) -> None:
-    """Refuse a request that has complaints, all of them at once as the service does.
+    """Refuses a request that is invalid, with all complaints at once, as the service does.
 
     Raises:
         AwsFailure: ValidationException.

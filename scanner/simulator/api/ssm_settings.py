@@ -1,4 +1,4 @@
-"""SSM GetServiceSetting: whether Default Host Management Configuration is on in a target."""
+"""Answers SSM GetServiceSetting: whether Default Host Management Configuration is on in a target."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _read = decoder(_Request)
 
 
 def get_service_setting(simulation: Simulation, call: Call) -> Reply:
-    """Answers the one setting that there is; its value is the name of a role.
+    """Answers the only setting; its value is the name of a role.
 
     Raises:
         AwsFailure: ServiceSettingNotFound, or what the Region or the caller deserves.

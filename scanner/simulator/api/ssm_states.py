@@ -1,4 +1,4 @@
-"""SSM DescribeInstancePatchStates: the patch states of up to 50 nodes."""
+"""Answers SSM DescribeInstancePatchStates: the patch states of up to 50 nodes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _read = decoder(StatesRequest)
 
 
 def describe_instance_patch_states(simulation: Simulation, call: Call) -> Reply:
-    """One page of patch states; a node without one, or not known, is left out.
+    """Returns one page of patch states; a node without one, or an unknown one, is left out.
 
     Raises:
         AwsFailure: what the request, the Region or the token deserves.

@@ -1,4 +1,4 @@
-"""STS: who am I, and the sessions of roles."""
+"""Answers STS GetCallerIdentity and AssumeRole."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def get_caller_identity(_simulation: Simulation, call: Call) -> Reply:
 
 
 def assume_role(simulation: Simulation, call: Call) -> Reply:
-    """A session of the role every member account has.
+    """Returns a session of the role that every member account has.
 
     Raises:
         AwsFailure: AccessDenied where role, trust or external id do not fit; AWS does not say which.

@@ -1,4 +1,4 @@
-"""Resource Groups Tagging GetResources: the tags of hybrid nodes, which EC2 does not know."""
+"""Answers Resource Groups Tagging GetResources: the tags of hybrid nodes, which EC2 does not know."""
 
 from __future__ import annotations
 

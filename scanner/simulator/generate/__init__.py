@@ -1,1 +1,1 @@
-"""Makes believable nodes and patches, the same ones for the same seed."""
+"""Generates believable nodes and patches, the same ones for the same seed."""

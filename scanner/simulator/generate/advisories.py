@@ -1,4 +1,4 @@
-"""Updates that fix known vulnerabilities, so that what a node lacks reads like the real thing."""
+"""Updates that fix known vulnerabilities, so that missing patches look like real ones."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class Advisory(NamedTuple):
-    """A fixed package (or Windows update), how bad it was, and the CVE ids it fixes."""
+    """A fixed package or Windows update, its severity, and the CVE ids that it fixes."""
 
     name: str
     severity: str

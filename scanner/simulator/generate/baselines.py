@@ -55,7 +55,7 @@ def aws_baseline(operating_system: str, region: str) -> Baseline:
 
 
 def aws_baselines(region: str) -> list[Baseline]:
-    """Returns all that AWS owns in a Region."""
+    """Returns all baselines that AWS owns in a Region."""
     return [aws_baseline(operating_system, region) for operating_system in _NAMES]
 
 

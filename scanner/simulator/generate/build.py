@@ -1,4 +1,4 @@
-"""Worlds for tests and benchmarks: N accounts, M Regions, K nodes, all from one seed."""
+"""Builds worlds for tests and benchmarks: N accounts, M Regions, K nodes, all from one seed."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def make_world(
     external_id: str | None = None,
     has_organization: bool = True,
 ) -> World:
-    """A world of `nodes` nodes in all, dealt out over the targets in turn.
+    """Returns a world of `nodes` nodes in all, distributed over the targets in turn.
 
     Args:
         accounts: how many; the first is the caller's own.

@@ -1,4 +1,4 @@
-"""Packages of Ubuntu: ids `name.arch`, titles `name.arch:version`, apt priorities as severities, no CVE ids."""
+"""Generates packages of Ubuntu: ids `name.arch`, titles `name.arch:version`, apt priorities, no CVE ids."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _PRIORITIES = ("required", "important", "standard", "optional", "optional", "opt
 
 
 def catalogue(platform: Platform, count: int, rng: Random) -> list[Package]:
-    """`count` packages: the named ones first, then libraries and Python modules."""
+    """Returns `count` packages: the named ones first, then libraries and Python modules."""
     names = _NAMES[:count]
     stems = _LIBRARIES.split()
     for n in range(count - len(names)):
@@ -50,7 +50,7 @@ def catalogue(platform: Platform, count: int, rng: Random) -> list[Package]:
 
 
 def updates(platform: Platform) -> list[Package]:
-    """What may be missing."""
+    """Returns the updates that may be missing."""
     rng = Random(platform.key)
     return [_package(name, platform, "Security", rng) for name in advisories.DEB]
 

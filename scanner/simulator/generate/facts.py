@@ -1,4 +1,4 @@
-"""What DescribeInstanceInformation and DescribeInstancePatchStates say of a node, as it goes over the wire."""
+"""Builds what DescribeInstanceInformation and DescribeInstancePatchStates return for a node."""
 
 from __future__ import annotations
 
@@ -158,7 +158,7 @@ def wire_patch_state(
 
 
 def _without_counts(state: WirePatchState) -> WirePatchState:
-    """As a failed operation leaves it: counts of -1 and times of 1970."""
+    """Returns the state that a failed operation leaves: counts of -1 and times of 1970."""
     return WirePatchState(
         instance_id=state.instance_id,
         patch_group=state.patch_group,

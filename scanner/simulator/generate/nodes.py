@@ -1,4 +1,4 @@
-"""Makes one node from a random number generator."""
+"""Generates one node from a random number generator."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def make_node(
     tags: tuple[tuple[str, str], ...] = (),
     role: str | None = None,
 ) -> Node:
-    """A node that lists about `rows` patches; None: as many as its platform usually does."""
+    """Returns a node that lists about `rows` patches; None: as many as its platform usually does."""
     prefix, domain = ("mi-", ".corp.example.com") if hybrid else ("i-", ".ec2.internal")
     role = role or rng.choice(_ROLES)
     return Node(

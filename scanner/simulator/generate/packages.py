@@ -1,4 +1,4 @@
-"""What a platform family has to offer: packages and updates, before any node has them."""
+"""The packages and updates of a platform family, before any node has them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ DAY_S = 86400
 
 
 class PatchRow(Struct, frozen=True, gc=False, rename="pascal"):
-    """PatchComplianceData as it goes over the wire."""
+    """PatchComplianceData in the form of the wire."""
 
     title: str
     kb_id: str = field(name="KBId")

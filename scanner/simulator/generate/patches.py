@@ -1,4 +1,4 @@
-"""The patches of a node: a catalogue that all nodes of one image share, and the rows that are the node's own."""
+"""Generates the patches of a node: a catalogue that all nodes of one image share, and rows of its own."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _WITH_CVES = frozenset({"Missing", "Failed"})
 
 
 class NodePatches(Struct, frozen=True):
-    """A node's rows in the order they are listed, the rows of each state, and its counts of compliance."""
+    """A node's rows in the order of their listing, the rows of each state, and its counts of compliance."""
 
     rows: list[PatchRow]
     by_state: dict[str, int]
@@ -42,7 +42,7 @@ class NodePatches(Struct, frozen=True):
 
 
 class _Image(Struct, frozen=True):
-    """What every node made from one machine image has in common; `spare` is installed later, node by node."""
+    """What all nodes of one machine image have in common; `spare` is installed later, node by node."""
 
     installed: list[PatchRow]
     other: list[PatchRow]
@@ -55,7 +55,7 @@ _NOTHING = NodePatches([], {}, 0, 0, 0)
 
 
 def patches_of(node: Node, generation: int, as_of_s: int) -> NodePatches:
-    """What the node lists after its `generation`-th patching operation; from the second on they install."""
+    """Returns what the node lists after its `generation`-th patching operation; from the second on they install."""
     return _NOTHING if node.is_empty else _patches(node.platform, node.seed, node.rows, generation, as_of_s)
 
 
@@ -134,7 +134,7 @@ def _image(platform_key: str, variant: int, rows_wanted: int, as_of_s: int) -> _
 
 
 def _row(platform: Platform, package: Package, state: str, rng: Random, as_of_s: int) -> PatchRow:
-    """A package in a state, with what the service leaves out for that state and platform."""
+    """Returns a package in a state, without what the service leaves out for that state and platform."""
     terse = state in ("InstalledOther", "NotApplicable")
     no_title = terse and platform.family == "windows"
     row = PatchRow(

@@ -1,4 +1,4 @@
-"""The platforms nodes run on, and how many patches each usually lists."""
+"""The platforms of nodes, and how many patches each usually lists."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Family = Literal["rpm", "deb", "windows"]
 
 
 class Platform(Struct, frozen=True):
-    """`rows` is what such a node lists in the field: about 400 for RPM, 1275 for Ubuntu, 2340 for Windows."""
+    """`rows` is what such a node lists in practice: about 400 for RPM, 1275 for Ubuntu, 2340 for Windows."""
 
     key: str
     family: Family

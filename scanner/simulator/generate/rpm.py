@@ -1,4 +1,4 @@
-"""Packages of Amazon Linux and Red Hat Enterprise Linux: ids `name.arch`, titles `name.arch:epoch:version-release`."""
+"""Generates packages of Amazon Linux and RHEL: ids `name.arch`, titles `name.arch:epoch:version-release`."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _SEVERITIES = ("Critical", "Important", "Important", "Medium", "Medium", "Medium
 
 
 def catalogue(platform: Platform, count: int, rng: Random) -> list[Package]:
-    """`count` packages, the kernel in several versions under one id."""
+    """Returns `count` packages, the kernel in several versions under one id."""
     kernels = [_package("kernel", "", version, platform, "Security", "Important") for version in _KERNELS]
     names = [f"{stem}{part}" for part in _PARTS for stem in _STEMS]
     names = names[: max(count, 0)] if count < len(_STEMS) else _shuffled_tail(names, count, rng)
@@ -46,7 +46,7 @@ def _shuffled_tail(names: list[str], count: int, rng: Random) -> list[str]:
 
 
 def updates(platform: Platform) -> list[Package]:
-    """What may be missing: each fixes something known."""
+    """Returns the updates that may be missing; each fixes a known vulnerability."""
     rng = Random(platform.key)
     return [
         _package(name, "", _version(rng), platform, "Security", severity, cve_ids)

@@ -1,4 +1,4 @@
-"""Updates of Windows Server: ids `KB5066782`, titles as Windows Update words them."""
+"""Generates updates of Windows Server: ids `KB5066782`, titles in the words of Windows Update."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ _KINDS = (
 
 
 def catalogue(platform: Platform, count: int, rng: Random) -> list[Package]:
-    """`count` updates with distinct KB ids."""
+    """Returns `count` updates with distinct KB ids."""
     numbers = rng.sample(range(4_480_000, 5_066_000), count)
     return [_generic(number, platform, rng) for number in numbers]
 
 
 def updates(platform: Platform) -> list[Package]:
-    """What may be missing: the recent months, with what each fixes."""
+    """Returns the updates that may be missing: those of recent months, with what each fixes."""
     found = []
     for n, (name, severity, cve_ids) in enumerate(advisories.WINDOWS):
         kb_id = f"KB{5_068_900 - n * 731}"

@@ -1,1 +1,1 @@
-"""All that lives between two requests of a running simulation."""
+"""The state of a running simulation between two requests."""

@@ -1,4 +1,4 @@
-"""How fast the simulated AWS may be asked: a token bucket for each (account, Region, operation)."""
+"""Limits the rate of requests: a token bucket for each (account, Region, operation)."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from scanner.simulator.world.clock import Clock
 
 
 class Rate(Struct, frozen=True):
-    """A bucket of `burst` tokens that fills by `rate_per_s`; a request takes one."""
+    """A bucket of `burst` tokens that refills by `rate_per_s`; a request takes one."""
 
     rate_per_s: float = 10.0
     burst: float = 20.0
 
 
 class Limits(Struct, frozen=True, forbid_unknown_fields=True):
-    """The rate of every bucket, with others for some operations, and what they become as time goes by."""
+    """The rate of every bucket, with exceptions for some operations and a schedule of later rates."""
 
     default: Rate = Rate()
     operations: dict[str, Rate] = {}
@@ -40,7 +40,7 @@ class _Bucket:
 
 
 class Buckets:
-    """All buckets of a running simulator."""
+    """Holds all buckets of a running simulator."""
 
     def __init__(self, limits: Limits, clock: Clock) -> None:
         self._limits = limits
@@ -50,7 +50,7 @@ class Buckets:
         self._buckets: dict[Key, _Bucket] = {}
 
     def take(self, key: Key) -> bool:
-        """Take a token; False: there is none, the request is throttled."""
+        """Takes a token; returns False where there is none and the request is throttled."""
         now, rate = self._clock(), self.rate_of(key)
         bucket = self._buckets.get(key)
         if bucket is None:
@@ -63,7 +63,7 @@ class Buckets:
         return True
 
     def rate_of(self, key: Key) -> Rate:
-        """The rate in force now."""
+        """Returns the current rate."""
         if key in self._own:
             return self._own[key]
         if key[2] in self._limits.operations:
@@ -75,10 +75,10 @@ class Buckets:
         return rate
 
     def set_limits(self, limits: Limits) -> None:
-        """Put other limits in force; the schedule counts from now."""
+        """Replaces the limits; the schedule starts now."""
         self._limits = limits
         self._started_at = self._clock()
 
     def set_rate(self, key: Key, rate: Rate) -> None:
-        """Give one bucket a rate of its own."""
+        """Gives one bucket a rate of its own."""
         self._own[key] = rate

@@ -1,4 +1,4 @@
-"""What a right scan must find, straight from the model and by no client's code: for row-by-row comparison."""
+"""Computes what a correct scan finds from the model alone, without a client's code, for comparison row by row."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ DOCUMENTED = {
 
 
 class TruePatch(NamedTuple):
-    """A row of the `patches` table, less its scan id, in the order of its columns."""
+    """A row of the `patches` table without its scan id, in the order of its columns."""
 
     account_id: str
     region: str
@@ -45,7 +45,7 @@ class TruePatch(NamedTuple):
 
 
 class TrueNode(Struct, frozen=True):
-    """A row of the `nodes` table, as far as the world decides it."""
+    """A row of the `nodes` table, as far as the world determines it."""
 
     key: NodeKey
     status: NodeStatus
@@ -55,12 +55,12 @@ class TrueNode(Struct, frozen=True):
 
     @property
     def counts(self) -> dict[str, int | None]:
-        """The columns `…_count`."""
+        """Returns the columns `…_count`."""
         return {n: v for n, v in self.columns.items() if n.endswith("_count") and not isinstance(v, str)}
 
 
 class TrueTarget(Struct, frozen=True):
-    """A row of the `targets` table, as far as the world decides it. Only a `scanned` one has nodes."""
+    """A row of the `targets` table, as far as the world determines it. Only a `scanned` one has nodes."""
 
     account_id: str
     region: str
@@ -71,7 +71,7 @@ class TrueTarget(Struct, frozen=True):
 
 
 class Truth:
-    """The three tables. Patches are made anew each time they are asked for, so that a large world fits in memory."""
+    """The three tables. Patches are generated again at each call, so that a large world fits in memory."""
 
     def __init__(
         self,
@@ -92,12 +92,12 @@ class Truth:
         return sum(node.patch_rows for node in self.nodes.values())
 
     def patches(self) -> Iterator[TruePatch]:
-        """Every patch of every node, node by node, in the order AWS lists them."""
+        """Yields every patch of every node, node by node, in the order in which AWS lists them."""
         for key in self.nodes:
             yield from self.patches_of(*key)
 
     def patches_of(self, account_id: str, region: str, instance_id: str) -> list[TruePatch]:
-        """The patches of one node; none where a right scan gets none."""
+        """Returns the patches of one node; none where a correct scan gets none."""
         true_node = self.nodes[account_id, region, instance_id]
         node = self._reality.node(account_id, region, instance_id)
         if node is None or not true_node.patch_rows:
@@ -117,7 +117,7 @@ def truth(
     regions: Collection[str] | None = None,
     states: Collection[str] = (),
 ) -> Truth:
-    """What a right scan finds as things stand now.
+    """Returns what a correct scan finds in the current state.
 
     Args:
         world_state: the world with its changes in mid-run. A role revoked or a Region disabled on the way shows as

@@ -1,4 +1,4 @@
-"""Decides which request is hit by which trouble: by chance that repeats itself, and never for ever."""
+"""Decides which request meets which fault: by seeded random numbers, and for a bounded number of times in a row."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from scanner.simulator.world.seeded_random import seeded_random
 
 
 class FaultPicker:
-    """Remembers only the requests that are in trouble, so that it stays small however long the run."""
+    """Picks faults; remembers only the requests that meet one, so that it stays small however long the run."""
 
     def __init__(self, faults: Faults) -> None:
         self._faults = faults
@@ -19,7 +19,7 @@ class FaultPicker:
         self._broken_listings: Counter[str] = Counter()
 
     def passing(self, request: str, operation: str) -> Passing | None:
-        """The trouble of this request, if any; the same request meets at most `max_consecutive` in a row."""
+        """Returns the fault of this request, if any; the same request meets at most `max_consecutive` in a row."""
         if not self._passing or (self._faults.operations and operation not in self._faults.operations):
             return None
         hits = self._hits.get(request, 0)
@@ -32,7 +32,7 @@ class FaultPicker:
         return None
 
     def broken(self, listing: str, offset: int) -> Broken | None:
-        """The trouble of this page, if any; one listing meets at most `max_broken` in all."""
+        """Returns the fault of this page, if any; one listing meets at most `max_broken` in all."""
         if not self._broken:
             return None
         met = self._broken_listings[listing]
@@ -44,11 +44,11 @@ class FaultPicker:
         return None
 
     def is_empty_page(self, listing: str, offset: int, turn: int) -> bool:
-        """Whether a page without rows comes here; never twice in a row at one place."""
+        """Returns whether a page without rows comes here; never twice in a row at one position."""
         return turn == 0 and seeded_random(self._faults.seed, "empty_page", listing, offset) < self._faults.empty_page
 
     def page_size(self, listing: str, offset: int, wanted: int) -> int:
-        """How many rows a page has."""
+        """Returns how many rows a page has."""
         if not self._faults.varying_page_sizes:
             return wanted
         return 1 + int(seeded_random(self._faults.seed, "page_size", listing, offset) * wanted)

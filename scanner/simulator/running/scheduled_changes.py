@@ -1,4 +1,4 @@
-"""Changes in mid-run that chance picks: a role revoked, a Region disabled, a node patched while it is read."""
+"""Makes changes at random moments of a run: revokes a role, disables a Region, patches a node while it is read."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from scanner.simulator.world.seeded_random import seeded_random
 
 
 class ScheduledChanges:
-    """Watches the SSM requests go by and changes reality when it is time."""
+    """Watches the SSM requests and changes the world's state at the chosen ones."""
 
     def __init__(self, faults: Faults, world_state: WorldState) -> None:
         self._faults = faults
@@ -20,7 +20,7 @@ class ScheduledChanges:
         self._is_on = bool(faults.role_revoked_midway or faults.region_disabled_midway)
 
     def request_came(self, account_id: str, region: str) -> None:
-        """Note an SSM request; may revoke the account's role or disable its Region from this request on."""
+        """Notes an SSM request; may revoke the account's role or disable its Region from this request on."""
         if not self._is_on:
             return
         if account_id != self._reality.world.hub_account_id and self._is_due(
@@ -32,10 +32,10 @@ class ScheduledChanges:
             self._reality.disabled.add((account_id, region))
 
     def page_came(self, node: Node, offset: int) -> None:
-        """Note that a page of a node's patches is asked for; may run a patching operation before it is answered."""
+        """Notes the request of a page of patches; may run a patching operation before it is answered."""
         if not offset or Trait.PATCHED_MIDWAY not in node.traits or self._reality.generation(node):
             return
-        # Without a patch state that moves nobody could tell a mixed listing from a right one.
+        # Without a patch state that changes, no client could tell a mixed listing from a right one.
         if not node.traits & {Trait.STATE_MISSING, Trait.COUNTS_UNKNOWN}:
             self._reality.patch(node)
 

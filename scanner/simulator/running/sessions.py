@@ -1,4 +1,4 @@
-"""Who is who: the long-lived keys of each account, and the sessions that AssumeRole gives out."""
+"""Keeps the long-lived keys of each account, and the sessions that AssumeRole issues."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MAX_SESSION_S = 3600
 
 
 class Keys(Struct):
-    """Keys that sign requests, and whose they are. `expires_at_s` is when they really end; None: never."""
+    """Keys that sign requests, and their owner. `expires_at_s` is when they really end; None: never."""
 
     access_key: str
     secret_key: str
@@ -30,7 +30,7 @@ class Keys(Struct):
 
 
 class Sessions:
-    """All keys that were ever given out."""
+    """Holds all keys that were ever issued."""
 
     def __init__(self, world: World, faults: Faults, clock: Clock) -> None:
         self._rng = Random(f"sessions:{world.seed}")
@@ -41,14 +41,14 @@ class Sessions:
         self.users = {account_id: self._user(account_id) for account_id in world.accounts}
 
     def find(self, access_key: str) -> Keys | None:
-        """The keys of this id, ended ones too."""
+        """Returns the keys of this id, expired ones included."""
         return self._keys.get(access_key)
 
     def has_ended(self, keys: Keys) -> bool:
         return keys.expires_at_s is not None and self._clock() >= keys.expires_at_s
 
     def assume(self, account_id: str, role_name: str, session_name: str, duration_s: int) -> tuple[Keys, float]:
-        """A new session of a role, and the Expiration it is told to have."""
+        """Returns a new session of a role, and the Expiration that its answer states."""
         name = role_name.rsplit("/", 1)[-1]
         role_id = f"AROA{self._letters(17)}"
         promised_s = self._clock() + duration_s
@@ -70,12 +70,12 @@ class Sessions:
         self._keys.pop(self.users[account_id].access_key, None)
 
     def end(self, keys: Keys) -> None:
-        """End a session now, whatever it was told."""
+        """Ends a session now, whatever Expiration was stated."""
         if keys.token is not None:
             keys.expires_at_s = self._clock()
 
     def end_early(self, keys: Keys) -> bool:
-        """End a session as the fault `early_expiry` does; False: not this one, or not again."""
+        """Ends a session as the fault `early_expiry` does; returns False where it does not, or not again."""
         ended = self._ended_early.get(keys.account_id, 0)
         if (
             keys.token is None
@@ -88,7 +88,7 @@ class Sessions:
         return True
 
     def end_all(self, account_id: str | None = None) -> int:
-        """End every session now, or those of one account; gives how many."""
+        """Ends every session now, or those of one account; returns how many."""
         ending = [
             keys
             for keys in self._keys.values()

@@ -1,4 +1,4 @@
-"""The running simulation: all that lives between two requests."""
+"""The running simulation: its state between two requests."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from scanner.simulator.running.sessions import Keys, Sessions
 from scanner.simulator.running.state import WorldState
 from scanner.simulator.running.stats import Stats
 from scanner.simulator.running.tokens import Tokens
-from scanner.simulator.world.apply_faults import afflicted
+from scanner.simulator.world.apply_faults import apply_faults
 from scanner.simulator.world.clock import Clock
 from scanner.simulator.world.faults import Faults
 from scanner.simulator.world.organization import World
 
 
 class Call(Struct, frozen=True):
-    """A request with a valid signature: who asks what of which service, where."""
+    """A request with a valid signature: caller, service, operation and Region."""
 
     service: str
     operation: str
@@ -38,13 +38,13 @@ Watcher = Callable[[Call], None]
 
 
 class Simulation:
-    """The parts of a running simulator, put together once."""
+    """Holds the parts of a running simulator."""
 
     def __init__(self, world: World, faults: Faults, limits: Limits, clock: Clock) -> None:
         self.faults = faults
         self.limits = limits
         self.clock = clock
-        self.world_state = WorldState(afflicted(world, faults))
+        self.world_state = WorldState(apply_faults(world, faults))
         self.sessions = Sessions(world, faults, clock)
         self.buckets = Buckets(limits, clock)
         self.tokens = Tokens(world.seed, faults.token_ttl_s, clock)

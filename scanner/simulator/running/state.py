@@ -1,4 +1,4 @@
-"""The world as it stands now: what changed since it was made."""
+"""The current state of the world: what changed since it was built."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from scanner.simulator.world.organization import AccountStatus, Node, Region, Re
 
 
 class WorldState:
-    """A world, and the changes to it in mid-run: nodes patched, come or gone, roles revoked, Regions disabled."""
+    """A world and the changes to it during a run: nodes patched, added or gone, roles revoked, Regions disabled."""
 
     def __init__(self, world: World) -> None:
         self.world = world
@@ -33,7 +33,7 @@ class WorldState:
         return self._changed.get((account_id, region)) or self.world.accounts[account_id].regions.get(region)
 
     def set_nodes(self, account_id: str, region: str, nodes: Sequence[Node]) -> None:
-        """Let the Region have these nodes from now on, in this order.
+        """Gives the Region these nodes from now on, in this order.
 
         Raises:
             KeyError: there is no such Region.
@@ -45,14 +45,14 @@ class WorldState:
         self._indexes.pop((account_id, region), None)
 
     def region_status(self, account_id: str, region: str) -> RegionStatus:
-        """Whether the account can use the Region; one that the world does not name is not enabled."""
+        """Returns whether the account can use the Region; one that the world does not name is not enabled."""
         found = self.region(account_id, region)
         if found is None or (account_id, region) in self.disabled:
             return RegionStatus.NOT_ENABLED
         return found.status
 
     def can_be_assumed(self, account_id: str) -> bool:
-        """Whether the role in the account can be assumed, given the right external id."""
+        """Returns whether the role in the account can be assumed with the right external id."""
         account = self.world.accounts.get(account_id)
         return (
             account is not None
@@ -70,11 +70,11 @@ class WorldState:
         return index.get(instance_id)
 
     def generation(self, node: Node) -> int:
-        """How many patching operations ran on the node since the world was made."""
+        """Returns how many patching operations ran on the node since the world was built."""
         return self._generations[node.seed] if self._generations else 0
 
     def patch(self, node: Node) -> None:
-        """Run a patching operation on the node: its rows, counts and snapshot change."""
+        """Runs a patching operation on the node: its rows, counts and snapshot change."""
         self._generations[node.seed] += 1
         self._rescans[node.seed] = 0
 
@@ -82,7 +82,7 @@ class WorldState:
         return patches_of(node, self.generation(node), self.world.as_of_s)
 
     def rescan(self, node: Node) -> None:
-        """Run a scan on the node that finds what the last one found: only its end time and its snapshot move."""
+        """Runs a scan on the node with the same result: only its end time and its snapshot change."""
         self._rescans[node.seed] += 1
 
     def machines(self, account_id: str, region: str) -> list[Machine]:
@@ -98,7 +98,7 @@ class WorldState:
         return baseline_of(self.world.accounts[account_id], region, node)
 
     def patch_state(self, account_id: str, region: str, node: Node) -> WirePatchState | None:
-        """Returns the node's patch state; the wire names its baseline by the bare id, also where AWS owns it."""
+        """Returns the node's patch state; AWS names its baseline by the bare id there, also where AWS owns it."""
         bare_id = self.baseline(account_id, region, node).baseline_id.rpartition("/")[2]
         return wire_patch_state(
             node,

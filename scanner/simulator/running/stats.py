@@ -1,4 +1,4 @@
-"""What was asked of the simulator, and what it did."""
+"""Counts the requests that came and the faults that were applied."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ class Stats:
     def requests(
         self, operation: str | None = None, *, account_id: str | None = None, region: str | None = None
     ) -> int:
-        """How many requests came, of all or of those that match."""
+        """Returns how many requests came, of all or of those that match."""
         return _matching(self.by_key, account_id, region, operation)
 
     def throttled(
         self, operation: str | None = None, *, account_id: str | None = None, region: str | None = None
     ) -> int:
-        """How many of them were throttled."""
+        """Returns how many of them were throttled."""
         return _matching(self.throttled_by_key, account_id, region, operation)
 
     @property
     def sdk_retries(self) -> int:
-        """Requests that an SDK sent again on its own."""
+        """Returns how many requests an SDK sent again on its own."""
         return sum(count for attempt, count in self.sdk_attempts.items() if attempt > 1)
 
 

@@ -1,4 +1,4 @@
-"""NextTokens: opaque, bound to what they continue, refused when forged, foreign or too old."""
+"""Issues NextTokens: opaque, bound to what they continue, refused when forged, foreign or too old."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _FILLING = 260
 
 
 class Position(Struct, frozen=True):
-    """Where a listing goes on. `generation` is that of the rows; `turn` makes tokens of one offset differ."""
+    """Where a listing continues. `generation` is that of the rows; `turn` makes tokens of one offset differ."""
 
     offset: int = 0
     generation: int = 0
@@ -33,7 +33,7 @@ START = Position()
 
 
 class Tokens:
-    """Makes and reads tokens. A listing is named by anything that tells it from others, its filters included.
+    """Makes and reads tokens. A listing is identified by all that distinguishes it from others, its filters included.
 
     The same position has the same token at all times, so that chance treats its request alike in every run.
     """
@@ -51,7 +51,7 @@ class Tokens:
         return token
 
     def read(self, listing: str, token: str) -> Position | None:
-        """The position; None: not a token of this listing, or too old."""
+        """Returns the position, or None where it is not a token of this listing or too old."""
         body = _body_of(token)
         if body is None or not hmac.compare_digest(self._encoded(listing, body), token):
             return None

@@ -1,1 +1,1 @@
-"""The simulated organization behind one HTTP port on this machine."""
+"""Serves the simulated organization on one HTTP port of this machine."""

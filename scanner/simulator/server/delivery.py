@@ -1,4 +1,4 @@
-"""Puts a reply on the wire, whole or in one of the ways that wires fail."""
+"""Sends a reply, completely or in one of the ways in which networks fail."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _LINGER_NOT = struct.pack("ii", 1, 0)
 
 
 async def deliver(reply: Reply, request: web.BaseRequest, faults: Faults) -> web.StreamResponse:
-    """The response to hand to the server, which may have been sent, or lost, by then."""
+    """Returns the response for the server, which may have been sent, or lost, by then."""
     headers = {"Content-Type": reply.content_type, "x-amzn-RequestId": reply.request_id}
     whole = web.Response(status=reply.status, body=reply.body, headers=headers)
     match reply.delivery:
@@ -38,7 +38,7 @@ async def deliver(reply: Reply, request: web.BaseRequest, faults: Faults) -> web
 async def _in_halves(
     reply: Reply, request: web.BaseRequest, headers: dict[str, str], *, pause_s: float | None
 ) -> web.StreamResponse:
-    """Half the body, then a pause and the rest, or (None) the end of the connection."""
+    """Sends half the body, then after a pause the rest, or (None) closes the connection."""
     response = web.StreamResponse(status=reply.status, headers=headers)
     response.content_length = len(reply.body)
     await response.prepare(request)

@@ -1,4 +1,4 @@
-"""A simulator in a thread of its own, for callers that hold the event loop themselves."""
+"""Runs a simulator in a thread of its own, for callers that occupy the event loop themselves."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from scanner.simulator.world.organization import World
 def serve_in_thread(
     world: World, *, faults: Faults = NO_FAULTS, limits: Limits = NO_LIMITS, port: int = 0
 ) -> Iterator[Simulator]:
-    """Serve from a thread and event loop of its own until the block ends.
+    """Serves from a thread and event loop of its own until the block ends.
 
     Raises:
         OSError: the port cannot be opened.

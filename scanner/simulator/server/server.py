@@ -1,4 +1,4 @@
-"""The simulated organization behind one HTTP port on this machine."""
+"""Serves the simulated organization on one HTTP port of this machine."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ async def serve(
     tls: ssl.SSLContext | None = None,
     clock: Clock = time.time,
 ) -> AsyncIterator[Simulator]:
-    """Serve a world until the block ends.
+    """Serves a world until the block ends.
 
     Args:
         world: what there is.
         faults: what goes wrong.
-        limits: how fast AWS may be asked; without any unless told.
+        limits: the rates that are granted; by default unlimited.
         port: 0 takes a free one.
         tls: serve HTTPS with this context.
         clock: the time by which buckets fill, sessions end and tokens age; signatures go by the real time.

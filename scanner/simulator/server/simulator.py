@@ -1,4 +1,4 @@
-"""What a user of the simulator holds while it serves: where it is, what it saw, and the means to change it."""
+"""The handle of a running simulator: its address, its statistics, and the ways to change it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from scanner.simulator.world.organization import Node, World
 
 
 class Simulator:
-    """A simulator that serves. Changes take effect with the next request."""
+    """A running simulator. Changes take effect with the next request."""
 
     def __init__(self, simulation: Simulation, url: str) -> None:
         self._simulation = simulation
@@ -20,7 +20,7 @@ class Simulator:
 
     @property
     def world(self) -> World:
-        """The world that is served, lasting faults included."""
+        """Returns the world that is served, lasting faults included."""
         return self._simulation.world
 
     @property
@@ -28,7 +28,7 @@ class Simulator:
         return self._simulation.stats
 
     def environment(self, account_id: str | None = None) -> dict[str, str]:
-        """Variables that point any AWS SDK or CLI here, as the caller's own account or another one.
+        """Returns variables that point any AWS SDK or CLI here, as the caller's own account or another one.
 
         Variables of the surroundings that would outdo them (AWS_PROFILE, AWS_SESSION_TOKEN,
         AWS_ENDPOINT_URL_<SERVICE>) are the caller's to remove.
@@ -50,23 +50,23 @@ class Simulator:
         regions: Collection[str] | None = None,
         states: Collection[str] = (),
     ) -> Truth:
-        """What a right scan finds, as things stand now; see `scanner.simulator.running.expected.truth`."""
+        """Returns what a correct scan finds in the current state; see `scanner.simulator.running.expected.truth`."""
         return truth(self._simulation.world_state, accounts=accounts, regions=regions, states=states)
 
     def set_limits(self, limits: Limits) -> None:
-        """Put other rates in force."""
+        """Replaces the rates."""
         self._simulation.buckets.set_limits(limits)
 
     def set_rate(self, account_id: str, region: str, operation: str, rate: Rate) -> None:
-        """Give one bucket a rate of its own."""
+        """Gives one bucket a rate of its own."""
         self._simulation.buckets.set_rate((account_id, region, operation), rate)
 
     def revoke_role(self, account_id: str) -> None:
-        """Take the role of an account away: no new sessions, and those there are may do nothing."""
+        """Removes the role of an account: no new sessions, and existing ones may do nothing."""
         self._simulation.world_state.revoked.add(account_id)
 
     def disable_region(self, account_id: str, region: str) -> None:
-        """Disable a Region in an account."""
+        """Disables a Region in an account."""
         self._simulation.world_state.disabled.add((account_id, region))
 
     def delete_own_keys(self) -> None:
@@ -74,7 +74,7 @@ class Simulator:
         self._simulation.sessions.delete_user_keys(self.world.hub_account_id)
 
     def patch_node(self, account_id: str, region: str, instance_id: str) -> None:
-        """Run a patching operation on a node: other rows, counts and snapshot, and old tokens as `Faults` say.
+        """Runs a patching operation on a node: other rows, counts and snapshot, and old tokens as `Faults` say.
 
         Raises:
             KeyError: there is no such node.
@@ -85,7 +85,7 @@ class Simulator:
         self._simulation.world_state.patch(node)
 
     def rescan_nodes(self) -> None:
-        """Scan every node again with the same result: end times and snapshots move, rows and counts do not."""
+        """Scans every node again with the same result: end times and snapshots change, rows and counts do not."""
         for account in self.world.accounts.values():
             for name in account.regions:
                 region = self._simulation.world_state.region(account.account_id, name)
@@ -93,7 +93,7 @@ class Simulator:
                     self._simulation.world_state.rescan(node)
 
     def set_nodes(self, account_id: str, region: str, nodes: Sequence[Node]) -> None:
-        """Let a Region have these nodes from now on: others come, those left out are gone.
+        """Gives a Region these nodes from now on; those left out are gone.
 
         Raises:
             KeyError: there is no such Region.
@@ -101,9 +101,9 @@ class Simulator:
         self._simulation.world_state.set_nodes(account_id, region, nodes)
 
     def watch(self, watcher: Watcher) -> None:
-        """Tell this of each request before it is answered, from the server's thread."""
+        """Calls this with each request before it is answered, from the server's thread."""
         self._simulation.watchers.append(watcher)
 
     def expire_sessions(self, account_id: str | None = None) -> int:
-        """End all assumed sessions now, or those of one account; gives how many."""
+        """Ends all assumed sessions now, or those of one account; returns how many."""
         return self._simulation.sessions.end_all(account_id)

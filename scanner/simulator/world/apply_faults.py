@@ -1,4 +1,4 @@
-"""Turns the lasting faults into facts of the world, so that whoever asks the world for the truth sees them."""
+"""Applies the lasting faults to the world, so that what a correct scan finds includes them."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from scanner.simulator.world.seeded_random import seeded_random
 _SETTINGS = {trait: trait.name.lower() for trait in Trait}
 
 
-def afflicted(world: World, faults: Faults) -> World:
-    """The same world with the nodes, accounts and Regions that chance picks made special."""
+def apply_faults(world: World, faults: Faults) -> World:
+    """Returns the world with faults on the nodes, accounts and Regions that seeded random numbers choose."""
     traits = {trait: getattr(faults, name) for trait, name in _SETTINGS.items() if getattr(faults, name)}
     if not traits and not (faults.role_missing or faults.scp_denied or faults.not_enabled):
         return world

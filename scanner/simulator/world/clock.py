@@ -1,4 +1,4 @@
-"""The simulator's time, injected so that tests own it."""
+"""The simulator's clock, a parameter so that tests decide what time it is."""
 
 from __future__ import annotations
 

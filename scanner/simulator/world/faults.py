@@ -1,4 +1,4 @@
-"""All that can go wrong, as frozen settings: everything is off by default, probabilities are between 0 and 1."""
+"""The faults that can be turned on, as frozen settings: all are off by default, probabilities are from 0 to 1."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Probability = float
 
 
 class Passing(StrEnum):
-    """Troubles of one request, named like the settings that turn them on. The same request then works."""
+    """Faults of one request, named like the settings that turn them on; sent again, the same request works."""
 
     INTERNAL_ERROR_500 = "internal_error_500"
     HTML_503 = "html_503"
@@ -27,7 +27,7 @@ class Passing(StrEnum):
 
 
 class Broken(StrEnum):
-    """Troubles of one listing, named like the settings that turn them on: it has to be started again."""
+    """Faults of one listing, named like the settings that turn them on; it has to be started again."""
 
     INVALID_NEXT_TOKEN = "invalid_next_token"  # noqa: S105 - the name of a setting
     REPEATED_TOKEN = "repeated_token"  # noqa: S105 - the name of a setting
@@ -35,9 +35,9 @@ class Broken(StrEnum):
 
 
 class Faults(Struct, frozen=True, forbid_unknown_fields=True):
-    """What goes wrong, and how often. The passing and broken ones change nothing of the truth; the lasting ones do.
+    """What goes wrong, and how often. Only the lasting faults change what a correct scan finds.
 
-    Whether a request is hit follows from `seed`, what it asks for and how often it was asked, so a run repeats itself.
+    Whether a request meets a fault follows from `seed`, its content and how often it came, so that a run is repeatable.
     """
 
     seed: int = 0

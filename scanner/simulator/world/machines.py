@@ -19,7 +19,7 @@ class InstanceState(StrEnum):
 
     @property
     def code(self) -> int:
-        """The number that EC2 gives beside the name."""
+        """Returns the number that EC2 gives beside the name."""
         return _CODES[self]
 
 

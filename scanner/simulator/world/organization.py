@@ -1,4 +1,4 @@
-"""The simulated organization as a frozen model: what exists, not how it is asked for."""
+"""The simulated organization as a frozen model: what exists, independent of any API."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ DEFAULT_ROLE = "patchsweep-reader"
 
 
 class Trait(Enum):
-    """What is special about a node. GONE, INVALID, DENIED and MISMATCHED decide how a right scan ends it."""
+    """What is special about a node. GONE, INVALID, DENIED and MISMATCHED determine its status in a correct scan."""
 
     NEVER_SCANNED = "managed, but no patching operation ever ran"
     ASSOCIATION_SCANNED = "scanned by AWS-RunPatchBaselineAssociation, which reports no patches"
@@ -20,7 +20,7 @@ class Trait(Enum):
     INVALID = "its patches are refused with InvalidInstanceId, yet it stays listed: its agent or a permission lacks"
     DENIED = "listed, but a tag-scoped policy forbids its patches"
     MISMATCHED = "its counts never agree with its rows"
-    CONNECTION_LOST = "does not answer the health ping; has patch data all the same"
+    CONNECTION_LOST = "does not answer the health ping, but has patch data"
     LISTED_TWICE = "comes twice in the listing of nodes"
     STATE_TWICE = "its patch state comes twice in one answer"
     STATE_MISSING = "has patches but no patch state"
@@ -53,7 +53,7 @@ class AccountStatus(StrEnum):
 
 
 class Node(Struct, frozen=True, gc=False):
-    """One managed node. Its patches are not stored: `seed`, `platform` and `rows` decide them."""
+    """One managed node. Its patches are not stored: `seed`, `platform` and `rows` determine them."""
 
     instance_id: str
     seed: int
@@ -71,7 +71,7 @@ class Node(Struct, frozen=True, gc=False):
 
     @property
     def is_empty(self) -> bool:
-        """Whether AWS has no patch data on it at all."""
+        """Returns whether AWS has no patch data on it at all."""
         return bool(self.traits & EMPTY_TRAITS)
 
 
@@ -90,7 +90,7 @@ class Region(Struct, frozen=True):
 
 
 class Account(Struct, frozen=True):
-    """One account. Without `has_role` nobody can assume a role in it."""
+    """One account. Without `has_role` there is no role to assume in it."""
 
     account_id: str
     name: str
@@ -106,7 +106,7 @@ class Account(Struct, frozen=True):
 
 
 class World(Struct, frozen=True):
-    """Everything there is. `as_of_s` is the world's newest moment, in epoch seconds."""
+    """All accounts of the organization. `as_of_s` is the world's newest moment, in epoch seconds."""
 
     seed: int
     as_of_s: int
@@ -121,7 +121,7 @@ class World(Struct, frozen=True):
 
     @property
     def home_region(self) -> str:
-        """The Region a caller is set to: the first of the caller's own account."""
+        """Returns the Region of the caller: the first of its own account."""
         return next(iter(self.accounts[self.hub_account_id].regions))
 
     @property

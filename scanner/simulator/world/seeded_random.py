@@ -1,4 +1,4 @@
-"""Chance that repeats itself: a number between 0 and 1 that follows from what it is for."""
+"""Deterministic random numbers: a hash of the arguments, scaled to [0, 1)."""
 
 from __future__ import annotations
 
@@ -8,6 +8,6 @@ _SCALE = 1 << 64
 
 
 def seeded_random(*what: object) -> float:
-    """The same number for the same words, whatever the process."""
+    """Returns the same number for the same arguments, in every process."""
     digest = blake2b("\x1f".join(map(str, what)).encode(), digest_size=8).digest()
     return int.from_bytes(digest) / _SCALE
