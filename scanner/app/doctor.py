@@ -15,7 +15,7 @@ from scanner.app.outcomes import scope_of
 from scanner.aws.open import Aws, open_aws
 from scanner.aws.sdk.fixed_access import FixedAccess
 from scanner.core.concurrency import map_bounded
-from scanner.core.errors import AwsError, NodeGone, PatchsweepError, RequestRejected
+from scanner.core.errors import AwsError, InvalidNode, NodeGone, PatchsweepError, RequestRejected
 from scanner.core.interfaces import Fleet, TargetReader
 from scanner.core.model import Target, TargetStatus
 from scanner.core.safe_text import mask_secrets
@@ -102,7 +102,7 @@ async def _try_a_node(reader: TargetReader) -> bool:
         async for nodes in listing:
             if nodes:
                 await reader.patch_states([node.instance_id for node in nodes])
-                with suppress(NodeGone):
+                with suppress(NodeGone, InvalidNode):
                     await reader.patch_page(nodes[0].instance_id, None)
                 return True
     return False

@@ -12,8 +12,10 @@ from scanner.app.deliver import Delivery
 from scanner.app.demo import serving_demo
 from scanner.app.history import known_nodes, largest_targets_first
 from scanner.app.outcomes import scope_of
+from scanner.app.resume import resume_command
 from scanner.app.signals import Stop
 from scanner.aws.open import open_aws
+from scanner.core.errors import CredentialsError
 from scanner.core.interfaces import Observer
 from scanner.core.model import CallCounts, NodeScan, TargetOutcome
 from scanner.core.settings import Settings
@@ -30,23 +32,27 @@ class Reading(Struct, frozen=True):
     """What came of reading the targets.
 
     `calls` counts the requests that belong to no target. `history` is what committed scans hold of the targets; None in
-    full mode.
+    full mode. `notes` say what the scope leaves out.
     """
 
     outcomes: Sequence[TargetOutcome] = ()
     calls: CallCounts = field(default_factory=CallCounts)
     history: History | None = None
+    notes: Sequence[str] = ()
 
 
 async def read_scan(delivery: Delivery, observers: Sequence[Observer], stop: Stop) -> Reading:
     """Reads every target of the scan; after a signal the result is incomplete, and `stop.signal_number` is set.
 
     Raises:
+        CredentialsError: AWS does not accept the credentials of the run, or not any more; every node read by then is
+            in the store, and the message says how to resume.
         PatchsweepError: the scope could not be found out, AWS rejects the request itself, or the store failed.
     """
     settings = delivery.scan.settings.store
     send, receive = anyio.create_memory_object_stream[NodeScan](NODES_IN_HAND)
     reading = Reading()
+    refusal: CredentialsError | None = None
     async with receive, anyio.create_task_group() as writer:
         flush = FlushRules(settings.flush_rows, settings.flush_interval_s)
         writer.start_soon(write_segments, receive, delivery.put, flush)
@@ -54,8 +60,21 @@ async def read_scan(delivery: Delivery, observers: Sequence[Observer], stop: Sto
             with stop.phase():
                 if delivery.scan.is_resumed:
                     await delivery.repeat()
-                reading = await _read_targets(delivery, observers, send.send)
+                try:
+                    reading = await _read_targets(delivery, observers, send.send)
+                except CredentialsError as error:
+                    # Raised only when the writer has stored what was read.
+                    refusal = error
+    if refusal is not None:
+        raise _with_resume_command(refusal, delivery) from refusal
     return reading
+
+
+def _with_resume_command(refusal: CredentialsError, delivery: Delivery) -> CredentialsError:
+    scan = delivery.scan
+    if not scan.is_resumed and not delivery.tally.nodes:
+        return refusal
+    return CredentialsError(f"{refusal}, then resume with `{resume_command(scan.settings, scan.scan_id)}`")
 
 
 async def _read_targets(delivery: Delivery, observers: Sequence[Observer], deliver: DeliverNode) -> Reading:
@@ -80,7 +99,7 @@ async def _read_targets(delivery: Delivery, observers: Sequence[Observer], deliv
             )
             targets = await largest_targets_first(store, discovery.targets)
             outcomes = await scan_targets(targets, aws.fleet, job)
-            return Reading([*discovery.outcomes, *outcomes], aws.counts, history)
+            return Reading([*discovery.outcomes, *outcomes], aws.counts, history, discovery.notes)
 
 
 def _rules(settings: Settings) -> ReadingRules:

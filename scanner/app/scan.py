@@ -86,7 +86,7 @@ async def _read_commit_publish(
         failed=delivery.tally.failed,
         lacking_by_account=delivery.tally.lacking_by_account,
         sink_failures=failures,
-        notes=(*delivery.scan.notes, *history_notes(reading.history)),
+        notes=(*delivery.scan.notes, *reading.notes, *history_notes(reading.history)),
         store=delivery.store.url,
     )
 

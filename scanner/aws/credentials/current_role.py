@@ -1,6 +1,7 @@
-"""As whom a request is signed: clients are shared by all accounts, and a task says for whom it asks.
+"""Chooses the credentials of the current task's requests.
 
-A client of its own for each (account, Region) would cost 15 to 100 ms of CPU, and new connections, each.
+Accounts share one client per Region; a context variable holds the role. A client of its own for each (account, Region)
+would cost 15 to 100 ms of CPU, and new connections, each.
 """
 
 from __future__ import annotations
@@ -10,18 +11,19 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
+from scanner.aws.credentials.providers import check_keys, provider_error
 from scanner.aws.credentials.role_session import RoleCredentials
 
 if TYPE_CHECKING:
     from aiobotocore.credentials import AioCredentials
     from botocore.credentials import ReadOnlyCredentials
 
-_role: ContextVar[RoleCredentials | None] = ContextVar("acting_as", default=None)
+_role: ContextVar[RoleCredentials | None] = ContextVar("current_role", default=None)
 
 
 @contextmanager
 def signed_as(role: RoleCredentials | None) -> Iterator[None]:
-    """Have the requests made inside signed as a role; None is the run itself."""
+    """Has the requests made inside signed as a role; None is the run itself."""
     before = _role.set(role)
     try:
         yield
@@ -30,19 +32,42 @@ def signed_as(role: RoleCredentials | None) -> Iterator[None]:
 
 
 class CurrentRoleCredentials:
-    """What clients take for credentials: those of the role acted as, or else those of the run."""
+    """Stands for credentials in every client: those of the current role or, without one, those of the run.
 
-    method = "acting-as"
+    Args:
+        own: the credentials of the run, as the SDK loaded them.
+        profile: the profile they belong to, for messages.
+    """
 
-    def __init__(self, own: AioCredentials) -> None:
+    method = "current-role"
+
+    def __init__(self, own: AioCredentials, profile: str) -> None:
         self._own = own
+        self._profile = profile
+        self._checked: ReadOnlyCredentials | None = None
 
     async def get_frozen_credentials(self) -> ReadOnlyCredentials:
-        return await (_role.get() or self._own).get_frozen_credentials()
+        """Returns the keys to sign with, refreshed where that is due.
+
+        Raises:
+            CredentialsError: those of the run cannot be refreshed or used.
+            AwsError: the role's session cannot be opened.
+        """
+        role = _role.get()
+        if role is not None:
+            return await role.get_frozen_credentials()
+        try:
+            keys: ReadOnlyCredentials = await self._own.get_frozen_credentials()
+        except Exception as error:
+            raise provider_error(error, self._own.method, self._profile) from error
+        if keys != self._checked:
+            check_keys(keys, self._own.method, self._profile)
+            self._checked = keys
+        return keys
 
     async def get_account_id(self) -> None:
-        """No service here routes by account."""
+        """Returns nothing: no service here routes by account."""
 
     def get_deferred_property(self, _name: str) -> Callable[[], Awaitable[None]]:
-        """What an endpoint might want to know of credentials, which is the account id alone."""
+        """Returns what an endpoint might want to know of credentials, which is the account id alone."""
         return self.get_account_id

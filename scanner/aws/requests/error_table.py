@@ -29,7 +29,7 @@ from scanner.core.errors import (
     Unavailable,
 )
 from scanner.core.model import Target
-from scanner.core.safe_text import mask_secrets
+from scanner.core.safe_text import mask_foreign_text
 
 
 class ErrorRule(Struct, frozen=True):
@@ -177,7 +177,7 @@ def to_error(failure: ServiceError | NoResponse, operation: Operation, at: Targe
         rule, code, words = _NO_RESPONSE_RULES[failure.kind], "", failure.reason
     else:
         rule, code, words = _rule(failure, operation), failure.code, words_of(failure)
-    sentence = f"{operation} in account {at.account_id}, Region {at.region}, failed: {mask_secrets(words)}"
+    sentence = f"{operation} in account {at.account_id}, Region {at.region}, failed: {mask_foreign_text(words)}"
     if rule.remedy:
         sentence += f"; {rule.remedy.format(action=operation.iam_action)}"
     return rule.kind(sentence, code=code) if issubclass(rule.kind, AwsError) else rule.kind(sentence)

@@ -6,39 +6,26 @@ import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TypeVar
+from urllib.parse import urlsplit
 
 from aiohttp import ClientConnectorCertificateError, ClientConnectorDNSError, ClientPayloadError
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
     ConnectTimeoutError,
-    CredentialRetrievalError,
     EndpointConnectionError,
     HTTPClientError,
     IncompleteReadError,
-    MetadataRetrievalError,
     ProxyConnectionError,
-    RefreshWithMFAUnsupportedError,
     SSLError,
-    SSOError,
-    TokenRetrievalError,
 )
 from botocore.parsers import ResponseParserError
 
 from scanner.aws.transport.interface import ConnectionFailure, NoResponse, ServiceError
-from scanner.core.errors import ConfigError, CredentialsExpired
+from scanner.core.errors import ConfigError, PatchsweepError
+from scanner.core.safe_text import mask_foreign_text
 
 A = TypeVar("A", bound=Mapping[str, object])
-
-_LOST_CREDENTIALS = (
-    CredentialRetrievalError,
-    MetadataRetrievalError,
-    RefreshWithMFAUnsupportedError,
-    SSOError,
-    TokenRetrievalError,
-)
-_RENEWED_IN_VAIN = "refreshed credentials are still expired"
-"""Of the one RuntimeError that the SDK raises for what a user did: a source of credentials gave old ones."""
 
 
 @contextmanager
@@ -48,7 +35,6 @@ def sdk_errors() -> Iterator[None]:
     Raises:
         ServiceError: AWS answered with an error.
         NoAnswer: no answer came, or one that is no answer of AWS.
-        CredentialsExpired: the SDK could not renew the credentials of the run.
         ConfigError: the SDK's own settings cannot work; quotes the SDK.
     """
     try:
@@ -60,16 +46,31 @@ def sdk_errors() -> Iterator[None]:
     except ResponseParserError as error:
         raise NoResponse(ConnectionFailure.CONNECTION, "the answer is not one of AWS") from error
     except BotoCoreError as error:
-        if isinstance(error, _LOST_CREDENTIALS):
-            raise CredentialsExpired(f"The AWS credentials of this run cannot be renewed: {error}") from error
         silence = _silence(error)
         if silence is None:
-            raise ConfigError(f"The AWS settings in force cannot work: {error}") from error
-        raise NoResponse(silence, str(error)) from error
-    except RuntimeError as error:
-        if _RENEWED_IN_VAIN not in str(error):
-            raise
-        raise CredentialsExpired(f"The AWS credentials of this run cannot be renewed: {error}") from error
+            raise ConfigError(f"The AWS settings in force cannot work: {mask_foreign_text(str(error))}") from error
+        words = "the name of the proxy does not resolve" if _is_of_proxy(error) else mask_foreign_text(str(error))
+        raise NoResponse(silence, words) from error
+
+
+@contextmanager
+def setup_errors() -> Iterator[None]:
+    """Explains whatever the SDK raises while it reads its settings or creates a client: it raises what it likes.
+
+    Raises:
+        ConfigError: the SDK's own settings cannot work; quotes the SDK.
+    """
+    try:
+        with sdk_errors():
+            yield
+    except (PatchsweepError, ServiceError, NoResponse):
+        raise
+    except Exception as error:
+        words = " ".join(mask_foreign_text(f"{type(error).__name__}: {error}").split())
+        raise ConfigError(
+            f"The AWS settings in force cannot work: {words}; check the AWS_* variables, such as AWS_ENDPOINT_URL "
+            "(scheme://host), and the AWS config file"
+        ) from error
 
 
 def require_members(answer: A, *members: str) -> A:
@@ -102,6 +103,8 @@ def _silence(error: BotoCoreError) -> ConnectionFailure | None:
             )
         case ProxyConnectionError():
             return ConnectionFailure.PROXY
+        case EndpointConnectionError() if _is_of_proxy(error):
+            return ConnectionFailure.PROXY
         case EndpointConnectionError() if isinstance(cause, ClientConnectorDNSError):
             # A resolver that is out of order for a moment is no proof that the name does not exist.
             return (
@@ -113,3 +116,10 @@ def _silence(error: BotoCoreError) -> ConnectionFailure | None:
             return ConnectionFailure.CONNECTION
         case _:
             return None
+
+
+def _is_of_proxy(error: BotoCoreError) -> bool:
+    """Returns whether the name that does not resolve is a proxy's: it is not the one of the endpoint."""
+    cause = error.kwargs.get("error")
+    endpoint = urlsplit(error.kwargs.get("endpoint_url") or "").hostname
+    return isinstance(cause, ClientConnectorDNSError) and cause.host != endpoint

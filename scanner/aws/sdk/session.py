@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import ssl
 from collections.abc import AsyncIterator, Callable
@@ -22,9 +23,11 @@ from botocore.utils import get_environ_proxies
 
 from scanner import __version__
 from scanner.aws.credentials.current_role import CurrentRoleCredentials
-from scanner.aws.sdk.errors import sdk_errors
+from scanner.aws.credentials.providers import load_credentials
+from scanner.aws.sdk.errors import setup_errors
 from scanner.aws.sdk.fixed_access import FixedAccess
 from scanner.aws.sdk.http_session import MetadataSession, StrictSession
+from scanner.aws.sdk.proxies import check_proxies
 from scanner.aws.sdk.responses import ResponseParsers
 from scanner.aws.transport.tls import tls_context
 from scanner.core.settings import LimitSettings
@@ -40,6 +43,7 @@ if TYPE_CHECKING:
     from types_aiobotocore_ssm import SSMClient
     from types_aiobotocore_sts import STSClient
 
+_log = logging.getLogger(__name__)
 C = TypeVar("C", bound="AioBaseClient")
 CLOSE_WITHIN_S = 5.0
 _MODELS = ("service-2", "endpoint-rule-set-1")
@@ -66,9 +70,12 @@ class _SharedSession(AioSession):
         return resolver
 
     async def get_credentials(self) -> AioCredentials | None:  # type: ignore[override]  # aiobotocore overrides so too
-        own = await super().get_credentials()
+        profile = self.get_config_variable("profile") or "default"
+        own: AioCredentials | None = self._credentials  # type: ignore[has-type]  # not in the stubs
+        if own is None:
+            own = self._credentials = await load_credentials(self.get_component("credential_provider"), profile)
         # Of credentials a client uses no more than `ActingCredentials` has.
-        return None if own is None else cast("AioCredentials", CurrentRoleCredentials(own))
+        return None if own is None else cast("AioCredentials", CurrentRoleCredentials(own, profile))
 
 
 def _send_strictly(provider: Any) -> None:  # noqa: ANN401 - the attributes are not in the stubs
@@ -109,19 +116,41 @@ def _ca_bundle(core: AioSession) -> str | Literal[True]:
     return True
 
 
+def _set_region(core: AioSession, default_region: str | None, region: str | None) -> None:
+    """Sets the Region as the variables name it. An empty one counts as absent: botocore would prefer it to the profile.
+
+    AWS_DEFAULT_REGION comes first, as in botocore, which does not know AWS_REGION; containers and other SDKs do.
+    """
+    if default_region and region and default_region != region:
+        _warn_of_two_regions(default_region, region)
+    if not default_region:
+        core.set_config_variable("region", region or core.get_scoped_config().get("region"))
+
+
+@cache
+def _warn_of_two_regions(default_region: str, region: str) -> None:
+    """Says once which of two variables is used."""
+    _log.warning(
+        "AWS_DEFAULT_REGION (%s) is used and AWS_REGION (%s) is not: they differ; unset one of them",
+        default_region,
+        region,
+    )
+
+
 class Sessions:
     """Makes clients that sign as whoever asks (see `acting_as`), with the SDK's retries off: the funnel has its own."""
 
     def __init__(self, limits: LimitSettings, access: FixedAccess | None = None) -> None:
-        with sdk_errors():
+        if access is None:
+            check_proxies(os.environ)
+        with setup_errors():
             core = _SharedSession()
             if access is not None:
                 access.apply_to(core)
             core.register_component("response_parser_factory", ResponseParsers())
             core.register_component("data_loader", _loader(core.get_config_variable("data_path")))
-            if access is None and os.environ.get("AWS_REGION") and not os.environ.get("AWS_DEFAULT_REGION"):
-                # Containers and every other SDK know this name; botocore does not.
-                core.set_config_variable("region", os.environ["AWS_REGION"])
+            if access is None:
+                _set_region(core, os.environ.get("AWS_DEFAULT_REGION"), os.environ.get("AWS_REGION"))
             self._ca_bundle = _ca_bundle(core) if access is None else True
         self._core = core
         self._endpoint_url = access and access.endpoint_url
@@ -141,13 +170,13 @@ class Sessions:
     @property
     def region(self) -> str | None:
         """The Region that the AWS settings in force name."""
-        with sdk_errors():
+        with setup_errors():
             region: str | None = self._core.get_config_variable("region")
             return region
 
     async def has_credentials(self) -> bool:
         """Whether the SDK finds any credentials for the run itself."""
-        with sdk_errors():
+        with setup_errors():
             credentials = await self._core.get_credentials()
             return credentials is not None
 
@@ -162,7 +191,7 @@ class Sessions:
             keys: ReadOnlyCredentials = await own.get_frozen_credentials()
         except Exception:
             # Entered for an error only: this is asked before every request.
-            with sdk_errors():
+            with setup_errors():
                 raise
         return keys
 
@@ -218,7 +247,7 @@ class Sessions:
 
     @asynccontextmanager
     async def _opened(self, service: str, create: Callable[[], ClientCreatorContext[C]]) -> AsyncIterator[C]:
-        with sdk_errors():
+        with setup_errors():
             await self._load_models(service)
             # Not before: what the SDK creates here is a coroutine that would never be awaited if this were cancelled.
             opening = create()

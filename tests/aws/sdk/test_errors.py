@@ -11,7 +11,6 @@ from botocore.exceptions import (
     ClientError,
     ConnectionClosedError,
     ConnectTimeoutError,
-    CredentialRetrievalError,
     EndpointConnectionError,
     HTTPClientError,
     NoCredentialsError,
@@ -20,14 +19,12 @@ from botocore.exceptions import (
     ReadTimeoutError,
     ResponseStreamingError,
     SSLError,
-    TokenRetrievalError,
-    UnauthorizedSSOTokenError,
 )
 from botocore.parsers import ResponseParserError
 
 from scanner.aws.sdk.errors import sdk_errors
 from scanner.aws.transport.interface import ConnectionFailure, NoResponse, ServiceError
-from scanner.core.errors import ConfigError, CredentialsExpired, Denied
+from scanner.core.errors import ConfigError, Denied
 
 URL = "https://ssm.xx-nowhere-1.amazonaws.com/"
 KEY = SimpleNamespace(host="ssm.xx-nowhere-1.amazonaws.com", port=443, ssl=True, is_ssl=True)
@@ -87,18 +84,6 @@ def test_no_answer_is_told_by_how_it_looked(error, silence):
     found = translated(error)
     assert isinstance(found, NoResponse)
     assert found.kind is silence
-
-
-@pytest.mark.parametrize(
-    "error",
-    [
-        CredentialRetrievalError(provider="p", error_msg="m"),
-        TokenRetrievalError(provider="p", error_msg="m"),
-        UnauthorizedSSOTokenError(),
-    ],
-)
-def test_credentials_that_the_sdk_cannot_renew_have_expired(error):
-    assert isinstance(translated(error), CredentialsExpired)
 
 
 @pytest.mark.parametrize("error", [NoCredentialsError(), ProfileNotFound(profile="nobody")])
