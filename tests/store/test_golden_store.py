@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 
 import msgspec
 import pytest
 
+from scanner.core.model import ManagedNode, NodeScan, NodeStatus, PatchState, Target
+from scanner.core.patch_rows import NO_PATCHES
+from scanner.core.scan_request import PatchFilters
 from scanner.files.local import LocalFiles
 from scanner.store.json_files import to_json
 from scanner.store.store import Store
-from tests.store.golden_store import COMMITTED, DELTA, UNFINISHED, golden_copy
+from tests.store.golden_store import COMMITTED, COMPLETE, DELTA, UNFINISHED, golden_copy
 
 pytestmark = pytest.mark.slow
 
@@ -70,3 +74,28 @@ async def test_a_header_with_settings_that_no_version_knows_any_more_is_read(gol
     request = (await Store(LocalFiles(golden.folder)).header(UNFINISHED)).request
 
     assert request.scope.accounts == ("organization",)
+
+
+async def test_a_delta_scan_finds_its_nodes_unchanged_and_carries_their_rows_over(golden):
+    rows = [row for row in golden.expected["nodes"] if row["scan_id"] == COMPLETE and row["status"] == "verified"]
+    targets = {(row["account_id"], row["region"]) for row in rows}
+    history = await Store(LocalFiles(golden.folder)).history(targets, PatchFilters(), since=0)
+    scans = []
+    for row in rows:
+        target, state = Target(row["account_id"], row["region"]), PatchState(**_state(row))
+        assert history.is_unchanged(target, state)
+        node = ManagedNode(row["instance_id"])
+        scans.append(NodeScan(target, node, state, NodeStatus.UNCHANGED, None, NO_PATCHES, 0, 0, 0))
+
+    tables = [await history.renewed(segment, "s", nodes) for segment, nodes in history.by_segment(scans).items()]
+
+    assert history.damaged == []
+    assert sum(len(table) for table in tables) == len(rows)
+    assert sum(sum(table.column("patch_rows").to_pylist()) for table in tables) == 92
+
+
+def _state(row):
+    known = {name: row[name] for name in PatchState.__struct_fields__ if name in row}
+    for name in ("operation_start_time", "operation_end_time"):
+        known[name] = known[name] and round(datetime.fromisoformat(known[name]).timestamp() * 1000)
+    return known
