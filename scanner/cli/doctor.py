@@ -12,6 +12,7 @@ import click
 
 from scanner.cli import options
 from scanner.cli.exit_codes import diagnosis_exit_code
+from scanner.cli.json_document import print_document, table_or_json_option
 from scanner.cli.load_app import AppLoader
 from scanner.cli.options import SectionedCommand, section, settings_of
 from scanner.cli.output import data_stdout, print_lines
@@ -29,10 +30,11 @@ GAPS_SHOWN = 40
 @section("Scope", options.SCOPE)
 @section("Run", options.STORE | options.SINKS)
 @section("Output", options.LOG)
+@table_or_json_option
 @options.verbosity_options
 @options.config_option
 @click.pass_obj
-def command(app: AppLoader, /, *, demo: bool, config: str | None, **given: object) -> int:
+def command(app: AppLoader, /, *, demo: bool, as_json: bool, config: str | None, **given: object) -> int:
     """Check what a scan with these options needs: credentials, store, sinks,
     and in each target its role and one call of each kind.
 
@@ -46,8 +48,12 @@ def command(app: AppLoader, /, *, demo: bool, config: str | None, **given: objec
     settings = settings_of(config, given, demo=demo)
     log_to_stderr(settings)
     diagnosis = anyio.run(partial(app().run_doctor, settings, demo=demo, stdout=data_stdout()))
-    print_lines([line.text for line in diagnosis_lines(diagnosis, stdout_width())])
-    return diagnosis_exit_code(diagnosis)
+    code = diagnosis_exit_code(diagnosis)
+    if as_json:
+        print_document(exit_code=code.value, diagnosis=diagnosis)
+    else:
+        print_lines([line.text for line in diagnosis_lines(diagnosis, stdout_width())])
+    return code
 
 
 def diagnosis_lines(diagnosis: Diagnosis, width: int = 80) -> Iterator[Line]:

@@ -10,6 +10,7 @@ import click
 
 from scanner.cli import options
 from scanner.cli.exit_codes import plan_exit_code
+from scanner.cli.json_document import print_document, table_or_json_option
 from scanner.cli.load_app import AppLoader
 from scanner.cli.options import SectionedCommand, section, settings_of
 from scanner.cli.output import print_lines
@@ -27,10 +28,11 @@ TARGETS_SHOWN = 40
 @section("Patches", options.PATCHES)
 @section("Speed", options.SPEED)
 @section("Output", options.LOG)
+@table_or_json_option
 @options.verbosity_options
 @options.config_option
 @click.pass_obj
-def command(app: AppLoader, /, *, demo: bool, config: str | None, **given: object) -> int:
+def command(app: AppLoader, /, *, demo: bool, as_json: bool, config: str | None, **given: object) -> int:
     """Show scope, nodes, calls and time of a scan; read no patches.
 
     Lists the nodes and reads AWS's own patch counts, which takes about three
@@ -42,8 +44,12 @@ def command(app: AppLoader, /, *, demo: bool, config: str | None, **given: objec
     settings = settings_of(config, given, demo=demo)
     log_to_stderr(settings)
     plan = anyio.run(partial(app().run_plan, settings, demo=demo))
-    print_lines(plan_text(plan, stdout_width()))
-    return plan_exit_code(plan)
+    code = plan_exit_code(plan)
+    if as_json:
+        print_document(exit_code=code.value, nodes=plan.nodes, rows=plan.rows, calls=plan.calls, plan=plan)
+    else:
+        print_lines(plan_text(plan, stdout_width()))
+    return code
 
 
 def plan_text(plan: Plan, width: int = 80) -> list[str]:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 import anyio
 import click
+from msgspec import Struct
 
 from scanner.cli import options
 from scanner.cli.exit_codes import ExitCode
+from scanner.cli.json_document import print_document, table_or_json_option
 from scanner.cli.load_app import AppLoader
 from scanner.cli.options import Sectioned, SectionedCommand, section, settings_of
 from scanner.cli.output import print_lines
+from scanner.core.errors import StoreError
+from scanner.core.model import ScanRow
 
 if TYPE_CHECKING:
     from scanner.core.settings import Settings
@@ -37,12 +41,17 @@ def command() -> None:
 
 @command.command("list", cls=SectionedCommand, short_help="List the scans of a store.")
 @section("Run", options.STORE)
+@table_or_json_option
 @options.config_option
 @click.pass_obj
-def list_scans(app: AppLoader, /, *, config: str | None, **given: object) -> int:
+def list_scans(app: AppLoader, /, *, as_json: bool, config: str | None, **given: object) -> int:
     """List the scans of a store, the newest last."""
-    print_lines(_with_store(app, settings_of(config, given), _listing))
-    return 0
+    store, scans = _with_store(app, settings_of(config, given), _listing)
+    if as_json:
+        print_document(store=store, scans=scans)
+    else:
+        print_lines(_table(scans) if scans else [f"no scans in {store}"])
+    return ExitCode.COMPLETE
 
 
 @command.command("verify", cls=SectionedCommand, short_help="Check the files of scans.")
@@ -98,32 +107,40 @@ async def _verified(scan_id: str | None, store: Store) -> dict[str, list[str]]:
     return found
 
 
-async def _listing(store: Store) -> list[str]:
+class ListedScan(Struct, frozen=True):
+    """A scan of a store; of one that is not committed, or damaged, only its id and status are known."""
+
+    scan_id: str
+    status: str
+    row: ScanRow | None = None
+
+
+async def _listing(store: Store) -> tuple[str, list[ListedScan]]:
+    """The store's location, and its scans with the newest last."""
+    scans = [await _listed(store, scan_id) for scan_id in await store.committed()]
+    scans += [ListedScan(scan_id, "unfinished") for scan_id in await store.unfinished()]
+    return store.url, sorted(scans, key=lambda scan: scan.scan_id)
+
+
+async def _listed(store: Store, scan_id: str) -> ListedScan:
+    try:
+        row = (await store.manifest(scan_id)).scan
+    except StoreError:
+        return ListedScan(scan_id, "damaged")
+    return ListedScan(scan_id, row.status.value, row)
+
+
+def _table(scans: Sequence[ListedScan]) -> list[str]:
     from scanner.reports.lines import aligned
 
-    rows = [await _row(store, scan_id) for scan_id in await store.committed()]
-    rows += [(scan_id, "unfinished", "", "", "", "", "") for scan_id in await store.unfinished()]
-    if not rows:
-        return [f"no scans in {store.url}"]
     header = ("scan", "status", "mode", "targets", "nodes", "rows", "took")
-    return aligned(sorted(rows, key=lambda row: row[0]), header)
+    return aligned([(scan.scan_id, scan.status, *_figures(scan.row)) for scan in scans], header)
 
 
-async def _row(store: Store, scan_id: str) -> tuple[str | int, ...]:
-    from scanner.core.errors import StoreError
+def _figures(row: ScanRow | None) -> tuple[str | int, ...]:
     from scanner.reports.lines import duration
 
-    try:
-        scan = (await store.manifest(scan_id)).scan
-    except StoreError:
-        return (scan_id, "damaged", "", "", "", "", "")
-    took = duration((scan.finished_at - scan.started_at) / 1000)
-    return (
-        scan.scan_id,
-        scan.status.value,
-        scan.mode,
-        sum(scan.targets.values()),
-        sum(scan.nodes.values()),
-        scan.patch_rows,
-        took,
-    )
+    if row is None:
+        return ("", "", "", "", "")
+    took = duration((row.finished_at - row.started_at) / 1000)
+    return (row.mode, sum(row.targets.values()), sum(row.nodes.values()), row.patch_rows, took)

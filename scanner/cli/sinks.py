@@ -5,17 +5,23 @@ from __future__ import annotations
 import click
 
 from scanner import __version__
+from scanner.cli.exit_codes import ExitCode
+from scanner.cli.json_document import print_document, table_or_json_option
 from scanner.cli.options import SectionedCommand
 from scanner.cli.output import print_lines
 
 
 @click.command("sinks", cls=SectionedCommand)
-def command() -> int:
+@table_or_json_option
+def command(*, as_json: bool) -> int:
     """Show the installed sinks, and where each comes from."""
     from scanner.reports.lines import aligned
     from scanner.sinks.registry import installed_sinks
 
     sinks = installed_sinks().installed(__version__)
+    if as_json:
+        print_document(sinks=sinks)
+        return ExitCode.COMPLETE
     rows = [(sink.name, sink.distribution, sink.version, sink.note or "") for sink in sinks]
     print_lines(aligned(rows, ("type", "from", "version", "note")))
-    return 0
+    return ExitCode.COMPLETE

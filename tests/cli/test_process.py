@@ -60,7 +60,7 @@ def test_a_full_disk_behind_stdout_is_reported_in_a_sentence(store, command):
     assert ended.stderr == b"patchsweep: standard output cannot be written: No space left on device\n"
 
 
-@pytest.mark.parametrize("command", ["--help", "--version", "sinks", "scans", "report"])
+@pytest.mark.parametrize("command", ["--help", "--version", "sinks", "scans", "report --output -"])
 def test_a_closed_stdout_is_never_a_success(store, command):
     ended = shell(f"{PATCHSWEEP} {command} >&-", PATCHSWEEP_STORE=store)
 

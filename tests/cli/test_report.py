@@ -16,9 +16,13 @@ def ask(*argv, store):
     return run("report", *argv, "--store", store, app=FakeApp())
 
 
+def ask_stdout(*argv, store):
+    return ask(*argv, "--output", "-", store=store)
+
+
 @pytest.mark.parametrize("argv", [(), ("latest",), (NEW,)])
 def test_the_newest_scan_is_reported_on_stdout(argv, store):
-    ended = ask(*argv, store=store)
+    ended = ask_stdout(*argv, store=store)
 
     assert (ended.code, ended.stderr) == (0, "")
     text = Page(ended.stdout).text
@@ -27,7 +31,7 @@ def test_the_newest_scan_is_reported_on_stdout(argv, store):
 
 
 def test_an_older_scan_can_be_reported(store):
-    ended = ask(OLD, store=store)
+    ended = ask_stdout(OLD, store=store)
 
     assert ended.code == 0
     assert f"Scan {OLD} is complete" in ended.stdout
@@ -42,12 +46,12 @@ def test_a_file_is_written_whole_for_its_owner_and_stderr_says_where(store, tmp_
     ended = ask("--output", str(file), store=store)
 
     assert ended == (0, "", f"patchsweep: the report of scan {NEW} is in {file}\n")
-    assert file.read_text() == ask(store=store).stdout
+    assert file.read_text() == ask_stdout(store=store).stdout
     assert oct(stat.S_IMODE(file.stat().st_mode)) == "0o600"
 
 
 def test_the_commands_that_tell_more_name_the_store_that_was_asked(store):
-    assert f"patchsweep cve --store {store} --scan {NEW} CVE_ID" in Page(ask(store=store).stdout).text
+    assert f"patchsweep cve --store {store} --scan {NEW} CVE_ID" in Page(ask_stdout(store=store).stdout).text
 
 
 @pytest.mark.parametrize(
@@ -82,3 +86,20 @@ def test_a_damaged_scan_is_reported_to_nobody(store, tmp_path):
     assert ended.code == 1
     assert segment.name in ended.stderr
     assert not (tmp_path / "x.html").exists()
+
+
+def test_without_a_name_the_file_is_named_after_the_scan(store, tmp_path):
+    ended = ask(store=store)
+
+    file = tmp_path / f"patchsweep-report-{NEW}.html"
+    assert ended == (0, "", f"patchsweep: the report of scan {NEW} is in {file.name}\n")
+    assert f"Scan {NEW} is complete" in Page(file.read_text()).text
+
+
+def test_the_file_can_be_shown_in_a_browser(store, tmp_path, monkeypatch):
+    shown = []
+    monkeypatch.setattr("click.launch", lambda url: shown.append(url) or 0)
+
+    assert ask("--output", "r.html", "--open", store=store).code == 0
+    assert shown == [(tmp_path / "r.html").as_uri()]
+    assert ask("--output", "-", "--open", store=store).code == 2

@@ -184,7 +184,7 @@ def test_what_a_nodes_owner_wrote_is_shown_and_never_obeyed(tmp_path):
         arguments += ["--store", str(folder), "--sink", f"csv:{tmp_path / 'csv'}", "--log-format", "console"]
         ended = run("scan", *arguments)
     asked = run("query", "SELECT computer_name, account_id FROM nodes ORDER BY 1", "--store", str(folder))
-    reported = run("report", "--store", str(folder))
+    reported = run("report", "--output", "-", "--store", str(folder))
 
     assert (ended.code, reported.code) == (3, 0)
     assert "<script" not in reported.stdout
