@@ -10,7 +10,7 @@ from scanner import __version__
 from scanner.app.resume import ActiveScan
 from scanner.core.model import CallCounts, EpochMs, NodeStatus, ScanRow, Scope, Target, TargetOutcome, TargetStatus
 from scanner.core.settings import Settings
-from scanner.reports.scan_row import scan_row
+from scanner.reports.scan_row import ScanIdentity, scan_row
 from scanner.store.open_scan import DoneNodes
 
 
@@ -65,13 +65,15 @@ def ended_row(
     """Returns the `scans` row; `hub` counts the requests that belong to no target."""
     settings = opened.settings
     row = scan_row(
-        scan_id=opened.scan_id,
-        started_at=opened.started_at,
+        ScanIdentity(
+            opened.scan_id,
+            started_at=opened.started_at,
+            mode=settings.mode,
+            states=settings.patches.states,
+            scope=scope_of(settings),
+            version=__version__,
+        ),
         finished_at=finished_at,
-        mode=settings.mode,
-        states=settings.patches.states,
-        scope=scope_of(settings),
-        version=__version__,
         outcomes=outcomes,
         nodes=nodes,
     )

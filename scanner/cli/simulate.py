@@ -50,7 +50,7 @@ def _parameters() -> list[click.Parameter]:
     ]
 
 
-def _serve(
+def _serve(  # noqa: PLR0913 - click passes one parameter for each option
     *,
     account_count: int,
     region_count: int,

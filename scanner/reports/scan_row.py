@@ -5,18 +5,26 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
+from msgspec import Struct
+
 from scanner.core.model import EpochMs, Mode, NodeStatus, ScanRow, ScanStatus, Scope, TargetOutcome, TargetStatus
 
 
+class ScanIdentity(Struct, frozen=True):
+    """What is known of a scan before it ends; `states` is its State filter, `version` that of patchsweep."""
+
+    scan_id: str
+    started_at: EpochMs
+    mode: Mode
+    states: Sequence[str]
+    scope: Scope
+    version: str
+
+
 def scan_row(
+    scan: ScanIdentity,
     *,
-    scan_id: str,
-    started_at: EpochMs,
     finished_at: EpochMs,
-    mode: Mode,
-    states: Sequence[str],
-    scope: Scope,
-    version: str,
     outcomes: Iterable[TargetOutcome],
     nodes: Mapping[str, int] | Mapping[NodeStatus, int],
 ) -> ScanRow:
@@ -25,19 +33,19 @@ def scan_row(
     by_status = {NodeStatus(status): count for status, count in nodes.items()}
     targets = Counter(outcome.status for outcome in outcomes)
     return ScanRow(
-        scan_id=scan_id,
-        status=scan_status(scope, targets, by_status),
-        started_at=started_at,
+        scan_id=scan.scan_id,
+        status=scan_status(scan.scope, targets, by_status),
+        started_at=scan.started_at,
         finished_at=finished_at,
-        mode=mode,
-        states=tuple(states),
-        scope=scope,
+        mode=scan.mode,
+        states=tuple(scan.states),
+        scope=scan.scope,
         nodes={status.value: by_status.get(status, 0) for status in NodeStatus},
         targets={status.value: targets.get(status, 0) for status in TargetStatus},
         patch_rows=sum(outcome.patch_rows for outcome in outcomes),
         requests=sum(outcome.requests for outcome in outcomes),
         throttles=sum(outcome.throttles for outcome in outcomes),
-        version=version,
+        version=scan.version,
     )
 
 

@@ -26,7 +26,7 @@ async def run_in_daemon_thread(write: Callable[[], None]) -> None:
     def run() -> None:
         try:
             write()
-        except BaseException as error:  # noqa: BLE001  # it is raised again in the task that waits
+        except BaseException as error:  # noqa: BLE001 - it is raised again in the task that waits
             failures.append(error)
         with suppress(anyio.RunFinishedError):
             from_thread.run_sync(ended.set, token=token)

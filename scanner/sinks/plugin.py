@@ -28,7 +28,7 @@ class Origin(Struct, frozen=True):
     version: str
 
     @classmethod
-    def of(cls, plugin: EntryPoint) -> Origin:
+    def from_entry_point(cls, plugin: EntryPoint) -> Origin:
         """The distribution that declares the entry point."""
         return cls(plugin.dist.name, plugin.dist.version) if plugin.dist else cls("unknown", "?")
 
@@ -42,7 +42,7 @@ def load_plugin(plugin: EntryPoint) -> SinkFactory:
     Raises:
         ConfigError: its module cannot be imported, or it was written for another version of the interface.
     """
-    origin = Origin.of(plugin)
+    origin = Origin.from_entry_point(plugin)
     with _blamed(ConfigError, f"the sink {plugin.name!r} of {origin} cannot be loaded", str):
         factory: SinkFactory = plugin.load()
     spoken = getattr(factory, "api_version", None)

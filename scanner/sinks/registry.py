@@ -7,19 +7,16 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 from msgspec import Struct
 
 from scanner.core.did_you_mean import did_you_mean
 from scanner.core.errors import ConfigError
 from scanner.core.interfaces import Sink
-from scanner.sinks.context import SinkContext
+from scanner.sinks.context import SinkContext, SinkFactory
 from scanner.sinks.plugin import Origin, load_plugin, make_plugin_sink
 from scanner.sinks.spec import SinkSpec
-
-if TYPE_CHECKING:
-    from scanner.sinks.context import SinkFactory
 
 ENTRY_POINT_GROUP = "patchsweep.sinks"
 
@@ -59,7 +56,7 @@ class SinkRegistry:
         others = [
             InstalledSink(name, origin.distribution, origin.version, self._clash(name))
             for name, plugins in self._plugins.items()
-            for origin in map(Origin.of, plugins)
+            for origin in map(Origin.from_entry_point, plugins)
         ]
         return sorted([*built_in, *others], key=lambda sink: (sink.name, sink.note is not None, sink.distribution))
 
@@ -76,7 +73,7 @@ class SinkRegistry:
             case []:
                 raise ConfigError(self._unknown(spec))
             case [plugin]:
-                origin = Origin.of(plugin)
+                origin = Origin.from_entry_point(plugin)
                 return make_plugin_sink(load_plugin(plugin), spec, context, origin)
             case _:
                 raise ConfigError(f"the sink {spec.label} cannot be chosen: {self._clash(spec.type)}")
@@ -92,7 +89,7 @@ class SinkRegistry:
     def _clash(self, name: str) -> str | None:
         if name in self._built_ins:
             return "hidden by the built-in sink of this name"
-        rivals = sorted(Origin.of(plugin).distribution for plugin in self._plugins[name])
+        rivals = sorted(Origin.from_entry_point(plugin).distribution for plugin in self._plugins[name])
         if len(rivals) > 1:
             return f"{' and '.join(rivals)} both bring a sink {name!r}: uninstall all but one"
         return None

@@ -16,7 +16,7 @@ from scanner.files.local import LocalFiles
 from scanner.reports.diagnosis import Diagnosis
 from scanner.reports.plan import Plan
 from scanner.reports.scan_result import ScanResult
-from scanner.reports.scan_row import scan_row
+from scanner.reports.scan_row import ScanIdentity, scan_row
 from scanner.store.store import Store
 
 TARGETS = [Target("111122223333", "eu-west-1", "payments"), Target("444455556666", "us-east-1")]
@@ -29,13 +29,15 @@ def outcome(target, status=TargetStatus.SCANNED, reason=None, **counts):
 
 def finished(outcomes, nodes, *, scope=None, sink_failures=None, notes=(), missing=None, store="./patchsweep-data"):
     row = scan_row(
-        scan_id="20261123T210611Z-a1b2c3",
-        started_at=1_795_381_571_000,
+        ScanIdentity(
+            "20261123T210611Z-a1b2c3",
+            started_at=1_795_381_571_000,
+            mode="full",
+            states=(),
+            scope=scope or Scope("current", "current"),
+            version="0.1.0",
+        ),
         finished_at=1_795_381_771_500,
-        mode="full",
-        states=(),
-        scope=scope or Scope("current", "current"),
-        version="0.1.0",
         outcomes=outcomes,
         nodes=nodes,
     )

@@ -9,7 +9,7 @@ from scanner.core.patch_rows import Patch, patch_rows_of
 from scanner.core.scan_request import ScanRequest
 from scanner.core.tables import segment_table
 from scanner.files.local import LocalFiles
-from scanner.reports.scan_row import scan_row
+from scanner.reports.scan_row import ScanIdentity, scan_row
 from scanner.store.manifest import ScanHeader
 from scanner.store.store import Store
 from tests.store.samples import opened
@@ -36,13 +36,10 @@ async def _fill(store: Store, cve_ids: str) -> None:
         await opened(store, scan_id).add_segment(segment_table(scan_id, [node]))
         outcome = TargetOutcome(TARGET, TargetStatus.SCANNED, None, 1, len(rows), 3, 0, 0, AT, AT + 90_000)
         row = scan_row(
-            scan_id=scan_id,
-            started_at=AT,
+            ScanIdentity(
+                scan_id, started_at=AT, mode="full", states=(), scope=Scope("current", "current"), version="0.1.0"
+            ),
             finished_at=AT + 90_000,
-            mode="full",
-            states=(),
-            scope=Scope("current", "current"),
-            version="0.1.0",
             outcomes=[outcome],
             nodes={NodeStatus.VERIFIED: 1},
         )

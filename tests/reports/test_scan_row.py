@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scanner.core.model import NodeStatus, ScanStatus, Scope, Target, TargetOutcome, TargetStatus
-from scanner.reports.scan_row import scan_row, scan_status
+from scanner.reports.scan_row import ScanIdentity, scan_row, scan_status
 
 CURRENT = Scope("current", "current")
 ENABLED = Scope("organization", "enabled")
@@ -19,13 +19,8 @@ def outcome(status=SCANNED, **counts):
 
 def row(outcomes, nodes, scope=CURRENT):
     return scan_row(
-        scan_id="s",
-        started_at=1,
+        ScanIdentity("s", started_at=1, mode="full", states=["MISSING"], scope=scope, version="0"),
         finished_at=2,
-        mode="full",
-        states=["MISSING"],
-        scope=scope,
-        version="0",
         outcomes=outcomes,
         nodes=nodes,
     )

@@ -6,7 +6,7 @@ import pytest
 
 from scanner.core.model import NodeStatus, Scope, Target, TargetOutcome, TargetStatus
 from scanner.reports.scan_result import GAPS_KEPT, NodeGap, ScanResult
-from scanner.reports.scan_row import scan_row
+from scanner.reports.scan_row import ScanIdentity, scan_row
 from scanner.reports.summary import ACCOUNTS_SHOWN, INCOMPLETE_NODES, summary, summary_json
 
 SCANNED, DENIED, DISABLED = TargetStatus.SCANNED, TargetStatus.DENIED, TargetStatus.DISABLED
@@ -24,13 +24,15 @@ def gap(number, status=MISMATCHED, reason="MISSING: 3 rows, AWS counts 4"):
 
 def ending(outcomes, nodes, *, regions="current", states=(), gaps=(), **others):
     row = scan_row(
-        scan_id="20261123T210611Z-a1b2c3",
-        started_at=0,
+        ScanIdentity(
+            "20261123T210611Z-a1b2c3",
+            started_at=0,
+            mode="full",
+            states=states,
+            scope=Scope("current", regions),
+            version="0.1.0",
+        ),
         finished_at=200_500,
-        mode="full",
-        states=states,
-        scope=Scope("current", regions),
-        version="0.1.0",
         outcomes=outcomes,
         nodes=nodes,
     )

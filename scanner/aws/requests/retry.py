@@ -5,20 +5,23 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 import anyio
 from msgspec import Struct
-from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_none, wait_random_exponential
+from tenacity import (
+    AsyncRetrying,
+    RetryCallState,
+    retry_if_exception_type,
+    stop_after_attempt,
+    wait_none,
+    wait_random_exponential,
+)
+from tenacity.stop import StopBaseT
+from tenacity.wait import WaitBaseT
 
 from scanner.core.errors import AwsError, CredentialsExpired, Throttled, Transient, Unavailable
-
-if TYPE_CHECKING:
-    from tenacity import RetryCallState
-    from tenacity.stop import StopBaseT
-    from tenacity.wait import WaitBaseT
-
-    from scanner.core.settings import LimitSettings
+from scanner.core.settings import LimitSettings
 
 T = TypeVar("T")
 Attempt = Callable[[], Awaitable[T]]

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import select
-from typing import TYPE_CHECKING
 
 from aiohttp import TCPConnector
-
-if TYPE_CHECKING:
-    from aiohttp.client_proto import ResponseHandler
-    from aiohttp.client_reqrep import ConnectionKey
-    from aiohttp.connector import Connection
-    from aiohttp.tracing import Trace
+from aiohttp.client_proto import ResponseHandler
+from aiohttp.client_reqrep import ConnectionKey
+from aiohttp.connector import Connection
+from aiohttp.tracing import Trace
 
 
 class StrictConnector(TCPConnector):

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
 
+from aiobotocore.session import AioSession
 from msgspec import Struct
-
-if TYPE_CHECKING:
-    from aiobotocore.session import AioSession
 
 _NOT_FROM_OUTSIDE = {
     "profile": None,

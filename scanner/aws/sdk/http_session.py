@@ -6,26 +6,29 @@ safeguards one by one, with where each of them is here and the test that holds i
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, cast
+from contextlib import AsyncExitStack
+from typing import Any, Literal, cast
 
 import anyio
+from aiobotocore.awsrequest import AioAWSResponse
 from aiobotocore.httpsession import AIOHTTPSession
 from aiobotocore.utils import _RefCountedSession  # type: ignore[attr-defined]  # not in the stubs
-from aiohttp import ClientConnectorCertificateError, ClientError, ClientSession, DummyCookieJar
+from aiohttp import (
+    ClientConnectorCertificateError,
+    ClientError,
+    ClientResponse,
+    ClientSession,
+    ClientTimeout,
+    DummyCookieJar,
+)
+from botocore.awsrequest import AWSPreparedRequest
 from botocore.exceptions import HTTPClientError, SSLError
+from botocore.httpsession import ProxyConfiguration
 
 from scanner.aws.sdk.connector import StrictConnector
 from scanner.aws.transport.headers import check_header_value
 from scanner.aws.transport.interface import MAX_ANSWER_BYTES, ConnectionFailure, NoResponse
 from scanner.aws.transport.tls import tls_context
-
-if TYPE_CHECKING:
-    from contextlib import AsyncExitStack
-
-    from aiobotocore.awsrequest import AioAWSResponse
-    from aiohttp import ClientResponse, ClientTimeout
-    from botocore.awsrequest import AWSPreparedRequest
-    from botocore.httpsession import ProxyConfiguration
 
 
 class StrictSession(AIOHTTPSession):

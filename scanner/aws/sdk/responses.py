@@ -7,18 +7,15 @@ them raise whatever Python raises, or succeed without the members that matter.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
-from aiobotocore.parsers import AioResponseParserFactory
+from aiobotocore.parsers import AioResponseParser, AioResponseParserFactory
+from botocore.model import Shape
 from botocore.parsers import ResponseParserError
 
 from scanner.aws.operations import OPERATIONS
 from scanner.aws.sdk.shapes import conformed
 from scanner.aws.transport.answers import has_own_meaning, not_from_aws
-
-if TYPE_CHECKING:
-    from aiobotocore.parsers import AioResponseParser
-    from botocore.model import Shape
 
 RAW_BODY = "RawBody"
 #: botocore's parser takes half the CPU of a scan, and in a time zone west of UTC it fails on a page with one

@@ -11,9 +11,15 @@ from functools import cache, partial
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
 import anyio
+from aiobotocore.client import AioBaseClient
 from aiobotocore.config import AioConfig
-from aiobotocore.credentials import AioContainerProvider, AioInstanceMetadataProvider
-from aiobotocore.session import AioSession
+from aiobotocore.credentials import (
+    AioContainerProvider,
+    AioCredentialResolver,
+    AioCredentials,
+    AioInstanceMetadataProvider,
+)
+from aiobotocore.session import AioSession, ClientCreatorContext
 from aiobotocore.utils import AioContainerMetadataFetcher
 from anyio import to_thread
 from botocore.credentials import ReadOnlyCredentials
@@ -33,9 +39,6 @@ from scanner.aws.transport.tls import tls_context
 from scanner.core.settings import LimitSettings
 
 if TYPE_CHECKING:
-    from aiobotocore.client import AioBaseClient
-    from aiobotocore.credentials import AioCredentialResolver, AioCredentials
-    from aiobotocore.session import ClientCreatorContext
     from types_aiobotocore_account import AccountClient
     from types_aiobotocore_ec2 import EC2Client
     from types_aiobotocore_organizations import OrganizationsClient

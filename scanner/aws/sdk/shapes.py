@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TypeVar, cast
 
+from botocore.model import Shape
 from botocore.parsers import ResponseParserError
 
 from scanner.aws.transport.decoding import replace_lone_surrogates
-
-if TYPE_CHECKING:
-    from botocore.model import Shape
 
 A = TypeVar("A")
 

@@ -30,7 +30,7 @@ def replace_scan(database: duckdb.DuckDBPyConnection, scan_id: str, rows: Mappin
     """
     for name, table in DICTIONARY.items():
         _provide_table(database, table)
-        database.execute(f"DELETE FROM {name} WHERE scan_id = ?", [scan_id])  # noqa: S608  # a name of our own
+        database.execute(f"DELETE FROM {name} WHERE scan_id = ?", [scan_id])  # noqa: S608 - a name of our own
         if name in rows:
             database.execute(f"INSERT INTO {name} BY NAME FROM read_parquet(?)", [str(rows[name])])
 
@@ -58,10 +58,10 @@ def _provide_table(database: duckdb.DuckDBPyConnection, table: Table) -> None:
 def _comments(database: duckdb.DuckDBPyConnection) -> Iterator[str]:
     for table in DICTIONARY.values():
         here = "database_name = current_database() AND schema_name = current_schema() AND table_name = ?"
-        plain = f"SELECT 1 FROM duckdb_tables() WHERE {here} AND comment IS NULL"  # noqa: S608  # no outside text
+        plain = f"SELECT 1 FROM duckdb_tables() WHERE {here} AND comment IS NULL"  # noqa: S608 - no outside text
         if database.execute(plain, [table.name]).fetchall():
             yield f"COMMENT ON TABLE {table.name} IS {_literal(table.description)}"
-        plain = f"SELECT column_name FROM duckdb_columns() WHERE {here} AND comment IS NULL"  # noqa: S608  # as above
+        plain = f"SELECT column_name FROM duckdb_columns() WHERE {here} AND comment IS NULL"  # noqa: S608 - as above
         uncommented = {name for (name,) in database.execute(plain, [table.name]).fetchall()}
         for column in table.columns:
             if column.name in uncommented:

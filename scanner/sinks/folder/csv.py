@@ -23,7 +23,7 @@ from scanner.sinks.path_checks import checked_folder
 from scanner.sinks.spec import split_flags
 
 
-def csv_sink(where: str, context: SinkContext) -> Sink:  # noqa: ARG001  # every factory has this signature
+def csv_sink(where: str, context: SinkContext) -> Sink:  # noqa: ARG001 - every factory has this signature
     """Returns the sink, or raises `ConfigError` for a folder that cannot be used or an option that there is not."""
     label = f"csv:{where}"
     folder, flags = split_flags(where, label, ["bom"])
@@ -35,7 +35,7 @@ def _head(schema: pa.Schema) -> bytes:
     return csv_line(schema.names).encode()
 
 
-def _encoder(_: str, schema: pa.Schema) -> Callable[[pa.Table], bytes]:  # noqa: ARG001  # every form has this signature
+def _encoder(_: str, schema: pa.Schema) -> Callable[[pa.Table], bytes]:  # noqa: ARG001 - every form has this signature
     return partial(text_lines, encode=_columns, separator=",")
 
 

@@ -13,7 +13,7 @@ from scanner.core.tables import segment_table
 from scanner.files.local import LocalFiles
 from scanner.reports.html.data import LONG_LIST, SHORT_LIST, Severity, report
 from scanner.reports.html.sql import REBOOTING_NODES, UNKNOWN_NODES
-from scanner.reports.scan_row import scan_row
+from scanner.reports.scan_row import ScanIdentity, scan_row
 from scanner.store.store import Store
 from tests.reports.open_store import views_of
 from tests.store.samples import STARTED_MS, TARGET, header, node, opened, outcome
@@ -41,13 +41,15 @@ async def found(folder, nodes, outcomes=(), scope=None):
     await opened(store, scan_id).add_segment(segment_table(scan_id, nodes))
     outcomes = list(outcomes) or [outcome(TARGET), outcome(OTHER)]
     row = scan_row(
-        scan_id=scan_id,
-        started_at=STARTED_MS,
+        ScanIdentity(
+            scan_id,
+            started_at=STARTED_MS,
+            mode="full",
+            states=(),
+            scope=scope or Scope("organization", "eu-west-1,us-east-1"),
+            version="0.1.0",
+        ),
         finished_at=FINISHED_MS,
-        mode="full",
-        states=(),
-        scope=scope or Scope("organization", "eu-west-1,us-east-1"),
-        version="0.1.0",
         outcomes=outcomes,
         nodes={},
     )

@@ -54,7 +54,7 @@ def stalled(url):
 async def is_waiting(url):
     """Return when the sink waits for another transaction."""
     with anyio.fail_after(20):
-        while not rows(url, f"SELECT 1 {SENDERS} AND wait_event_type = 'Lock'"):  # noqa: ASYNC110  # a server has no Event
+        while not rows(url, f"SELECT 1 {SENDERS} AND wait_event_type = 'Lock'"):  # noqa: ASYNC110 - a server has no Event
             await anyio.sleep(0.02)
 
 
@@ -178,7 +178,7 @@ async def test_a_pause_that_was_too_long_for_the_server_is_a_sentence(database):
     sink = make(f"{database}?options=-cidle_in_transaction_session_timeout%3D50")
     await sink.write(SCAN.batches[0])
     with anyio.fail_after(20):
-        while rows(database, f"SELECT 1 {SENDERS}"):  # noqa: ASYNC110  # a server has no Event
+        while rows(database, f"SELECT 1 {SENDERS}"):  # noqa: ASYNC110 - a server has no Event
             await anyio.sleep(0.02)
     with pytest.raises(SinkError, match="idle-in-transaction timeout; allow longer pauses"):
         await sink.write(SCAN.batches[1])
