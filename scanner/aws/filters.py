@@ -8,8 +8,7 @@ from scanner.core.model import ManagedNode
 from scanner.core.settings import NodeSettings, PatchSettings
 from scanner.core.state_names import wire_state
 
-Filters = list[dict[str, str | Sequence[str]]]
-"""As the requests take them: members `Key` and `Values`."""
+Filters = list[dict[str, str | Sequence[str]]]  # As the requests take them: members `Key` and `Values`
 
 
 def node_filters(settings: NodeSettings) -> Filters:

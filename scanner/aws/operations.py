@@ -6,8 +6,8 @@ from typing import Literal
 
 from msgspec import Struct
 
+#: `hub`: with the credentials of the run. `member`: in each account, with the role assumed there.
 Caller = Literal["hub", "member"]
-"""`hub`: with the credentials of the run. `member`: in each account, with the role assumed there."""
 
 
 class Operation(Struct, frozen=True):
@@ -16,8 +16,7 @@ class Operation(Struct, frozen=True):
     service: str
     name: str
     callers: tuple[Caller, ...]
-    rate_per_s: float | None = None
-    """Start and ceiling of its rate where the account-wide settings do not fit."""
+    rate_per_s: float | None = None  # Start and ceiling of its rate where the account-wide settings do not fit
 
     @property
     def iam_action(self) -> str:

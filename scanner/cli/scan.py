@@ -19,8 +19,7 @@ _RUN = {
     **options.STORE,
     **options.SINKS,
 }
-EVENT_LOOP = {"use_uvloop": True}
-"""asyncio's own loop does TLS in Python, which costs a fifteenth of a scan's CPU."""
+EVENT_LOOP = {"use_uvloop": True}  # asyncio's own loop does TLS in Python, which costs a fifteenth of a scan's CPU
 _OUTPUT = {
     **options.LOG,
     "progress": ("", "Show progress on stderr.  [default: on a terminal]"),

@@ -6,8 +6,7 @@ from msgspec import Struct
 
 from scanner.core.model import EpochMs, ManagedNode, PatchState
 
-Tags = tuple[tuple[str, str], ...]
-"""Keys and values, in the order in which AWS lists them."""
+Tags = tuple[tuple[str, str], ...]  # Keys and values, in the order in which AWS lists them
 
 
 class Instance(Struct, frozen=True):

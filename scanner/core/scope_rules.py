@@ -20,8 +20,7 @@ _ROLE = re.compile(r"([\w+=,.@-]+/)*[\w+=,.@-]{1,64}", re.ASCII)
 _EXTERNAL_ID = re.compile(r"[\w+=,.@:/-]{2,1224}", re.ASCII)  # STS AssumeRole
 _BUCKET_URL = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/.*)?", re.ASCII)
 
-Problem = tuple[str, str]
-"""A setting's dotted key and what is wrong with it."""
+Problem = tuple[str, str]  # A setting's dotted key and what is wrong with it
 
 
 def is_bucket_url(text: str) -> bool:

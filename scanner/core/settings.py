@@ -17,14 +17,11 @@ TransportName = Literal["direct", "sdk"]
 class ScopeSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """Which accounts, Regions and nodes. `accounts` and `regions` hold one keyword or a list of ids."""
 
-    accounts: tuple[str, ...] = ("current",)
-    """`current`, `organization`, or account ids."""
+    accounts: tuple[str, ...] = ("current",)  # `current`, `organization`, or account ids
     exclude_accounts: tuple[str, ...] = ()
-    regions: tuple[str, ...] = ("current",)
-    """`current`, `enabled` (asked per account), or Region names."""
+    regions: tuple[str, ...] = ("current",)  # `current`, `enabled` (asked per account), or Region names
     exclude_regions: tuple[str, ...] = ()
-    role_name: str | None = None
-    """The role assumed in every account but the caller's own."""
+    role_name: str | None = None  # The role assumed in every account but the caller's own
     external_id: str | None = None
 
     def __repr__(self) -> str:
@@ -42,8 +39,7 @@ class NodeSettings(Struct, frozen=True, forbid_unknown_fields=True):
 class PatchSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """Which patches, by the server-side filters of DescribeInstancePatches; empty means all."""
 
-    states: tuple[str, ...] = ()
-    """In the documented form, e.g. `MISSING`."""
+    states: tuple[str, ...] = ()  # In the documented form, e.g. `MISSING`.
     severities: tuple[str, ...] = ()
     classifications: tuple[str, ...] = ()
     kb_ids: tuple[str, ...] = ()
@@ -53,24 +49,19 @@ class PatchSettings(Struct, frozen=True, forbid_unknown_fields=True):
 class LimitSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """How fast requests may be sent. Rates hold for each (account, Region, operation)."""
 
-    rate_per_s: float = 10.0
-    """Where the limiter starts."""
+    rate_per_s: float = 10.0  # Where the limiter starts
     burst: float = 10.0
     min_rate_per_s: float = 0.5
     max_rate_per_s: float = 20.0
-    max_in_flight: int = 200
-    """Requests under way at once, over all targets."""
+    max_in_flight: int = 200  # Requests under way at once, over all targets
     max_open_targets: int = 64
-    max_nodes_per_target: int = 16
-    """Nodes of one target read side by side."""
+    max_nodes_per_target: int = 16  # Nodes of one target read side by side
     connect_timeout_s: float = 10.0
     read_timeout_s: float = 60.0
-    max_attempts: int = 6
-    """Tries of one request that fails for passing reasons; throttles do not count."""
-    throttle_patience_s: float = 300.0
-    """How long one request may be throttled and nothing else."""
+    max_attempts: int = 6  # Tries of one request that fails for passing reasons; throttles do not count
+    throttle_patience_s: float = 300.0  # How long one request may be throttled and nothing else
+    #: The longest pause before a request is tried again for the first time; it doubles with each further try.
     retry_first_delay_s: float = 0.25
-    """The longest pause before a request is tried again for the first time; it doubles with each further try."""
     retry_max_delay_s: float = 20.0
     max_node_restarts: int = 4
 
@@ -78,20 +69,18 @@ class LimitSettings(Struct, frozen=True, forbid_unknown_fields=True):
 class StoreSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """Where scans are kept and how often they are made durable."""
 
-    location: str = "./patchsweep-data"
-    """A folder or `s3://bucket/prefix`."""
+    location: str = "./patchsweep-data"  # A folder or `s3://bucket/prefix`
     flush_rows: int = 50_000
     flush_interval_s: float = 5.0
+    #: S3: the KMS key (id, ARN or alias) that encrypts what is written; None: as the bucket encrypts by itself.
     kms_key_id: str | None = None
-    """S3: the KMS key (id, ARN or alias) that encrypts what is written; None: as the bucket encrypts by itself."""
+    #: S3: the canned ACL of what is written; needed only where another account owns the bucket and uses ACLs.
     acl: str | None = None
-    """S3: the canned ACL of what is written; needed only where another account owns the bucket and uses ACLs."""
+    #: S3: the account that must own the bucket; every request is refused if another one does.
     expected_bucket_owner: str | None = None
-    """S3: the account that must own the bucket; every request is refused if another one does."""
-    lease_s: float = 60.0
-    """Where a store has no locks: how long after the end of a killed run its scan can be resumed."""
+    lease_s: float = 60.0  # Where a store has no locks: how long after the end of a killed run its scan can be resumed
+    #: Resume although the store can neither lock nor write on conditions, so that two runs may hold one scan.
     resume_without_lease: bool | None = None
-    """Resume although the store can neither lock nor write on conditions, so that two runs may hold one scan."""
 
 
 class Settings(Struct, frozen=True, forbid_unknown_fields=True):
@@ -103,20 +92,16 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     limits: LimitSettings = field(default_factory=LimitSettings)
     store: StoreSettings = field(default_factory=StoreSettings)
     mode: Mode = "full"
+    #: How SSM requests travel: signed and sent by patchsweep, or through the SDK's own slower pipeline.
     transport: TransportName = "direct"
-    """How SSM requests travel: signed and sent by patchsweep, or through the SDK's own slower pipeline."""
-    full_scan_every_days: int = 7
-    """In delta mode, how old the last full reading may be."""
-    sinks: tuple[str, ...] = ()
-    """`type:where`, one a sink."""
+    full_scan_every_days: int = 7  # In delta mode, how old the last full reading may be
+    sinks: tuple[str, ...] = ()  # `type:where`, one a sink
+    #: How long a sink may take over one batch of nodes, or to show the scan, before the run goes on without it.
     sink_timeout_s: float = 300.0
-    """How long a sink may take over one batch of nodes, or to show the scan, before the run goes on without it."""
     log_format: LogFormat = "auto"
     log_level: LogLevel = "info"  # from `warning` on there is no progress and no summary either
-    progress: bool | None = None
-    """None: shown when stderr is a terminal."""
-    summary: str | None = None
-    """A file that gets the `scans` row and the outcome counts as JSON."""
+    progress: bool | None = None  # None: shown when stderr is a terminal
+    summary: str | None = None  # A file that gets the `scans` row and the outcome counts as JSON
 
     def __repr__(self) -> str:
         return _repr(self, sinks=tuple(map(mask_secrets, self.sinks)))

@@ -17,13 +17,13 @@ from scanner.reports.statuses import VERIFIED, values
 
 _CVE_ID = re.compile(r"CVE-\d{4}-\d{4,19}")
 
+#: One row for each patch that fixes `$cve_id` and is not in effect on a node.
 LACKING = """
 SELECT account_id, region, instance_id, computer_name, platform_name, ping_status, state, severity, kb_id, title
 FROM patches JOIN nodes USING (scan_id, account_id, region, instance_id)
 WHERE list_contains($lacking, state) AND list_contains(cve_ids, $cve_id)
 ORDER BY account_id, region, instance_id, kb_id, title
 """
-"""One row for each patch that fixes `$cve_id` and is not in effect on a node."""
 
 _COVERAGE = """
 WITH lacking AS (
@@ -64,15 +64,13 @@ class CveCoverage(Struct, frozen=True):
 
     nodes: int
     lacking: int
-    accounts: int
-    """Of the nodes that lack the fix."""
+    accounts: int  # Of the nodes that lack the fix
     not_lacking: int
     without_cves: int
     no_patch_data: int
     unread: int
     unread_targets: int
-    unread_states: tuple[str, ...] = ()
-    """States of lacking patches that the scan's filter leaves out."""
+    unread_states: tuple[str, ...] = ()  # States of lacking patches that the scan's filter leaves out
 
     @property
     def covers_all_nodes(self) -> bool:

@@ -23,10 +23,13 @@ _PAIRED = """
   )
 """
 
+#: Equal rows of the two scans cancel each other out. Which rows they are is worked out only where that leaves some:
+#: lists of states and titles for all patches of a fleet would take gigabytes.
 _DIFFERS = "sum(if(scan_id = $after, 1, -1) * hash(kb_id, title, state)::hugeint) <> 0"
-"""Equal rows of the two scans cancel each other out. Which rows they are is worked out only where that leaves some:
-lists of states and titles for all patches of a fleet would take gigabytes."""
 
+#: One row for each patch of a compared node and each node whose condition differs. Patches are those of one KB id on
+#: one node together, since a package of Linux has a row for each of its versions. `before` and `after` hold the states
+#: of a patch, or the status of a node.
 CHANGES = f"""
 WITH {_PAIRED},
   listed_patches AS NOT MATERIALIZED (
@@ -80,12 +83,8 @@ WHERE CASE
 END
 ORDER BY change, account_id, region, instance_id, kb_id
 """  # noqa: S608 - our own words
-"""One row for each patch of a compared node and each node whose condition differs.
 
-Patches are those of one KB id on one node together, since a package of Linux has a row for each of its versions.
-`before` and `after` hold the states of a patch, or the status of a node.
-"""
-
+#: One row that fits `scanner.reports.diff.Compared`.
 COMPARED = f"""
 WITH {_PAIRED}
 SELECT
@@ -97,4 +96,3 @@ SELECT
   END) AS not_comparable
 FROM paired
 """  # noqa: S608 - our own words
-"""One row that fits `scanner.reports.diff.Compared`."""

@@ -14,8 +14,8 @@ from scanner.reports.lines import Line, Tone, breakdown, counted, duration, entr
 from scanner.reports.scan_result import GAPS_KEPT, ScanResult
 from scanner.reports.statuses import NODE_GAPS, sql_list
 
+#: As AWS ranks them, the worst first; distributions have words of their own.
 SEVERITIES = ("Critical", "Important", "Moderate", "Medium", "Low")
-"""As AWS ranks them, the worst first; distributions have words of their own."""
 
 ACCOUNTS_SHOWN = 5
 UNREAD_TARGETS = f"FROM targets WHERE status <> '{TargetStatus.SCANNED.value}'"

@@ -17,6 +17,7 @@ from scanner.simulator.world.organization import Account, AccountStatus, Node, R
 DEMO_REGIONS = ("eu-west-1", "eu-central-1", "us-east-1", "ap-southeast-2")
 DEMO_LIMITS = Limits(default=Rate(rate_per_s=25.0, burst=50.0), latency_s=0.01)
 _SEED = 20
+#: Rows a node lists: a half to a quarter of the usual, so that a scan takes seconds.
 _ROWS = {
     "amazon-linux-2023": 190,
     "amazon-linux-2": 210,
@@ -26,7 +27,6 @@ _ROWS = {
     "windows-2022": 560,
     "windows-2019": 610,
 }
-"""Rows a node lists: a half to a quarter of the usual, so that a scan takes seconds."""
 _LINUX = ("amazon-linux-2023", "amazon-linux-2023", "amazon-linux-2", "rhel-9", "ubuntu-22.04", "ubuntu-24.04")
 _WINDOWS = ("windows-2022", "windows-2022", "windows-2019")
 
@@ -38,18 +38,14 @@ class _Plan(Struct, frozen=True):
     platforms: tuple[str, ...]
     roles: tuple[str, ...]
     nodes: tuple[int, int, int, int]
-    hybrid: int = 0
-    """How many of the first Region's nodes are machines outside AWS."""
+    hybrid: int = 0  # How many of the first Region's nodes are machines outside AWS
     environment: str = "prod"
     ou: str = "workloads"
-    unmanaged: int = 0
-    """How many instances of the first Region SSM does not manage."""
-    service_managed: int = 0
-    """How many instances of the first Region a service of AWS manages."""
+    unmanaged: int = 0  # How many instances of the first Region SSM does not manage
+    service_managed: int = 0  # How many instances of the first Region a service of AWS manages
     has_role: bool = True
     status: AccountStatus = AccountStatus.ACTIVE
-    regions: dict[str, RegionStatus] = {}
-    """Regions that are not open."""
+    regions: dict[str, RegionStatus] = {}  # Regions that are not open
 
 
 _PLANS = (
@@ -89,6 +85,7 @@ _PLANS = (
     _Plan("meridian-sandbox", _LINUX, ("try",), (9, 0, 4, 0), environment="sandbox", ou="sandbox", has_role=False),
     _Plan("meridian-legacy-crm", _WINDOWS, ("crm",), (6, 0, 0, 0), ou="suspended", status=AccountStatus.SUSPENDED),
 )
+#: Nodes that do not end as the others do, by account, Region and place in the listing.
 _SPECIAL: dict[tuple[str, str, int], Trait] = {
     ("meridian-prod-web", "eu-west-1", 7): Trait.MISMATCHED,
     ("meridian-prod-web", "us-east-1", 11): Trait.GONE,
@@ -108,7 +105,6 @@ _SPECIAL: dict[tuple[str, str, int], Trait] = {
     ("meridian-staging", "eu-central-1", 6): Trait.STALE,
     ("meridian-prod-web", "ap-southeast-2", 3): Trait.BASELINE_OVERRIDE,
 }
-"""Nodes that do not end as the others do, by account, Region and place in the listing."""
 
 
 def demo_world(*, as_of_s: int | None = None) -> World:

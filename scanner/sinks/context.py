@@ -14,10 +14,10 @@ class SinkContext(Struct, frozen=True):
     """What a sink may use of the run it serves."""
 
     scan_id: str
+    #: The files of a folder or an `s3://bucket/prefix`; who made the context owns the connections behind them.
     open_files: Callable[[str], Files]
-    """The files of a folder or an `s3://bucket/prefix`; who made the context owns the connections behind them."""
     stdout: BinaryIO
 
 
+#: Makes the sink for a `where`. Touches nothing yet, and raises `ConfigError` for a place that cannot work.
 SinkFactory = Callable[[str, SinkContext], Sink]
-"""Makes the sink for a `where`. Touches nothing yet, and raises `ConfigError` for a place that cannot work."""

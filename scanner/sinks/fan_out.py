@@ -11,8 +11,7 @@ from scanner.core.interfaces import NodeBatch, ScanSummary, Sink
 
 CALL_DEADLINE_S = 300.0
 CLOSE_DEADLINE_S = 10.0
-HURRIED_DEADLINE_S = 3.0
-"""For whatever a sink does once the run was told to stop."""
+HURRIED_DEADLINE_S = 3.0  # For whatever a sink does once the run was told to stop
 
 
 class GuardedSinks:

@@ -14,8 +14,7 @@ from scanner.core.interfaces import NodeBatch, ScanSummary, Sink
 from scanner.sinks.context import SinkContext, SinkFactory
 from scanner.sinks.spec import SinkSpec
 
-API_VERSION = 1
-"""The version of `Sink` and `SinkContext`; a plugin's factory or class carries its own as `api_version`."""
+API_VERSION = 1  # The version of `Sink` and `SinkContext`; a plugin's factory or class carries its own as `api_version`
 
 _Arguments = TypeVarTuple("_Arguments")
 _PARTS = ("live", "write", "commit", "aclose")

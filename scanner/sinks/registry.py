@@ -20,6 +20,7 @@ from scanner.sinks.spec import SinkSpec
 
 ENTRY_POINT_GROUP = "patchsweep.sinks"
 
+#: Type -> `module:factory`, imported when the sink is used.
 BUILT_INS: Mapping[str, str] = {
     "csv": "scanner.sinks.folder.csv:csv_sink",
     "duckdb": "scanner.sinks.duckdb.sink:duckdb_sink",
@@ -27,9 +28,8 @@ BUILT_INS: Mapping[str, str] = {
     "parquet": "scanner.sinks.parquet.sink:parquet_sink",
     "postgresql": "scanner.sinks.postgresql.sink:postgresql_sink",
 }
-"""Type -> `module:factory`, imported when the sink is used."""
+#: Type -> the package that is installed by the extra of the sink's name.
 _EXTRAS: Mapping[str, str] = {"postgresql": "psycopg"}
-"""Type -> the package that is installed by the extra of the sink's name."""
 
 
 class InstalledSink(Struct, frozen=True):

@@ -22,16 +22,14 @@ from scanner.store.node_index import TargetKey
 from scanner.store.segment_reader import FILES_AT_ONCE, fetch, load, load_manifest, read_segment
 from scanner.store.segments import decode
 
-MAX_SCANS = 10
-"""How many committed scans are looked through for targets that the newest does not hold."""
+MAX_SCANS = 10  # How many committed scans are looked through for targets that the newest does not hold
 
 _STATE_COLUMNS = [name for name in PatchState.__struct_fields__ if name != "instance_id"]
 _NODE_COLUMNS = ["account_id", "region", "instance_id"]
 _KEPT_COLUMNS = ("patch_rows", "scanned_at", "patches")
 _TRUSTED = frozenset({NodeStatus.VERIFIED.value, NodeStatus.UNCHANGED.value})
 
-NodeKey = tuple[str, str, str]
-"""(account_id, region, instance_id)."""
+NodeKey = tuple[str, str, str]  # (account_id, region, instance_id)
 
 
 class _Known(Struct, frozen=True):

@@ -11,10 +11,8 @@ from msgspec import Struct
 
 from scanner.core.model import NodeStatus
 
-TargetKey = tuple[str, str]
-"""(account_id, region)."""
-Rows = Mapping[int, set[int]]
-"""Row numbers by segment number."""
+TargetKey = tuple[str, str]  # (account_id, region)
+Rows = Mapping[int, set[int]]  # Row numbers by segment number
 NO_ROWS: Rows = {}
 
 _NODE = ["account_id", "region", "instance_id"]

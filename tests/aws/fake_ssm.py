@@ -35,10 +35,8 @@ class Call(Struct, frozen=True):
 class Answer(Struct, frozen=True):
     body: bytes
     status: int = 200
-    reset: bool = False
-    """The connection is closed in place of an answer."""
-    broken_off: bool = False
-    """The connection is closed after the body, which was to be longer."""
+    reset: bool = False  # The connection is closed in place of an answer
+    broken_off: bool = False  # The connection is closed after the body, which was to be longer
 
 
 Script = Answer | Callable[[Call], Answer]

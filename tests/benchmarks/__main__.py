@@ -27,8 +27,7 @@ BENCHMARKS: Mapping[str, Callable[[Size], list[Result]]] = {
     "rate": rate.rate,
     "memory": memory.memory,
 }
-LONG = ("rate", "memory")
-"""Minutes each: run only when named."""
+LONG = ("rate", "memory")  # Minutes each: run only when named
 PACKAGES = ("aioboto3", "aiobotocore", "aiohttp", "anyio", "boto3", "botocore", "httptools", "msgspec", "pyarrow")
 
 

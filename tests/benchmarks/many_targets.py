@@ -25,14 +25,12 @@ REGIONS = (
     "sa-east-1",
     "eu-west-3",
 )
-LATENCY_S = 0.2
-"""Long enough for all targets to be open at once."""
+LATENCY_S = 0.2  # Long enough for all targets to be open at once
 GOAL_CPU_MS = 5.0
 GOAL_MB = 0.3
 GOAL_OVER_MINIMUM = 0.10
 RATE_PER_S = 20.0
-SHAPE = 1.1
-"""Of the Pareto distribution: a few targets hold most nodes."""
+SHAPE = 1.1  # Of the Pareto distribution: a few targets hold most nodes
 
 
 def many_targets(size: Size) -> list[Result]:

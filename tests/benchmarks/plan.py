@@ -21,8 +21,8 @@ FULL = Size(rounds=5, nodes=6_400, memory_nodes=(2_000, 20_000), targets=1_000, 
 TINY = Size(rounds=1, nodes=4, memory_nodes=(4, 8), targets=4, rate_s=2.0, virtual_schedules=1)
 
 READ_REGIONS = ("eu-west-1", "us-east-1", "eu-central-1", "us-west-2")
+#: Regions without a node: reading them is a client's start-up and end.
 EMPTY_REGIONS = ("eu-west-2", "us-east-2", "eu-west-3", "us-west-1")
-"""Regions without a node: reading them is a client's start-up and end."""
 
 
 def spread_over_regions(nodes: int) -> dict[str, int]:

@@ -11,21 +11,21 @@ from scanner.aws.operations import OPERATIONS
 from scanner.files import s3
 from tests.deploy.templates import allowed, resources
 
+#: What IAM calls the S3 operations; the operations table is about what is scanned.
 STORE_ACTIONS = {
     "delete_objects": "s3:DeleteObject",
     "get_object": "s3:GetObject",
     "list_objects_v2": "s3:ListBucket",
     "put_object": "s3:PutObject",
 }
-"""What IAM calls the S3 operations; the operations table is about what is scanned."""
 
+#: Actions that IAM takes on `*` only.
 WITHOUT_RESOURCE = {
     "ec2:DescribeRegions",
     "organizations:ListAccounts",
     "ssm:DescribeInstanceInformation",
     "sts:GetCallerIdentity",
 }
-"""Actions that IAM takes on `*` only."""
 
 PATCH_RESOURCES = [
     {"Fn::Sub": "arn:${AWS::Partition}:ec2:*:${AWS::AccountId}:instance/*"},

@@ -11,8 +11,8 @@ from typing import NamedTuple
 from msgspec import Struct, structs
 
 ENDS_WITHIN_S = 60
+#: A simulator without limits need not be asked at the pace of AWS, not even where it says that it is too fast.
 FAST = {"PATCHSWEEP_RATE": "2000", "PATCHSWEEP_MIN_RATE_PER_S": "2000", "PATCHSWEEP_MAX_RATE": "5000"}
-"""A simulator without limits need not be asked at the pace of AWS, not even where it says that it is too fast."""
 ORGANIZATION = ("--accounts", "organization", "--regions", "enabled", "--role-name", "patchsweep-reader")
 
 

@@ -22,8 +22,8 @@ from scanner.simulator.running.expected import Truth
 from tests.end_to_end.commands import Terminal
 
 Cell = str | int | None | tuple[str, ...]
+#: The columns of `scanner.core.tables.TABLES` in their order; times in epoch milliseconds, lists as tuples.
 Row = tuple[Cell, ...]
-"""The columns of `scanner.core.tables.TABLES` in their order; times in epoch milliseconds, lists as tuples."""
 Tables = dict[str, list[Row]]
 _decode_lines = msgspec.json.Decoder(dict[str, object]).decode_lines
 

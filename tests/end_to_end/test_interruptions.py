@@ -15,10 +15,9 @@ from scanner.simulator.server.run import serve_in_thread
 from tests.end_to_end.commands import ENDS_WITHIN_S, ORGANIZATION
 from tests.end_to_end.tables import STREAMED, assert_right, from_store, from_stream
 
-OFTEN = {"PATCHSWEEP_FLUSH_ROWS": "2000"}
-"""So that rows come out, and nodes are durable, long before the end."""
+OFTEN = {"PATCHSWEEP_FLUSH_ROWS": "2000"}  # So that rows come out, and nodes are durable, long before the end
+#: So that few nodes are half read at any moment, as they are few in a fleet of thousands.
 ONE_AFTER_THE_OTHER = {"PATCHSWEEP_MAX_NODES_PER_TARGET": "4"}
-"""So that few nodes are half read at any moment, as they are few in a fleet of thousands."""
 SIGNALS = pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 
 

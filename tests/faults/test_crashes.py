@@ -19,8 +19,7 @@ from tests.store.samples import opened
 
 WORLD = make_world(accounts=2, regions=2, nodes=60, rows=30)
 PATCHES = "DescribeInstancePatches"
-REQUESTS = 73
-"""What a whole scan sends."""
+REQUESTS = 73  # What a whole scan sends
 
 
 class Scans:

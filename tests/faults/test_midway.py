@@ -21,8 +21,7 @@ from tests.faults.worlds import (
     stored,
 )
 
-WIDE = make_world(accounts=2, regions=1, nodes=240, rows=20)
-"""Three pages of nodes in each of two targets."""
+WIDE = make_world(accounts=2, regions=1, nodes=240, rows=20)  # Three pages of nodes in each of two targets
 HUB, MEMBER = WIDE.accounts
 REGION = WIDE.home_region
 PATCHES, NODES = "DescribeInstancePatches", "DescribeInstanceInformation"

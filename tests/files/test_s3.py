@@ -110,8 +110,7 @@ async def test_an_endpoint_that_nobody_serves_is_told_after_some_tries(monkeypat
                 await files.put("x", b"")
 
 
-CUT = b"only the beg"
-"""Announced as longer than it is."""
+CUT = b"only the beg"  # Announced as longer than it is
 
 
 class FakeS3:

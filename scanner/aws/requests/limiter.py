@@ -11,8 +11,7 @@ from scanner.aws.requests.retry import Monotonic, Sleep
 from scanner.core.model import Target
 from scanner.core.settings import LimitSettings
 
-MAX_NAP_S = 0.1
-"""A waiter looks again at least this often, since the rate may have risen meanwhile."""
+MAX_NAP_S = 0.1  # A waiter looks again at least this often, since the rate may have risen meanwhile
 
 
 class Limiter:

@@ -8,27 +8,19 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-DIP = 0.10
-"""How far below the measured rate a cut goes, and how far above it the climb passes as fast as below."""
+DIP = 0.10  # How far below the measured rate a cut goes, and how far above it the climb passes as fast as below
+#: From the dip below to as far above, for each refusal that comes with a cut: about 1 request in 120 is refused.
 CLIMB_REQUESTS = 96
-"""From the dip below to as far above, for each refusal that comes with a cut: about 1 request in 120 is refused."""
-GUESS_CLIMB_REQUESTS = 32
-"""The same after a guess, which is to be measured soon."""
-REST_TOKENS = 3.0
-"""Nothing is sent after a cut until the bucket has got this many tokens."""
+GUESS_CLIMB_REQUESTS = 32  # The same after a guess, which is to be measured soon
+REST_TOKENS = 3.0  # Nothing is sent after a cut until the bucket has got this many tokens
+#: A bucket that has given so many tokens more than the measurement explains is filled faster than measured.
 SPARE_TOKENS = 2.0
-"""A bucket that has given so many tokens more than the measurement explains is filled faster than measured."""
-PROBE_FACTOR_PER_S = 4.0
-"""How fast the pace grows while there is nothing to go by."""
-ENOUGH = 16
-"""A measurement over this many requests is good."""
-SOME = 6
-"""Below this many requests between two refusals the limit has fallen so far that it has to be looked for."""
+PROBE_FACTOR_PER_S = 4.0  # How fast the pace grows while there is nothing to go by
+ENOUGH = 16  # A measurement over this many requests is good
+SOME = 6  # Below this many requests between two refusals the limit has fallen so far that it has to be looked for
 MAX_REFUSALS_PER_CUT = 8.0
-SHORTEST_WAIT_S = 1e-6
-"""What rounding may leave of a wait; nobody can sleep so little."""
-IDLE_S = 1.0
-"""After a pause of this length the bucket may be full, and the time since the last cut measures nothing."""
+SHORTEST_WAIT_S = 1e-6  # What rounding may leave of a wait; nobody can sleep so little
+IDLE_S = 1.0  # After a pause of this length the bucket may be full, and the time since the last cut measures nothing
 
 
 class Ticket(Struct, frozen=True):

@@ -49,8 +49,8 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 C = TypeVar("C", bound="AioBaseClient")
 CLOSE_WITHIN_S = 5.0
+#: What a client is made from; the loader remembers them by these very arguments.
 _MODELS = ("service-2", "endpoint-rule-set-1")
-"""What a client is made from; the loader remembers them by these very arguments."""
 
 
 class _SharedSession(AioSession):

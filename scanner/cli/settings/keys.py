@@ -11,11 +11,9 @@ from msgspec import Struct
 from scanner.core.settings import Settings
 
 PREFIX = "PATCHSWEEP_"
-CONFIG_VARIABLE = "PATCHSWEEP_CONFIG"
-"""Names the TOML file when `--config` does not."""
+CONFIG_VARIABLE = "PATCHSWEEP_CONFIG"  # Names the TOML file when `--config` does not
 
-SECRETS = frozenset({"scope.external_id", "sinks"})
-"""Keys whose values no message may quote."""
+SECRETS = frozenset({"scope.external_id", "sinks"})  # Keys whose values no message may quote
 
 _SHORT = {
     "store.location": "store",
@@ -81,8 +79,8 @@ def is_service_link(variable: str) -> bool:
     return bool(_SERVICE_LINK.fullmatch(variable))
 
 
+#: Every setting by its dotted path, in the order of `Settings`.
 KEYS: dict[str, Key] = {key.path: key for key in _keys(Settings)}
-"""Every setting by its dotted path, in the order of `Settings`."""
 
 VARIABLES: dict[str, Key] = {key.variable: key for key in KEYS.values()}
 

@@ -46,8 +46,7 @@ class Node(Struct, frozen=True):
     reason: str | None
     reboot_option: str | None
     operation_ended_at: EpochMs | None
-    pending_since: EpochMs | None
-    """When the first of the patches that wait for a reboot was installed."""
+    pending_since: EpochMs | None  # When the first of the patches that wait for a reboot was installed
     missing: int
     failed: int
     available: int

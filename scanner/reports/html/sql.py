@@ -92,6 +92,7 @@ _PATCHES = """
   )
 """
 
+#: A row that fits `scanner.reports.html.data.Found`; a node that left is in none of its lists and numbers.
 FOUND = f"""
 WITH {_NODES} {_PLACES} {_PATCHES}
 SELECT
@@ -140,4 +141,3 @@ SELECT
     ORDER BY pending_since NULLS LAST, account_id, region, instance_id LIMIT $long
   ) AS reboots
 """  # noqa: S608 - our own words
-"""A row that fits `scanner.reports.html.data.Found`; a node that left is in none of its lists and numbers."""

@@ -19,8 +19,7 @@ from scanner.core.errors import ConfigError, StoreError
 from scanner.core.model import ScanRow
 from scanner.reports.sql.database import open_database, select_only
 
-Parameters = Mapping[str, str | int | float | bool | list[str] | None]
-"""Values for `$name` in the SQL."""
+Parameters = Mapping[str, str | int | float | bool | list[str] | None]  # Values for `$name` in the SQL
 
 _T = TypeVar("_T")
 _BATCH_ROWS = 10_000

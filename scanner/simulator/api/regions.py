@@ -19,8 +19,7 @@ class _Request(Struct, rename="pascal"):
 
 
 _requests = msgspec.json.Decoder(_Request)
-ALWAYS_ON = frozenset(REGIONS)
-"""Regions that need no opt-in."""
+ALWAYS_ON = frozenset(REGIONS)  # Regions that need no opt-in
 
 
 def describe_regions(simulation: Simulation, call: Call) -> Reply:

@@ -41,11 +41,9 @@ class Reply(Struct, frozen=True):
     status: int
     body: bytes
     content_type: str = _JSON
-    request_id: str = ""
-    """As the body names it; empty: it does not."""
+    request_id: str = ""  # As the body names it; empty: it does not
     delivery: Delivery = Delivery.WHOLE
-    occupies_organizations: bool = False
-    """Organizations refuses other requests until this reply is delivered."""
+    occupies_organizations: bool = False  # Organizations refuses other requests until this reply is delivered
 
 
 class AwsFailure(Exception):

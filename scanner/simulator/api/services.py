@@ -55,6 +55,7 @@ OPERATIONS: dict[tuple[str, str], Handler] = {
     ("ssm", "GetServiceSetting"): get_service_setting,
     ("tagging", "GetResources"): get_resources,
 }
+#: The member that an SSM answer is all about.
 LISTS = {
     "DescribeInstanceInformation": "InstanceInformationList",
     "DescribeInstancePatchStates": "InstancePatchStates",
@@ -66,7 +67,6 @@ LISTS = {
     "DescribePatchBaselines": "BaselineIdentities",
     "GetResources": "ResourceTagMappingList",
 }
-"""The member that an SSM answer is all about."""
 _TARGETS = {
     "tagging": "ResourceGroupsTaggingAPI_20170126",
     "ssm": "AmazonSSM",

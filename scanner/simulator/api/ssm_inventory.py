@@ -50,8 +50,7 @@ class _Request(Struct, rename="pascal"):
 
 
 _read = decoder(_Request)
-Item = tuple[Node, str]
-"""A node and its InstanceStatus."""
+Item = tuple[Node, str]  # A node and its InstanceStatus
 
 
 def get_inventory(simulation: Simulation, call: Call) -> Reply:

@@ -11,8 +11,7 @@ from msgspec import Struct, field
 
 from scanner.simulator.api.replies import AwsFailure
 
-MAX_PAGE = 50
-"""The model says 100; the service refuses more than 50."""
+MAX_PAGE = 50  # The model says 100; the service refuses more than 50
 DEFAULT_PAGE = 10
 MAX_IDS = 50
 MAX_FILTERS = 5

@@ -65,6 +65,7 @@ WINDOWS: tuple[Advisory, ...] = (
     Advisory("Windows Malicious Software Removal Tool x64", "Unspecified", ()),
 )
 
+#: On Debian and Ubuntu the agent reports no CVE ids, so the packages alone.
 DEB: tuple[str, ...] = (
     "openssl",
     "libssl3",
@@ -91,4 +92,3 @@ DEB: tuple[str, ...] = (
     "vim-tiny",
     "libsqlite3-0",
 )
-"""On Debian and Ubuntu the agent reports no CVE ids, so the packages alone."""

@@ -9,6 +9,7 @@ from scanner.simulator.generate.platforms import PLATFORMS
 from scanner.simulator.world.machines import ApprovalRule, Baseline
 from scanner.simulator.world.organization import Account, Node
 
+#: How SSM names the operating system of each platform.
 OPERATING_SYSTEMS = {
     "amazon-linux-2023": "AMAZON_LINUX_2023",
     "amazon-linux-2": "AMAZON_LINUX_2",
@@ -18,7 +19,6 @@ OPERATING_SYSTEMS = {
     "windows-2022": "WINDOWS",
     "windows-2019": "WINDOWS",
 }
-"""How SSM names the operating system of each platform."""
 _AWS_ACCOUNT = "075727635805"
 _NAMES = {
     "AMAZON_LINUX_2023": "AWS-AmazonLinux2023DefaultPatchBaseline",

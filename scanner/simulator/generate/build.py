@@ -8,8 +8,7 @@ from scanner.simulator.generate.nodes import make_node
 from scanner.simulator.generate.platforms import PLATFORMS
 from scanner.simulator.world.organization import Account, Node, Region, World
 
-AS_OF_S = 1_795_132_800
-"""2026-11-20T00:00Z: the newest moment of every world that names no other."""
+AS_OF_S = 1_795_132_800  # 2026-11-20T00:00Z: the newest moment of every world that names no other
 
 REGIONS = (
     "eu-west-1",

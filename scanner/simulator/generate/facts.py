@@ -12,8 +12,7 @@ from scanner.simulator.generate.patches import patches_of
 from scanner.simulator.generate.platforms import PLATFORMS
 from scanner.simulator.world.organization import Node, Trait
 
-MISCOUNT = {"Installed": 3, "Missing": 1}
-"""How far the counts of a MISMATCHED node are off."""
+MISCOUNT = {"Installed": 3, "Missing": 1}  # How far the counts of a MISMATCHED node are off
 
 
 STALE_S = 40 * DAY_S  # how far back the data of a STALE node lies

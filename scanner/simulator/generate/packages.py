@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from msgspec import UNSET, Struct, UnsetType, field
 
-YEAR_ONE_S = -62135596800.0
-"""0001-01-01, which Windows reports for an update without a date."""
+YEAR_ONE_S = -62135596800.0  # 0001-01-01, which Windows reports for an update without a date
 UNKNOWN_TIME_S = 0.0
 DAY_S = 86400
 

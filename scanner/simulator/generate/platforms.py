@@ -18,10 +18,9 @@ class Platform(Struct, frozen=True):
     name: str
     version: str
     rows: int
+    #: How its packages are marked: `amzn2023`, `el9_6`, `0ubuntu0.22.04`, or the Windows product in a title.
     release: str
-    """How its packages are marked: `amzn2023`, `el9_6`, `0ubuntu0.22.04`, or the Windows product in a title."""
-    not_applicable: int
-    """How many patches the patch state counts as not applicable."""
+    not_applicable: int  # How many patches the patch state counts as not applicable
 
 
 _ALL = (

@@ -19,16 +19,14 @@ class Limits(Struct, frozen=True, forbid_unknown_fields=True):
 
     default: Rate = Rate()
     operations: dict[str, Rate] = {}
+    #: (seconds after the start, what `default` is from then on), in order of time.
     schedule: tuple[tuple[float, Rate], ...] = ()
-    """(seconds after the start, what `default` is from then on), in order of time."""
-    latency_s: float = 0.0
-    """Between a request and its answer."""
+    latency_s: float = 0.0  # Between a request and its answer
 
 
 NO_LIMITS = Limits(default=Rate(rate_per_s=1e9, burst=1e9))
 
-Key = tuple[str, str, str]
-"""Account id, Region, operation."""
+Key = tuple[str, str, str]  # Account id, Region, operation
 
 
 class _Bucket:

@@ -13,8 +13,7 @@ from scanner.simulator.generate.packages import PatchRow
 from scanner.simulator.running.state import WorldState
 from scanner.simulator.world.organization import AccountStatus, Node, RegionStatus, Trait
 
-NodeKey = tuple[str, str, str]
-"""Account id, Region, instance id."""
+NodeKey = tuple[str, str, str]  # Account id, Region, instance id
 
 DOCUMENTED = {
     "Installed": "INSTALLED",
@@ -39,8 +38,7 @@ class TruePatch(NamedTuple):
     classification: str | None
     severity: str | None
     state: str
-    installed_time: int | None
-    """Epoch milliseconds."""
+    installed_time: int | None  # Epoch milliseconds
     cve_ids: tuple[str, ...]
 
 
@@ -50,8 +48,8 @@ class TrueNode(Struct, frozen=True):
     key: NodeKey
     status: NodeStatus
     patch_rows: int
+    #: The columns that come from AWS: node facts, patch state and counts; times in epoch milliseconds.
     columns: dict[str, str | int | None]
-    """The columns that come from AWS: node facts, patch state and counts; times in epoch milliseconds."""
 
     @property
     def counts(self) -> dict[str, int | None]:
@@ -246,6 +244,7 @@ def _ms(seconds: float) -> int | None:
     return round(seconds * 1000) if seconds > 0 else None
 
 
+#: Column of the `nodes` table: member of the patch state.
 _STATE_COLUMNS = {
     "last_no_reboot_install_time": "last_no_reboot_install_operation_time",
     "install_override_list": "install_override_list",
@@ -269,4 +268,3 @@ _STATE_COLUMNS = {
     "security_noncompliant_count": "security_non_compliant_count",
     "other_noncompliant_count": "other_non_compliant_count",
 }
-"""Column of the `nodes` table: member of the patch state."""

@@ -12,8 +12,7 @@ from scanner.simulator.world.faults import Faults
 from scanner.simulator.world.organization import World
 
 MIN_SESSION_S = 900
-MAX_SESSION_S = 3600
-"""Role chaining allows no longer sessions, and a scanner mostly runs under a role."""
+MAX_SESSION_S = 3600  # Role chaining allows no longer sessions, and a scanner mostly runs under a role
 
 
 class Keys(Struct):

@@ -14,10 +14,8 @@ from scanner.simulator.world.clock import Clock
 
 _BODY = struct.Struct(">IHI?")
 _MAC_BYTES = 16
-_PREFIX = b"\x00\x01\x00\x00\x01\xdd"
-"""So that tokens start with AAEAAAHd; real ones of SSM start with AAEAAd."""
-_FILLING = 260
-"""Real tokens have several hundred characters."""
+_PREFIX = b"\x00\x01\x00\x00\x01\xdd"  # So that tokens start with AAEAAAHd; real ones of SSM start with AAEAAd
+_FILLING = 260  # Real tokens have several hundred characters
 
 
 class Position(Struct, frozen=True):

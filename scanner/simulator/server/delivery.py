@@ -11,8 +11,7 @@ from aiohttp import web
 from scanner.simulator.api.replies import Delivery, Reply
 from scanner.simulator.world.faults import Faults
 
-_LINGER_NOT = struct.pack("ii", 1, 0)
-"""Closing then sends a reset instead of an orderly end."""
+_LINGER_NOT = struct.pack("ii", 1, 0)  # Closing then sends a reset instead of an orderly end
 
 
 async def deliver(reply: Reply, request: web.BaseRequest, faults: Faults) -> web.StreamResponse:

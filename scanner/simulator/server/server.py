@@ -23,8 +23,7 @@ from scanner.simulator.world.faults import NO_FAULTS, Faults
 from scanner.simulator.world.organization import World
 
 HOST = "127.0.0.1"
-_SHUTDOWN_S = 0.2
-"""How long requests under way may take when the serving ends."""
+_SHUTDOWN_S = 0.2  # How long requests under way may take when the serving ends
 _CLEANUP_S = 5.0
 
 

@@ -4,5 +4,4 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-Clock = Callable[[], float]
-"""Seconds since the epoch, as `time.time`."""
+Clock = Callable[[], float]  # Seconds since the epoch, as `time.time`

@@ -32,8 +32,7 @@ class Trait(Enum):
     BASELINE_OVERRIDE = "its association runs daily with a baseline override, so its patch data never moves"
 
 
-EMPTY_TRAITS = frozenset({Trait.NEVER_SCANNED, Trait.ASSOCIATION_SCANNED})
-"""Nodes with neither patch state nor rows."""
+EMPTY_TRAITS = frozenset({Trait.NEVER_SCANNED, Trait.ASSOCIATION_SCANNED})  # Nodes with neither patch state nor rows
 
 
 class RegionStatus(StrEnum):
@@ -57,10 +56,8 @@ class Node(Struct, frozen=True, gc=False):
 
     instance_id: str
     seed: int
-    platform: str
-    """A key of `generate.platforms.PLATFORMS`."""
-    rows: int
-    """About how many patches it lists."""
+    platform: str  # A key of `generate.platforms.PLATFORMS`
+    rows: int  # About how many patches it lists
     computer_name: str
     traits: frozenset[Trait] = frozenset()
     tags: tuple[tuple[str, str], ...] = ()
@@ -81,12 +78,10 @@ class Region(Struct, frozen=True):
     name: str
     nodes: tuple[Node, ...] = ()
     status: RegionStatus = RegionStatus.OPEN
+    #: EC2 instances that SSM does not manage; those that it manages follow from `nodes`.
     machines: tuple[Machine, ...] = ()
-    """EC2 instances that SSM does not manage; those that it manages follow from `nodes`."""
-    departed: tuple[Node, ...] = ()
-    """Nodes that were terminated: only Inventory still knows of them."""
-    default_host_management: bool = False
-    """Whether instances without an instance profile become managed."""
+    departed: tuple[Node, ...] = ()  # Nodes that were terminated: only Inventory still knows of them
+    default_host_management: bool = False  # Whether instances without an instance profile become managed
 
 
 class Account(Struct, frozen=True):
@@ -97,12 +92,11 @@ class Account(Struct, frozen=True):
     regions: dict[str, Region]
     status: AccountStatus = AccountStatus.ACTIVE
     has_role: bool = True
-    ou_ids: tuple[str, ...] = ()
-    """The organizational units it is in, outermost first."""
+    ou_ids: tuple[str, ...] = ()  # The organizational units it is in, outermost first
+    #: The account's own patch baselines, in every Region; its nodes use them by operating system.
     baselines: tuple[Baseline, ...] = ()
-    """The account's own patch baselines, in every Region; its nodes use them by operating system."""
+    #: What no caller may do in the account, as IAM writes it: `ec2:DescribeInstances`.
     denied_actions: frozenset[str] = frozenset()
-    """What no caller may do in the account, as IAM writes it: `ec2:DescribeInstances`."""
 
 
 class World(Struct, frozen=True):
@@ -110,14 +104,13 @@ class World(Struct, frozen=True):
 
     seed: int
     as_of_s: int
+    #: The account whose credentials the caller holds; the management account where there is an organization.
     hub_account_id: str
-    """The account whose credentials the caller holds; the management account where there is an organization."""
     accounts: dict[str, Account]
     has_organization: bool = True
     role_name: str = DEFAULT_ROLE
     external_id: str | None = None
-    ou_names: dict[str, str] = {}
-    """The name of each organizational unit, by its id."""
+    ou_names: dict[str, str] = {}  # The name of each organizational unit, by its id
 
     @property
     def home_region(self) -> str:

@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv
 
+#: What takes the place of the one character that PostgreSQL's texts cannot hold.
 NUL_STAND_IN = "\N{REPLACEMENT CHARACTER}"
-"""What takes the place of the one character that PostgreSQL's texts cannot hold."""
 
 _FORM = csv.WriteOptions(include_header=False, batch_size=65_536, quoting_style="all_valid")
 

@@ -80,8 +80,8 @@ class StreamContract:
 class SinkContract(StreamContract):
     """What holds besides for a sink that shows nothing before the commit (`live` is False)."""
 
+    #: Whether scans stand beside each other, or a scan takes the place of the one before.
     keeps_history: ClassVar[bool] = True
-    """Whether scans stand beside each other, or a scan takes the place of the one before."""
 
     def test_nothing_is_visible_before_the_commit(self, tmp_path: Path) -> None:
         async def look_before_commit() -> None:

@@ -30,8 +30,7 @@ from tests.faults.chaos.proxy import Proxy, Trap, serving
 from tests.faults.lives import Life, WholeLife
 from tests.faults.worlds import aws_settings
 
-PATIENCE_S = 2.0
-"""The client's read time-out: short, so that hanging answers cost little."""
+PATIENCE_S = 2.0  # The client's read time-out: short, so that hanging answers cost little
 ENDS_WITHIN_S = 60.0
 LEASE_PAUSE_S = 2.0
 COMPLAINTS = ("Traceback", "never awaited", "never retrieved", "Unclosed", "Fatal Python error", "Exception ignored")

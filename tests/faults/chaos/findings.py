@@ -43,8 +43,7 @@ class Held(Struct, frozen=True):
     """A committed scan as it lies in the store, each row as often as it is there."""
 
     nodes: list[dict]
-    patches: Counter[Row]
-    """Without the scan id."""
+    patches: Counter[Row]  # Without the scan id
     targets: list[dict]
 
     @property

@@ -296,5 +296,5 @@ SURPLUS: tuple[Kind, ...] = (
     surplus_interim_answer, surplus_bytes,
 )  # fmt: skip
 KINDS: dict[str, Kind] = {kind.__name__: kind for kind in (*HARMLESS, *REFUSED, *SURPLUS)}
+#: What is done to the answers of S3: nothing that its own clients do not survive on plain HTTP.
 OF_S3 = ("split", "slow", "in_chunks", "after_interim_answers", "closed_afterwards", "closed", "reset", "cut")
-"""What is done to the answers of S3: nothing that its own clients do not survive on plain HTTP."""

@@ -10,8 +10,8 @@ from msgspec import Struct
 from scanner.simulator.world.faults import Faults
 from tests.faults.chaos.kinds import HARMLESS, OF_S3, REFUSED, SURPLUS
 
+#: A request to AWS, a change to the folder of the store, a request to S3, or so many milliseconds of running.
 KillAt = Literal["request", "change", "put", "time"]
-"""A request to AWS, a change to the folder of the store, a request to S3, or so many milliseconds of running."""
 
 
 class Kill(Struct, frozen=True):
@@ -43,10 +43,8 @@ class Mix(Struct, frozen=True):
     nodes: int
     rows: int
     faults: Faults
-    rate_per_s: float | None
-    """What AWS grants for DescribeInstancePatches; None: no limit."""
-    sessions_end_at: int | None
-    """The request to the simulator at which all assumed sessions end."""
+    rate_per_s: float | None  # What AWS grants for DescribeInstancePatches; None: no limit
+    sessions_end_at: int | None  # The request to the simulator at which all assumed sessions end
     wire: dict[str, float]
     s3_wire: dict[str, float]
     transport: Literal["direct", "sdk"]
@@ -58,8 +56,8 @@ class Mix(Struct, frozen=True):
     scans: tuple[ScanMix, ...]
 
 
+#: Of which one is drawn for each further scan; a new mode is a word here and a rule in `expectations`.
 MODES_AFTER_THE_FIRST = ("full", "delta", "delta")
-"""Of which one is drawn for each further scan; a new mode is a word here and a rule in `expectations`."""
 
 
 def mix_of(seed: int, *, small: bool = False) -> Mix:

@@ -19,8 +19,8 @@ from msgspec import Struct
 from tests.faults.chaos.answers import Answer, Close, Pause, Reset, Send, SendWithNextRequest, Step, plain
 from tests.faults.chaos.kinds import KINDS, Around
 
+#: How often one request is hit at most: with the simulator's own faults a client of 20 attempts always gets through.
 MOST_HITS = 2
-"""How often one request is hit at most: with the simulator's own faults a client of 20 attempts always gets through."""
 _NO_LINGER = struct.pack("ii", 1, 0)
 
 
@@ -52,8 +52,8 @@ class Request(Struct, frozen=True):
         return body.partition(b"Action=")[2].partition(b"&")[0].decode("latin-1") or self.method
 
 
+#: Called with each request `before` it is handed on, `between` (its answer is known) and `after` its answer.
 Watcher = Callable[[Request, str], None]
-"""Called with each request `before` it is handed on, `between` (its answer is known) and `after` its answer."""
 
 
 class Proxy:

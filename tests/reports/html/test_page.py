@@ -17,8 +17,7 @@ from tests.reports.html.reports import NOTHING, complete, full, scan
 
 STORE = "./patchsweep-data"
 HOSTILE = "</td></style></title><script>x()</script><img src=x onerror=x()>'\" {{ 7*7 }} {% raw %} &amp; "
-CLOSED = {"status"}
-"""Members that have one of a few words of our own."""
+CLOSED = {"status"}  # Members that have one of a few words of our own
 
 
 def read(report, store=STORE) -> Page:
