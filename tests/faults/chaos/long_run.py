@@ -20,6 +20,7 @@ from msgspec import structs
 
 from tests.faults.chaos.campaign import BUCKET, Places, Report, run_seed
 from tests.faults.chaos.certificates import make_certificate
+from tests.faults.chaos.commands import run_rounds, store_in
 from tests.faults.chaos.findings import CATEGORIES
 from tests.faults.chaos.mix import Mix, mix_of
 from tests.moto_server import serving_moto
@@ -33,6 +34,8 @@ def _show(text: str) -> None:
 def main() -> int:
     """0 if nothing was found, 1 if anything was."""
     given = _arguments()
+    if given.commands:
+        return _run_commands(given.commands)
     seeds = [given.seed] if given.seed is not None else range(given.first, given.first + given.seeds)
     total = Total()
     with places() as here:
@@ -50,6 +53,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, help="run this one seed again, and show its mix")
     parser.add_argument("--seeds", type=int, default=200, metavar="N", help="run so many seeds [200]")
     parser.add_argument("--from", type=int, default=0, dest="first", metavar="S", help="the first seed [0]")
+    parser.add_argument("--commands", type=int, metavar="N", help="only run the commands that read a store, N times")
     parser.add_argument("--small", action="store_true", help="small worlds, as the gate runs them")
     parser.add_argument("--keep", action="store_true", help="keep the folder of a seed that found something")
     parser.add_argument("--without", action="append", default=[], metavar="KIND", help="leave a kind of wire fault out")
@@ -60,6 +64,20 @@ def without(mix: Mix, kinds: Sequence[str]) -> Mix:
     """The same mix without these kinds of faults on the wire."""
     kept = {name: chance for name, chance in mix.wire.items() if name not in kinds}
     return structs.replace(mix, wire=kept)
+
+
+def _run_commands(rounds: int) -> int:
+    with tempfile.TemporaryDirectory(prefix="chaos-commands-") as name:
+        folder = Path(name)
+        findings, ran = run_rounds(rounds, store_in(folder), folder)
+    _show(f"{ran.total()} processes ({_listed(ran)})")
+    _show(
+        "found: "
+        + ", ".join(f"{findings.counts[name]} {name}" for name in ("signals", "wrong exit codes", "tracebacks"))
+    )
+    for examples in findings.examples.values():
+        _show("\n".join(examples))
+    return 1 if findings.counts else 0
 
 
 @contextmanager
