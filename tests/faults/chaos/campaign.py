@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
@@ -32,7 +33,9 @@ from tests.faults.worlds import aws_settings
 
 PATIENCE_S = 2.0  # The client's read time-out: short, so that hanging answers cost little
 ENDS_WITHIN_S = 60.0
-LEASE_PAUSE_S = 2.0
+LEASE_S = 1.0
+LEASE_PAUSE_S = 0.5
+HELD = "is being written by process"
 COMPLAINTS = ("Traceback", "never awaited", "never retrieved", "Unclosed", "Fatal Python error", "Exception ignored")
 BUCKET = "chaos"
 
@@ -130,7 +133,11 @@ class _Seed:
     def _run_to_the_end(self, scan: ScanMix, known: set[str], sink: Path | None) -> int:
         """The runs of a scan; gives the exit code of the last, or of the scan if it was committed before a kill."""
         for kill in (*scan.kills, None):
-            code, was_killed = self._run(self._words(known), scan, kill, sink)
+            code, was_killed = self._run(self._words(scan), scan, kill, sink)
+            while code == 1 and HELD in self._last.said:
+                # The lease of the run that was killed has to end first.
+                time.sleep(LEASE_PAUSE_S)
+                code, was_killed = self._run(self._words(scan), scan, kill, sink)
             if not was_killed:
                 return code
             if set(anyio.run(self._committed)) - known:
@@ -140,7 +147,9 @@ class _Seed:
                 return expected_exit_code(self._simulator.truth())
         raise AssertionError("the last run is never killed")
 
-    def _words(self, known: set[str]) -> list[str]:
+    def _words(self, scan: ScanMix) -> list[str]:
+        if scan.lets_it_choose:
+            return ["scan", "--resume-or-start"]
         return ["scan", "--resume"] if anyio.run(self._unfinished) else ["scan"]
 
     def _run(self, words: list[str], scan: ScanMix, kill: Kill | None, sink: Path | None) -> tuple[int, bool]:
@@ -194,6 +203,7 @@ class _Seed:
             "retry_max_delay_s": 0.1,
             "read_timeout_s": PATIENCE_S,
             "max_node_restarts": 12,
+            "lease_s": LEASE_S,
         }
         variables = {f"PATCHSWEEP_{name.upper()}": str(value) for name, value in settings.items() if value != ""}
         return {

@@ -31,6 +31,8 @@ class ScanMix(Struct, frozen=True):
     kills: tuple[Kill, ...]
     is_whole_process: bool
     has_sink: bool
+    lets_it_choose: bool = False
+    """Every run by `--resume-or-start`, as schedulers do, and not by what the store is seen to hold."""
 
 
 class Mix(Struct, frozen=True):
@@ -136,6 +138,7 @@ def _scan(random: Random, number: int, store: str, nodes: int, *, small: bool) -
         kills=tuple(_kill(random, store, nodes, is_whole=is_whole) for _ in range(random.choice([0, 1, 2, 2, 3]))),
         is_whole_process=is_whole,
         has_sink=random.random() < 0.5,
+        lets_it_choose=random.random() < 0.4,
     )
 
 
