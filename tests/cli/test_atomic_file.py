@@ -119,6 +119,7 @@ def test_a_link_to_a_device_stays_a_link_to_the_device(tmp_path):
     assert stat.S_ISCHR(link.stat().st_mode)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"])
 def test_the_stdout_of_the_process_is_written_where_the_shell_sent_it(tmp_path, name):
     code = f"from scanner.cli.atomic_file import write_file; write_file({name!r}, b'summary', 'summary')"

@@ -15,6 +15,7 @@ from scanner.core.safe_text import safe_cell
 ROWS = st.lists(st.none() | st.text(), min_size=1, max_size=5)
 
 
+@pytest.mark.slow
 @given(st.lists(ROWS, max_size=5))
 def test_what_is_written_is_what_the_standard_library_writes(rows):
     expected = io.StringIO(newline="")

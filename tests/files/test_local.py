@@ -78,6 +78,7 @@ def _kill_a_writer(folder: Path) -> None:
         writer.kill()
 
 
+@pytest.mark.slow
 async def test_a_killed_writer_leaves_whole_files_only(tmp_path):
     _kill_a_writer(tmp_path)
     files = LocalFiles(tmp_path)

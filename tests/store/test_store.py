@@ -240,6 +240,7 @@ async def test_instance_ids_come_in_the_order_of_their_segments():
     assert await instance_ids(store.replay(scan_id)) == ["i-0003", "i-0001", "i-0002"]
 
 
+@pytest.mark.slow
 async def test_segments_are_waited_for_a_few_at_a_time_and_stay_in_their_order():
     files = SlowFiles()
     store = Store(files)

@@ -129,6 +129,7 @@ EVENTS = st.lists(
 )
 
 
+@pytest.mark.slow
 @given(EVENTS)
 @settings(max_examples=200)
 def test_whatever_happens_the_rate_stays_between_floor_and_ceiling_and_the_wait_is_finite(events):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -54,6 +55,7 @@ region_names = st.sampled_from([f"r-{number}" for number in range(6)])
 maps = st.dictionaries(accounts, st.lists(region_names))
 
 
+@pytest.mark.slow
 @given(maps, st.lists(region_names).map(tuple))
 def test_every_account_and_region_that_is_not_excluded_becomes_one_target(regions, excluded):
     targets = targets_of(regions, ScopeSettings(exclude_regions=excluded))
@@ -64,6 +66,7 @@ def test_every_account_and_region_that_is_not_excluded_becomes_one_target(region
     assert {(target.account_id, target.region) for target in targets} == wanted
 
 
+@pytest.mark.slow
 @given(maps)
 def test_an_account_follows_itself_only_when_no_other_has_more_to_read(regions):
     order = [target.account_id for target in targets_of(regions, ScopeSettings())]
@@ -72,6 +75,7 @@ def test_an_account_follows_itself_only_when_no_other_has_more_to_read(regions):
             assert set(order[position:]) == {account_id}
 
 
+@pytest.mark.slow
 @given(maps, st.dictionaries(st.integers(0, 100), st.integers(0, 9)))
 def test_ordering_loses_and_doubles_nothing(regions, hints):
     targets = targets_of(regions, ScopeSettings())

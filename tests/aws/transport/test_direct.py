@@ -66,6 +66,7 @@ def transport_over(connections, url="https://ssm.eu-west-1.amazonaws.com", token
     return DirectTransport(endpoint, keys, connections, user_agent="patchsweep/1", now=lambda: NOW_S)
 
 
+@pytest.mark.slow
 @given(request=REQUESTS, token=st.none() | st.just("the-token"))
 async def test_the_body_and_its_signature_are_botocores_byte_for_byte(request, token):
     operation, payload = request

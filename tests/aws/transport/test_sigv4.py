@@ -42,6 +42,7 @@ def signed_by_botocore(keys, region, service, url, target, body, now_s):
     return {name: value for name, value in request.headers.items() if name not in headers}
 
 
+@pytest.mark.slow
 @given(
     keys=st.tuples(WORDS, WORDS, st.none() | st.just("") | WORDS),
     region=st.sampled_from(["eu-west-1", "us-gov-west-1", "cn-north-1"]),

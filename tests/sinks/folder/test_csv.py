@@ -60,6 +60,7 @@ TEXTS = st.text(st.characters(exclude_categories=["Cs"]))
 TITLES = st.lists(st.none() | TEXTS | TEXTS.map("=".__add__), max_size=8)
 
 
+@pytest.mark.slow
 @given(TITLES)
 def test_the_lines_are_those_of_the_standard_library_for_guarded_cells(titles):
     sample = SCAN.batches[0].patches.slice(0, 1).to_pylist()[0]

@@ -95,6 +95,7 @@ def write_one(folder, table):
 NODES = st.lists(st.tuples(st.sampled_from("ABC"), st.sampled_from("xy"), st.integers(0, 9), st.integers(0, 4)))
 
 
+@pytest.mark.slow
 @given(NODES, st.integers(1, 7), st.integers(1, 30))
 def test_any_rows_come_back_sorted_and_complete(nodes, nodes_a_batch, rows_held):
     schema = pa.schema(
