@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from scanner.reports.lines import Line
 
 GAPS_SHOWN = 40
+LABELS_SHOWN = 3  # of targets with the same reason
 
 
 @click.command("doctor", cls=SectionedCommand)
@@ -57,7 +58,8 @@ def command(app: AppLoader, /, *, demo: bool, as_json: bool, config: str | None,
 
 
 def diagnosis_lines(diagnosis: Diagnosis, width: int = 80) -> Iterator[Line]:
-    """What works, then each gap with its reason, then advice."""
+    """What works, then the gaps by their reasons, then advice."""
+    from scanner.reports.gap_groups import Gap, group_gaps
     from scanner.reports.lines import Line, counted, entry
 
     line = partial(entry, width=width, indent=0)
@@ -66,10 +68,10 @@ def diagnosis_lines(diagnosis: Diagnosis, width: int = 80) -> Iterator[Line]:
     for sink in diagnosis.sinks:
         yield from line("sink", _place(sink))
     yield from line("targets", _targets(diagnosis))
-    for check in diagnosis.gaps[:GAPS_SHOWN]:
-        where = str(check.target)
-        yield from entry(check.status, f"{where}: {check.reason}" if check.reason else where, width)
-    if (hidden := len(diagnosis.gaps) - GAPS_SHOWN) > 0:
+    groups = group_gaps(Gap(check.target, check.status, check.reason) for check in diagnosis.gaps)
+    for group in groups[:GAPS_SHOWN]:
+        yield from entry(group.status, group.text("target", LABELS_SHOWN), width)
+    if hidden := sum(len(group.gaps) for group in groups[GAPS_SHOWN:]):
         yield Line(f"  … and {counted(hidden, 'target')} more")
     empty = sum(check.status is TargetStatus.SCANNED and not check.has_nodes for check in diagnosis.targets)
     if empty:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections import Counter
 from enum import StrEnum
 from functools import partial
 from typing import TYPE_CHECKING, TextIO, cast
@@ -212,10 +211,12 @@ def log_scan_ended(result: ScanResult, exit_code: int) -> None:
 
 def _gaps_by_reason(result: ScanResult) -> dict[str, int]:
     """How many targets and nodes are gaps for the same status and reason; nodes as far as the result names them."""
-    targets = [outcome for outcome in result.outcomes if result.scan.scope.is_gap(outcome.status)]
-    reasons = [(outcome.status.value, outcome.reason) for outcome in targets]
-    reasons += [(gap.status.value, gap.reason) for gap in result.node_gaps]
-    return dict(Counter(f"{status}: {reason}" if reason else status for status, reason in reasons).most_common())
+    from scanner.reports.gap_groups import Gap, group_gaps
+
+    is_gap = result.scan.scope.is_gap
+    gaps = [Gap(each.target, each.status, each.reason) for each in result.outcomes if is_gap(each.status)]
+    gaps += [Gap(each.target, each.status, each.reason, each.instance_id) for each in result.node_gaps]
+    return {": ".join(filter(None, group.gaps[0].cause)): len(group.gaps) for group in group_gaps(gaps)}
 
 
 def _seconds(started_at: int | None, finished_at: int | None) -> float | None:

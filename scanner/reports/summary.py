@@ -10,6 +10,7 @@ from msgspec import json, structs
 
 from scanner.core.model import EpochMs, NodeStatus, ScanRow, ScanStatus, TargetStatus
 from scanner.core.settings import StoreSettings
+from scanner.reports.gap_groups import Gap, GapGroup, group_gaps
 from scanner.reports.lines import Line, Tone, breakdown, counted, duration, entry, wrapped
 from scanner.reports.scan_result import GAPS_KEPT, ScanResult
 from scanner.reports.statuses import NODE_GAPS, sql_list
@@ -18,6 +19,7 @@ from scanner.reports.statuses import NODE_GAPS, sql_list
 SEVERITIES = ("Critical", "Important", "Moderate", "Medium", "Low")
 
 ACCOUNTS_SHOWN = 5
+LABELS_SHOWN = 3  # of targets or nodes with the same reason
 UNREAD_TARGETS = f"FROM targets WHERE status <> '{TargetStatus.SCANNED.value}'"
 DISABLED_TARGETS = "FROM targets WHERE status = 'disabled'"
 INCOMPLETE_NODES = f"FROM nodes WHERE status IN ({sql_list(NODE_GAPS)})"
@@ -82,14 +84,19 @@ def _coverage(result: ScanResult, width: int) -> Iterator[Line]:
     yield from (Line(), Line("Coverage", "head"))
     yield from entry("targets", breakdown(scan.targets), width)
     yield from entry("nodes", breakdown(scan.nodes), width)
-    targets = [outcome for outcome in result.outcomes if scan.scope.is_gap(outcome.status)]
-    for outcome in targets[:GAPS_KEPT]:
-        yield from _gap(str(outcome.target), outcome.status, outcome.reason, width)
-    yield from _more(result, len(targets) - GAPS_KEPT, "target", UNREAD_TARGETS)
+    targets = group_gaps(
+        Gap(outcome.target, outcome.status, outcome.reason)
+        for outcome in result.outcomes
+        if scan.scope.is_gap(outcome.status)
+    )
+    for group in targets[:GAPS_KEPT]:
+        yield from _gaps(group, "target", width)
+    named = sum(min(len(group.gaps), LABELS_SHOWN) for group in targets[:GAPS_KEPT])
+    yield from _more(result, sum(len(group.gaps) for group in targets) - named, "target", UNREAD_TARGETS)
     yield from _disabled(result, width)
     nodes = result.node_gaps[:GAPS_KEPT]
-    for gap in nodes:
-        yield from _gap(f"{gap.target} {gap.instance_id}", gap.status, gap.reason, width)
+    for group in group_gaps(Gap(gap.target, gap.status, gap.reason, gap.instance_id) for gap in nodes):
+        yield from _gaps(group, "node", width)
     yield from _more(result, _incomplete_nodes(scan) - len(nodes), "node", INCOMPLETE_NODES)
 
 
@@ -106,8 +113,8 @@ def _disabled(result: ScanResult, width: int) -> Iterator[Line]:
     yield from _more(result, len(disabled) - GAPS_KEPT, "target", DISABLED_TARGETS)
 
 
-def _gap(label: str, status: str, reason: str | None, width: int) -> Iterator[Line]:
-    yield from entry(status, label if reason is None else f"{label}: {reason}", width, tone="warn")
+def _gaps(group: GapGroup, noun: str, width: int) -> Iterator[Line]:
+    yield from entry(group.status, group.text(noun, LABELS_SHOWN), width, tone="warn")
 
 
 def _more(result: ScanResult, hidden: int, noun: str, sql: str) -> Iterator[Line]:

@@ -71,7 +71,7 @@ def test_a_store_that_cannot_be_written_fails():
 
 
 def test_of_many_gaps_the_first_are_shown_and_the_others_counted():
-    ended, _ = doctor(check("eu-west-1"), *(check(f"r-{n}", TargetStatus.FAILED, "why") for n in range(42)))
+    ended, _ = doctor(check("eu-west-1"), *(check(f"r-{n}", TargetStatus.FAILED, f"why {n}") for n in range(42)))
 
     assert ended.stdout.count("  failed ") == 40
     assert "  … and 2 targets more\n" in ended.stdout

@@ -112,7 +112,7 @@ def test_a_scan_that_read_nothing_says_so_and_offers_no_query():
 
 
 def test_many_gaps_are_cut_short_with_how_to_see_the_rest():
-    targets = [outcome(0), *(outcome(number, DENIED, "no role") for number in range(1, GAPS_KEPT + 6))]
+    targets = [outcome(0), *(outcome(number, DENIED, f"no role {number}") for number in range(1, GAPS_KEPT + 6))]
     nodes = {VERIFIED: 1, MISMATCHED: 900}
 
     text = text_of(ending(targets, nodes, gaps=[gap(number) for number in range(GAPS_KEPT)]))
@@ -200,3 +200,13 @@ def test_the_json_form_holds_the_row_with_times_as_text_and_what_came_of_the_run
     assert written["missing"] == {"Critical": 2}
     assert written["sink_failures"] == {"csv:out": "full"}
     assert (written["exit_code"], written["elapsed_s"]) == (3, 200.5)
+
+
+def test_the_same_denial_in_many_accounts_is_one_entry_with_how_to_see_all_of_them():
+    targets = [outcome(0), *(outcome(number, DENIED, "no role") for number in range(1, 40))]
+
+    text = text_of(ending(targets, {VERIFIED: 1}))
+
+    assert text.count("no role") == 1
+    assert "39 targets (" in text
+    assert "and 36 more targets:" in text
