@@ -22,6 +22,7 @@ COMMANDS = {
     "publish": "Send a stored scan to sinks again.",
     "sinks": "Show the installed sinks.",
     "schema": "Show every table and column that a scan delivers.",
+    "config": "Show and check the settings in force.",
     "simulate": "Serve a simulated organization for trials.",
 }
 

@@ -45,8 +45,7 @@ def _print_crash(error: BaseException) -> None:
     if messages_are_json.get():
         print_message(CRASHED, "error", exception=text)
         return
-    print_error(CRASHED)
-    click.echo(text.encode(errors="backslashreplace").decode(), err=True, nl=False)
+    click.echo(f"{CRASHED}\n{text.encode(errors='backslashreplace').decode()}", err=True, nl=False)
 
 
 def _sentence(error: BaseException) -> str:

@@ -209,4 +209,4 @@ def test_the_same_denial_in_many_accounts_is_one_entry_with_how_to_see_all_of_th
 
     assert text.count("no role") == 1
     assert "39 targets (" in text
-    assert "and 36 more targets:" in text
+    assert "and 36 targets more:" in text

@@ -42,7 +42,24 @@ def load(
     options: Mapping[str, object],
     assumed: Mapping[str, object] = MappingProxyType({}),
 ) -> Settings:
-    """The settings of a run, the later layer winning key by key.
+    """Returns the settings of a run; raises as `load_with_origins` does."""
+    return load_with_origins(config, environ, options, assumed).settings
+
+
+class Loaded(Struct, frozen=True):
+    """Settings, and for each dotted key that a layer gave the file, variable or option as the user knows it."""
+
+    settings: Settings
+    origins: dict[str, str]
+
+
+def load_with_origins(
+    config: str | None,
+    environ: Mapping[str, str],
+    options: Mapping[str, object],
+    assumed: Mapping[str, object] = MappingProxyType({}),
+) -> Loaded:
+    """Returns the settings of a run with their origins, the later layer winning key by key.
 
     Args:
         config: The TOML file, or None for the one that `PATCHSWEEP_CONFIG` names, or none at all.
@@ -71,7 +88,7 @@ def load(
     lines += problems(settings, lambda path: origins.get(path, path))
     if lines:
         raise ConfigError("\n".join(dict.fromkeys(lines)))
-    return settings
+    return Loaded(settings, origins)
 
 
 def _fitted(values: Mapping[str, object]) -> dict[str, object]:
