@@ -127,6 +127,7 @@ CASES = {
     "a policy denies some regions": Case(Faults(seed=2, scp_denied=0.5)),
     "some regions are not enabled": Case(Faults(seed=2, not_enabled=0.5)),
     "nodes are gone": Case(Faults(gone=0.3)),
+    "nodes are refused as invalid and stay listed": Case(Faults(invalid=0.3)),
     "nodes are denied one by one": Case(Faults(denied=0.3)),
     "nodes were never scanned": Case(Faults(never_scanned=0.3, association_scanned=0.3)),
     "nodes lost their connection": Case(Faults(connection_lost=0.5)),

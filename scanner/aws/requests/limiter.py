@@ -1,4 +1,4 @@
-"""How fast AWS may be asked: one pure rate gauge per (account, Region, operation), and the queue in front of it."""
+"""Limits how fast AWS is called: one rate estimator per (account, Region, operation), and the queue in front of it."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from scanner.aws.requests.retry import Monotonic, Sleep
 from scanner.core.model import Target
 from scanner.core.settings import LimitSettings
 
-MAX_NAP_S = 0.1  # A waiter looks again at least this often, since the rate may have risen meanwhile
+MAX_NAP_S = 0.1  # a waiter looks again at least this often, since the rate may have risen meanwhile
 
 
 class Limiter:
-    """The queue in front of a gauge: first come, first served, and only the head waiter looks at the clock."""
+    """Queues requests in front of an estimator: first come, first served, and only the first in line sleeps."""
 
     def __init__(
         self,
@@ -24,35 +24,37 @@ class Limiter:
         clock: Monotonic = time.monotonic,
         sleep: Sleep = anyio.sleep,
     ) -> None:
-        self._gauge = estimator
+        self._estimator = estimator
         self._clock = clock
         self._sleep = sleep
-        # Nothing is gained by letting others run before a place that is free is taken.
+        # A free lock is taken without a turn of the event loop: nothing is gained by one.
         self._head = anyio.Lock(fast_acquire=True)
 
     async def acquire(self) -> Ticket:
-        """Wait for leave to send one request."""
+        """Waits until one request may be sent, and returns its ticket."""
         if not self._head.locked():
-            # Nobody waits, so nobody is passed by; a lock costs more CPU than the gauge.
-            answer = self._gauge.reserve(self._clock())
+            # No request waits, so none is passed by; a lock costs more CPU than the estimator.
+            answer = self._estimator.reserve(self._clock())
             if isinstance(answer, Ticket):
                 return answer
         async with self._head:
             while True:
-                answer = self._gauge.reserve(self._clock())
+                answer = self._estimator.reserve(self._clock())
                 if isinstance(answer, Ticket):
                     return answer
                 await self._sleep(min(answer, MAX_NAP_S))
 
     def accepted(self, ticket: Ticket) -> None:
-        self._gauge.accepted(ticket, self._clock())
+        """Notes that the server let the request through."""
+        self._estimator.accepted(ticket, self._clock())
 
     def throttled(self, ticket: Ticket) -> None:
-        self._gauge.throttled(ticket, self._clock())
+        """Notes that the server refused the request as too fast."""
+        self._estimator.throttled(ticket, self._clock())
 
 
 class Limiters:
-    """Every limiter of a run, one for each (account, Region, operation), made when first asked for."""
+    """Holds the limiters of a run, one for each (account, Region, operation), made when first needed."""
 
     def __init__(self, limits: LimitSettings, *, clock: Monotonic = time.monotonic, sleep: Sleep = anyio.sleep) -> None:
         self._limits = limits
@@ -61,13 +63,13 @@ class Limiters:
         self._limiters: dict[tuple[str, str, str], Limiter] = {}
 
     def for_operation(self, target: Target, operation: str, rate_per_s: float | None = None) -> Limiter:
-        """The limiter of an operation in a target; `rate_per_s` where its start and ceiling are known beforehand."""
+        """Returns the limiter of an operation in a target; `rate_per_s` is start and ceiling where they are known."""
         key = (target.account_id, target.region, operation)
         if key not in self._limiters:
-            self._limiters[key] = Limiter(self._gauge(rate_per_s), clock=self._clock, sleep=self._sleep)
+            self._limiters[key] = Limiter(self._new_estimator(rate_per_s), clock=self._clock, sleep=self._sleep)
         return self._limiters[key]
 
-    def _gauge(self, rate_per_s: float | None) -> RefillRateEstimator:
+    def _new_estimator(self, rate_per_s: float | None) -> RefillRateEstimator:
         limits = self._limits
         return RefillRateEstimator(
             rate_per_s=rate_per_s or limits.rate_per_s,
