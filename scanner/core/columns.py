@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from scanner.core.column import COUNT, TEXTS, TIME, Column, Table
 from scanner.core.model import NodeStatus, TargetStatus
-from scanner.core.node_columns import INSTANCE_COLUMNS, PATCH_STATE_COLUMNS
+from scanner.core.node_columns import EC2_COLUMNS, INSTANCE_COLUMNS, PATCH_STATE_COLUMNS
 
 _SCAN_ID = Column("scan_id", "Id of the scan: its start time in UTC and six hexadecimal digits.")
 _ACCOUNT_ID = Column("account_id", "AWS account id: twelve digits as text, because it may begin with zeros.")
@@ -15,7 +15,8 @@ _REGION = Column("region", "AWS Region code, such as eu-west-1.")
 _INSTANCE_ID = Column(
     "instance_id", "Id of the managed node: i-* for an EC2 instance, mi-* for a hybrid node (SSM InstanceId)."
 )
-NODE_KEY = (_SCAN_ID, _ACCOUNT_ID, _REGION, _INSTANCE_ID)
+TARGET_KEY = (_SCAN_ID, _ACCOUNT_ID, _REGION)
+NODE_KEY = (*TARGET_KEY, _INSTANCE_ID)
 
 #: What SSM DescribeInstancePatches says of one patch.
 PATCH_COLUMNS = (
@@ -50,6 +51,8 @@ _NODES = Table(
             "status", "How the machine ended: verified, unmanaged, denied and so on; docs/results.md explains each."
         ),
         Column("reason", "Why the node has this status; null where there is nothing to explain."),
+        Column("account_name", "Name of the account (Organizations Account.Name); null where it was not listed."),
+        *(column for column, _ in EC2_COLUMNS),
         *INSTANCE_COLUMNS,
         *PATCH_STATE_COLUMNS,
         Column("patch_rows", "Number of rows of this node in patches.", COUNT),
@@ -57,6 +60,44 @@ _NODES = Table(
         Column("restarts", "How often reading the node started again from its first page.", COUNT),
         Column("scanned_at", "When the node's rows were read, in UTC; earlier than the scan if carried over.", TIME),
     ),
+)
+
+#: A tag of a machine.
+TAG_COLUMNS = (
+    Column("key", "Key of the tag (EC2 Tags, or Tagging GetResources for hybrid nodes).", is_nullable=False),
+    Column("value", "Value of the tag; may be empty.", is_nullable=False),
+)
+
+_TAGS = Table(
+    "tags", "One row for each tag of a machine; tags that AWS sets (aws:*) are left out.", (*NODE_KEY, *TAG_COLUMNS)
+)
+
+#: A patch baseline that nodes of a target name.
+BASELINE_COLUMNS = (
+    Column("baseline_id", "Id of the baseline (pb-...), as nodes name it in baseline_id.", is_nullable=False),
+    Column("name", "Name of the baseline (Name)."),
+    Column("operating_system", "Operating system it is for (OperatingSystem)."),
+    Column("owner", "AWS for a baseline that AWS owns, Self for one of the account."),
+    Column("approve_after_days_min", "Fewest days after release at which a rule approves a patch.", COUNT),
+    Column("approve_after_days_max", "Most days after release at which a rule approves a patch.", COUNT),
+    Column("approve_until_date", "Latest date up to which a rule approves patches, YYYY-MM-DD (ApproveUntilDate)."),
+    Column("classifications", "Classifications that its rules approve; empty means all of them.", TEXTS),
+    Column("severities", "Severities that its rules approve; empty means all of them.", TEXTS),
+    Column("compliance_level", "Highest compliance level of its rules (ComplianceLevel)."),
+    Column("approved_patches", "Patches that are approved by name (ApprovedPatches).", TEXTS),
+    Column("rejected_patches", "Patches that are rejected by name (RejectedPatches).", TEXTS),
+    Column("rejected_patches_action", "ALLOW_AS_DEPENDENCY or BLOCK (RejectedPatchesAction)."),
+    Column(
+        "available_security_updates",
+        "How security updates count that are not approved yet (AvailableSecurityUpdatesComplianceStatus).",
+    ),
+    Column("modified_at", "When the baseline was last changed, in UTC (ModifiedDate).", TIME),
+)
+
+_BASELINES = Table(
+    "baselines",
+    "One row for each patch baseline that nodes of a target name, where it could be read.",
+    (*TARGET_KEY, *BASELINE_COLUMNS),
 )
 
 _TARGETS = Table(
@@ -76,6 +117,7 @@ _TARGETS = Table(
         Column("retries", "Number of requests that repeated a failed one.", COUNT),
         Column("started_at", "When reading the target started, in UTC.", TIME),
         Column("finished_at", "When reading the target ended, in UTC.", TIME),
+        Column("not_asked", "What was not asked of AWS in the target, and why: one sentence for each source."),
     ),
 )
 
@@ -105,4 +147,4 @@ _SCANS = Table(
 )
 
 #: Every table by name, in the order in which rows refer to each other.
-DICTIONARY: dict[str, Table] = {table.name: table for table in (_PATCHES, _NODES, _TARGETS, _SCANS)}
+DICTIONARY: dict[str, Table] = {table.name: table for table in (_PATCHES, _NODES, _TAGS, _TARGETS, _BASELINES, _SCANS)}

@@ -83,26 +83,28 @@ class Observer(Protocol):
 
 
 class NodeBatch(Struct, frozen=True):
-    """Complete nodes, in the columns and types of the `nodes` and `patches` tables (see `scanner.core.tables`)."""
+    """Whole nodes, in the columns of the `nodes`, `patches` and `tags` tables (see `scanner.core.tables`)."""
 
     nodes: pa.Table
     patches: pa.Table
+    tags: pa.Table
 
     def tables(self) -> dict[str, pa.Table]:
         """Returns the rows by the name of their table, nodes before what refers to them."""
-        return {"nodes": self.nodes, "patches": self.patches}
+        return {"nodes": self.nodes, "patches": self.patches, "tags": self.tags}
 
 
 class ScanSummary(Struct, frozen=True):
-    """The end of a scan: its row, and the `targets` and `scans` tables that go with it."""
+    """The end of a scan: its row, and the `targets`, `baselines` and `scans` tables that go with it."""
 
     scan: ScanRow
     targets: pa.Table
+    baselines: pa.Table
     scans: pa.Table
 
     def tables(self) -> dict[str, pa.Table]:
         """Returns the rows by the name of their table, the scan's own row last: it marks the scan as whole."""
-        return {"targets": self.targets, "scans": self.scans}
+        return {"targets": self.targets, "baselines": self.baselines, "scans": self.scans}
 
 
 class Sink(Protocol):

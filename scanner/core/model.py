@@ -8,6 +8,8 @@ from typing import Literal
 
 from msgspec import Struct
 
+from scanner.core.baselines import Baseline
+from scanner.core.instances import Instance, Tags
 from scanner.core.patch_rows import PatchRows
 
 EpochMs = int  # milliseconds since 1970-01-01T00:00Z
@@ -125,7 +127,10 @@ class PatchState(Struct, frozen=True):
 
 
 class NodeScan(Struct, frozen=True):
-    """What one scan holds of one node. `pages` and `restarts` count the pages and the repeated readings."""
+    """What one scan holds of one machine.
+
+    `pages` and `restarts` count the pages and the repeated readings; `instance` is what EC2 shows of it, if asked.
+    """
 
     target: Target
     node: ManagedNode
@@ -136,6 +141,8 @@ class NodeScan(Struct, frozen=True):
     pages: int
     restarts: int
     scanned_at: EpochMs
+    instance: Instance | None = None
+    tags: Tags = ()
 
 
 class CallCounts(Struct):
@@ -147,7 +154,10 @@ class CallCounts(Struct):
 
 
 class TargetOutcome(Struct, frozen=True):
-    """One row of the `targets` table, less its scan id."""
+    """One row of the `targets` table, less its scan id, with the baselines that its nodes name.
+
+    `not_asked` has a sentence for each source that a policy or the settings kept from being asked.
+    """
 
     target: Target
     status: TargetStatus
@@ -159,6 +169,8 @@ class TargetOutcome(Struct, frozen=True):
     retries: int
     started_at: EpochMs | None
     finished_at: EpochMs | None
+    not_asked: tuple[str, ...] = ()
+    baselines: tuple[Baseline, ...] = ()
 
 
 ALL_ENABLED = "enabled"  # the `regions` of a scope that covers whatever Regions each account has enabled

@@ -7,6 +7,13 @@ from __future__ import annotations
 
 from scanner.core.column import COUNT, TIME, Column
 
+#: From EC2 DescribeInstances, each with the field of `Instance` that fills it; null where EC2 was not asked.
+EC2_COLUMNS = (
+    (Column("ec2_state", "State of the EC2 instance: running, stopped and so on (EC2 State.Name)."), "state"),
+    (Column("launch_time", "When the EC2 instance was last started, in UTC (EC2 LaunchTime).", TIME), "launch_time"),
+    (Column("image_id", "Machine image of the EC2 instance (EC2 ImageId)."), "image_id"),
+)
+
 #: From SSM DescribeInstanceInformation, one for each field of `ManagedNode`.
 INSTANCE_COLUMNS = (
     Column("resource_type", "EC2Instance or ManagedInstance (SSM ResourceType)."),

@@ -1,7 +1,7 @@
 """The tables as Arrow schemas, and the conversion of scanned nodes into them.
 
-A *segment* table has one row for each node with its patches nested; a `NodeBatch` has the same rows as two flat tables.
-Times are `timestamp[ms, UTC]`.
+A *segment* table has one row for each node with its patches and tags nested; a `NodeBatch` has the same rows as flat
+tables. A *target file* has one row for each target with its baselines nested. Times are `timestamp[ms, UTC]`.
 """
 
 from __future__ import annotations
@@ -12,24 +12,37 @@ from itertools import accumulate
 import msgspec
 import pyarrow as pa
 
-from scanner.core.column import TIME
-from scanner.core.columns import DICTIONARY, NODE_KEY
+from scanner.core.baseline_rows import baseline_row
+from scanner.core.column import TIME, Column
+from scanner.core.columns import BASELINE_COLUMNS, DICTIONARY, NODE_KEY, TAG_COLUMNS, TARGET_KEY
+from scanner.core.instances import Instance, Tags
 from scanner.core.interfaces import NodeBatch, ScanSummary
 from scanner.core.model import NodeScan, NodeStatus, PatchState, ScanRow, TargetOutcome, TargetStatus
-from scanner.core.node_columns import INSTANCE_COLUMNS, PATCH_STATE_COLUMNS
+from scanner.core.node_columns import EC2_COLUMNS, INSTANCE_COLUMNS, PATCH_STATE_COLUMNS
 from scanner.core.patch_rows import PatchRows
 from scanner.core.patch_table import PATCH, in_words, listed
 
 TABLES: dict[str, pa.Schema] = {name: table.schema for name, table in DICTIONARY.items()}
-PATCHES, NODES, TARGETS, SCANS = (TABLES[name] for name in ("patches", "nodes", "targets", "scans"))
-SEGMENT = NODES.append(pa.field("patches", pa.list_(pa.field("element", PATCH, nullable=False))))
+PATCHES, NODES, TAGS = (TABLES[name] for name in ("patches", "nodes", "tags"))
+TARGETS, BASELINES, SCANS = (TABLES[name] for name in ("targets", "baselines", "scans"))
+TAG = pa.struct([column.field for column in TAG_COLUMNS])
+BASELINE = pa.struct([column.field for column in BASELINE_COLUMNS])
+
+
+def _nested_field(name: str, row: pa.StructType) -> pa.Field:
+    return pa.field(name, pa.list_(pa.field("element", row, nullable=False)))
+
+
+SEGMENT = NODES.append(_nested_field("patches", PATCH)).append(_nested_field("tags", TAG))
+TARGET_FILE = TARGETS.append(_nested_field("baselines", BASELINE))
 
 
 def segment_table(scan_id: str, scans: Sequence[NodeScan]) -> pa.Table:
-    """Returns one row for each node, its patches nested, in the order given."""
+    """Returns one row for each node, its patches and tags nested, in the order given."""
     nodes = [scan.node for scan in scans]
-    no_state = PatchState("")
+    no_state, no_instance = PatchState(""), Instance("")
     states = [scan.state or no_state for scan in scans]
+    instances = [scan.instance or no_instance for scan in scans]
     columns: dict[str, Sequence[object] | pa.Array] = {
         "scan_id": [scan_id] * len(scans),
         "account_id": [scan.target.account_id for scan in scans],
@@ -37,13 +50,16 @@ def segment_table(scan_id: str, scans: Sequence[NodeScan]) -> pa.Table:
         "instance_id": [node.instance_id for node in nodes],
         "status": [scan.status.value for scan in scans],
         "reason": [scan.reason for scan in scans],
+        "account_name": [scan.target.account_name for scan in scans],
+        **{column.name: [getattr(each, field) for each in instances] for column, field in EC2_COLUMNS},
         **{column.name: [getattr(node, column.name) for node in nodes] for column in INSTANCE_COLUMNS},
         **{column.name: [getattr(state, column.name) for state in states] for column in PATCH_STATE_COLUMNS},
         "patch_rows": [len(scan.patches) for scan in scans],
         "pages": [scan.pages for scan in scans],
         "restarts": [scan.restarts for scan in scans],
         "scanned_at": [scan.scanned_at for scan in scans],
-        "patches": _nested([scan.patches for scan in scans]),
+        "patches": _nested_patches([scan.patches for scan in scans]),
+        "tags": _nested_tags([scan.tags for scan in scans]),
     }
     return pa.table([_column(columns[field.name], field.type) for field in SEGMENT], schema=SEGMENT)
 
@@ -55,38 +71,67 @@ def _column(values: Sequence[object] | pa.Array, kind: pa.DataType) -> pa.Array:
     return pa.array(values, pa.int64()).cast(TIME) if kind == TIME else pa.array(values, kind)
 
 
-def _nested(rows_by_node: Sequence[PatchRows]) -> pa.Array:
+def _nested_patches(rows_by_node: Sequence[PatchRows]) -> pa.Array:
     offsets = pa.array(accumulate(map(len, rows_by_node), initial=0), pa.int32())
     rows = in_words(listed(rows_by_node))
     return pa.ListArray.from_arrays(offsets, rows, type=SEGMENT.field("patches").type)
 
 
+def _nested_tags(tags_by_node: Sequence[Tags]) -> pa.Array:
+    offsets = pa.array(accumulate(map(len, tags_by_node), initial=0), pa.int32())
+    rows = [tag for tags in tags_by_node for tag in tags]
+    keys, values = ([tag[place] for tag in rows] for place in (0, 1))
+    pairs = pa.StructArray.from_arrays([pa.array(keys, pa.string()), pa.array(values, pa.string())], fields=list(TAG))
+    return pa.ListArray.from_arrays(offsets, pairs, type=SEGMENT.field("tags").type)
+
+
 def batch_of(segment: pa.Table) -> NodeBatch:
     """Returns the flat tables of a segment table."""
     segment = segment.combine_chunks()
-    nested = segment.column("patches").combine_chunks()
-    owners = nested.value_parent_indices() if len(nested) else pa.array([], pa.int64())
-    keys = [segment.column(column.name).take(owners) for column in NODE_KEY]
-    flat = nested.flatten() if len(nested) else pa.array([], PATCH)
-    patches = pa.table([*keys, *flat.flatten()], schema=PATCHES)
-    return NodeBatch(nodes=segment.select(NODES.names), patches=patches)
+    return NodeBatch(
+        nodes=segment.select(NODES.names),
+        patches=_flat(segment, "patches", NODE_KEY, PATCHES),
+        tags=_flat(segment, "tags", NODE_KEY, TAGS),
+    )
 
 
-def summary_of(scan: ScanRow, outcomes: Iterable[TargetOutcome]) -> ScanSummary:
-    """Returns the `targets` and `scans` tables of a finished scan."""
+def _flat(table: pa.Table, nested_name: str, key: Sequence[Column], schema: pa.Schema) -> pa.Table:
+    """Returns the rows of a nested column, each with the key of the row that holds it."""
+    nested = table.column(nested_name).combine_chunks()
+    if not len(nested):
+        return schema.empty_table()
+    owners = nested.value_parent_indices()
+    keys = [table.column(column.name).take(owners) for column in key]
+    return pa.table([*keys, *nested.flatten().flatten()], schema=schema)
+
+
+def target_file_table(scan_id: str, outcomes: Iterable[TargetOutcome]) -> pa.Table:
+    """Returns one row for each target, its baselines nested, in the order given."""
     rows = [
         {
             **msgspec.structs.asdict(outcome),
-            "scan_id": scan.scan_id,
+            "scan_id": scan_id,
             "account_id": outcome.target.account_id,
             "account_name": outcome.target.account_name,
             "region": outcome.target.region,
             "status": outcome.status.value,
+            "not_asked": "; ".join(outcome.not_asked) or None,
+            "baselines": [baseline_row(baseline) for baseline in outcome.baselines],
         }
         for outcome in outcomes
     ]
-    columns = [_column([row[field.name] for row in rows], field.type) for field in TARGETS]
-    return ScanSummary(scan=scan, targets=pa.table(columns, schema=TARGETS), scans=scans_table([scan]))
+    return pa.table([_column([row[field.name] for row in rows], field.type) for field in TARGET_FILE], TARGET_FILE)
+
+
+def summary_of(scan: ScanRow, target_file: pa.Table) -> ScanSummary:
+    """Returns the flat tables of a finished scan, whose target file this is."""
+    target_file = target_file.combine_chunks()
+    return ScanSummary(
+        scan=scan,
+        targets=target_file.select(TARGETS.names),
+        baselines=_flat(target_file, "baselines", TARGET_KEY, BASELINES),
+        scans=scans_table([scan]),
+    )
 
 
 def scans_table(scans: Sequence[ScanRow]) -> pa.Table:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from scanner.core.machines import Instance
+from scanner.core.instances import Instance
 from scanner.core.model import EpochMs, ManagedNode, NodeStatus
 
 REGISTRATION_MS = 15 * 60 * 1000  # an agent reports within minutes of the launch; until then nothing is wrong

@@ -16,7 +16,7 @@ from msgspec import Struct
 from scanner.core.errors import StoreError
 from scanner.core.interfaces import Files, NodeBatch, ScanSummary
 from scanner.core.model import ScanRow, TargetOutcome
-from scanner.core.tables import summary_of
+from scanner.core.tables import summary_of, target_file_table
 from scanner.store import node_index
 from scanner.store.json_files import to_json
 from scanner.store.latest import point_to_latest
@@ -121,8 +121,9 @@ class OpenScan:
         row = msgspec.structs.replace(
             row, nodes=node_index.status_counts(keys), patch_rows=node_index.patch_row_count(keys)
         )
-        summary = summary_of(row, outcomes)
-        targets = await self._writer.write_targets(summary.targets)
+        target_file = target_file_table(row.scan_id, outcomes)
+        summary = summary_of(row, target_file)
+        targets = await self._writer.write_targets(target_file)
         await self._put_manifest(Manifest(row, tuple(map(entry_of, segments)), targets))
         await self._clean_up(found.segments, segments)
         await point_to_latest(self._files, has_conditions=self._has_conditions)

@@ -12,7 +12,7 @@ from anyio import to_thread
 from scanner.core.concurrency import map_bounded
 from scanner.core.errors import StoreError
 from scanner.core.interfaces import Files, NodeBatch
-from scanner.core.tables import TARGETS, batch_of
+from scanner.core.tables import TARGET_FILE, batch_of
 from scanner.store.layout import ScanNames
 from scanner.store.manifest import FileEntry, Manifest, SegmentEntry
 from scanner.store.segment_reader import FILES_AT_ONCE, fetch, read_segment
@@ -55,10 +55,10 @@ def slices(segment: pa.Table, batch_rows: int) -> Iterator[pa.Table]:
 
 
 async def read_targets(files: Files, entry: FileEntry) -> pa.Table:
-    """Returns the `targets` table of a committed scan, or raises `StoreError`."""
+    """Returns the target file of a committed scan as a table, or raises `StoreError`."""
     data = await fetch(files, entry)
     try:
-        return parquet_table(data, TARGETS, required=_TARGET_KEY)
+        return parquet_table(data, TARGET_FILE, required=_TARGET_KEY)
     except StoreError as error:
         raise StoreError(f"{files.url}/{entry.name} cannot be read: {error}; restore it, or scan again") from error
 

@@ -50,7 +50,7 @@ class SegmentWriter:
         return segments
 
     async def write_targets(self, table: pa.Table) -> FileEntry:
-        """Makes the `targets` table durable."""
+        """Makes the target file durable."""
         data = await to_thread.run_sync(parquet_bytes, table)
         sha256 = await digest(data)
         name = self._names.targets(self._id, sha256)

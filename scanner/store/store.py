@@ -9,7 +9,7 @@ from scanner.core.errors import StoreError
 from scanner.core.interfaces import Files, NodeBatch, ScanSummary
 from scanner.core.model import EpochMs
 from scanner.core.scan_request import PatchFilters
-from scanner.core.tables import scans_table
+from scanner.core.tables import summary_of
 from scanner.files.write_test import probe_store
 from scanner.store import catalog as catalogs
 from scanner.store import layout, replay
@@ -109,7 +109,7 @@ class Store:
         """Returns a committed scan as `commit` returned it."""
         manifest = await self.manifest(scan_id)
         targets = await replay.read_targets(self._files, manifest.targets)
-        return ScanSummary(manifest.scan, targets, scans_table([manifest.scan]))
+        return summary_of(manifest.scan, targets)
 
     async def replay(self, scan_id: str, batch_rows: int = BATCH_ROWS) -> AsyncGenerator[NodeBatch, None]:
         """Yields the nodes of a committed scan, in batches of whole nodes with about `batch_rows` patch rows."""

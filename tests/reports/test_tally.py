@@ -6,7 +6,7 @@ import pyarrow as pa
 
 from scanner.core.interfaces import NodeBatch
 from scanner.core.model import NodeStatus, Target
-from scanner.core.tables import batch_of, segment_table
+from scanner.core.tables import TAGS, batch_of, segment_table
 from scanner.reports.tally import NO_SEVERITY, Tally
 from tests.store.samples import NOBODY, node
 
@@ -33,7 +33,7 @@ async def test_a_patch_to_which_aws_gives_no_severity_is_counted_under_words_of_
     unnamed = patches.set_column(column, "severity", pa.nulls(len(patches), pa.string()))
     tally = Tally()
 
-    await tally.count(NodeBatch(nodes, unnamed))
+    await tally.count(NodeBatch(nodes, unnamed, TAGS.empty_table()))
 
     assert set(tally.missing) == {NO_SEVERITY}
 

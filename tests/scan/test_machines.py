@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scanner.core.machines import Instance
+from scanner.core.instances import Instance
 from scanner.core.model import NodeStatus
 from scanner.scan.machines import REGISTRATION_MS, unlisted_machine
 

@@ -149,7 +149,7 @@ def newer_segment(scan_id: str, scans: Sequence[NodeScan]) -> pa.Table:
     )
     place = table.schema.get_field_index("patches")
     newer = table.set_column(place, "patches", pa.ListArray.from_arrays(patches.offsets, values))
-    return newer.append_column("image_id", pa.array(["ami-1"] * len(table)))
+    return newer.append_column("rack", pa.array(["r-1"] * len(table)))
 
 
 async def instance_ids(batches: AsyncIterator[NodeBatch]) -> list[str]:

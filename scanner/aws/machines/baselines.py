@@ -14,7 +14,7 @@ from msgspec import Struct
 from scanner.aws.machines.ask import RULES, Ask, with_token
 from scanner.aws.operations import DESCRIBE_PATCH_BASELINES, GET_PATCH_BASELINE
 from scanner.aws.requests.pagination import Page, pages
-from scanner.core.machines import ApprovalRule, Baseline
+from scanner.core.baselines import ApprovalRule, Baseline
 from scanner.core.normalize import epoch_ms
 
 

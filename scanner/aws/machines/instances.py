@@ -10,7 +10,7 @@ from xml.etree import ElementTree as ET
 
 from scanner.aws.requests.pagination import Page
 from scanner.core.errors import Transient
-from scanner.core.machines import Instance, Tags
+from scanner.core.instances import Instance, Tags
 from scanner.core.normalize import epoch_ms
 
 #: Answers have no document type: what declares one, and entities with it, is no answer of EC2.

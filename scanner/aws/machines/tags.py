@@ -14,7 +14,7 @@ from msgspec import Struct
 from scanner.aws.machines.ask import RULES, Ask, with_token
 from scanner.aws.operations import GET_RESOURCES
 from scanner.aws.requests.pagination import Page, pages
-from scanner.core.machines import Tags
+from scanner.core.instances import Tags
 
 
 class _Tag(Struct, rename="pascal"):

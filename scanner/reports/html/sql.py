@@ -27,8 +27,9 @@ _NODES = """
   ),
   accounts_named AS (SELECT account_id, min(account_name) AS account_name FROM targets GROUP BY account_id),
   known AS MATERIALIZED (
-    SELECT account_id, account_name, region, instance_id, computer_name, platform_name, platform_version, ping_status,
-      status, reason, reboot_option, epoch_ms(operation_end_time) AS operation_ended_at, pending_since,
+    SELECT account_id, accounts_named.account_name, region, instance_id, computer_name, platform_name,
+      platform_version, ping_status, status, reason, reboot_option, pending_since,
+      epoch_ms(operation_end_time) AS operation_ended_at,
       coalesce(missing, 0) AS missing, coalesce(failed, 0) AS failed, coalesce(available, 0) AS available,
       greatest(pending, installed_pending_reboot_count, 0) AS pending_reboot,
       missing IS NOT NULL AS is_lacking, NOT coalesce(names_cves, true) AS is_without_cves,

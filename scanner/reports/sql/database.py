@@ -1,4 +1,4 @@
-"""An in-memory DuckDB that holds the views `patches`, `nodes`, `targets` and `scans`, and can do nothing else."""
+"""An in-memory DuckDB that holds a view of each table, and can do nothing else."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from scanner.core.column import Column
+from scanner.core.columns import NODE_KEY, TARGET_KEY
 from scanner.core.model import ScanRow
-from scanner.core.patch_table import PATCH
-from scanner.core.tables import NODES, SEGMENT, TARGETS, scans_table
+from scanner.core.tables import BASELINES, NODES, PATCHES, SEGMENT, TAGS, TARGET_FILE, TARGETS, scans_table
 
-_KEY = "scan_id, account_id, region, instance_id"
 _SETTINGS: dict[str, str | bool | int | float | list[str]] = {
     "autoinstall_known_extensions": "false",
     "autoload_known_extensions": "false",
@@ -37,7 +37,7 @@ def open_database(
         connection.execute("SET GLOBAL TimeZone = 'UTC'")
         connection.execute(f"SET temp_directory = {_quoted(str(spill))}")
         # A path is held against the list as it is written in `read_parquet` and again as it is opened.
-        templates = [_template(spill, name, schema) for name, schema in (("nodes", SEGMENT), ("targets", TARGETS))]
+        templates = [_template(spill, name, schema) for name, schema in (("nodes", SEGMENT), ("targets", TARGET_FILE))]
         allowed = {form for path in (*segments, *targets, *templates) for form in (str(path), _literal(path))}
         connection.execute(f"SET allowed_paths = [{', '.join(map(_quoted, allowed))}]")
         _create_views(connection, scans, [templates[0], *segments], [templates[1], *targets])
@@ -70,10 +70,10 @@ def _create_views(
 ) -> None:
     nodes = _files(segments)
     _create_view(connection, "nodes", ", ".join(NODES.names), nodes)
-    members = ", ".join(f"patch.{field.name}" for field in PATCH)
-    each = f"(SELECT {_KEY}, unnest(patches) AS patch FROM {nodes})"  # noqa: S608 - our own words, quoted
-    _create_view(connection, "patches", f"{_KEY}, {members}", each)
+    _create_nested_view(connection, "patches", NODE_KEY, PATCHES, nodes)
+    _create_nested_view(connection, "tags", NODE_KEY, TAGS, nodes)
     _create_view(connection, "targets", ", ".join(TARGETS.names), _files(targets))
+    _create_nested_view(connection, "baselines", TARGET_KEY, BASELINES, _files(targets))
     _create_table(connection, "scans", scans_table(scans))
 
 
@@ -92,6 +92,16 @@ def _template(folder: Path, name: str, schema: pa.Schema) -> Path:
 
 def _create_view(connection: duckdb.DuckDBPyConnection, name: str, columns: str, source: str) -> None:
     connection.execute(f"CREATE VIEW {name} AS SELECT {columns} FROM {source}")  # noqa: S608 - our own words, quoted
+
+
+def _create_nested_view(
+    connection: duckdb.DuckDBPyConnection, name: str, key: Sequence[Column], schema: pa.Schema, source: str
+) -> None:
+    """Creates the view of a table that is nested in a column of its name."""
+    keys = ", ".join(column.name for column in key)
+    members = ", ".join(f"row.{field.name}" for field in list(schema)[len(key) :])
+    rows = f"(SELECT {keys}, unnest({name}) AS row FROM {source})"  # noqa: S608 - our own words, quoted
+    _create_view(connection, name, f"{keys}, {members}", rows)
 
 
 def _create_table(connection: duckdb.DuckDBPyConnection, name: str, table: pa.Table) -> None:

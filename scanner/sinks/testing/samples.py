@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pyarrow as pa
-from msgspec import Struct
+from msgspec import Struct, structs
 
+from scanner.core.baselines import ApprovalRule, Baseline
+from scanner.core.instances import Instance
 from scanner.core.interfaces import NodeBatch, ScanSummary
 from scanner.core.model import (
     ManagedNode,
@@ -21,7 +23,7 @@ from scanner.core.model import (
     TargetStatus,
 )
 from scanner.core.patch_rows import Patch, patch_rows_of
-from scanner.core.tables import NODES, PATCHES, batch_of, segment_table, summary_of
+from scanner.core.tables import NODES, PATCHES, TAGS, batch_of, segment_table, summary_of, target_file_table
 
 _NOON_MS = 1_795_435_200_000  # 2026-11-23T12:00:00Z
 _PARIS = Target("111122223333", "eu-west-3", "Paris")
@@ -30,6 +32,15 @@ _LEADING_ZEROS = Target("000000000042", "us-east-1")
 _NOON_S = _NOON_MS / 1000
 
 _KERNEL = Patch("kernel.x86_64", "kernel", "Security", "Important", "Installed", _NOON_S, "CVE-2024-2,CVE-2024-1")
+_BASELINE = Baseline(
+    "pb-1",
+    "ours",
+    "WINDOWS",
+    owner="Self",
+    rules=(ApprovalRule(("SecurityUpdates",), ("Critical",), 7), ApprovalRule(("Tools",), (), None, "2026-01-31")),
+    rejected_patches=("KB1", "KB2"),
+    modified_at=_NOON_MS,
+)
 _PATCHES = (
     _KERNEL,
     _KERNEL,  # one row a kernel that is installed: the same row twice means two
@@ -49,12 +60,12 @@ class SampleScan(Struct, frozen=True):
 
     @property
     def tables(self) -> dict[str, pa.Table]:
-        """The rows of the four tables."""
+        """The rows of every table."""
         return {
             "patches": pa.concat_tables([PATCHES.empty_table(), *(batch.patches for batch in self.batches)]),
             "nodes": pa.concat_tables([NODES.empty_table(), *(batch.nodes for batch in self.batches)]),
-            "targets": self.summary.targets,
-            "scans": self.summary.scans,
+            "tags": pa.concat_tables([TAGS.empty_table(), *(batch.tags for batch in self.batches)]),
+            **self.summary.tables(),
         }
 
 
@@ -96,7 +107,12 @@ def _node(
     reason: str | None = None,
 ) -> NodeScan:
     node = ManagedNode(instance_id, platform_type="Linux", computer_name="höst-1.example", last_ping_time=_NOON_MS)
-    return NodeScan(target, node, state, status, reason, patch_rows_of(patches), 1, 0, _NOON_MS + 2)
+    rows = patch_rows_of(patches)
+    scan = NodeScan(target, node, state, status, reason, rows, 1, 0, _NOON_MS + 2)
+    if not instance_id.startswith("i-"):
+        return scan
+    instance = Instance(instance_id, "running", _NOON_MS, "ami-1")
+    return structs.replace(scan, instance=instance, tags=(("Team", "=Zahlung\u202e"), ("empty", "")))
 
 
 def _sample(scan_id: str, batches: Sequence[Sequence[NodeScan]], targets: Sequence[Target]) -> SampleScan:
@@ -113,6 +129,8 @@ def _sample(scan_id: str, batches: Sequence[Sequence[NodeScan]], targets: Sequen
             retries=0,
             started_at=_NOON_MS,
             finished_at=None,
+            not_asked=("ssm:GetInventory is denied",),
+            baselines=(_BASELINE,),
         )
         for target in targets
     ]
@@ -131,4 +149,5 @@ def _sample(scan_id: str, batches: Sequence[Sequence[NodeScan]], targets: Sequen
         throttles=len(targets),
         version="1.0",
     )
-    return SampleScan([batch_of(segment_table(scan_id, batch)) for batch in batches], summary_of(row, outcomes))
+    summary = summary_of(row, target_file_table(scan_id, outcomes))
+    return SampleScan([batch_of(segment_table(scan_id, batch)) for batch in batches], summary)

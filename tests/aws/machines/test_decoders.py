@@ -17,7 +17,7 @@ from scanner.aws.machines.instances import decode_instances
 from scanner.aws.machines.inventory import inventory_nodes
 from scanner.aws.machines.tags import hybrid_tags
 from scanner.core.errors import Transient
-from scanner.core.machines import Instance
+from scanner.core.instances import Instance
 from scanner.simulator.api.ec2_instances import describe_instances
 from scanner.simulator.api.services import OPERATIONS
 from scanner.simulator.generate.build import AS_OF_S

@@ -15,6 +15,7 @@ from threading import Thread
 import pytest
 
 from scanner.core.errors import ConfigError, SinkError
+from scanner.core.tables import TABLES
 from scanner.sinks.context import SinkContext
 from scanner.sinks.folder.jsonl import jsonl_sink
 from scanner.sinks.testing.samples import awkward_scan, empty_scan, large_scan
@@ -38,9 +39,7 @@ async def streamed(scan):
 
 async def test_each_line_on_stdout_begins_with_its_table():
     lines = await streamed(SCAN)
-    assert {line.split(",")[0] for line in lines} == {
-        '{"table":"nodes"', '{"table":"patches"', '{"table":"targets"', '{"table":"scans"'
-    }  # fmt: skip
+    assert {line.split(",")[0] for line in lines} == {f'{{"table":"{name}"' for name in TABLES}
 
 
 async def test_a_node_is_told_before_its_patches():
@@ -55,8 +54,8 @@ async def test_a_node_is_told_before_its_patches():
 
 async def test_targets_and_scans_come_last():
     tables = [json.loads(line)["table"] for line in await streamed(SCAN)]
-    assert tables[-3:] == ["targets", "targets", "scans"]
-    assert not {"targets", "scans"} & set(tables[:-3])
+    assert tables[-5:] == ["targets", "targets", "baselines", "baselines", "scans"]
+    assert not {"targets", "baselines", "scans"} & set(tables[:-5])
 
 
 async def test_nulls_are_null_lists_are_arrays_and_times_are_rfc_3339_with_milliseconds():
@@ -73,7 +72,7 @@ async def test_the_first_nodes_are_on_stdout_while_the_scan_still_runs():
     sink = jsonl_sink("-", context(stdout))
     await sink.write(SCAN.batches[0])
     assert sink.live
-    assert stdout.getvalue().count(b"\n") == SCAN.batches[0].nodes.num_rows + SCAN.batches[0].patches.num_rows
+    assert stdout.getvalue().count(b"\n") == rows_in(SCAN.batches[0])
 
 
 async def test_a_reader_that_leaves_early_ends_the_sink_with_a_quiet_sentence():
@@ -97,11 +96,15 @@ class Trickle(io.RawIOBase):
         return min(7, len(data))
 
 
+def rows_in(batch):
+    return sum(len(table) for table in batch.tables().values())
+
+
 async def test_a_stream_that_takes_little_at_a_time_gets_all():
     stdout = Trickle()
     await jsonl_sink("-", context(stdout)).write(SCAN.batches[0])
     assert stdout.taken.endswith(b"}\n")
-    assert len([json.loads(line) for line in stdout.taken.splitlines()]) == 7
+    assert len([json.loads(line) for line in stdout.taken.splitlines()]) == rows_in(SCAN.batches[0])
 
 
 async def test_rows_do_not_wait_in_a_buffer_for_the_next_batch():
@@ -118,9 +121,10 @@ async def test_a_pipe_that_does_not_block_gets_all():
         drain = Thread(target=lambda: read.append(pipe.read()))
         drain.start()
         with os.fdopen(writer, "wb") as stdout:
-            await jsonl_sink("-", context(stdout)).write(large_scan("s1").batches[0])
+            batch = large_scan("s1").batches[0]
+            await jsonl_sink("-", context(stdout)).write(batch)
         drain.join()
-    assert read[0].count(b"\n") == 10_001
+    assert read[0].count(b"\n") == rows_in(batch) > 10_000
 
 
 READER_THAT_STOPPED = """
@@ -161,7 +165,10 @@ async def written(folder, scan):
 async def test_a_folder_has_a_file_a_table_even_for_an_empty_scan(tmp_path):
     await written(tmp_path / "out", empty_scan("s1"))
     sizes = {path.name: len(path.read_bytes().splitlines()) for path in (tmp_path / "out").iterdir()}
-    assert sizes == {"patches.jsonl": 0, "nodes.jsonl": 0, "targets.jsonl": 1, "scans.jsonl": 1}
+    assert sizes == {
+        **{f"{name}.jsonl": 0 for name in TABLES},
+        **{f"{name}.jsonl": 1 for name in ("targets", "baselines", "scans")},
+    }
 
 
 async def test_lines_in_a_folder_do_not_repeat_the_table(tmp_path):
@@ -185,9 +192,7 @@ async def test_what_a_killed_run_left_is_cleared_and_what_a_running_one_holds_is
     assert not abandoned.exists()
     await running.commit(SCAN.summary)
     await running.aclose()
-    assert sorted(path.name for path in tmp_path.iterdir()) == [
-        "nodes.jsonl", "patches.jsonl", "scans.jsonl", "targets.jsonl"
-    ]  # fmt: skip
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(f"{name}.jsonl" for name in TABLES)
 
 
 async def test_a_place_that_cannot_work_is_refused_before_anything_is_written(tmp_path):
@@ -225,7 +230,7 @@ async def test_a_replacement_that_breaks_off_leaves_no_scans_file_to_vouch_for_t
     with pytest.raises(SinkError, match=r"cannot replace the files of .*: it is no plain file; correct that"):
         await sink.commit(SCAN.summary)
     await sink.aclose()
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["nodes.jsonl", "patches.jsonl", "targets.jsonl"]
+    assert {path.name for path in tmp_path.iterdir()} == {f"{name}.jsonl" for name in TABLES} - {"scans.jsonl"}
 
 
 async def test_a_sink_that_is_only_made_leaves_no_trace(tmp_path):

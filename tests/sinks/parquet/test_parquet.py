@@ -16,9 +16,9 @@ import pytest
 from anyio.lowlevel import checkpoint
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from scanner.core.errors import ConfigError, SinkError
-from scanner.core.interfaces import NodeBatch
 from scanner.core.tables import TABLES
 from scanner.files.local import LocalFiles
 from scanner.sinks.context import SinkContext
@@ -31,7 +31,11 @@ from tests.sinks.memory_files import MemoryFiles
 
 SCAN = awkward_scan("s1")
 MARKER = "scans/scan_date=2026-11-23/s1-00000.parquet"
-LAST = [MARKER, "targets/scan_date=2026-11-23/s1-00000.parquet"]
+LAST = [
+    "baselines/scan_date=2026-11-23/s1-00000.parquet",
+    MARKER,
+    "targets/scan_date=2026-11-23/s1-00000.parquet",
+]
 
 
 async def publish(files, scan, **settings):
@@ -43,10 +47,7 @@ async def test_files_lie_by_the_day_of_the_scan_and_carry_its_id_in_their_name()
     await publish(files, SCAN)
     assert sorted(files.content) == [
         "_published/s1.json",
-        "nodes/scan_date=2026-11-23/s1-00000.parquet",
-        "patches/scan_date=2026-11-23/s1-00000.parquet",
-        "scans/scan_date=2026-11-23/s1-00000.parquet",
-        "targets/scan_date=2026-11-23/s1-00000.parquet",
+        *(f"{name}/scan_date=2026-11-23/s1-00000.parquet" for name in sorted(TABLES)),
     ]
 
 
@@ -143,7 +144,7 @@ async def test_a_commit_that_fails_half_way_takes_its_files_back(refused):
     assert list(files.content) == ["_published/s1.json"]
     files.refused = []
     await publish(files, SCAN)
-    assert len(files.content) == 5
+    assert len(files.content) == 1 + len(TABLES)
 
 
 async def test_the_mark_is_away_while_the_other_files_are_replaced():
@@ -240,7 +241,7 @@ def test_a_scan_id_that_could_lead_out_of_the_folder_is_refused(scan_id):
 async def test_a_batch_without_patches_is_no_trouble():
     files = MemoryFiles()
     sink = ParquetSink(files, "s1")
-    await sink.write(NodeBatch(SCAN.batches[0].nodes, SCAN.batches[0].patches.slice(0, 0)))
+    await sink.write(structs.replace(SCAN.batches[0], patches=SCAN.batches[0].patches.slice(0, 0)))
     await sink.commit(SCAN.summary)
     await sink.aclose()
     assert [name for name in files.content if name.startswith("patches")] == []

@@ -47,10 +47,13 @@ async def test_scans_stand_side_by_side_in_a_bucket_and_one_is_replaced_whole(bu
         assert names == [
             "_published/s1.json",
             "_published/s2.json",
+            "baselines/scan_date=2026-11-23/s1-00000.parquet",
+            "baselines/scan_date=2026-11-23/s2-00000.parquet",
             "nodes/scan_date=2026-11-23/s2-00000.parquet",
             "patches/scan_date=2026-11-23/s2-00000.parquet",
             "scans/scan_date=2026-11-23/s1-00000.parquet",
             "scans/scan_date=2026-11-23/s2-00000.parquet",
+            "tags/scan_date=2026-11-23/s2-00000.parquet",
             "targets/scan_date=2026-11-23/s1-00000.parquet",
             "targets/scan_date=2026-11-23/s2-00000.parquet",
         ]

@@ -1,0 +1,22 @@
+"""EC2 instances as DescribeInstances shows them."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+Tags = tuple[tuple[str, str], ...]  # keys and values, in the order in which AWS lists them
+
+
+class Instance(Struct, frozen=True):
+    """One EC2 instance, as DescribeInstances shows it."""
+
+    instance_id: str
+    state: str | None = None  # pending, running, shutting-down, terminated, stopping, stopped
+    launch_time: int | None = None  # milliseconds since 1970-01-01T00:00Z
+    image_id: str | None = None
+    platform_details: str | None = None
+    private_dns_name: str | None = None
+    has_instance_profile: bool = False
+    http_tokens: str | None = None  # required or optional
+    operator: str | None = None  # the service of AWS that manages it, such as eks.amazonaws.com
+    tags: Tags = ()
