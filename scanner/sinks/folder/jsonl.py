@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import io
 import os
 from collections.abc import Mapping
@@ -57,12 +58,15 @@ class JsonlStream:
         """Does nothing: what was sent is sent, and the stream belongs to the process."""
 
     async def probe(self) -> None:
-        """Checks that standard output is open; whether its device takes the rows shows only in writing them."""
+        """Checks that standard output is open for writing; whether it takes every row shows only in writing them."""
         try:
-            os.fstat(self._stream.fileno())
-        except (OSError, ValueError, AttributeError) as error:  # closed: the number, the file object, or no object
-            if not isinstance(error, io.UnsupportedOperation):  # a stream of this process has no number
-                raise SinkError("standard output is closed, so jsonl:- has nowhere to write: redirect it") from error
+            mode = fcntl.fcntl(self._stream.fileno(), fcntl.F_GETFL) & os.O_ACCMODE
+        except io.UnsupportedOperation:  # a stream in memory
+            return
+        except (OSError, ValueError, AttributeError):  # a closed number, a closed stream, and none at all
+            mode = os.O_RDONLY
+        if mode == os.O_RDONLY:
+            raise SinkError("standard output is closed, so jsonl:- has nowhere to write: redirect it to a file or pipe")
 
     async def _send(self, tables: Mapping[str, pa.Table]) -> None:
         for name, table in tables.items():
