@@ -1,4 +1,4 @@
-"""Sinks of other distributions: loaded with care, and wrapped so that whatever they raise names them."""
+"""Sinks of other distributions: checked when they are loaded, and wrapped so that every error names them."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from typing import ClassVar, TypeVarTuple
 from msgspec import Struct
 
 from scanner.core.errors import ConfigError, PatchsweepError, SinkError
-from scanner.core.interfaces import NodeBatch, ScanSummary, Sink
+from scanner.core.interfaces import NodeBatch, ProbedSink, ScanSummary, Sink
 from scanner.sinks.context import SinkContext, SinkFactory
 from scanner.sinks.spec import SinkSpec
 
-API_VERSION = 1  # The version of `Sink` and `SinkContext`; a plugin's factory or class carries its own as `api_version`
+#: Of `Sink` and `SinkContext`; a plug-in's factory or class carries its own as `api_version`.
+API_VERSION = 1
 
 _Arguments = TypeVarTuple("_Arguments")
 _PARTS = ("live", "write", "commit", "aclose")
@@ -28,7 +29,7 @@ class Origin(Struct, frozen=True):
 
     @classmethod
     def from_entry_point(cls, plugin: EntryPoint) -> Origin:
-        """The distribution that declares the entry point."""
+        """Returns the distribution that declares the entry point."""
         return cls(plugin.dist.name, plugin.dist.version) if plugin.dist else cls("unknown", "?")
 
     def __str__(self) -> str:
@@ -36,30 +37,30 @@ class Origin(Struct, frozen=True):
 
 
 def load_plugin(plugin: EntryPoint) -> SinkFactory:
-    """The factory behind an entry point.
+    """Returns the factory behind an entry point.
 
     Raises:
         ConfigError: its module cannot be imported, or it was written for another version of the interface.
     """
     origin = Origin.from_entry_point(plugin)
-    with _blamed(ConfigError, f"the sink {plugin.name!r} of {origin} cannot be loaded", str):
+    with _naming_plugin(ConfigError, f"the sink {plugin.name!r} of {origin} cannot be loaded", str):
         factory: SinkFactory = plugin.load()
-    spoken = getattr(factory, "api_version", None)
-    if spoken != API_VERSION:
+    version = getattr(factory, "api_version", None)
+    if version != API_VERSION:
         raise ConfigError(
-            f"the sink {plugin.name!r} of {origin} is written for version {spoken} of the sink interface and this is "
+            f"the sink {plugin.name!r} of {origin} is written for version {version} of the sink interface and this is "
             f"version {API_VERSION}: install a release of {origin.distribution} that has api_version = {API_VERSION}"
         )
     return factory
 
 
 def make_plugin_sink(factory: SinkFactory, spec: SinkSpec, context: SinkContext, origin: Origin) -> Sink:
-    """The plugin's sink; all it raises from now on is a `SinkError` that names it.
+    """Returns the plug-in's sink; all it raises from now on is a `SinkError` that names it.
 
     Raises:
         ConfigError: the plugin does not take this `where`, or what it made is not a sink.
     """
-    with _blamed(ConfigError, f"the sink {spec.label} of {origin} cannot be made", spec.redacted):
+    with _naming_plugin(ConfigError, f"the sink {spec.label} of {origin} cannot be made", spec.redacted):
         sink = factory(spec.where, context)
     missing = [name for name in _PARTS if not hasattr(sink, name)]
     if missing:
@@ -70,24 +71,24 @@ def make_plugin_sink(factory: SinkFactory, spec: SinkSpec, context: SinkContext,
 
 
 @contextmanager
-def _blamed(kind: type[PatchsweepError], what: str, redacted: Callable[[str], str]) -> Iterator[None]:
-    """Turn whatever foreign code raises into one sentence that names it and quotes no secret."""
+def _naming_plugin(kind: type[PatchsweepError], what: str, mask: Callable[[str], str]) -> Iterator[None]:
+    """Turns whatever foreign code raises into one sentence that names the plug-in and quotes no secret."""
     try:
         yield
     except PatchsweepError as error:
-        raise kind(redacted(str(error))) from error
+        raise kind(mask(str(error))) from error
     # Foreign code may raise anything, and a fault in it must cost its own sink only, never the scan.
     except Exception as error:
-        raise kind(redacted(f"{what}: {type(error).__name__}: {error}")) from error
+        raise kind(mask(f"{what}: {type(error).__name__}: {error}")) from error
 
 
 class _Plugin:
-    """A plugin's sink whose every fault is a `SinkError`."""
+    """A plug-in's sink whose every error is a `SinkError`."""
 
-    def __init__(self, sink: Sink, blame: str, redacted: Callable[[str], str]) -> None:
+    def __init__(self, sink: Sink, failure: str, mask: Callable[[str], str]) -> None:
         self._sink = sink
-        self._blame = blame
-        self._redacted = redacted
+        self._failure = failure
+        self._mask = mask
 
     async def write(self, batch: NodeBatch) -> None:
         await self._call(self._sink.write, batch)
@@ -95,11 +96,16 @@ class _Plugin:
     async def commit(self, scan: ScanSummary) -> None:
         await self._call(self._sink.commit, scan)
 
+    async def probe(self) -> None:
+        """Tries the plug-in's sink, if it can be tried; otherwise does nothing."""
+        if isinstance(self._sink, ProbedSink):
+            await self._call(self._sink.probe)
+
     async def aclose(self) -> None:
         await self._call(self._sink.aclose)
 
     async def _call(self, method: Callable[[*_Arguments], Awaitable[None]], *arguments: *_Arguments) -> None:
-        with _blamed(SinkError, self._blame, self._redacted):
+        with _naming_plugin(SinkError, self._failure, self._mask):
             await method(*arguments)
 
 

@@ -1,4 +1,7 @@
-"""What every sink owes, as tests: inherit a contract in a test module and say how the sink is made and read.
+"""What every sink has to do, as tests: inherit a contract in a test module and say how the sink is made and read.
+
+Inherit `SinkContract` for a sink that shows nothing before the commit, and `StreamContract` for one that is fed while
+nodes arrive. pytest runs the tests that come with it:
 
 class TestMySink(SinkContract):
     keeps_history = True
@@ -15,15 +18,21 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import anyio
 import pyarrow as pa
 from anyio.lowlevel import checkpoint
 
-from scanner.core.interfaces import NodeBatch, Sink
+from scanner.core.column import Column
+from scanner.core.columns import DICTIONARY
+from scanner.core.interfaces import NodeBatch, ProbedSink, Sink
 from scanner.core.tables import TABLES
+from scanner.sinks.testing.later_version import add_column, with_column
 from scanner.sinks.testing.samples import SampleScan, awkward_scan, empty_scan, large_scan
+
+if TYPE_CHECKING:
+    import pytest
 
 Tables = Mapping[str, pa.Table]
 
@@ -32,14 +41,14 @@ SECOND = "20261124T210000Z-0000bb"
 
 
 class StreamContract:
-    """What holds for every sink, also for one that is fed while nodes arrive (`live`)."""
+    """Holds for every sink, also for one that is fed while nodes arrive (`live`)."""
 
     def make(self, place: Path, scan_id: str) -> Sink:
-        """A sink for one scan. `place` is an empty folder of the test, the same one for every sink of a test."""
+        """Returns a sink for one scan. `place` is the test's own folder, the same one for every sink of a test."""
         raise NotImplementedError
 
     def read(self, place: Path) -> Tables:
-        """All that a reader sees, by table; columns and types as in `scanner.core.tables.TABLES`, rows in any order."""
+        """Returns all that a reader sees, by table, rows in any order; types as in `scanner.core.tables.TABLES`."""
         raise NotImplementedError
 
     def test_a_committed_scan_is_there_to_the_last_null_and_double(self, tmp_path: Path) -> None:
@@ -57,16 +66,31 @@ class StreamContract:
     def test_closing_a_sink_that_was_never_used_is_no_error(self, tmp_path: Path) -> None:
         anyio.run(self.make(tmp_path, FIRST).aclose)
 
+    def test_trying_the_sink_leaves_what_is_there_as_it_was(self, tmp_path: Path) -> None:
+        """`probe` is optional: a sink without one passes."""
+        self.publish(tmp_path, awkward_scan(FIRST))
+        before = sorted(path.relative_to(tmp_path) for path in tmp_path.rglob("*"))
+        anyio.run(self._try_out, tmp_path)
+        assert sorted(path.relative_to(tmp_path) for path in tmp_path.rglob("*")) == before
+
     def publish(self, place: Path, scan: SampleScan) -> None:
-        """Write, commit and close."""
+        """Writes, commits and closes."""
         anyio.run(self._publish, place, scan)
 
     def expect(self, place: Path, *scans: SampleScan) -> None:
-        """Compare what a reader sees with these scans and nothing else."""
+        """Compares what a reader sees with these scans and nothing else."""
         seen = self.read(place)
         for name, schema in TABLES.items():
             tables = [schema.empty_table(), *(scan.tables[name] for scan in scans)]
             _expect_rows(name, seen.get(name, schema.empty_table()), pa.concat_tables(tables))
+
+    async def _try_out(self, place: Path) -> None:
+        sink = self.make(place, SECOND)
+        try:
+            if isinstance(sink, ProbedSink):
+                await sink.probe()
+        finally:
+            await sink.aclose()
 
     async def _publish(self, place: Path, scan: SampleScan) -> None:
         sink = self.make(place, scan.summary.scan.scan_id)
@@ -78,9 +102,9 @@ class StreamContract:
 
 
 class SinkContract(StreamContract):
-    """What holds besides for a sink that shows nothing before the commit (`live` is False)."""
+    """Holds besides for a sink that shows nothing before the commit (`live` is False)."""
 
-    #: Whether scans stand beside each other, or a scan takes the place of the one before.
+    #: Whether scans lie beside each other, or a scan takes the place of the one before.
     keeps_history: ClassVar[bool] = True
 
     def test_nothing_is_visible_before_the_commit(self, tmp_path: Path) -> None:
@@ -91,6 +115,29 @@ class SinkContract(StreamContract):
             await sink.aclose()
 
         anyio.run(look_before_commit)
+
+    def test_trying_a_new_sink_leaves_no_trace(self, tmp_path: Path) -> None:
+        anyio.run(self._try_out, tmp_path)
+        left = [str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*")]
+        assert not left, f"the sink left {left}"
+
+    def test_a_scan_that_broke_off_and_is_sent_again_from_its_first_batch_is_there_once(self, tmp_path: Path) -> None:
+        self._abandon(tmp_path, awkward_scan(FIRST))
+        self.publish(tmp_path, awkward_scan(FIRST))
+        self.expect(tmp_path, awkward_scan(FIRST))
+
+    def test_what_an_earlier_version_wrote_takes_a_scan_with_more_columns(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Columns are added to tables from version to version, never renamed or removed."""
+        self.publish(tmp_path, awkward_scan(FIRST))
+        columns_before = DICTIONARY["nodes"].columns
+        add_column(monkeypatch, "nodes", Column("added_later", "A column that a later version has."))
+        self.publish(tmp_path, with_column(awkward_scan(SECOND), "added_later", "new"))
+        nodes = self.read(tmp_path)["nodes"]
+        values = dict(zip(nodes["scan_id"].to_pylist(), nodes["added_later"].to_pylist(), strict=True))
+        assert values == {**({FIRST: None} if self.keeps_history else {}), SECOND: "new"}
+        assert {column.name for column in columns_before} < set(nodes.schema.names)
 
     def test_closing_without_a_commit_leaves_no_trace(self, tmp_path: Path) -> None:
         self._abandon(tmp_path, awkward_scan(FIRST))
