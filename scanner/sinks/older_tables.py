@@ -6,14 +6,13 @@ from collections.abc import Collection
 
 from scanner.core.column import Column, Table
 
+#: The first columns of a table tell it from one of someone else that happens to have its name: every version has them.
+_IDENTIFYING_COLUMNS = 4
+
 
 def is_ours(table: Table, existing: Collection[str]) -> bool:
-    """Whether an existing table with these columns is one of ours: it has the scan id and most other columns.
-
-    A table of someone else that happens to have the name is refused, never altered.
-    """
-    names = {column.name for column in table.columns}
-    return "scan_id" in existing and 2 * len(names & set(existing)) >= len(names)
+    """Whether an existing table with these columns was made by patchsweep, so that columns may be added to it."""
+    return {column.name for column in table.columns[:_IDENTIFYING_COLUMNS]} <= set(existing)
 
 
 def missing_columns(table: Table, existing: Collection[str]) -> list[Column]:

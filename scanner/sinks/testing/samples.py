@@ -23,7 +23,7 @@ from scanner.core.model import (
     TargetStatus,
 )
 from scanner.core.patch_rows import Patch, patch_rows_of
-from scanner.core.tables import NODES, PATCHES, TAGS, batch_of, segment_table, summary_of, target_file_table
+from scanner.core.tables import TABLES, batch_of, segment_table, summary_of, target_file_table
 
 _NOON_MS = 1_795_435_200_000  # 2026-11-23T12:00:00Z
 _PARIS = Target("111122223333", "eu-west-3", "Paris")
@@ -62,11 +62,12 @@ class SampleScan(Struct, frozen=True):
     def tables(self) -> dict[str, pa.Table]:
         """The rows of every table."""
         return {
-            "patches": pa.concat_tables([PATCHES.empty_table(), *(batch.patches for batch in self.batches)]),
-            "nodes": pa.concat_tables([NODES.empty_table(), *(batch.nodes for batch in self.batches)]),
-            "tags": pa.concat_tables([TAGS.empty_table(), *(batch.tags for batch in self.batches)]),
+            **{name: self._rows(name) for name in TABLES if name not in self.summary.tables()},
             **self.summary.tables(),
         }
+
+    def _rows(self, name: str) -> pa.Table:
+        return pa.concat_tables([TABLES[name].empty_table(), *(batch.tables()[name] for batch in self.batches)])
 
 
 def awkward_scan(scan_id: str) -> SampleScan:
