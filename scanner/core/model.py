@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
+from operator import attrgetter
 from typing import Literal
 
 from msgspec import Struct
@@ -99,6 +100,9 @@ class ManagedNode(Struct, frozen=True):
     source_location: str | None = None
 
 
+Fingerprint = tuple[object, ...]  # identifies the result of a patching operation; equal ones mean equal rows
+
+
 class PatchState(Struct, frozen=True):
     """A node's last patching operation as DescribeInstancePatchStates returns it; an absent or -1 count is None."""
 
@@ -124,6 +128,16 @@ class PatchState(Struct, frozen=True):
     other_noncompliant_count: int | None = None
     last_no_reboot_install_time: EpochMs | None = None
     install_override_list: str | None = None
+
+    @property
+    def fingerprint(self) -> Fingerprint:
+        """What changes whenever a patching operation has ended: the operation's identity and every count."""
+        return _fingerprint(self)
+
+
+_fingerprint = attrgetter(
+    "snapshot_id", "operation_end_time", *(name for name in PatchState.__struct_fields__ if name.endswith("_count"))
+)
 
 
 class NodeScan(Struct, frozen=True):

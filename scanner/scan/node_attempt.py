@@ -18,7 +18,7 @@ from scanner.scan.error_status import node_status_of
 from scanner.scan.estimate import ListedNode, max_pages
 from scanner.scan.job import ReadingRules
 from scanner.scan.listing import Listing, rows_by_state
-from scanner.scan.reconcile import disagreements, fingerprint, has_comparable_count
+from scanner.scan.reconcile import disagreements, has_comparable_count
 
 
 class Deliver(Struct, frozen=True):
@@ -156,10 +156,10 @@ class NodeAttempt:
         """Returns whether a patching operation ended during the reading; a page without a state before is no sign."""
         if self.state is None and read.pages <= 1:
             return False
-        return fingerprint(self.state) != fingerprint(after)
+        return (self.state and self.state.fingerprint) != (after and after.fingerprint)
 
     def _start_over(self, read: _Reading, after: PatchState | None) -> None:
-        self._disagreed = after is not None and fingerprint(self.state) == fingerprint(after)
+        self._disagreed = after is not None and self.state is not None and self.state.fingerprint == after.fingerprint
         self._earlier = read.rows if after is None else None
         self._read = None
         self._broken = 0

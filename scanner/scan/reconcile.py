@@ -4,21 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection
-from operator import attrgetter
 
 from scanner.core.model import PatchState
 from scanner.core.state_names import COUNTED_STATES
-
-Fingerprint = tuple[object, ...]  # identifies the result of a patching operation; equal ones mean equal rows
-
-_identity = attrgetter(
-    "snapshot_id", "operation_end_time", *(name for name in PatchState.__struct_fields__ if name.endswith("_count"))
-)
-
-
-def fingerprint(state: PatchState | None) -> Fingerprint | None:
-    """Returns what changes whenever a patching operation has ended: the operation's identity and every count."""
-    return None if state is None else _identity(state)
 
 
 def comparable_states(states: Collection[str], *, other_filters: bool) -> frozenset[str]:

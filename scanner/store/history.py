@@ -12,10 +12,9 @@ from msgspec import Struct
 from scanner.core.concurrency import map_bounded
 from scanner.core.errors import ScanNotFound, StoreError
 from scanner.core.interfaces import Files
-from scanner.core.model import EpochMs, NodeScan, NodeStatus, PatchState, Target
+from scanner.core.model import EpochMs, Fingerprint, NodeScan, NodeStatus, PatchState, Target
 from scanner.core.scan_request import PatchFilters
 from scanner.core.tables import SEGMENT, segment_table
-from scanner.scan.reconcile import Fingerprint, fingerprint
 from scanner.store.layout import ScanNames
 from scanner.store.manifest import FileEntry, ScanHeader
 from scanner.store.node_index import TargetKey
@@ -62,7 +61,7 @@ class History:
         if state.snapshot_id is None or state.operation_end_time is None:
             return False
         known = self._nodes.get((target.account_id, target.region, state.instance_id))
-        return known is not None and known.state == fingerprint(state)
+        return known is not None and known.state == state.fingerprint
 
     def by_segment(self, scans: Iterable[NodeScan]) -> dict[int, list[NodeScan]]:
         """Unchanged nodes by the number of the segment that holds their rows."""
@@ -160,9 +159,7 @@ def _trusted(index: pa.Table, targets: Collection[TargetKey], since: EpochMs) ->
     keys = zip(*(values[name] for name in _NODE_COLUMNS), strict=True)
     for key, status, read_at, state in zip(keys, values["status"], values["scanned_at"], states, strict=True):
         if status in _TRUSTED and read_at > since and key[:2] in targets:
-            known = fingerprint(PatchState(key[2], *state))
-            assert known is not None
-            yield key, known
+            yield key, PatchState(key[2], *state).fingerprint
 
 
 def _renewed(table: pa.Table, scan_id: str, wanted: Mapping[NodeKey, NodeScan]) -> pa.Table:

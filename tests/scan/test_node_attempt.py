@@ -13,7 +13,7 @@ from scanner.core.state_names import COUNTED_STATES
 from scanner.scan.job import ReadingRules
 from scanner.scan.listing import rows_by_state
 from scanner.scan.node_attempt import MOVING, NO_COUNT, NO_STATE, UNSTEADY, Deliver, NodeAttempt, ReadAgain
-from scanner.scan.reconcile import comparable_states, disagreements, fingerprint
+from scanner.scan.reconcile import comparable_states, disagreements
 from tests.fake_fleet import pages, patch, state_of
 
 ALL = comparable_states((), other_filters=False)
@@ -216,7 +216,7 @@ def test_whatever_aws_answers_a_node_ends_in_time_and_only_trusted_rows_are_veri
     seen = after if needed else known
     if decision.status is VERIFIED and seen is not None:
         assert disagreements(seen, rows_by_state(attempt.rows), ALL) == []
-        assert not is_split or fingerprint(known) == fingerprint(seen)
+        assert not is_split or known.fingerprint == seen.fingerprint
     if decision.status is NodeStatus.NO_PATCH_DATA:
         assert (rows, seen) == ([], None)
     assert decision.reason or decision.status is not MISMATCHED
