@@ -40,8 +40,8 @@ if TYPE_CHECKING:
 def command(
     app: AppLoader, /, *, sql: str, scans: tuple[str, ...], form: Format, config: str | None, **given: object
 ) -> int:
-    """Query the store with SQL (DuckDB): one SELECT over patches, nodes, targets
-    and scans; - reads it from stdin.
+    """Query the store with SQL (DuckDB): one SELECT over patches, nodes, tags,
+    targets, baselines and scans; - reads it from stdin.
 
     \b
     Missing patches by account:

@@ -23,6 +23,8 @@ from scanner.core.patch_rows import PatchRows
 from scanner.core.patch_table import PATCH, in_words, listed
 
 TABLES: dict[str, pa.Schema] = {name: table.schema for name, table in DICTIONARY.items()}
+#: "patches, nodes, … and scans", for sentences that name every table.
+TABLE_NAMES = f"{', '.join([*TABLES][:-1])} and {[*TABLES][-1]}"
 PATCHES, NODES, TAGS = (TABLES[name] for name in ("patches", "nodes", "tags"))
 TARGETS, BASELINES, SCANS = (TABLES[name] for name in ("targets", "baselines", "scans"))
 TAG = pa.struct([column.field for column in TAG_COLUMNS])

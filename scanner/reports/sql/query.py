@@ -17,6 +17,7 @@ from anyio import to_thread
 
 from scanner.core.errors import ConfigError, StoreError
 from scanner.core.model import ScanRow
+from scanner.core.tables import TABLE_NAMES
 from scanner.reports.sql.database import open_database, select_only
 
 Parameters = Mapping[str, str | int | float | bool | list[str] | None]  # Values for `$name` in the SQL
@@ -99,7 +100,7 @@ async def open_views(
 def _reader(cursor: duckdb.DuckDBPyConnection, sql: str, parameters: Parameters | None) -> pa.RecordBatchReader:
     select = select_only(cursor, sql)
     if select is None:
-        raise ConfigError("a query has to be one SELECT over patches, nodes, targets and scans: nothing else is run")
+        raise ConfigError(f"a query has to be one SELECT over {TABLE_NAMES}: nothing else is run")
     relation = cursor.sql(select, params=dict(parameters) if parameters else None)
     # DuckDB 2 has renamed the method, and streams where DuckDB 1 reads the answer whole.
     read = relation.to_arrow_reader if hasattr(relation, "to_arrow_reader") else relation.fetch_record_batch

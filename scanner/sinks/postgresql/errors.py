@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import psycopg
 
 from scanner.core.safe_text import mask_secrets
+from scanner.core.tables import TABLE_NAMES
 from scanner.sinks.errors import as_sink_error
 
 #: SQLSTATE -> what to do, see https://www.postgresql.org/docs/current/errcodes-appendix.html
@@ -16,7 +17,7 @@ _REMEDIES: Mapping[str, str] = {
     "25006": "name a server that takes writes (?target_session_attrs=read-write finds it among several hosts)",
     "25P03": "allow longer pauses in a transaction (?options=-cidle_in_transaction_session_timeout%3D0)",
     "3F000": "create the schema, or name another (?options=-csearch_path%3DNAME)",
-    "42501": "grant this role SELECT, INSERT and DELETE on patches, nodes, targets and scans, or CREATE on the schema "
+    "42501": f"grant this role SELECT, INSERT and DELETE on {TABLE_NAMES}, or CREATE on the schema "
     "where they are missing",
     "53100": "make room on the server",
     "57014": "allow longer statements (?options=-cstatement_timeout%3D0)",

@@ -228,7 +228,7 @@ async def test_a_database_that_is_tried_is_as_before(database):
 async def test_what_a_role_lacks_is_seen_when_the_database_is_tried(database, postgresql):
     await publish(database, SCAN)
     with postgresql.role("deleter", "hush-deleter"):
-        execute(database, "GRANT SELECT, DELETE ON patches, nodes, targets, scans TO deleter")
+        execute(database, "GRANT SELECT, DELETE ON patches, nodes, tags, targets, baselines, scans TO deleter")
         with pytest.raises(SinkError, match=r"permission denied for table patches; grant this role SELECT, INSERT"):
             await probe(database.replace("admin:hush-admin", "deleter:hush-deleter"))
         execute(database, "DROP OWNED BY deleter")

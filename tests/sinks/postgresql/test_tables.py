@@ -101,7 +101,7 @@ async def test_a_role_that_does_not_own_an_earlier_table_is_given_the_statement(
     execute(database, "ALTER TABLE patches DROP COLUMN cve_ids")
     url = database.replace("admin:hush-admin", "writer:hush-writer")
     with postgresql.role("writer", "hush-writer"):
-        execute(database, "GRANT SELECT, INSERT, DELETE ON patches, nodes, targets, scans TO writer")
+        execute(database, "GRANT SELECT, INSERT, DELETE ON patches, nodes, tags, targets, baselines, scans TO writer")
         sentence = r"public\.patches has no column cve_ids: ALTER TABLE public\.patches ADD COLUMN cve_ids text\[\]"
         for act in (partial(try_out, url), partial(publish, url, awkward_scan("s2"))):
             with pytest.raises(SinkError, match=sentence) as caught:
@@ -145,7 +145,7 @@ async def test_a_role_that_may_not_comment_publishes_without_comments(database, 
     await publish(database, SCAN)
     execute(database, "COMMENT ON COLUMN nodes.reason IS NULL")
     with postgresql.role("writer", "hush-writer"):
-        execute(database, "GRANT SELECT, INSERT, DELETE ON patches, nodes, targets, scans TO writer")
+        execute(database, "GRANT SELECT, INSERT, DELETE ON patches, nodes, tags, targets, baselines, scans TO writer")
         await publish(database.replace("admin:hush-admin", "writer:hush-writer"), awkward_scan("s2"))
         execute(database, "DROP OWNED BY writer")
     assert rows(database, "SELECT scan_id FROM scans ORDER BY 1") == [("s1",), ("s2",)]
@@ -194,7 +194,7 @@ async def test_a_role_that_may_only_read_is_told_what_it_needs(database, postgre
 async def test_a_role_needs_no_more_than_it_is_told(database, postgresql):
     await publish(database, SCAN)
     with postgresql.role("writer", "hush-writer"):
-        execute(database, "GRANT SELECT, INSERT, DELETE ON patches, nodes, targets, scans TO writer")
+        execute(database, "GRANT SELECT, INSERT, DELETE ON patches, nodes, tags, targets, baselines, scans TO writer")
         for _ in range(2):
             await publish(database.replace("admin:hush-admin", "writer:hush-writer"), awkward_scan("s2"))
         execute(database, "DROP OWNED BY writer")
