@@ -5,10 +5,12 @@ from __future__ import annotations
 from functools import partial
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from msgspec import Struct
 
+from scanner.core.model import ScanRow
 from scanner.core.safe_text import terminal_text
 from scanner.reports.html import wording as words
-from scanner.reports.html.data import Report
+from scanner.reports.html.data import Found, Report
 from scanner.reports.html.sql import REBOOTING_NODES, UNKNOWN_NODES
 from scanner.reports.lines import counted
 from scanner.reports.summary import INCOMPLETE_NODES, UNREAD_TARGETS, headline, query_command, store_option
@@ -16,33 +18,71 @@ from scanner.reports.summary import INCOMPLETE_NODES, UNREAD_TARGETS, headline, 
 _IDS_SHOWN = 6
 
 
+class Coverage(Struct, frozen=True):
+    """How targets and nodes ended, by status, and how many nodes were verified."""
+
+    targets: list[words.Part]
+    nodes: list[words.Part]
+    verified: int
+
+
+class Commands(Struct, frozen=True):
+    """What to type to see more than the page shows, for this scan and store."""
+
+    unread_targets: str
+    incomplete_nodes: str
+    unknown_nodes: str
+    rebooting_nodes: str
+    cve: str
+
+
+class View(Struct, frozen=True):
+    """All that the templates show. A new section adds its part here, its SELECT in `sql` and its markup."""
+
+    scan: ScanRow
+    found: Found
+    headline: str
+    restrictions: list[str]
+    sections: dict[str, str]
+    counts: dict[str, str]
+    shows_lacking: bool
+    coverage: Coverage
+    ages: list[words.Part]
+    facts: dict[str, str]
+    commands: Commands
+    ids_shown: int = _IDS_SHOWN
+
+
 def page(report: Report, store: str) -> str:
-    """The whole file; `store` stands in the commands that tell more."""
+    """Returns the whole file; `store` is named in the commands that show more."""
+    return _environment().get_template("report.html.j2").render(view=_view(report, store))
+
+
+def _view(report: Report, store: str) -> View:
     scan = report.scan
-    return (
-        _environment()
-        .get_template("report.html.j2")
-        .render(
-            scan=scan,
-            found=report.found,
-            headline=headline(scan),
-            restrictions=list(words.restrictions(report)),
-            sections=words.sections(scan),
-            counts=words.counts_shown(scan),
-            shows_lacking=words.shows_lacking(scan),
-            targets=words.targets_by_status(scan),
-            nodes=words.nodes_by_status(scan),
-            verified=words.verified(scan),
-            ages=words.nodes_by_age(report.found.ages),
-            facts=words.facts(report),
-            ids_shown=_IDS_SHOWN,
-            query=partial(query_command, store, scan.scan_id),
-            cve_command=f"patchsweep cve{store_option(store)} --scan {scan.scan_id} CVE_ID",
-            unread_targets=UNREAD_TARGETS,
-            incomplete_nodes=INCOMPLETE_NODES,
-            unknown_nodes=UNKNOWN_NODES,
-            rebooting_nodes=REBOOTING_NODES,
-        )
+    return View(
+        scan=scan,
+        found=report.found,
+        headline=headline(scan),
+        restrictions=list(words.restrictions(report)),
+        sections=words.sections(scan),
+        counts=words.counts_shown(scan),
+        shows_lacking=words.shows_lacking(scan),
+        coverage=Coverage(words.targets_by_status(scan), words.nodes_by_status(scan), words.verified(scan)),
+        ages=words.nodes_by_age(report.found.ages),
+        facts=words.facts(report),
+        commands=_commands(scan.scan_id, store),
+    )
+
+
+def _commands(scan_id: str, store: str) -> Commands:
+    query = partial(query_command, store, scan_id)
+    return Commands(
+        unread_targets=query(UNREAD_TARGETS),
+        incomplete_nodes=query(INCOMPLETE_NODES),
+        unknown_nodes=query(UNKNOWN_NODES),
+        rebooting_nodes=query(REBOOTING_NODES),
+        cve=f"patchsweep cve{store_option(store)} --scan {scan_id} CVE_ID",
     )
 
 
