@@ -109,7 +109,7 @@ TOKEN = error("UnrecognizedClientException", "The security token included in the
         (regions("eu-west-1", "us-east-1"), Denied, "list of Regions calls this one enabled"),
         (regions("us-east-1", eu_west_1="opted-in"), Denied, "calls this one opted-in"),
         (regions("us-east-1", eu_west_1="brand-new-word"), Denied, "calls this one brand-new-word"),
-        (regions("us-east-1"), Denied, "does not name this one"),
+        (regions("us-east-1"), Disabled, "does not name this one"),
         (regions("us-east-1", eu_west_1="not-opted-in"), Disabled, "calls this one not-opted-in; enable the Region"),
         (ec2_error("UnauthorizedOperation", "no"), Denied, "whether the Region is enabled is unknown"),
     ],

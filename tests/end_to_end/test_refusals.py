@@ -26,7 +26,7 @@ CANNOT_START = {
     "keys that AWS does not know": (
         {"AWS_ACCESS_KEY_ID": "AKIAAAAAAAAAAAAAAAAA"},
         2,
-        "check AWS_PROFILE, the access keys",
+        "check AWS_PROFILE and the access keys",
     ),
     "a wrong secret": ({"AWS_SECRET_ACCESS_KEY": "wrong"}, 2, "redential"),
     "a session that AWS does not know": ({"AWS_SESSION_TOKEN": "ended"}, 2, "redential"),
@@ -80,7 +80,7 @@ def test_a_credential_process_that_only_has_old_keys_is_named_with_what_is_wrong
     ended = user.run("scan")
     (sentence,) = ended.sentences
     assert (ended.code, "Traceback" in ended.stderr) == (2, False)
-    assert "refreshed credentials are still expired; check AWS_PROFILE" in sentence
+    assert "refreshed credentials are still expired; run the profile's credential_process by hand" in sentence
 
 
 def test_a_role_that_is_refused_in_one_account_is_a_gap_and_the_others_are_whole(terminal):

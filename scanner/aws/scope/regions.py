@@ -104,7 +104,7 @@ class AccountRegions:
     async def explain(self, refusal: TokenRefused, target: Target) -> AwsError:
         """Returns what it means that a Region refuses a token that STS accepts, by the account's own list.
 
-        Only a list that calls the Region off makes it `Disabled`.
+        Only a list that calls the Region off, or does not name it, makes it `Disabled`.
         """
         regions = await self._evidence(target.account_id)
         if isinstance(regions, AwsError):
@@ -114,16 +114,18 @@ class AccountRegions:
                 code=refusal.code,
             )
         status = regions.get(target.region)
-        if status in OFF_STATUSES:
+        # The list names every Region that an account can use, so that one it does not name is off.
+        if status is None or status in OFF_STATUSES:
+            listed = "does not name this one" if status is None else f"calls this one {status}"
             return Disabled(
-                f"{refusal}, and the account's list of Regions calls this one {status}; enable the Region for this "
-                "account, or leave it out with --regions or exclude_regions",
+                f"{refusal}, and the account's list of Regions {listed}; enable the Region for this account, or leave "
+                "it out with --regions or exclude_regions",
                 code=refusal.code,
             )
-        listed = f"calls this one {status or 'enabled'}" if status is not None else "does not name this one"
         return Denied(
-            f"{refusal}, and the account's list of Regions {listed}; set AWS_STS_REGIONAL_ENDPOINTS=regional if the "
-            "session comes from the global STS endpoint, or look at what the Region's endpoint policy allows",
+            f"{refusal}, and the account's list of Regions calls this one {status or 'enabled'}; set "
+            "AWS_STS_REGIONAL_ENDPOINTS=regional if the session comes from the global STS endpoint, or look at what the "
+            "Region's endpoint policy allows",
             code=refusal.code,
         )
 
