@@ -124,8 +124,8 @@ class AccountRegions:
             )
         return Denied(
             f"{refusal}, and the account's list of Regions calls this one {status or 'enabled'}; set "
-            "AWS_STS_REGIONAL_ENDPOINTS=regional if the session comes from the global STS endpoint, or look at what the "
-            "Region's endpoint policy allows",
+            "AWS_STS_REGIONAL_ENDPOINTS=regional if the session comes from the global STS endpoint, or look at what "
+            "the policy of the endpoint allows",
             code=refusal.code,
         )
 
