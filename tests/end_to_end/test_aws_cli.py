@@ -7,7 +7,7 @@ import json
 import pytest
 
 from scanner.simulator.generate.build import make_world
-from scanner.simulator.running.expected import DOCUMENTED
+from scanner.simulator.running.expected_columns import DOCUMENTED
 from scanner.simulator.server.run import serve_in_thread
 from scanner.simulator.world.faults import Faults
 from tests.end_to_end.aws_cli import aws_command

@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiohttp import ClientError as ConnectionTrouble
 from botocore.exceptions import BotoCoreError, ClientError
 
-from scanner.simulator.running.expected import DOCUMENTED, TruePatch
+from scanner.simulator.running.expected_columns import DOCUMENTED, TruePatch
 from tests.simulator.clients import client
 
 PASSING = {"ThrottlingException", "InternalServerError", "503", "500"}

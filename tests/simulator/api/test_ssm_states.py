@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from scanner.simulator.generate.build import make_world
-from scanner.simulator.running.expected import DOCUMENTED
+from scanner.simulator.running.expected_columns import DOCUMENTED
 from scanner.simulator.server.server import serve
 from scanner.simulator.world.faults import Faults
 from tests.simulator.clients import client, refused
