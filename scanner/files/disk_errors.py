@@ -11,8 +11,8 @@ from scanner.core.errors import StoreError
 
 _THROUGH_A_FILE = "a part of the path is a file, not a folder: choose another `store.location`"
 _REMEDY = {
-    errno.ENOSPC: "the disk is full: free some space and run it again",
-    errno.EDQUOT: "the disk quota is used up: free some space and run it again",
+    errno.ENOSPC: "the disk is full: free some space",
+    errno.EDQUOT: "the disk quota is used up: free some space",
     errno.EFBIG: "the file would be larger than the limit of this process allows (ulimit -f)",
     errno.EACCES: "permission denied: let this user read and write there, or choose another `store.location`",
     errno.EPERM: "not permitted: let this user read and write there, or choose another `store.location`",

@@ -6,7 +6,7 @@ import pytest
 from msgspec import structs
 
 from scanner.app.resume import open_scan, resume_command, resumed_settings
-from scanner.core.errors import ConfigError, ScanNotFound
+from scanner.core.errors import ConfigError, ScanNotFound, StoreError
 from scanner.core.scan_request import request_of
 from scanner.core.settings import PatchSettings, ScopeSettings, Settings, StoreSettings
 from scanner.core.tables import segment_table
@@ -119,3 +119,62 @@ def test_the_resume_command_names_the_store_where_it_is_not_the_usual_one():
     assert resume_command(Settings(), "s1") == "patchsweep scan --resume s1"
     assert resume_command(elsewhere, "s1") == "patchsweep scan --resume s1 --store 'my store'"
     assert resume_command(elsewhere) == "patchsweep scan --resume --store 'my store'"
+
+
+class Unconditional(MemoryFiles):
+    """As servers that speak S3 and ignore If-None-Match and If-Match."""
+
+    async def put_if(self, name, data, version):
+        await self.put(name, data)
+        return "1"
+
+
+async def test_a_store_that_cannot_keep_two_runs_apart_is_named_and_a_scan_is_resumed_only_by_a_setting():
+    store = Store(Unconditional())
+    async with open_scan(store, Settings(), None, demo=False) as scan:
+        (note,) = scan.notes
+        assert note.startswith("memory: ignores conditional writes (If-None-Match, If-Match), so two runs can")
+        assert note.endswith("never resume a scan while its process is running")
+        await scan.stored.add_segment(segment_table(scan.scan_id, [node(1)]))
+
+    with pytest.raises(ConfigError, match=r"make sure that no process is writing .* store.resume_without_lease"):
+        async with open_scan(store, Settings(), "latest", demo=False):
+            pass
+    accepted = Settings(store=StoreSettings(resume_without_lease=True))
+    async with open_scan(store, accepted, "latest", demo=False) as scan:
+        assert scan.is_resumed
+
+
+class FullDisk(MemoryFiles):
+    """Takes segments until it is full."""
+
+    def __init__(self, segments):
+        super().__init__()
+        self.left = segments
+
+    async def put(self, name, data):
+        if "/segments/" in name:
+            self.left -= 1
+            if self.left < 0:
+                raise StoreError(f"cannot write {name}: the disk is full: free some space")
+        await super().put(name, data)
+
+
+async def fill_up(files):
+    async with open_scan(Store(files), Settings(), None, demo=False) as scan:
+        for number in range(3):
+            await scan.stored.add_segment(segment_table(scan.scan_id, [node(number)]))
+
+
+async def test_a_disk_that_is_full_before_the_first_segment_advises_no_resume():
+    files = FullDisk(segments=0)
+    with pytest.raises(StoreError, match=r"free some space$"):
+        await fill_up(files)
+    assert files.held == {}
+
+
+async def test_a_disk_that_is_full_later_advises_to_resume_the_scan():
+    files = FullDisk(segments=1)
+    with pytest.raises(StoreError, match=r"free some space; then resume with `patchsweep scan --resume"):
+        await fill_up(files)
+    assert len(await Store(files).unfinished()) == 1

@@ -81,7 +81,7 @@ class DyingFiles:
 
     def _spend(self, name: str) -> None:
         if not self._left:
-            raise StoreError(f"cannot write {name}: the disk is full: free some space and run it again")
+            raise StoreError(f"cannot write {name}: the disk is full: free some space")
         self._left -= 1
 
 
