@@ -6,6 +6,14 @@ import os
 
 import pytest
 
+from tests.certificates import Authority
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory):
+    """Returns a certificate authority that only these tests trust."""
+    return Authority(tmp_path_factory.mktemp("authority"))
+
 
 @pytest.fixture(autouse=True)
 def _isolated_aws_settings(monkeypatch, tmp_path):

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from aiohttp import web
 from botocore.credentials import SSOProvider
 from botocore.tokens import SSOTokenProvider
+from msgspec import structs
 
 from scanner.aws.choose_transport import open_transports
 from scanner.aws.operations import DESCRIBE_INSTANCE_PATCHES
@@ -18,6 +19,8 @@ from scanner.aws.sdk.region_clients import region_clients
 from scanner.aws.sdk.session import Sessions
 from scanner.files.s3 import open_files
 from tests.aws.fake_ssm import QUICK
+
+ONCE = structs.replace(QUICK, max_attempts=1)  # S3's requests are repeated where they are made
 
 REGION = "eu-west-1"
 ROLE = f"arn:aws:iam::{'2' * 12}:role/reader"
@@ -41,8 +44,11 @@ class RecordingServer:
 
 async def ask_ssm(transport: str) -> None:
     sessions = Sessions(QUICK)
-    async with region_clients(sessions) as clients, open_transports(sessions, clients, QUICK, transport) as transports:
-        await (await transports.of(REGION, None)).send(DESCRIBE_INSTANCE_PATCHES, {"InstanceId": "i-1"})
+    async with (
+        region_clients(sessions.ssm) as clients,
+        open_transports(sessions, clients, QUICK, transport) as transports,
+    ):
+        await (await transports.for_region(REGION, None)).send(DESCRIBE_INSTANCE_PATCHES, {"InstanceId": "i-1"})
 
 
 async def ask_client(service: str, method: str) -> None:
@@ -52,7 +58,7 @@ async def ask_client(service: str, method: str) -> None:
 
 
 async def ask_s3() -> None:
-    async with open_files("s3://bucket/prefix", QUICK) as files:
+    async with open_files("s3://bucket/prefix", ONCE) as files:
         await files.names()
 
 
@@ -66,6 +72,7 @@ SERVICES: dict[str, Callable[[], Awaitable[None]]] = {
     "sts": lambda: ask_client("sts", "get_caller_identity"),
     "organizations": lambda: ask_client("organizations", "list_accounts"),
     "ec2": lambda: ask_client("ec2", "describe_regions"),
+    "account": lambda: ask_client("account", "list_regions"),
     "s3": ask_s3,
 }
 CREDENTIAL_PROVIDERS = ("role of a profile", "web identity", "sso portal", "sso token")

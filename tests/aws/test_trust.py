@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
+import ssl
 from contextlib import asynccontextmanager
 
 import pytest
 from aiohttp import web
+from botocore.httpsession import create_urllib3_context
 
 from scanner.aws.transport.interface import ConnectionFailure, NoResponse, ServiceError
+from scanner.aws.transport.tls import tls_context
 from scanner.core.errors import ConfigError, PatchsweepError, StoreError
 from tests.aws.every_path import PATHS, SERVICES, RecordingServer, prepare
-from tests.certificates import Authority
 
 pytestmark = pytest.mark.slow
 
 every_path = pytest.mark.parametrize("path", PATHS)
-
-
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory):
-    return Authority(tmp_path_factory.mktemp("authority"))
 
 
 @asynccontextmanager
@@ -148,3 +145,12 @@ async def test_a_line_end_in_a_key_is_a_wrong_setting_and_sends_no_header_of_its
     assert isinstance(error, ConfigError)
     assert "line end" in str(error)
     assert server.requests == []
+
+
+def test_the_tls_settings_are_botocores_with_the_name_check():
+    ours, theirs = tls_context(True), create_urllib3_context()
+    assert ours.check_hostname
+    assert ours.verify_mode is theirs.verify_mode is ssl.CERT_REQUIRED
+    assert ours.minimum_version == theirs.minimum_version >= ssl.TLSVersion.TLSv1_2
+    assert ours.options == theirs.options
+    assert [cipher["name"] for cipher in ours.get_ciphers()] == [cipher["name"] for cipher in theirs.get_ciphers()]

@@ -79,9 +79,11 @@ class StrictParser:
     async def _parsed(self, response: Mapping[str, Any], shape: Shape) -> dict[str, Any]:
         try:
             parsed: dict[str, Any] = await self._parser.parse(response, shape)
-        except ResponseParserError:
-            raise
         except Exception as error:
             # ValueError, RecursionError, TypeError, AttributeError and KeyError were seen; the list is the parser's.
-            raise ResponseParserError(f"it cannot be decoded ({error!r})") from error
+            body = response["body"]
+            repaired = body.decode("utf-8", "replace").encode() if isinstance(body, bytes) else body
+            if repaired == body:
+                raise ResponseParserError(f"it cannot be decoded ({error!r})") from error
+            return await self._parsed({**response, "body": repaired}, shape)
         return parsed

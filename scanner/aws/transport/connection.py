@@ -15,11 +15,10 @@ import httptools
 from msgspec import Struct
 
 from scanner.aws.transport.interface import MAX_ANSWER_BYTES, ConnectionFailure, NoResponse
+from scanner.aws.transport.response_head import headers_of, is_within_limits, new_parser
 
 BUFFER_BYTES = 64 * 1024  # a page has about 12 kB; asyncio's own 256 kB would be mapped and zeroed for every read
 MAX_HEAD_BYTES = 64 * 1024  # AWS sends less than 1 kB; interim answers count towards the same bound
-MAX_FIELD_BYTES = 8190  # aiohttp's, for the reason phrase and for each header with its name
-MAX_FIELDS = 128  # aiohttp's
 _LINE_END = b"\r\n"
 _BLANK_LINE = b"\r\n\r\n"  # the end of the headers, or of the last chunk with its trailers
 _INTERIM = range(100, 200)
@@ -27,15 +26,16 @@ _SWITCHING_PROTOCOLS = 101
 
 
 class Answer(Struct, frozen=True, gc=False):
-    """An answer as it came; `headers` are names and values in their order and case."""
+    """An answer as it came; `head` are the bytes before its body."""
 
     status: int
     body: bytes
-    headers: list[tuple[bytes, bytes]]
+    head: bytes
 
     def header(self, name: bytes) -> str | None:
         """Returns the value of a header that is given in lower case, None without it."""
-        return next((value.decode("latin-1") for key, value in self.headers if key.lower() == name), None)
+        values = (value.decode("latin-1") for key, value in headers_of(self.head) if key.lower() == name)
+        return next(values, None)
 
 
 class Connection(asyncio.BufferedProtocol):
@@ -46,10 +46,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def __init__(self, buffer: memoryview) -> None:
         self._buffer = buffer
-        self._parser = httptools.HttpResponseParser(self)
-        self._parser.set_dangerous_leniencies(
-            lenient_headers=True, lenient_optional_cr_before_lf=True, lenient_spaces_after_chunk_size=True
-        )
+        self._parser = new_parser(self)
         self._transport: asyncio.Transport | None = None
         self._readable = select.poll()
         self._waiter: asyncio.Future[Answer] | None = None
@@ -101,12 +98,13 @@ class Connection(asyncio.BufferedProtocol):
             self._transport.abort()
 
     def _start_answer(self) -> None:
-        self._bytes = self._head_bytes = 0
+        self._bytes = 0
+        self._head = b""
         self._is_head = True
         self._is_chunked = False
-        self._headers: list[tuple[bytes, bytes]] = []
         self._chunks: list[bytes] = []
-        self._answer: Answer | None = None
+        self._status = 0
+        self._body: bytes | None = None
 
     def _set_timer(self, timeout_s: float) -> None:
         if self._timer is not None:
@@ -135,6 +133,7 @@ class Connection(asyncio.BufferedProtocol):
         if self._waiter is None or self._waiter.done():
             self.close()  # without a request, or after its answer: it could be taken for the next one's
             return
+        was_head = self._is_head
         try:
             self._parser.feed_data(self._buffer[:nbytes])
         except httptools.HttpParserUpgrade:
@@ -144,15 +143,20 @@ class Connection(asyncio.BufferedProtocol):
             self._fail(f"the answer is not HTTP ({error})")
             return
         self._bytes += nbytes
-        if self._is_head:
-            self._head_bytes += nbytes
         if self._bytes > MAX_ANSWER_BYTES:
             self._fail(f"the answer has more than {MAX_ANSWER_BYTES} bytes; check what stands between here and AWS")
-        elif self._head_bytes > MAX_HEAD_BYTES:
-            self._fail(f"the answer has more than {MAX_HEAD_BYTES} bytes of headers")
-        elif self._answer is not None:
-            self._is_reusable = self._is_reusable and self._is_last(nbytes, self._answer.body)
+        elif was_head and not self._is_head_fine(nbytes):
+            self._fail("the answer's headers are too long, too many or not text")
+        elif self._body is not None:
+            self._is_reusable = self._is_reusable and self._is_last(nbytes, self._body)
             self._deliver()
+
+    def _is_head_fine(self, nbytes: int) -> bool:
+        """Keeps the bytes before the body; returns whether they are within the limits."""
+        self._head += bytes(self._buffer[: nbytes - sum(map(len, self._chunks))])
+        if self._is_head:
+            return len(self._head) <= MAX_HEAD_BYTES
+        return is_within_limits(self._head)
 
     def eof_received(self) -> None:
         self._end_by_close()
@@ -165,41 +169,28 @@ class Connection(asyncio.BufferedProtocol):
     # What the parser calls.
 
     def on_message_begin(self) -> None:
-        if self._answer is not None:
+        if self._body is not None:
             self._is_reusable = False  # a second answer to one request
 
-    def on_status(self, status: bytes) -> None:
-        if len(status) > MAX_FIELD_BYTES:
-            self._fail("the answer's status line is too long")
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        if self._answer is not None:
-            return
-        self._headers.append((name, value))
-        if len(name) + len(value) > MAX_FIELD_BYTES or len(self._headers) > MAX_FIELDS or b"\0" in value:
-            self._fail("the answer's headers are too long, too many or not text")
-
     def on_headers_complete(self) -> None:
-        if self._answer is None:
-            self._is_head = False
+        self._is_head = False
 
     def on_body(self, body: bytes) -> None:
-        if self._answer is None:
+        if self._body is None:
             self._chunks.append(body)
 
     def on_message_complete(self) -> None:
-        if self._answer is not None:
+        if self._body is not None:
             return
-        status = self._parser.get_status_code()
-        if status in _INTERIM and status != _SWITCHING_PROTOCOLS:
+        self._status = self._parser.get_status_code()
+        if self._status in _INTERIM and self._status != _SWITCHING_PROTOCOLS:
             # "100 Continue" and the like: the answer follows. Nothing asked for one, so the connection ends with it.
             self._is_reusable = False
             self._is_head = True
-            self._headers, self._chunks = [], []
+            self._chunks = []
             return
         self._is_reusable = self._is_reusable and self._parser.should_keep_alive()
-        body = self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
-        self._answer = Answer(status, body, self._headers)
+        self._body = self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
 
     def on_chunk_complete(self) -> None:
         self._is_chunked = True
@@ -217,18 +208,18 @@ class Connection(asyncio.BufferedProtocol):
 
     def _deliver(self) -> None:
         """Hands the answer over once the parser has accepted all bytes that came with it."""
-        if self._waiter is not None and not self._waiter.done() and self._answer is not None:
-            self._waiter.set_result(self._answer)
+        if self._waiter is not None and not self._waiter.done() and self._body is not None:
+            self._waiter.set_result(Answer(self._status, self._body, self._head))
 
     def _end_by_close(self) -> None:
         """Ends an answer whose headers say neither its length nor that it comes in chunks, as HTTP/1.0 had it."""
         self._is_reusable = False
-        if self._answer is None and not self._is_head and self._is_until_close():
+        if self._body is None and not self._is_head and self._is_until_close():
             self.on_message_complete()
             self._deliver()
 
     def _is_until_close(self) -> bool:
-        headers = {name.lower(): value.lower() for name, value in self._headers}
+        headers = {name.lower(): value.lower() for name, value in headers_of(self._head)}
         codings = headers.get(b"transfer-encoding")
         if codings is not None:
             return not codings.rstrip().endswith(b"chunked")

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from scanner.aws.transport.interface import NoResponse
 from tests.aws.transport.byte_server import REQUEST_BODY, TURNS, ByteServer, connections, request, serving
-from tests.certificates import Authority
 
 pytestmark = pytest.mark.slow
 
@@ -36,11 +35,6 @@ GOOD = {
     "bare LF": b"HTTP/1.1 200 OK\nContent-Length: 14\n\n" + BODY,
     "names in any case": b"HTTP/1.1 200 OK\r\ncontent-LENGTH: 14\r\nCONNECTION: Keep-Alive\r\n\r\n" + BODY,
 }
-
-
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory):
-    return Authority(tmp_path_factory.mktemp("authority"))
 
 
 def contexts(authority, scheme):

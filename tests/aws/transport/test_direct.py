@@ -55,7 +55,7 @@ class Recorder:
 
     async def post(self, url, request):
         self.request = request
-        return Answer(200, b"{}", [])
+        return Answer(200, b"{}", b"")
 
 
 def transport_over(connections, url="https://ssm.eu-west-1.amazonaws.com", token="the-token"):
@@ -129,7 +129,7 @@ def test_an_error_has_the_code_and_message_that_botocore_reads(status, body):
     shape = SSM.operation_model("DescribeInstancePatches").output_shape
     response = {"status_code": status, "headers": {}, "body": body}
 
-    ours = failure_of(Answer(status, body, []))
+    ours = failure_of(Answer(status, body, b""))
 
     theirs = create_parser("json").parse(response, shape)["Error"]
     if theirs["Code"] == str(status) and status in (400, 403):
