@@ -59,6 +59,8 @@ class StrictSession(AIOHTTPSession):
             ConfigError: a header would hold a line end, as a key or token that was pasted with one does.
             HTTPClientError: no whole answer came, in botocore's own classes.
         """
+        # aiohttp would wait for "100 Continue" until the time limit; botocore sends the body after a second without it.
+        request.headers.pop("Expect", None)  # type: ignore[attr-defined]  # not in the stubs
         for name, value in request.headers.items():
             check_header_value(name, value)
         is_streamed = request.stream_output
