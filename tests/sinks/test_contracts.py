@@ -14,6 +14,7 @@ import pyarrow.dataset as ds
 import pytest
 
 from scanner.core.column import TIME
+from scanner.core.safe_text import safe_cell
 from scanner.core.tables import TABLES
 from scanner.files.local import LocalFiles
 from scanner.sinks.context import SinkContext
@@ -40,6 +41,11 @@ def table(name, rows):
     """Rows as JSON has them, as Arrow."""
     schema = TABLES[name]
     return pa.table([column([row[field.name] for row in rows], field.type) for field in schema], schema=schema)
+
+
+def without_guard(cell):
+    """The text as it was before it was made safe for spreadsheets."""
+    return cell[1:] if cell.startswith("'") and safe_cell(cell[1:]) == cell else cell
 
 
 class TestJsonlStream(StreamContract):
@@ -76,12 +82,13 @@ class TestCsvFolder(SinkContract):
 
     def typed(self, path):
         schema = TABLES[path.stem]
-        parse = {pa.int64(): int, TIME: str, pa.string(): str}
+        never_null = [not field.nullable for field in schema]
+        parse = {pa.int64(): int, TIME: str, pa.string(): without_guard}
         with path.open(newline="") as opened:
             rows = [
                 {
-                    name: text.split() if pa.types.is_list(kind) else parse[kind](text) if text else None
-                    for (name, text), kind in zip(row.items(), schema.types, strict=True)
+                    name: text.split() if pa.types.is_list(kind) else parse[kind](text) if text or required else None
+                    for (name, text), kind, required in zip(row.items(), schema.types, never_null, strict=True)
                 }
                 for row in csv.DictReader(opened)
             ]

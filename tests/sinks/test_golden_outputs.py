@@ -47,7 +47,8 @@ def golden_rows(table):
 
 
 def golden_lines(table):
-    return (GOLDEN / "jsonl" / f"{table}.jsonl").read_text().splitlines()
+    file = GOLDEN / "jsonl" / f"{table}.jsonl"
+    return file.read_text().splitlines() if file.exists() else []  # a table that came later
 
 
 @pytest.fixture
@@ -61,12 +62,13 @@ async def test_a_duckdb_file_takes_a_scan_with_more_columns(database):
     await send(f"duckdb:{database}", NEW)
     with duckdb.connect(database) as opened:
         counts = {
-            name: dict(opened.sql(f"SELECT scan_id, count(*) FROM {name} GROUP BY 1").fetchall()) for name in TABLES
+            name: Counter(dict(opened.sql(f"SELECT scan_id, count(*) FROM {name} GROUP BY 1").fetchall()))
+            for name in TABLES
         }
         added = opened.sql("SELECT DISTINCT scan_id, added_later FROM nodes ORDER BY 1").fetchall()
         sql = re.findall(r"```sql\n(.*?)```", (ROOT / "docs/results.md").read_text(), re.DOTALL)
         assert [opened.sql(query).to_arrow_table() for query in sql if "scan_date" not in query]
-    assert counts == {name: {OLD: golden_rows(name), NEW: SCAN.tables[name].num_rows} for name in TABLES}
+    assert counts == {name: Counter({OLD: golden_rows(name), NEW: SCAN.tables[name].num_rows}) for name in TABLES}
     assert added == [(OLD, None), (NEW, "new")]
 
 
@@ -91,7 +93,9 @@ async def test_a_folder_in_the_old_layout_takes_a_scan_and_pyarrow_reads_both(la
     await send(f"parquet:{lake}", NEW)
     for table in TABLES:
         rows = both_layouts(lake, table)
-        assert Counter(rows["scan_id"].to_pylist()) == {OLD: golden_rows(table), NEW: SCAN.tables[table].num_rows}
+        assert Counter(rows["scan_id"].to_pylist()) == Counter(
+            {OLD: golden_rows(table), NEW: SCAN.tables[table].num_rows}
+        )
     golden = list(map(json.loads, golden_lines("patches")))
     patches = both_layouts(lake, "patches").filter(pa.compute.field("scan_id") == OLD)
     key = ("account_id", "region", "instance_id", "kb_id", "state")
@@ -123,7 +127,7 @@ async def test_publishing_a_scan_again_moves_it_out_of_the_old_layout_and_leaves
     await send(f"parquet:{lake}", OLD, scan)
     assert both_layouts(lake, "patches").num_rows == scan.tables["patches"].num_rows
     files = [path.relative_to(lake).as_posix() for path in lake.rglob("*.parquet")]
-    assert len(files) == 4
+    assert len(files) == len(TABLES)
     assert all("/scan_date=2026-11-23/" in file for file in files)
 
 
