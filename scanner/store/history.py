@@ -1,4 +1,4 @@
-"""What committed scans know of nodes, so that a delta scan reads only those whose patch state has changed."""
+"""Reads what committed scans hold of nodes, so that a delta scan reads only those whose patch state has changed."""
 
 from __future__ import annotations
 
@@ -39,22 +39,21 @@ class _Known(Struct, frozen=True):
 
 
 class History:
-    """Verified nodes of committed scans, by their last patch state; made by `history`."""
+    """Verified nodes of committed scans, by their last patch state; `damaged` names stored files that were not used."""
 
     def __init__(self, files: Files) -> None:
         self._files = files
         self._segments: list[tuple[ScanNames, FileEntry]] = []
         self._nodes: dict[NodeKey, _Known] = {}
         self.damaged: list[str] = []
-        """A sentence for each stored file that could not be used; its nodes are read."""
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing is known, so that every node will be read."""
+        """Whether no node is held, so that every node will be read."""
         return not self._nodes
 
     def is_unchanged(self, target: Target, state: PatchState) -> bool:
-        """Whether the node's rows are stored under this very patch state.
+        """Returns whether the node's rows are stored under this very patch state.
 
         A state without snapshot id or end time identifies no operation, so that its node is always read.
         """
@@ -64,14 +63,14 @@ class History:
         return known is not None and known.state == state.fingerprint
 
     def by_segment(self, scans: Iterable[NodeScan]) -> dict[int, list[NodeScan]]:
-        """Unchanged nodes by the number of the segment that holds their rows."""
+        """Returns unchanged nodes by the number of the segment that holds their rows."""
         groups: dict[int, list[NodeScan]] = {}
         for scan in scans:
             groups.setdefault(self._nodes[_key(scan)].segment, []).append(scan)
         return groups
 
     async def renewed(self, segment: int, scan_id: str, scans: Sequence[NodeScan]) -> pa.Table:
-        """The segment table of these nodes in a new scan: what was found now, with the rows stored then.
+        """Returns the segment table of these nodes in a new scan: what was read now, with the rows stored then.
 
         `scanned_at` stays the time at which the rows were read from AWS.
 
@@ -85,7 +84,7 @@ class History:
     def add(
         self, names: ScanNames, entry: FileEntry, index: pa.Table, targets: Collection[TargetKey], since: EpochMs
     ) -> None:
-        """Take in the nodes of a segment that belong to these targets and were read from AWS after `since`."""
+        """Adds the nodes of a segment that belong to these targets and were read from AWS after `since`."""
         self._segments.append((names, entry))
         number = len(self._segments) - 1
         for key, state in _trusted(index, targets, since):
@@ -95,7 +94,7 @@ class History:
 async def history(
     files: Files, scan_ids: Sequence[str], targets: Collection[TargetKey], patches: PatchFilters, since: EpochMs
 ) -> History:
-    """What the committed scans `scan_ids` (newest last) hold of these targets.
+    """Returns what the committed scans `scan_ids` (newest last) hold of these targets.
 
     Each target is taken from the newest scan that holds it and was made under the same patch filters.
     """
@@ -119,7 +118,7 @@ async def _take_in(
     patches: PatchFilters,
     since: EpochMs,
 ) -> set[TargetKey]:
-    """Add what one scan knows; gives the targets that it holds."""
+    """Adds what one scan holds; returns its targets."""
     held: set[TargetKey] = set()
     if (await load(files, names.header, ScanHeader)).request.patches != patches:
         return held
@@ -135,7 +134,7 @@ async def _take_in(
 
 
 async def _index(files: Files, entry: FileEntry) -> pa.Table | StoreError:
-    """The nodes of a segment with their patch states, or why they are not to be had."""
+    """Returns the nodes of a segment with their patch states, or why they cannot be read."""
     try:
         return await decode(await fetch(files, entry), [*_NODE_COLUMNS, "status", "scanned_at", *_STATE_COLUMNS])
     except StoreError as error:

@@ -1,4 +1,4 @@
-"""Committed scans as files that a query engine can open: the store's own in a folder, fetched ones otherwise."""
+"""Gives committed scans as files that a query engine can open: those of a folder itself, copies otherwise."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class LocalCopy(Struct, frozen=True):
 
 @asynccontextmanager
 async def local_copy(files: Files, manifests: Sequence[Manifest]) -> AsyncIterator[LocalCopy]:
-    """The files of these scans, for as long as the block runs.
+    """Yields the files of these scans while the block runs.
 
     Those of a folder stay where they are, others are fetched into a private temporary folder; all are verified.
 
