@@ -11,7 +11,7 @@ import time
 import traceback
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import boto3
@@ -89,9 +89,9 @@ def places() -> Iterator[Places]:
         with serving_moto() as url:
             keys = {"aws_access_key_id": "AKIAEXAMPLE", "aws_secret_access_key": "x"}
             client = boto3.client("s3", endpoint_url=url, region_name="us-east-1", **keys)
-            client.create_bucket(Bucket=BUCKET)
-            client.close()
-            yield Places(url, make_certificate(folder))
+            with closing(client):
+                client.create_bucket(Bucket=BUCKET)
+                yield Places(url, client, make_certificate(folder))
     finally:
         shutil.rmtree(folder)
 

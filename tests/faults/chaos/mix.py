@@ -33,6 +33,8 @@ class ScanMix(Struct, frozen=True):
     has_sink: bool
     lets_it_choose: bool = False
     """Every run by `--resume-or-start`, as schedulers do, and not by what the store is seen to hold."""
+    keys_die_at: int | None = None
+    """The request of the scan at which the caller's own keys are deleted; they work again in the next run."""
 
 
 class Mix(Struct, frozen=True):
@@ -139,6 +141,7 @@ def _scan(random: Random, number: int, store: str, nodes: int, *, small: bool) -
         is_whole_process=is_whole,
         has_sink=random.random() < 0.5,
         lets_it_choose=random.random() < 0.4,
+        keys_die_at=random.choice([None, None, None, random.randint(3, 10 + 2 * nodes)]),
     )
 
 
