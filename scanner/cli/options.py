@@ -107,6 +107,9 @@ STORE: dict[str, tuple[str, str]] = {
     "store.acl": ("ACL", "S3: canned ACL of what is written, such as bucket-owner-full-control."),
     "store.expected_bucket_owner": ("ID", "S3: refuse a bucket that another account owns."),
 }
+STALE: dict[str, tuple[str, str]] = {
+    "stale_after_days": ("DAYS", "Treat a node as unknown whose patch data is older than this."),
+}
 SINKS: dict[str, tuple[str, str]] = {
     "sinks": ("SPEC", "Send results here too, as type:where (jsonl:-, csv:DIR, …). Repeatable."),
 }

@@ -95,6 +95,8 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     #: How SSM requests travel: signed and sent by patchsweep, or through the SDK's own slower pipeline.
     transport: TransportName = "direct"
     full_scan_every_days: int = 7  # In delta mode, how old the last full reading may be
+    #: How old the data of a node may be before answers about it count as unknown; AWS's own schedules are daily.
+    stale_after_days: int = 7
     sinks: tuple[str, ...] = ()  # `type:where`, one a sink
     #: How long a sink may take over one batch of nodes, or to show the scan, before the run goes on without it.
     sink_timeout_s: float = 300.0

@@ -17,6 +17,13 @@ PATCH_STATES: tuple[str, ...] = (
 #: The states of a patch whose fix is not in effect on the node.
 LACKING_STATES: tuple[str, ...] = ("MISSING", "FAILED", "INSTALLED_PENDING_REBOOT", "AVAILABLE_SECURITY_UPDATE")
 
+#: The state of a fix that is on the disk and takes effect with the next reboot.
+PENDING_REBOOT = "INSTALLED_PENDING_REBOOT"
+
+#: The states that AWS counts as non-compliant. A rejected patch is installed, so nothing is lacking, but it violates
+#: the baseline. Whether AVAILABLE_SECURITY_UPDATE counts is a setting of the baseline.
+NONCOMPLIANT_STATES: tuple[str, ...] = ("MISSING", "FAILED", "INSTALLED_PENDING_REBOOT", "INSTALLED_REJECTED")
+
 #: The states whose rows can be compared with a count of the patch state, and that count's name. NOT_APPLICABLE is left
 #: out: Linux counts it and never lists it, Windows truncates the list.
 COUNTED_STATES: dict[str, str] = {

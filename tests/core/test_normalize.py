@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scanner.core.normalize import count, count_of_text, cve_ids, epoch_ms, epoch_s
-from scanner.core.state_names import documented_state
+from scanner.core.state_names import LACKING_STATES, NONCOMPLIANT_STATES, PATCH_STATES, documented_state
 
 
 @pytest.fixture(autouse=True)
@@ -117,3 +117,9 @@ def test_a_count_may_come_as_text(reported, value):
 @pytest.mark.parametrize("raw", ["AvailableSecurityUpdate", "AvailableSecurityUpdates", "AVAILABLE_SECURITY_UPDATES"])
 def test_a_state_in_the_plural_is_the_same_state(raw):
     assert documented_state(raw) == "AVAILABLE_SECURITY_UPDATE"
+
+
+def test_a_rejected_patch_is_noncompliant_and_nothing_that_the_node_lacks():
+    assert "INSTALLED_REJECTED" in NONCOMPLIANT_STATES
+    assert "INSTALLED_REJECTED" not in LACKING_STATES
+    assert {*LACKING_STATES, *NONCOMPLIANT_STATES} <= {*PATCH_STATES}
