@@ -9,7 +9,10 @@ from dataclasses import dataclass, field
 
 import anyio
 
+from scanner.core.baselines import Baseline
 from scanner.core.errors import AwsError
+from scanner.core.instances import Instance, Tags
+from scanner.core.machines import AssociationScan, InventoryNode, NotAsked
 from scanner.core.model import CallCounts, ManagedNode, PatchState, Target
 from scanner.core.patch_rows import Patch, PatchPage
 from scanner.core.state_names import COUNTED_STATES, documented_state
@@ -61,6 +64,43 @@ class FakeNode:
 
 
 @dataclass
+class FakeSources:
+    """Answers for the sources beside the patch calls; None stands for one that the settings turn off."""
+
+    ec2: dict[str, Instance] | NotAsked | None = None
+    host_management: bool | NotAsked = False
+    inventory: list[InventoryNode] | NotAsked | None = None
+    tags: dict[str, Tags] | NotAsked | None = None
+    associations: dict[str, AssociationScan] | NotAsked | None = None
+    known_baselines: list[Baseline] | NotAsked | None = None
+    asked: list[str] = field(default_factory=list)
+
+    async def instances(self):
+        return self._answer("instances", self.ec2)
+
+    async def is_host_management_on(self):
+        return self._answer("host management", self.host_management)
+
+    async def inventory_nodes(self):
+        return self._answer("inventory", self.inventory)
+
+    async def hybrid_tags(self):
+        return self._answer("tags", self.tags)
+
+    async def association_scan(self, instance_id):
+        found = self._answer("association", self.associations)
+        return found if isinstance(found, NotAsked) else found.get(instance_id)
+
+    async def baselines(self, baseline_ids):
+        found = self._answer("baselines", self.known_baselines)
+        return found if isinstance(found, NotAsked) else [each for each in found if each.baseline_id in baseline_ids]
+
+    def _answer(self, name, answer):
+        self.asked.append(name)
+        return NotAsked() if answer is None else answer
+
+
+@dataclass
 class FakeTarget:
     nodes: dict[str, FakeNode]
     open_error: AwsError | None = None
@@ -71,6 +111,7 @@ class FakeTarget:
     reading_now: int = 0
     most_at_once: int = 0
     counts: CallCounts = field(default_factory=CallCounts)
+    sources: FakeSources = field(default_factory=FakeSources)
 
     async def list_nodes(self) -> AsyncIterator[list[ManagedNode]]:
         ids = list(self.nodes)
@@ -108,6 +149,7 @@ class _Reader:
         self.nodes = target.list_nodes
         self.patch_states = target.patch_states
         self.patch_page = target.patch_page
+        self.sources = target.sources
 
 
 @dataclass

@@ -70,6 +70,7 @@ async def open_aws(settings: Settings, access: FixedAccess | None = None) -> Asy
         region_clients(sessions.ssm) as ssm,
         region_clients(sessions.ec2) as ec2,
         region_clients(sessions.account) as account,
+        region_clients(sessions.tagging) as tagging,
         open_transports(sessions, ssm, limits, settings.transport) as transports,
     ):
         identify = identifier(sts, region, RequestPipeline(limiters, _places(STS_IN_FLIGHT), policy), counts)
@@ -88,9 +89,9 @@ async def open_aws(settings: Settings, access: FixedAccess | None = None) -> Asy
                 roles,
                 regions,
                 pipeline,
-                nodes=settings.nodes,
-                patches=settings.patches,
-                max_restarts=limits.max_node_restarts,
+                ec2=ec2,
+                tagging=tagging,
+                settings=settings,
             ),
             counts=counts,
             settings=settings,

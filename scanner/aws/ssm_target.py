@@ -19,6 +19,7 @@ from scanner.aws.target_requests import TargetRequests
 from scanner.aws.transport import wire
 from scanner.aws.transport.interface import Payload
 from scanner.core.errors import AwsError, Denied, Disabled, InvalidNode, NodeGone, Unavailable
+from scanner.core.interfaces import MachineSources
 from scanner.core.model import CallCounts, ManagedNode, PatchState
 from scanner.core.patch_rows import PatchPage
 from scanner.core.settings import NodeSettings, PatchSettings
@@ -34,9 +35,16 @@ class SsmTarget:
     """Implements `scanner.core.interfaces.TargetReader` over any transport."""
 
     def __init__(
-        self, requests: TargetRequests, *, nodes: NodeSettings, patches: PatchSettings, max_restarts: int
+        self,
+        requests: TargetRequests,
+        sources: MachineSources,
+        *,
+        nodes: NodeSettings,
+        patches: PatchSettings,
+        max_restarts: int,
     ) -> None:
         self._requests = requests
+        self.sources = sources
         self._target = requests.target
         self._nodes = nodes
         # Nodes whose row of the listing cannot be decoded, with the error that ends them.

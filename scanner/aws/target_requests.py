@@ -29,9 +29,10 @@ class TargetRequests:
         regions: AccountRegions,
         pipeline: RequestPipeline,
         role: RoleCredentials | None,
+        counts: CallCounts | None = None,
     ) -> None:
         self.target = target
-        self.counts = CallCounts()
+        self.counts = CallCounts() if counts is None else counts
         self._transport = transport
         self._regions = regions
         self._pipeline = pipeline

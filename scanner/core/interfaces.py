@@ -5,13 +5,16 @@ These are protocols: implementations need no base class. Nothing here names AWS,
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, ClassVar, Protocol, runtime_checkable
 
 from msgspec import Struct
 
+from scanner.core.baselines import Baseline
 from scanner.core.errors import AwsError
+from scanner.core.instances import Instance, Tags
+from scanner.core.machines import AssociationScan, InventoryNode, NotAsked
 from scanner.core.model import CallCounts, ManagedNode, NodeScan, PatchState, ScanRow, Scope, Target, TargetOutcome
 from scanner.core.patch_rows import PatchPage
 
@@ -47,6 +50,43 @@ class TargetReader(Protocol):
 
     async def patch_page(self, instance_id: str, next_token: str | None) -> PatchPage:
         """Returns one page of a node's patches under the scan's filters; `next_token` None asks for the first page."""
+        ...
+
+    @property
+    def sources(self) -> MachineSources:
+        """Returns what else can be asked about the machines of the target."""
+        ...
+
+
+class MachineSources(Protocol):
+    """Asks a target what others than the four patch calls know of its machines.
+
+    `NotAsked` stands for a source that the settings turn off, or that AWS refuses where they do not require it. Where
+    they do, the `AwsError` of the refusal is raised.
+    """
+
+    async def instances(self) -> Mapping[str, Instance] | NotAsked:
+        """Returns the EC2 instances by id, those that a service of AWS manages too."""
+        ...
+
+    async def is_host_management_on(self) -> bool | NotAsked:
+        """Returns whether instances without an instance profile become managed nodes too."""
+        ...
+
+    async def inventory_nodes(self) -> Sequence[InventoryNode] | NotAsked:
+        """Returns the nodes that SSM Inventory keeps, less the terminated."""
+        ...
+
+    async def hybrid_tags(self) -> Mapping[str, Tags] | NotAsked:
+        """Returns the tags of hybrid nodes by instance id."""
+        ...
+
+    async def association_scan(self, instance_id: str) -> AssociationScan | NotAsked | None:
+        """Returns what AWS-RunPatchBaselineAssociation left of a node; None: nothing."""
+        ...
+
+    async def baselines(self, baseline_ids: Collection[str]) -> Sequence[Baseline] | NotAsked:
+        """Returns the baselines with these short ids, as far as AWS has them."""
         ...
 
 

@@ -7,6 +7,12 @@ from msgspec import Struct
 from scanner.core.model import EpochMs, ManagedNode, PatchState
 
 
+class NotAsked(Struct, frozen=True):
+    """A source that was not asked. `reason` says which action AWS refused; None: the settings turn the source off."""
+
+    reason: str | None = None
+
+
 class InventoryNode(Struct, frozen=True):
     """One node that SSM Inventory keeps: Active, ConnectionLost, Stopped or Terminated.
 

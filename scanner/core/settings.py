@@ -66,6 +66,22 @@ class LimitSettings(Struct, frozen=True, forbid_unknown_fields=True):
     max_node_restarts: int = 4
 
 
+SourceUse = Literal["auto", "off", "required"]
+
+
+class CoverageSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """Which sources besides the patch calls are asked about machines.
+
+    `auto`: asked; where AWS refuses, the scan goes on and says what was not asked. `required`: a refusal is a gap.
+    """
+
+    ec2: SourceUse = "auto"
+    inventory: SourceUse = "auto"
+    associations: SourceUse = "auto"
+    tags: SourceUse = "auto"
+    baselines: SourceUse = "auto"
+
+
 class StoreSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """Where scans are kept and how often they are made durable."""
 
@@ -90,6 +106,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     nodes: NodeSettings = field(default_factory=NodeSettings)
     patches: PatchSettings = field(default_factory=PatchSettings)
     limits: LimitSettings = field(default_factory=LimitSettings)
+    coverage: CoverageSettings = field(default_factory=CoverageSettings)
     store: StoreSettings = field(default_factory=StoreSettings)
     mode: Mode = "full"
     #: How SSM requests travel: signed and sent by patchsweep, or through the SDK's own slower pipeline.

@@ -21,6 +21,7 @@ def never_unchanged(_target: Target, _state: PatchState) -> bool:
 class ReadingRules(Struct, frozen=True):
     """How nodes are read: the State filter (empty: none), the states whose counts are compared, and the bounds.
 
+    `is_filtered_by_ping` says that the listing of nodes leaves out managed nodes by their ping status.
     `max_nodes` bounds the nodes of one target that are read side by side, `max_restarts` how often one is read again.
     """
 
@@ -28,6 +29,7 @@ class ReadingRules(Struct, frozen=True):
     comparable: frozenset[str]
     max_nodes: int
     max_restarts: int
+    is_filtered_by_ping: bool = False
 
 
 class ScanJob(Struct, frozen=True):

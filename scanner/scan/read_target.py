@@ -13,15 +13,17 @@ from scanner.core.model import ManagedNode, NodeScan, NodeStatus, PatchState, Ta
 from scanner.scan.estimate import ListedNode, batches
 from scanner.scan.job import ScanJob
 from scanner.scan.node_attempt import Deliver, NodeAttempt
+from scanner.scan.target_machines import TargetFindings, TargetMachines
 
 BATCH_ROWS = 2_500  # rows that wait together for the second look at their patch states: bounds memory, costs few calls
+NODES_A_PAGE = 50  # the most ids that DescribeInstancePatchStates takes
 BATCHES_SIDE_BY_SIDE = 3  # so that a target never idles while the last node of a batch is read
 
 Batch = list[ListedNode]
 
 
-async def read_target(target: Target, reader: TargetReader, job: ScanJob) -> None:
-    """Delivers every node of the target that `job.done` does not name.
+async def read_target(target: Target, reader: TargetReader, job: ScanJob) -> TargetFindings:
+    """Delivers every machine of the target that `job.done` does not name; returns what else was found out.
 
     Raises:
         AwsError: the nodes could not be listed to the end; those before were delivered.
@@ -40,6 +42,7 @@ async def read_target(target: Target, reader: TargetReader, job: ScanJob) -> Non
                 failure = error
     if failure is not None:
         raise failure
+    return await reading.machines.findings()
 
 
 class _TargetReading:
@@ -51,15 +54,43 @@ class _TargetReading:
         self._job = job
         self._done = job.done.get((target.account_id, target.region), ())
         self._free_places = anyio.Semaphore(job.rules.max_nodes, fast_acquire=True)
+        self.machines = TargetMachines(reader.sources, job.now, is_filtered_by_ping=job.rules.is_filtered_by_ping)
+        self._stopped: dict[str, str] = {}  # why a machine that is not listed counts as stopped, by instance id
 
     async def list_nodes(self, send: MemoryObjectSendStream[Batch]) -> None:
-        """Lists the nodes, a page at a time, and sends those that have to be read, in batches."""
+        """Lists the nodes, a page at a time, and sends those that have to be read, in batches.
+
+        The first page shows that the target can be read at all; only then other sources are asked.
+        """
+        is_open = False
         async for nodes in self._reader.nodes():
-            for observer in self._job.observers:
-                observer.nodes_found(self._target, len(nodes))
-            to_read = await self._to_read([node for node in nodes if node.instance_id not in self._done])
-            for batch in batches(to_read, self._job.rules.states, BATCH_ROWS):
-                await send.send(batch)
+            if not is_open:
+                await self.machines.load()
+                is_open = True
+            await self.machines.add(nodes)
+            await self._send(nodes, send)
+        await self._end_unlisted(send)
+
+    async def _send(self, nodes: Sequence[ManagedNode], send: MemoryObjectSendStream[Batch]) -> None:
+        for observer in self._job.observers:
+            observer.nodes_found(self._target, len(nodes))
+        to_read = await self._to_read([node for node in nodes if node.instance_id not in self._done])
+        for batch in batches(to_read, self._job.rules.states, BATCH_ROWS):
+            await send.send(batch)
+
+    async def _end_unlisted(self, send: MemoryObjectSendStream[Batch]) -> None:
+        """Ends the machines that the listing did not name; of stopped ones AWS may still have the last patches."""
+        unlisted = [each for each in await self.machines.unlisted() if each.node.instance_id not in self._done]
+        self._stopped = {each.node.instance_id: each.reason for each in unlisted if each.status is NodeStatus.STOPPED}
+        for each in unlisted:
+            if each.status is not NodeStatus.STOPPED:
+                for observer in self._job.observers:
+                    observer.nodes_found(self._target, 1)
+                attempt = NodeAttempt(each.node, None, self._job.rules)
+                await self._deliver(attempt, Deliver(each.status, each.reason))
+        stopped = [each.node for each in unlisted if each.status is NodeStatus.STOPPED]
+        for start in range(0, len(stopped), NODES_A_PAGE):
+            await self._send(stopped[start : start + NODES_A_PAGE], send)
 
     async def _to_read(self, nodes: Sequence[ManagedNode]) -> list[ListedNode]:
         """Looks up the patch states of a page of nodes; delivers those that have none to read or are unchanged."""
@@ -78,11 +109,19 @@ class _TargetReading:
             if isinstance(state, AwsError):
                 attempt = NodeAttempt(node, None, self._job.rules)
                 await self._deliver(attempt, attempt.fail(state))
-            elif state is not None and self._job.is_unchanged(self._target, state):
+            elif state is None and node.instance_id in self._stopped:
+                await self._deliver(NodeAttempt(node, None, self._job.rules), Deliver(NodeStatus.NO_PATCH_DATA))
+            elif self._is_unchanged(node, state):
                 await self._deliver(NodeAttempt(node, state, self._job.rules), Deliver(NodeStatus.UNCHANGED))
             else:
                 to_read.append(ListedNode(node, state))
         return to_read
+
+    def _is_unchanged(self, node: ManagedNode, state: PatchState | None) -> bool:
+        """Returns whether stored rows do; a stopped node is read, since its status is not that of a reading."""
+        if state is None or node.instance_id in self._stopped:
+            return False
+        return self._job.is_unchanged(self._target, state)
 
     async def read_batches(self, receive: MemoryObjectReceiveStream[Batch]) -> None:
         """Reads the nodes of each batch, in rounds, until all are delivered."""
@@ -131,16 +170,39 @@ class _TargetReading:
             return error
 
     async def _deliver(self, attempt: NodeAttempt, decision: Deliver) -> None:
+        instance_id = attempt.node.instance_id
+        if instance_id in self._stopped:
+            decision, summary = _stopped(decision, self._stopped[instance_id]), None
+        else:
+            decision, summary = await self.machines.settle(attempt.node, decision)
+        state = attempt.state or summary
+        self.machines.use_state(state)
         await self._job.deliver(
             NodeScan(
                 target=self._target,
                 node=attempt.node,
-                state=attempt.state,
+                state=state,
                 status=decision.status,
                 reason=decision.reason,
                 patches=attempt.rows,
                 pages=attempt.pages,
                 restarts=attempt.restarts,
                 scanned_at=int(self._job.now() * 1000),
+                instance=self.machines.instance(instance_id),
+                tags=self.machines.tags(instance_id),
             )
         )
+
+
+def _stopped(decision: Deliver, reason: str) -> Deliver:
+    """Returns the end of a stopped machine: it stays stopped, whatever became of reading its last patches."""
+    match decision.status:
+        case NodeStatus.VERIFIED:
+            patches = "its last patches are as AWS keeps them"
+        case NodeStatus.MISMATCHED:
+            patches = f"its last patches do not agree with AWS's counts: {decision.reason}"
+        case NodeStatus.NO_PATCH_DATA | NodeStatus.GONE:
+            patches = "AWS has no patches of it"
+        case _:
+            patches = f"its last patches could not be read: {decision.reason}"
+    return Deliver(NodeStatus.STOPPED, f"{reason}; {patches}")

@@ -13,6 +13,7 @@ from scanner.core.model import CallCounts, NodeScan, Target, TargetOutcome, Targ
 from scanner.scan.error_status import target_status_of
 from scanner.scan.job import ScanJob
 from scanner.scan.read_target import read_target
+from scanner.scan.target_machines import TargetFindings
 
 
 async def scan_targets(targets: Iterable[Target], fleet: Fleet, job: ScanJob) -> list[TargetOutcome]:
@@ -44,13 +45,13 @@ async def _scan_target(target: Target, fleet: Fleet, job: ScanJob) -> TargetOutc
         for observer in job.observers:
             observer.node_ended(scan)
 
-    status, reason = TargetStatus.SCANNED, None
+    status, reason, findings = TargetStatus.SCANNED, None, TargetFindings()
     try:
         async with fleet.open(target) as reader:
             counts = reader.counts
             for observer in job.observers:
                 observer.target_opened(target)
-            await read_target(target, reader, structs.replace(job, deliver=deliver))
+            findings = await read_target(target, reader, structs.replace(job, deliver=deliver))
     except AwsError as error:
         status, reason = target_status_of(error), str(error)
     return TargetOutcome(
@@ -64,4 +65,6 @@ async def _scan_target(target: Target, fleet: Fleet, job: ScanJob) -> TargetOutc
         retries=counts.retries,
         started_at=started_at,
         finished_at=int(job.now() * 1000),
+        not_asked=findings.not_asked,
+        baselines=findings.baselines,
     )

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol, TypeVar
-
-import msgspec
 
 from scanner.aws.operations import Operation
 from scanner.aws.requests.pagination import PagingRules
@@ -18,7 +17,7 @@ RULES = PagingRules(max_pages=20_000, max_restarts=3)
 class Ask(Protocol):
     """Sends one request of a target through the request pipeline and decodes the answer."""
 
-    async def __call__(self, operation: Operation, payload: Payload, decoder: msgspec.json.Decoder[A]) -> A:
+    async def __call__(self, operation: Operation, payload: Payload, decode: Callable[[bytes], A]) -> A:
         """Returns the decoded answer.
 
         Raises:

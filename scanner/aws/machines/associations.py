@@ -69,7 +69,7 @@ async def has_patch_association(ask: Ask, name: str) -> bool:
     payload = {"AssociationFilterList": [{"key": "Name", "value": DOCUMENT}], "MaxResults": 50}
 
     async def fetch(token: str | None) -> Page[_Association]:
-        answer = await ask(LIST_ASSOCIATIONS, with_token(payload, token), _ASSOCIATIONS)
+        answer = await ask(LIST_ASSOCIATIONS, with_token(payload, token), _ASSOCIATIONS.decode)
         return Page(answer.associations, answer.next_token)
 
     async for page in pages(fetch, RULES, f"The associations of {name}"):
@@ -92,7 +92,7 @@ async def association_scan(ask: Ask, instance_id: str) -> AssociationScan | None
     }
 
     async def fetch(token: str | None) -> Page[_Item]:
-        answer = await ask(LIST_COMPLIANCE_ITEMS, with_token(payload, token), _ITEMS)
+        answer = await ask(LIST_COMPLIANCE_ITEMS, with_token(payload, token), _ITEMS.decode)
         return Page(answer.compliance_items, answer.next_token)
 
     newest: AssociationScan | None = None

@@ -77,7 +77,7 @@ async def identities(ask: Ask, name: str) -> Mapping[str, tuple[str, bool | None
     """
 
     async def fetch(token: str | None) -> Page[_Identity]:
-        answer = await ask(DESCRIBE_PATCH_BASELINES, with_token({"MaxResults": 100}, token), _IDENTITIES)
+        answer = await ask(DESCRIBE_PATCH_BASELINES, with_token({"MaxResults": 100}, token), _IDENTITIES.decode)
         return Page(answer.baseline_identities, answer.next_token)
 
     found: dict[str, tuple[str, bool | None]] = {}
@@ -97,7 +97,7 @@ async def baseline(ask: Ask, full_id: str, *, is_default: bool | None) -> Baseli
     Raises:
         AwsError: the caller may not ask, or there is no such baseline.
     """
-    row = await ask(GET_PATCH_BASELINE, {"BaselineId": full_id}, _ONE)
+    row = await ask(GET_PATCH_BASELINE, {"BaselineId": full_id}, _ONE.decode)
     rules = row.approval_rules.patch_rules if row.approval_rules else ()
     return Baseline(
         baseline_id=short_id(row.baseline_id),

@@ -33,5 +33,5 @@ async def is_host_management_on(ask: Ask) -> bool:
     Raises:
         AwsError: the caller may not ask.
     """
-    answer = await ask(GET_SERVICE_SETTING, {"SettingId": _SETTING}, _DECODER)
+    answer = await ask(GET_SERVICE_SETTING, {"SettingId": _SETTING}, _DECODER.decode)
     return answer.service_setting.status == "Customized"

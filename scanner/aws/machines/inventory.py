@@ -57,7 +57,7 @@ async def inventory_nodes(ask: Ask, name: str) -> AsyncIterator[Sequence[Invento
     """
 
     async def fetch(token: str | None) -> Page[InventoryNode]:
-        answer = await ask(GET_INVENTORY, with_token(_ALIVE, token), _DECODER)
+        answer = await ask(GET_INVENTORY, with_token(_ALIVE, token), _DECODER.decode)
         return Page([_node(entity) for entity in answer.entities if entity.id], answer.next_token)
 
     async for page in pages(fetch, RULES, f"The inventory of {name}"):

@@ -48,7 +48,7 @@ async def hybrid_tags(ask: Ask, name: str) -> Mapping[str, Tags]:
     payload = {"ResourceTypeFilters": ["ssm:managed-instance"], "ResourcesPerPage": 100}
 
     async def fetch(token: str | None) -> Page[_Resource]:
-        answer = await ask(GET_RESOURCES, with_token(payload, token, "PaginationToken"), _DECODER)
+        answer = await ask(GET_RESOURCES, with_token(payload, token, "PaginationToken"), _DECODER.decode)
         return Page(answer.resource_tag_mapping_list, answer.pagination_token)
 
     tags: dict[str, Tags] = {}

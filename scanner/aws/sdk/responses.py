@@ -20,7 +20,9 @@ from scanner.aws.transport.answers import has_own_meaning, not_from_aws
 RAW_BODY = "RawBody"
 #: botocore's parser takes half the CPU of a scan, and in a time zone west of UTC it fails on a page with one
 #: InstalledTime of year 1, which Windows nodes do report.
-_RAW_OPERATIONS = frozenset(operation.name for operation in OPERATIONS if operation.service == "ssm")
+_RAW_OPERATIONS = frozenset(operation.name for operation in OPERATIONS if operation.service in ("ssm", "tag"))
+#: Its answers are decoded by `aws.machines.instances`: the SDK drops members that are newer than it.
+_RAW_XML_OPERATIONS = frozenset({"DescribeInstances"})
 _SUCCESS = range(200, 300)
 #: Those of S3 name a Region, not a place to send to.
 _REDIRECTS = range(300, 400)
@@ -51,7 +53,7 @@ class StrictParser:
         """
         status: int = response["status_code"]
         if status in _SUCCESS:
-            if response["context"].get("operation_name") in _RAW_OPERATIONS:
+            if response["context"].get("operation_name") in _RAW_OPERATIONS | _RAW_XML_OPERATIONS:
                 return {RAW_BODY: response["body"], "ResponseMetadata": {"HTTPStatusCode": status}}
             return conformed(await self._parsed(response, shape), shape)
         if status not in _ERRORS and not (self._is_s3 and status in _REDIRECTS):

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from types_aiobotocore_account import AccountClient
     from types_aiobotocore_ec2 import EC2Client
     from types_aiobotocore_organizations import OrganizationsClient
+    from types_aiobotocore_resourcegroupstaggingapi import ResourceGroupsTaggingAPIClient
     from types_aiobotocore_s3 import S3Client
     from types_aiobotocore_ssm import SSMClient
     from types_aiobotocore_sts import STSClient
@@ -222,6 +223,9 @@ class Sessions:
 
     def ec2(self, region: str) -> AbstractAsyncContextManager[EC2Client]:
         return self._opened("ec2", self._creating("ec2", region))
+
+    def tagging(self, region: str) -> AbstractAsyncContextManager[ResourceGroupsTaggingAPIClient]:
+        return self._opened("resourcegroupstaggingapi", self._creating("resourcegroupstaggingapi", region))
 
     def organizations(self, region: str) -> AbstractAsyncContextManager[OrganizationsClient]:
         return self._opened("organizations", self._creating("organizations", region))

@@ -1,4 +1,4 @@
-"""SSM requests by way of the SDK, with the answers left undecoded."""
+"""Requests by way of the SDK, with the answers left undecoded."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from scanner.aws.sdk.responses import RAW_BODY
 from scanner.aws.transport.interface import Payload
 
 if TYPE_CHECKING:
-    from types_aiobotocore_ssm import SSMClient
+    from aiobotocore.client import AioBaseClient
 
 
 class SdkTransport:
-    """Implements `Transport` over an SSM client of `Sessions`, asking as a role or, without one, as the run itself."""
+    """Implements `Transport` over a client of `Sessions`, asking as a role or, without one, as the run itself."""
 
-    def __init__(self, client: SSMClient, role: RoleCredentials | None) -> None:
+    def __init__(self, client: AioBaseClient, role: RoleCredentials | None) -> None:
         self._client = client
         self._role = role
 

@@ -23,6 +23,11 @@ _SHORT = {
     "limits.rate_per_s": "rate",
     "limits.max_rate_per_s": "max_rate",
     "sinks": "sink",
+    "coverage.ec2": "coverage_ec2",
+    "coverage.inventory": "coverage_inventory",
+    "coverage.associations": "coverage_associations",
+    "coverage.tags": "coverage_tags",
+    "coverage.baselines": "coverage_baselines",
 }
 
 

@@ -41,12 +41,12 @@ class Asker:
         (keys,) = self.simulation.sessions.users.values()
         return Call(service, name, REGION, keys, body)
 
-    async def __call__(self, operation, payload, decoder):
+    async def __call__(self, operation, payload, decode):
         self.asked.append(operation.name)
         service = {"tag": "tagging"}.get(operation.service, operation.service)
         handler = OPERATIONS[service, operation.name]
         reply = handler(self.simulation, self.call(service, operation.name, msgspec.json.encode(payload)))
-        return decoder.decode(reply.body)
+        return decode(reply.body)
 
 
 def listed(made, form=b"Action=DescribeInstances&IncludeManagedResources=true"):
@@ -126,8 +126,8 @@ async def test_inventory_gives_stopped_nodes_with_their_facts_and_no_terminated_
 
 
 async def test_an_inventory_node_without_data_has_its_id_and_nothing_else():
-    async def ask(operation, payload, decoder):
-        return decoder.decode(b'{"Entities":[{"Id":"i-1","Data":{}},{"Id":"i-2"},{"Data":{}}]}')
+    async def ask(operation, payload, decode):
+        return decode(b'{"Entities":[{"Id":"i-1","Data":{}},{"Id":"i-2"},{"Data":{}}]}')
 
     (page,) = [page async for page in inventory_nodes(ask, "here")]
     assert [(node.instance_id, node.status, node.facts.computer_name) for node in page] == [
@@ -154,14 +154,14 @@ async def test_a_target_without_the_association_costs_one_call():
 
 
 async def test_the_execution_time_of_an_association_is_never_the_time_of_a_scan():
-    async def ask(operation, payload, decoder):
+    async def ask(operation, payload, decode):
         item = {
             "ComplianceType": "Association",
             "Status": "NON_COMPLIANT",
             "ExecutionSummary": {"ExecutionTime": 1590698771.0},
             "Details": {"DocumentName": DOCUMENT, "PatchBaselineId": "pb-0c10e65780EXAMPLE", "DocumentVersion": "1"},
         }
-        return decoder.decode(msgspec.json.encode({"ComplianceItems": [item]}))
+        return decode(msgspec.json.encode({"ComplianceItems": [item]}))
 
     scan = await association_scan(ask, "i-1")
     assert scan.compliance == "NON_COMPLIANT"
@@ -171,9 +171,9 @@ async def test_the_execution_time_of_an_association_is_never_the_time_of_a_scan(
 
 @pytest.mark.parametrize("text", ["", "null", "[]", "{", '{"MissingCount": "x"}', '{"MissingCount": -1}'])
 async def test_a_detail_that_cannot_be_read_leaves_the_counts_unknown(text):
-    async def ask(operation, payload, decoder):
+    async def ask(operation, payload, decode):
         details = {"DocumentName": DOCUMENT, "DetailedText": text}
-        return decoder.decode(msgspec.json.encode({"ComplianceItems": [{"Details": details}]}))
+        return decode(msgspec.json.encode({"ComplianceItems": [{"Details": details}]}))
 
     assert (await association_scan(ask, "i-1")).state.missing_count is None
 

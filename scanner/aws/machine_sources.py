@@ -1,0 +1,114 @@
+"""Asks a target's further sources about its machines: implements `MachineSources`."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from typing import TypeVar
+
+from scanner.aws.machines.associations import association_scan, has_patch_association
+from scanner.aws.machines.baselines import baseline, identities
+from scanner.aws.machines.host_management import is_host_management_on
+from scanner.aws.machines.instances import decode_instances
+from scanner.aws.machines.inventory import inventory_nodes
+from scanner.aws.machines.tags import hybrid_tags
+from scanner.aws.operations import DESCRIBE_INSTANCES
+from scanner.aws.requests.pagination import Page, PagingRules, pages
+from scanner.aws.target_requests import TargetRequests
+from scanner.core.baselines import Baseline
+from scanner.core.errors import AwsError, Denied, RequestRejected
+from scanner.core.instances import Instance, Tags
+from scanner.core.machines import AssociationScan, InventoryNode, NotAsked
+from scanner.core.settings import CoverageSettings, SourceUse
+
+T = TypeVar("T")
+
+INSTANCES_A_PAGE = 500  # an instance with 15 tags takes about 5.5 kB, and a larger answer than 8 MiB is refused
+MAX_INSTANCE_PAGES = 10_000
+
+
+class TargetSources:
+    """The sources of one target; each is a few requests, sent when they are first needed."""
+
+    def __init__(
+        self,
+        ssm: TargetRequests,
+        ec2: Callable[[], Awaitable[TargetRequests]],
+        tagging: Callable[[], Awaitable[TargetRequests]],
+        coverage: CoverageSettings,
+        max_restarts: int,
+    ) -> None:
+        self._ssm = ssm
+        self._ec2 = ec2
+        self._tagging = tagging
+        self._coverage = coverage
+        self._rules = PagingRules(MAX_INSTANCE_PAGES, max_restarts)
+        self._has_association: bool | NotAsked | None = None
+        self._name = str(ssm.target)
+
+    async def instances(self) -> Mapping[str, Instance] | NotAsked:
+        """Returns the EC2 instances by id, those that a service of AWS manages too."""
+        return await self._asked(self._coverage.ec2, self._instances)
+
+    async def _instances(self) -> Mapping[str, Instance]:
+        ec2 = await self._ec2()
+
+        async def fetch(token: str | None) -> Page[Instance]:
+            payload = {"MaxResults": INSTANCES_A_PAGE, **({"NextToken": token} if token else {})}
+            return await ec2.ask(DESCRIBE_INSTANCES, payload, decode_instances)
+
+        found: dict[str, Instance] = {}
+        async for page in pages(fetch, self._rules, f"The EC2 instances of {self._name}"):
+            found.update({instance.instance_id: instance for instance in page})
+        return found
+
+    async def is_host_management_on(self) -> bool | NotAsked:
+        """Returns whether instances without an instance profile become managed nodes too."""
+        return await self._asked(self._coverage.ec2, lambda: is_host_management_on(self._ssm.ask))
+
+    async def inventory_nodes(self) -> Sequence[InventoryNode] | NotAsked:
+        """Returns the nodes that SSM Inventory keeps, less the terminated."""
+
+        async def read() -> list[InventoryNode]:
+            return [node async for page in inventory_nodes(self._ssm.ask, self._name) for node in page]
+
+        return await self._asked(self._coverage.inventory, read)
+
+    async def hybrid_tags(self) -> Mapping[str, Tags] | NotAsked:
+        """Returns the tags of hybrid nodes by instance id."""
+
+        async def read() -> Mapping[str, Tags]:
+            return await hybrid_tags((await self._tagging()).ask, self._name)
+
+        return await self._asked(self._coverage.tags, read)
+
+    async def association_scan(self, instance_id: str) -> AssociationScan | NotAsked | None:
+        """Returns what AWS-RunPatchBaselineAssociation left of a node; None: nothing."""
+        use = self._coverage.associations
+        if self._has_association is None:
+            self._has_association = await self._asked(use, lambda: has_patch_association(self._ssm.ask, self._name))
+        if isinstance(self._has_association, NotAsked):
+            return self._has_association
+        if not self._has_association:
+            return None
+        return await self._asked(use, lambda: association_scan(self._ssm.ask, instance_id))
+
+    async def baselines(self, baseline_ids: Collection[str]) -> Sequence[Baseline] | NotAsked:
+        """Returns the baselines with these short ids, as far as AWS has them."""
+
+        async def read() -> list[Baseline]:
+            known = await identities(self._ssm.ask, self._name)
+            wanted = sorted(baseline_id for baseline_id in baseline_ids if baseline_id in known)
+            return [await baseline(self._ssm.ask, known[each][0], is_default=known[each][1]) for each in wanted]
+
+        return await self._asked(self._coverage.baselines, read)
+
+    async def _asked(self, use: SourceUse, read: Callable[[], Awaitable[T]]) -> T | NotAsked:
+        if use == "off":
+            return NotAsked()
+        try:
+            return await read()
+        except (AwsError, RequestRejected) as error:
+            # A request that AWS calls wrong is the source's own trouble, and no reason to stop the run.
+            if use == "required":
+                raise (Denied(str(error)) if isinstance(error, RequestRejected) else error) from error
+            return NotAsked(str(error))
