@@ -24,10 +24,15 @@ def parameters(template: str) -> dict[str, dict]:
 def allowed(role: dict) -> Iterator[tuple[str, list, dict]]:
     """Each action that a role's own policies allow, with its resources and its condition."""
     for policy in role["Properties"]["Policies"]:
-        for statement in policy["PolicyDocument"]["Statement"]:
+        for statement in map(_if_true, policy["PolicyDocument"]["Statement"]):
             assert statement["Effect"] == "Allow", statement
             for action in _list(statement["Action"]):
                 yield action, _list(statement["Resource"]), statement.get("Condition", {})
+
+
+def _if_true(statement: dict) -> dict:
+    """Returns the statement that stands where its condition holds."""
+    return statement["Fn::If"][1] if "Fn::If" in statement else statement
 
 
 def _decoded(template: str) -> dict[str, dict]:

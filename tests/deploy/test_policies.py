@@ -21,10 +21,16 @@ STORE_ACTIONS = {
 
 #: Actions that IAM takes on `*` only.
 WITHOUT_RESOURCE = {
+    "ec2:DescribeInstances",
     "ec2:DescribeRegions",
     "organizations:ListAccounts",
     "ssm:DescribeInstanceInformation",
+    "ssm:DescribePatchBaselines",
+    "ssm:GetInventory",
+    "ssm:ListAssociations",
+    "ssm:ListComplianceItems",
     "sts:GetCallerIdentity",
+    "tag:GetResources",
 }
 
 PATCH_RESOURCES = [
