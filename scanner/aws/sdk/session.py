@@ -141,6 +141,11 @@ def _warn_of_two_regions(default_region: str, region: str) -> None:
     )
 
 
+def _include_managed_resources(params: dict[str, Any], **_: object) -> None:
+    """Asks for instances that services of AWS manage too: EC2 may hide them, and the pinned SDK lacks the member."""
+    params["body"]["IncludeManagedResources"] = "true"
+
+
 class Sessions:
     """Makes clients that sign as whoever asks (see `acting_as`), with the SDK's retries off: the funnel has its own."""
 
@@ -221,8 +226,11 @@ class Sessions:
     def account(self, region: str) -> AbstractAsyncContextManager[AccountClient]:
         return self._opened("account", self._creating("account", region))
 
-    def ec2(self, region: str) -> AbstractAsyncContextManager[EC2Client]:
-        return self._opened("ec2", self._creating("ec2", region))
+    @asynccontextmanager
+    async def ec2(self, region: str) -> AsyncIterator[EC2Client]:
+        async with self._opened("ec2", self._creating("ec2", region)) as client:
+            client.meta.events.register("before-call.ec2.DescribeInstances", _include_managed_resources)
+            yield client
 
     def tagging(self, region: str) -> AbstractAsyncContextManager[ResourceGroupsTaggingAPIClient]:
         return self._opened("resourcegroupstaggingapi", self._creating("resourcegroupstaggingapi", region))
