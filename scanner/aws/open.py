@@ -25,7 +25,7 @@ from scanner.aws.sdk.session import Sessions
 from scanner.core.errors import ConfigError, CredentialsError
 from scanner.core.model import CallCounts
 from scanner.core.scope_rules import REGION_KEYWORDS, check_scope
-from scanner.core.settings import ScopeSettings, Settings
+from scanner.core.settings import LimitSettings, ScopeSettings, Settings
 
 STS_IN_FLIGHT = 16  # of its own: requests that hold a place among those in flight may wait for a role's session
 
@@ -59,9 +59,7 @@ async def open_aws(settings: Settings, access: FixedAccess | None = None) -> Asy
     """
     check_scope(settings.scope)
     limits = settings.limits
-    sessions = Sessions(limits, access)
-    if not await sessions.has_credentials():
-        raise CredentialsError("No AWS credentials found; set AWS_PROFILE or AWS_ACCESS_KEY_ID, or run `aws configure`")
+    sessions = await _sessions(limits, access)
     region = _region_of(settings.scope, sessions.region)
     limiters, policy = Limiters(limits), RetryPolicy.from_limits(limits)
     counts = CallCounts()
@@ -84,19 +82,18 @@ async def open_aws(settings: Settings, access: FixedAccess | None = None) -> Asy
         regions = AccountRegions(ec2, account, caller, roles, pipeline=pipeline, counts=counts, now=time.time)
         yield Aws(
             caller=caller,
-            fleet=SsmFleet(
-                transports,
-                roles,
-                regions,
-                pipeline,
-                ec2=ec2,
-                tagging=tagging,
-                settings=settings,
-            ),
+            fleet=SsmFleet(transports, roles, regions, pipeline, ec2=ec2, tagging=tagging, settings=settings),
             counts=counts,
             settings=settings,
             discoverer=Discoverer(sessions, caller, roles, regions, pipeline=pipeline, counts=counts),
         )
+
+
+async def _sessions(limits: LimitSettings, access: FixedAccess | None) -> Sessions:
+    sessions = Sessions(limits, access)
+    if not await sessions.has_credentials():
+        raise CredentialsError("No AWS credentials found; set AWS_PROFILE or AWS_ACCESS_KEY_ID, or run `aws configure`")
+    return sessions
 
 
 def _places(in_flight: int) -> anyio.Semaphore:

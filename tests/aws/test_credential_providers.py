@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from scanner.aws.credentials.providers import provider_error
 from scanner.aws.open import open_aws
+from scanner.aws.sdk.environment import warn_of_two_regions
 from scanner.aws.sdk.proxies import check_proxies
-from scanner.aws.sdk.session import _warn_of_two_regions
 from scanner.core.errors import ConfigError, CredentialsError, PatchsweepError, Unavailable
 from scanner.core.settings import Settings
 from tests.aws.fake_ssm import QUICK, FakeAws, serving, xml_error
@@ -170,7 +170,7 @@ async def test_an_empty_variable_does_not_hide_the_region_of_the_profile(aws, mo
 async def test_two_region_variables_that_differ_are_told_with_the_one_that_is_used(
     aws, monkeypatch, caplog, other, is_told
 ):
-    _warn_of_two_regions.cache_clear()
+    warn_of_two_regions.cache_clear()
     monkeypatch.setenv("AWS_REGION", other)
     with caplog.at_level(logging.WARNING):
         assert (await opened()).region == "eu-west-1"

@@ -79,13 +79,6 @@ async def with_retries(
         raise _spent(first, policy, can_renew=can_renew) from first
     # The first delay is the one below.
     delays = wait_random_exponential(multiplier=2.0 * policy.first_delay_s, max=policy.max_delay_s)
-    throttled_since_s = 0.0
-
-    def is_out_of_patience(state: RetryCallState) -> bool:
-        nonlocal throttled_since_s
-        if state.attempt_number == 1:
-            throttled_since_s = clock()
-        return clock() - throttled_since_s >= policy.throttle_patience_s
 
     async def past_throttles() -> T:
         return await throttled(attempt)
@@ -93,7 +86,7 @@ async def with_retries(
     async def past_failures() -> T:
         return await failing(past_throttles)
 
-    throttled = _retrying(Throttled, is_out_of_patience, delays, sleep)
+    throttled = _retrying(Throttled, _stop_after(policy.throttle_patience_s, clock), delays, sleep)
     failing = _retrying(Transient, stop_after_attempt(attempts), delays, sleep)
     expiring = _retrying(CredentialsExpired, stop_after_attempt(1 + renewals), wait_none(), sleep)
     if not isinstance(first, CredentialsExpired):
@@ -106,6 +99,19 @@ async def with_retries(
 
 def _retrying(kind: type[AwsError], stop: StopBaseT, wait: WaitBaseT, sleep: Sleep) -> AsyncRetrying:
     return AsyncRetrying(retry=retry_if_exception_type(kind), stop=stop, wait=wait, sleep=sleep, reraise=True)
+
+
+def _stop_after(patience_s: float, clock: Monotonic) -> Callable[[RetryCallState], bool]:
+    """Returns a rule that stops `patience_s` after the first failure in a row, as the clock given measures it."""
+    first_failure_s = 0.0
+
+    def is_out_of_patience(state: RetryCallState) -> bool:
+        nonlocal first_failure_s
+        if state.attempt_number == 1:
+            first_failure_s = clock()
+        return clock() - first_failure_s >= patience_s
+
+    return is_out_of_patience
 
 
 def _spent(error: AwsError, policy: RetryPolicy, *, can_renew: bool) -> Unavailable:

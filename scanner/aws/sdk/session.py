@@ -1,40 +1,31 @@
-"""The SDK, set up once: its settings and models are shared by every client, whoever a client signs as."""
+"""Sets up the SDK once: all clients share its settings and models, whichever role signs their requests."""
 
 from __future__ import annotations
 
-import logging
 import os
 import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import cache, partial
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import anyio
 from aiobotocore.client import AioBaseClient
 from aiobotocore.config import AioConfig
-from aiobotocore.credentials import (
-    AioContainerProvider,
-    AioCredentialResolver,
-    AioCredentials,
-    AioInstanceMetadataProvider,
-)
-from aiobotocore.session import AioSession, ClientCreatorContext
-from aiobotocore.utils import AioContainerMetadataFetcher
+from aiobotocore.credentials import AioCredentials
+from aiobotocore.session import ClientCreatorContext
 from anyio import to_thread
 from botocore.credentials import ReadOnlyCredentials
 from botocore.exceptions import NoCredentialsError
 from botocore.loaders import Loader, create_loader
-from botocore.utils import get_environ_proxies
 
 from scanner import __version__
-from scanner.aws.credentials.current_role import CurrentRoleCredentials
-from scanner.aws.credentials.providers import load_credentials
+from scanner.aws.sdk.environment import set_ca_bundle, set_region
 from scanner.aws.sdk.errors import setup_errors
 from scanner.aws.sdk.fixed_access import FixedAccess
-from scanner.aws.sdk.http_session import MetadataSession, StrictSession
 from scanner.aws.sdk.proxies import check_proxies
 from scanner.aws.sdk.responses import ResponseParsers
+from scanner.aws.sdk.shared_session import SharedSession
 from scanner.aws.transport.tls import tls_context
 from scanner.core.settings import LimitSettings
 
@@ -47,50 +38,10 @@ if TYPE_CHECKING:
     from types_aiobotocore_ssm import SSMClient
     from types_aiobotocore_sts import STSClient
 
-_log = logging.getLogger(__name__)
 C = TypeVar("C", bound="AioBaseClient")
 CLOSE_WITHIN_S = 5.0
 #: What a client is made from; the loader remembers them by these very arguments.
 _MODELS = ("service-2", "endpoint-rule-set-1")
-
-
-class _SharedSession(AioSession):
-    """One session for all accounts: a session of its own for each would cost 11 MB and 150 ms.
-
-    All that it creates sends through `StrictSession`: the clients of the credential providers, which are created with
-    a configuration of their own or none, and the fetchers of container and instance credentials.
-    """
-
-    def create_client(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - the SDK's own
-        # `merge` and `AioConfig` forget the class, so it is set last.
-        strict: Any = AioConfig().merge(kwargs.pop("config", None) or AioConfig())
-        strict.http_session_cls = StrictSession
-        return super().create_client(*args, config=strict, **kwargs)  # type: ignore[call-overload]  # one a service
-
-    def _create_credential_resolver(self) -> AioCredentialResolver:
-        resolver: AioCredentialResolver = super()._create_credential_resolver()  # type: ignore[misc]  # not in the stubs
-        for provider in resolver.providers:
-            _send_strictly(provider)
-        return resolver
-
-    async def get_credentials(self) -> AioCredentials | None:  # type: ignore[override]  # aiobotocore overrides so too
-        profile = self.get_config_variable("profile") or "default"
-        own: AioCredentials | None = self._credentials  # type: ignore[has-type]  # not in the stubs
-        if own is None:
-            own = self._credentials = await load_credentials(self.get_component("credential_provider"), profile)
-        # Of credentials a client uses no more than `ActingCredentials` has.
-        return None if own is None else cast("AioCredentials", CurrentRoleCredentials(own, profile))
-
-
-def _send_strictly(provider: Any) -> None:  # noqa: ANN401 - the attributes are not in the stubs
-    """Replaces the HTTP session of a provider that reads metadata; the SDK takes none from outside."""
-    if provider.METHOD == AioContainerProvider.METHOD:
-        session = MetadataSession(timeout=AioContainerMetadataFetcher.TIMEOUT_SECONDS)
-        provider._fetcher = AioContainerMetadataFetcher(session)  # noqa: SLF001 - as said
-    elif provider.METHOD == AioInstanceMetadataProvider.METHOD:
-        fetcher = provider._role_fetcher  # noqa: SLF001 - as said
-        proxies = get_environ_proxies(fetcher._base_url)  # noqa: SLF001 - as said
-        fetcher._session = MetadataSession(timeout=fetcher._timeout, proxies=proxies)  # noqa: SLF001 - as said
 
 
 @cache
@@ -99,68 +50,26 @@ def _loader(data_path: str | None) -> Loader:
     return create_loader(data_path)
 
 
-def _ca_bundle(core: AioSession) -> str | Literal[True]:
-    """Sets the file of certificates that every client trusts, and tries to load it; True stands for the SDK's own.
-
-    The profile's `ca_bundle` comes after AWS_CA_BUNDLE and before REQUESTS_CA_BUNDLE, as in botocore. An empty variable
-    counts as absent: botocore would turn verification off.
-
-    Raises:
-        ConfigError: the file cannot be used; names the variable or setting.
-    """
-    for name, bundle in (
-        ("AWS_CA_BUNDLE", os.environ.get("AWS_CA_BUNDLE")),
-        ("ca_bundle in the AWS config file", core.get_scoped_config().get("ca_bundle")),
-        ("REQUESTS_CA_BUNDLE", os.environ.get("REQUESTS_CA_BUNDLE")),
-    ):
-        if bundle:
-            tls_context(str(bundle), name)
-            core.set_config_variable("ca_bundle", str(bundle))
-            return str(bundle)
-    return True
-
-
-def _set_region(core: AioSession, default_region: str | None, region: str | None) -> None:
-    """Sets the Region as the variables name it. An empty one counts as absent: botocore would prefer it to the profile.
-
-    AWS_DEFAULT_REGION comes first, as in botocore, which does not know AWS_REGION; containers and other SDKs do.
-    """
-    if default_region and region and default_region != region:
-        _warn_of_two_regions(default_region, region)
-    if not default_region:
-        core.set_config_variable("region", region or core.get_scoped_config().get("region"))
-
-
-@cache
-def _warn_of_two_regions(default_region: str, region: str) -> None:
-    """Says once which of two variables is used."""
-    _log.warning(
-        "AWS_DEFAULT_REGION (%s) is used and AWS_REGION (%s) is not: they differ; unset one of them",
-        default_region,
-        region,
-    )
-
-
 def _include_managed_resources(params: dict[str, Any], **_: object) -> None:
     """Asks for instances that services of AWS manage too: EC2 may hide them, and the pinned SDK lacks the member."""
     params["body"]["IncludeManagedResources"] = "true"
 
 
 class Sessions:
-    """Makes clients that sign as whoever asks (see `acting_as`), with the SDK's retries off: the funnel has its own."""
+    """Creates clients that sign as the current role, with the SDK's retries off: the request pipeline has its own."""
 
     def __init__(self, limits: LimitSettings, access: FixedAccess | None = None) -> None:
         if access is None:
             check_proxies(os.environ)
         with setup_errors():
-            core = _SharedSession()
+            core = SharedSession()
             if access is not None:
                 access.apply_to(core)
             core.register_component("response_parser_factory", ResponseParsers())
             core.register_component("data_loader", _loader(core.get_config_variable("data_path")))
             if access is None:
-                _set_region(core, os.environ.get("AWS_DEFAULT_REGION"), os.environ.get("AWS_REGION"))
-            self._ca_bundle = _ca_bundle(core) if access is None else True
+                set_region(core, os.environ.get("AWS_DEFAULT_REGION"), os.environ.get("AWS_REGION"))
+            self._ca_bundle = set_ca_bundle(core) if access is None else True
         self._core = core
         self._endpoint_url = access and access.endpoint_url
         self._own: AioCredentials | None = None

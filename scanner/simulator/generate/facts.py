@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from random import Random
 from uuid import UUID
 
@@ -106,30 +107,24 @@ def wire_node(node: Node, as_of_s: int) -> WireNode:
 def wire_patch_state(
     node: Node, generation: int, as_of_s: int, *, baseline_id: str, rescans: int = 0
 ) -> WirePatchState | None:
-    """Returns the patch state as AWS stores it, or None where it has none.
+    """Returns the patch state as AWS stores it at a moment of the world, or None where it has none.
 
     Args:
-        node: whose.
-        generation: how many patching operations changed its rows.
-        as_of_s: the moment of the world, in epoch seconds.
+        generation: how many patching operations changed the node's rows.
         baseline_id: the baseline of those operations.
-        rescans: how many operations since then found the same rows: end time and snapshot move, rows do not.
+        rescans: how many operations since then left the rows as they are: end time and snapshot move.
     """
     if node.is_empty or node.traits & {Trait.STATE_MISSING, Trait.GONE}:
         return None
     platform = PLATFORMS[node.platform]
     rng = Random(f"state:{node.seed}:{generation}" + (f":{rescans}" if rescans else ""))
     patches = patches_of(node, generation, as_of_s)
-    counts = dict(patches.by_state)
-    if Trait.MISMATCHED in node.traits:
-        counts = {state: counts.get(state, 0) + MISCOUNT.get(state, 0) for state in counts.keys() | MISCOUNT.keys()}
+    counts = _reported_counts(node, patches.by_state)
     is_windows = platform.family == "windows"
     not_applicable = counts.get("NotApplicable", 0) if is_windows else platform.not_applicable
     end_s = as_of_s - rng.randrange(600, 80_000) + (generation + rescans) * DAY_S + rng.randrange(1000) / 1000
-    if node.traits & {Trait.STALE, Trait.BASELINE_OVERRIDE}:
-        end_s -= STALE_S
-    installs = generation > 0 and not rescans
-    pending = counts.get("InstalledPendingReboot", 0)
+    end_s -= STALE_S if node.traits & {Trait.STALE, Trait.BASELINE_OVERRIDE} else 0
+    installs, pending = generation > 0 and not rescans, counts.get("InstalledPendingReboot", 0)
     state = WirePatchState(
         instance_id=node.instance_id,
         patch_group=dict(node.tags).get("PatchGroup", ""),
@@ -154,6 +149,13 @@ def wire_patch_state(
         last_no_reboot_install_operation_time=end_s - DAY_S if pending else UNSET,
     )
     return _without_counts(state) if Trait.COUNTS_UNKNOWN in node.traits else state
+
+
+def _reported_counts(node: Node, by_state: Mapping[str, int]) -> Mapping[str, int]:
+    """Returns how many patches AWS says each state has: of a mismatched node more than it lists."""
+    if Trait.MISMATCHED not in node.traits:
+        return by_state
+    return {state: by_state.get(state, 0) + MISCOUNT.get(state, 0) for state in by_state.keys() | MISCOUNT.keys()}
 
 
 def _without_counts(state: WirePatchState) -> WirePatchState:

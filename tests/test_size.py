@@ -1,0 +1,52 @@
+"""Every module has one job and every function fits on a screen: the sizes that the code of scanner/ keeps."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "scanner"
+MODULES = sorted(PACKAGE.rglob("*.py"))
+#: Lines of a module, blank ones and docstrings too.
+LONGEST_MODULE = 250
+#: Lines of a function from its `def` to its last line: a screen.
+LONGEST_FUNCTION = 45
+#: Modules and folders at the top of the package, without the three that Python or a tool expects there.
+MOST_ENTRIES = 12
+EXPECTED_BY_TOOLS = {"__init__.py", "__pycache__", "py.typed"}
+
+
+def names(paths):
+    return [str(path.relative_to(PACKAGE)) for path in paths]
+
+
+def functions_of(source):
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield node.name, (node.end_lineno or node.lineno) - node.lineno + 1
+
+
+def too_long(source):
+    return {name: lines for name, lines in functions_of(source) if lines > LONGEST_FUNCTION}
+
+
+@pytest.mark.parametrize("module", MODULES, ids=names(MODULES))
+def test_a_module_and_its_functions_stay_short(module):
+    source = module.read_text(encoding="utf-8")
+    assert len(source.splitlines()) <= LONGEST_MODULE, "split the module: it has more than one job"
+    assert not too_long(source), "split the functions into their steps"
+
+
+def test_the_top_of_the_package_has_few_entries():
+    entries = {path.name for path in PACKAGE.iterdir()} - EXPECTED_BY_TOOLS
+    assert len(entries) <= MOST_ENTRIES, sorted(entries)
+
+
+def test_a_function_of_one_line_too_many_is_noticed():
+    longest = "def f():\n" + "    x = 1\n" * (LONGEST_FUNCTION - 1)
+    assert not too_long(longest)
+    assert too_long("class C:\n" + "".join(f"    {line}\n" for line in (longest + "    x = 2").splitlines())) == {
+        "f": LONGEST_FUNCTION + 1
+    }
