@@ -109,10 +109,8 @@ def wire_patch_state(
 ) -> WirePatchState | None:
     """Returns the patch state as AWS stores it at a moment of the world, or None where it has none.
 
-    Args:
-        generation: how many patching operations changed the node's rows.
-        baseline_id: the baseline of those operations.
-        rescans: how many operations since then left the rows as they are: end time and snapshot move.
+    `generation` counts the patching operations that changed the node's rows, `rescans` those since then that left
+    them as they are: end time and snapshot move.
     """
     if node.is_empty or node.traits & {Trait.STATE_MISSING, Trait.GONE}:
         return None
