@@ -8,6 +8,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+import yaml
+
 from tests.deploy.templates import DEPLOY
 
 HADOLINT = Path(sys.executable).with_name("hadolint")
@@ -53,3 +56,21 @@ def test_the_build_is_given_what_it_copies_and_nothing_else():
     assert all((DEPLOY.parent / name).exists() for name in copied - {"scanner"})
     assert "scanner" in copied
     assert "*" in IGNORED.read_text().splitlines()
+
+
+def test_a_release_builds_on_an_image_by_its_digest_and_ships_a_bill_of_materials():
+    steps = yaml.safe_load((DEPLOY.parent / ".github/workflows/release.yml").read_text())["jobs"]["image"]["steps"]
+    commands = "\n".join(step.get("run", "") for step in steps)
+    assert 'echo "pinned=$BASE@$digest"' in commands
+    assert '--build-arg BASE="$PINNED"' in commands
+    assert "--sbom=true --provenance=mode=max" in commands
+    assert set(instructions("FROM")) == {"${BASE} AS build", "${BASE}"}
+
+
+@pytest.mark.parametrize(
+    "workflow", sorted((DEPLOY.parent / ".github/workflows").glob("*.yml")), ids=lambda path: path.name
+)
+def test_the_workflows_use_other_actions_by_commit_only(workflow):
+    used = re.findall(r"uses: (\S+)", workflow.read_text())
+    assert used
+    assert [action for action in used if not re.fullmatch(r"\./.+|[\w./-]+@[0-9a-f]{40}", action)] == []

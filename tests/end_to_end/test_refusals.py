@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from contextlib import closing
 
@@ -81,6 +82,31 @@ def test_a_credential_process_that_only_has_old_keys_is_named_with_what_is_wrong
     (sentence,) = ended.sentences
     assert (ended.code, "Traceback" in ended.stderr) == (2, False)
     assert "refreshed credentials are still expired; run the profile's credential_process by hand" in sentence
+
+
+SSO_USER = (
+    "[default]\nsso_session = work\nsso_account_id = 111122223333\nsso_role_name = reader\n"
+    "[sso-session work]\nsso_start_url = https://work.example\nsso_region = eu-west-1\n"
+)
+TOKENS = {
+    "no token": None,
+    "an expired token": {"accessToken": "t", "expiresAt": "2020-01-01T00:00:00Z", "region": "eu-west-1"},
+    "a token that is no JSON object": [],
+}
+
+
+@pytest.mark.parametrize("token", TOKENS)
+def test_a_library_that_logs_a_traceback_of_an_sso_user_adds_nothing_to_the_sentence(terminal, simulator, token):
+    user = terminal.given(simulator.environment()).without("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+    cache = user.folder / ".aws" / "sso" / "cache"
+    cache.mkdir(parents=True)
+    (user.folder / ".aws" / "config").write_text(SSO_USER)
+    if TOKENS[token] is not None:
+        (cache / f"{hashlib.sha1(b'work').hexdigest()}.json").write_text(json.dumps(TOKENS[token]))
+    ended = user.run("scan")
+    (sentence,) = ended.sentences
+    assert (ended.code, ended.stderr) == (2, f"patchsweep: {sentence}\n")
+    assert "run `aws sso login`" in sentence
 
 
 def test_a_role_that_is_refused_in_one_account_is_a_gap_and_the_others_are_whole(terminal):
