@@ -133,6 +133,33 @@ def test_every_file_that_is_named_exists(page):
     assert missing == []
 
 
+def named_tests(page):
+    """Yields for each line of a page the files of tests that it links to and the tests that it names."""
+    for line in PAGES[page].splitlines():
+        files = re.findall(r"\]\(\.\./(tests/[\w/]+\.py)\)", line)
+        yield files, re.findall(r"`(test_\w+)`", line)
+
+
+@pytest.mark.parametrize("page", ["docs/reliability.md", "docs/transport.md"])
+def test_every_test_that_is_named_stands_in_a_file_that_its_line_links_to(page):
+    rows = list(named_tests(page))
+    assert sum(len(names) for _, names in rows) > 15
+    for files, names in rows:
+        defined = {name for file in files for name in re.findall(r"\bdef (test_\w+)", (ROOT / file).read_text())}
+        assert set(names) <= defined, files
+
+
+@pytest.mark.parametrize(
+    ("page", "header"),
+    [("docs/reliability.md", "promise"), ("docs/transport.md", "Safeguard of botocore and urllib3")],
+)
+def test_every_promise_and_every_safeguard_has_a_test(page, header):
+    tables = PAGES[page].split(f"| {header} |")[1:]
+    rows = [row for table in tables for row in table.split("\n\n", 1)[0].splitlines()[2:]]
+    assert rows
+    assert [row for row in rows if not re.search(r"\]\(\.\./tests/[\w/]+\.py\)", row)] == []
+
+
 def test_the_architecture_shows_every_room():
     tree = re.search(r"^scanner/\n(.*?)^```", PAGES["ARCHITECTURE.md"], re.MULTILINE | re.DOTALL)[1]
     rooms = {path.parent.name for path in Path(scanner.__file__).parent.glob("*/__init__.py")}
