@@ -12,6 +12,8 @@ from scanner.simulator.server.run import serve_in_thread
 from scanner.simulator.world.faults import Faults
 from tests.end_to_end.aws_cli import aws_command
 
+pytestmark = pytest.mark.timeout(900)  # pip installs the CLI first, which takes minutes on a busy machine
+
 
 @pytest.fixture(scope="session")
 def aws(pytestconfig):
