@@ -13,6 +13,7 @@ import pytest
 
 import scanner
 from scanner.cli.commands import COMMANDS, patchsweep
+from scanner.cli.exit_codes import ExitCode
 from scanner.core.model import NodeStatus, TargetStatus
 from scanner.core.tables import TABLES
 
@@ -74,6 +75,13 @@ def test_every_command_is_listed_and_none_that_there_is_not():
     assert sorted(listed) == sorted(COMMANDS)
 
 
+@pytest.mark.parametrize(("page", "header"), [("docs/scanning.md", "exit code"), ("docs/operations.md", "code")])
+def test_every_exit_code_is_explained_and_none_that_there_is_not(page, header):
+    listed = [int(code) for cell in table_under(page, header) for code in cell.split(", ")]
+
+    assert sorted(listed) == sorted(ExitCode)
+
+
 def test_every_option_that_the_table_names_exists():
     named = {option for cell in table_under("docs/scanning.md", "option") for option in re.findall(r"--[a-z-]+", cell)}
     command, _ = command_of(["scan"])
@@ -89,6 +97,35 @@ def test_every_printed_command_exists_with_its_options(page, words):
     command, rest = command_of(words)
 
     assert {word.split("=")[0] for word in rest if word.startswith("--")} <= options_of(command), page
+
+
+def every_option(command=patchsweep):
+    """Returns the options of a command and of all below it."""
+    if not isinstance(command, click.Group):
+        return options_of(command)
+    context = click.Context(command)
+    names = command.list_commands(context)
+    return options_of(command).union(*(every_option(command.get_command(context, name)) for name in names))
+
+
+OTHERS = {
+    "--help",
+    "--seeds",
+    "--seed",
+    "--from",
+    "--commands",
+    "--only",
+    "--json",
+}  # click's, and those of the test programs
+
+
+@pytest.mark.parametrize("page", [name for name in PAGES if name.startswith("docs/") or name == "README.md"])
+def test_every_option_that_a_page_names_exists(page):
+    text = re.sub(r"^ *```.*?^ *```", "", PAGES[page], flags=re.MULTILINE | re.DOTALL)
+    codes = " ".join(re.findall(r"`([^`]+)`", text))
+    named = set(re.findall(r"(?<!\S)--[a-z][a-z-]+", codes))
+
+    assert named - OTHERS <= every_option()
 
 
 @pytest.mark.parametrize(("page", "text"), blocks("sql"), ids=lambda value: value[:40])
