@@ -21,6 +21,8 @@ def right_tables():
     keys = ("account_id", "region", "instance_id")
     nodes = TRUTH.nodes.items()
     return {
+        "tags": [],
+        "baselines": [],
         "scans": [row("scans", scan_id="s")],
         "patches": [("s", *patch) for patch in TRUTH.patches()],
         "nodes": [

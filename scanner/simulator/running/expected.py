@@ -9,8 +9,13 @@ from msgspec import Struct
 from scanner.core.model import NodeStatus, TargetStatus
 from scanner.simulator.generate.facts import MISCOUNT, wire_node
 from scanner.simulator.running.expected_columns import DOCUMENTED, TruePatch, node_columns, patch_row, state_columns
+from scanner.simulator.running.expected_machines import (
+    has_summary_alone,
+    is_known_as_stopped,
+    machine_statuses,
+)
 from scanner.simulator.running.state import WorldState
-from scanner.simulator.world.organization import AccountStatus, Node, RegionStatus, Trait
+from scanner.simulator.world.organization import Account, AccountStatus, Node, RegionStatus, Trait
 
 NodeKey = tuple[str, str, str]  # Account id, Region, instance id
 
@@ -106,17 +111,29 @@ def truth(
             status = _target_status(world_state, account_id, name)
             if regions is None and world_state.region_status(account_id, name) is RegionStatus.NOT_ENABLED:
                 continue
-            region = world_state.region(account_id, name)
-            found = region.nodes if region and status is TargetStatus.SCANNED else ()
-            here = [
-                _node(world_state, (account_id, name, node.instance_id), node, wanted)
-                for node in found
-                if Trait.STOPPED not in node.traits
-            ]
+            here = _machines(world_state, account, name, wanted) if status is TargetStatus.SCANNED else []
             nodes.update({node.key: node for node in here})
             rows = sum(node.patch_rows for node in here)
             targets[account_id, name] = TrueTarget(account_id, name, account.name, status, len(here), rows)
     return Truth(world_state, targets, nodes, wanted)
+
+
+def _machines(world_state: WorldState, account: Account, region: str, states: frozenset[str]) -> list[TrueNode]:
+    """Returns every machine of a target that can be read, those that Systems Manager does not list last."""
+    found = world_state.region(account.account_id, region)
+    if found is None:
+        return []
+    denied = account.denied_actions
+    nodes = [
+        _node(world_state, (account.account_id, region, node.instance_id), node, states, denied)
+        for node in found.nodes
+        if Trait.STOPPED not in node.traits or is_known_as_stopped(node, denied)
+    ]
+    others = [
+        TrueNode((account.account_id, region, instance_id), status, 0, {})
+        for instance_id, status in machine_statuses(found.machines, denied).items()
+    ]
+    return [*nodes, *others]
 
 
 def _target_status(world_state: WorldState, account_id: str, region: str) -> TargetStatus:
@@ -128,14 +145,21 @@ def _target_status(world_state: WorldState, account_id: str, region: str) -> Tar
     return TargetStatus.SCANNED
 
 
-def _node(world_state: WorldState, key: NodeKey, node: Node, states: frozenset[str]) -> TrueNode:
+def _node(
+    world_state: WorldState, key: NodeKey, node: Node, states: frozenset[str], denied_actions: frozenset[str]
+) -> TrueNode:
     by_state = world_state.patches(node).by_state
     rows = sum(count for state, count in by_state.items() if not states or DOCUMENTED[state] in states)
     status = _node_status(node, rows, states)
     if status in (NodeStatus.GONE, NodeStatus.DENIED, NodeStatus.FAILED):
         rows = 0
+    state = world_state.patch_state(key[0], key[1], node)
+    if Trait.STOPPED in node.traits:
+        return TrueNode(key, NodeStatus.STOPPED, rows if state else 0, state_columns(state))
     facts = node_columns(wire_node(node, world_state.world.as_of_s))
-    return TrueNode(key, status, rows, {**facts, **state_columns(world_state.patch_state(key[0], key[1], node))})
+    if has_summary_alone(node, denied_actions):
+        return TrueNode(key, NodeStatus.SUMMARY_ONLY, 0, facts)
+    return TrueNode(key, status, rows, {**facts, **state_columns(state)})
 
 
 def _node_status(node: Node, rows: int, states: frozenset[str]) -> NodeStatus:
