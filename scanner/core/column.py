@@ -5,6 +5,10 @@ from __future__ import annotations
 import pyarrow as pa
 from msgspec import Struct
 
+from scanner.core.without_pandas import settle_without_pandas
+
+settle_without_pandas()  # here, since whatever makes arrays imports this module first
+
 TEXT = pa.string()
 TEXTS = pa.list_(pa.string())
 COUNT = pa.int64()
