@@ -12,8 +12,9 @@ from urllib.parse import unquote
 MASK = "***"
 # What a spreadsheet may skip before it looks for a formula: blanks of every kind, controls and invisible characters.
 _SKIPPED = r"\s\x00-\x20\x7f-\xa0\xad\u180e\u200b-\u200f\u202a-\u202f\u2060-\u206f\ufeff"
-# Excel and LibreOffice also take the full-width signs of East Asian keyboards.
-_FORMULA = re.compile(f"[{_SKIPPED}]*[=+\\-@\uff1d\uff0b\uff0d\uff20]|[\\t\\r\\n]")
+# Excel and LibreOffice also take the full-width signs of East Asian keyboards. A tab or line break among the leading
+# blanks counts too: a spreadsheet that splits the text there starts a new cell after it.
+_FORMULA = re.compile(f"[{_SKIPPED}]*[=+\\-@\uff1d\uff0b\uff0d\uff20\\t\\r\\n]")
 # What follows `user:` in `scheme://user:password@host`, up to the last `@` (a password may hold one itself). What is
 # alone there is masked too, because a token is written that way, but for PostgreSQL, where it is a user. The `?` of
 # parameters ends it, unless no path comes before or what stands before the path is no port: a password may hold one.
