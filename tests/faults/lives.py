@@ -76,6 +76,7 @@ class Life:
         watched: Path | None = None,
     ) -> None:
         self._said = folder.parent / "said"
+        self._said.touch()  # a kill may come before the process opens it
         arguments = (argv, environment, str(self._said), str(watched or folder), dies_at_change)
         self._process = FORKS.Process(target=_live, args=arguments)
         self._process.start()

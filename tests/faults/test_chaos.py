@@ -21,7 +21,7 @@ def here():
         yield shared
 
 
-@pytest.mark.parametrize("seed", [1, 2, 5, 8])
+@pytest.mark.parametrize("seed", [2, 5])
 def test_a_scan_under_random_faults_and_kills_holds_the_truth(seed, here):
     report = run_in_folder(mix_of(seed, small=True), here)
 
