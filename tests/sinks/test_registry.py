@@ -8,6 +8,8 @@ import sys
 
 import pytest
 
+import scanner.errors
+import scanner.interfaces
 from scanner.core.errors import ConfigError, SinkError
 from scanner.core.interfaces import Sink
 from scanner.sinks.context import SinkContext
@@ -139,10 +141,16 @@ async def test_whatever_a_plugin_raises_is_a_sink_error_that_names_it_and_hides_
     )
 
 
-async def test_a_plugins_own_sentence_is_kept_less_its_password(registry):
-    own = "from scanner.core.errors import SinkError\n" + RAISING.replace("LookupError", "SinkError")
+@pytest.mark.parametrize("address", ["scanner.core.errors", "scanner.errors"], ids=["now", "in the first release"])
+async def test_a_plugins_own_sentence_is_kept_less_its_password(registry, address):
+    own = f"from {address} import SinkError\n" + RAISING.replace("LookupError", "SinkError")
     with pytest.raises(SinkError, match=r"^no route to metrics://ann:\*\*\*@host$"):
         await build(registry(metrics=own), "metrics://ann:s3cret@host").write(SCAN.batches[0])
+
+
+def test_the_addresses_of_the_first_release_hold_the_same_classes():
+    for kept, home in ((scanner.errors, scanner.core.errors), (scanner.interfaces, scanner.core.interfaces)):
+        assert all(getattr(kept, name) is getattr(home, name) for name in kept.__all__)
 
 
 def test_the_sinks_of_this_environment_can_be_listed():
