@@ -181,7 +181,7 @@ async def test_a_single_place_in_flight_does_not_wait_for_itself(monkeypatch):
     async with serve(WORLD, faults=Faults(seed=3, session_lifetime_s=0.4)) as simulator:
         point_at(simulator, monkeypatch)
         member = next(iter(set(WORLD.accounts) - {WORLD.hub_account_id}))
-        with anyio.fail_after(60):
+        with anyio.fail_after(300):
             async with (
                 open_aws(settings_of(limits=narrow)) as aws,
                 aws.fleet.open(Target(member, "eu-west-1")) as reader,

@@ -22,9 +22,9 @@ def test_it_serves_where_its_variables_say_until_a_signal_comes(number):
         lines = [server.stdout.readline().strip() for _ in range(7)]
         variables = dict(line.removeprefix("export ").split("=", 1) for line in lines[1:])
         with pytest.raises(urllib.error.HTTPError):
-            urllib.request.urlopen(variables["AWS_ENDPOINT_URL"], timeout=10)
+            urllib.request.urlopen(variables["AWS_ENDPOINT_URL"], timeout=300)
         server.send_signal(number)
-        rest = server.communicate(timeout=20)
+        rest = server.communicate(timeout=300)
 
     assert server.returncode == 0
     assert rest == ("", "")

@@ -71,14 +71,18 @@ def test_a_full_disk_under_a_sink_costs_the_sink_and_publish_repairs_it(user, si
     assert_right(from_jsonl(user.folder / "out"), simulator.truth())
 
 
-def test_a_database_that_another_process_holds_costs_the_sink_and_publish_repairs_it(user, simulator):
+def test_a_database_that_another_process_holds_stops_the_scan_before_its_first_node(user, simulator):
     file = user.folder / "patches.duckdb"
+    before = simulator.stats.requests("DescribeInstancePatches")
     with closing(duckdb.connect(file)) as database:
         database.sql("CREATE TABLE notes (text VARCHAR)")
         ended = user.run("scan", *ORGANIZATION, "--sink", "duckdb:patches.duckdb")
-        assert (ended.code, ended.sentences) == (3, [])
-        assert "sink failed duckdb:patches.duckdb: " in told(ended)
-    assert user.run("publish", "--sink", "duckdb:patches.duckdb").code == 0
+    (sentence,) = ended.sentences
+    assert ended.code == 1
+    assert "duckdb:patches.duckdb" in sentence
+    assert "Traceback" not in ended.stderr
+    assert simulator.stats.requests("DescribeInstancePatches") == before
+    assert user.run("scan", *ORGANIZATION, "--sink", "duckdb:patches.duckdb").code == 0
     assert_right(from_duckdb(file), simulator.truth())
 
 

@@ -149,16 +149,17 @@ def test_everything_a_scan_writes_is_readable_by_its_owner_only(tmp_path):
     assert {path: oct(mode) for path, mode in modes.items() if mode & 0o077} == {}
 
 
+@pytest.mark.parametrize("logger", ["patchsweep.a_sink", "asyncio"], ids=["a plug-in", "a library"])
 @pytest.mark.parametrize("log_format", ["json", "console"])
-def test_a_traceback_in_the_log_shows_no_variables(log_format, capsys):
+def test_a_traceback_in_the_log_shows_no_variables(log_format, logger, capsys):
     def fail(secret_key):
         raise RuntimeError("no")
 
-    log.configure(log_format, terminal=False)
+    log.configure(log_format, terminal=False, level="debug")
     try:
         fail("hush" + "-hush")
     except RuntimeError:
-        logging.getLogger("asyncio").exception("a task failed")
+        logging.getLogger(logger).exception("a task failed")
     said = capsys.readouterr().err
     assert "RuntimeError" in said
     assert "hush-hush" not in said

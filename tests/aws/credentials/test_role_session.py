@@ -134,7 +134,7 @@ async def test_a_user_that_gives_up_does_not_keep_the_others_from_renewing(role,
         sts.on_asked = scope.cancel
         await use(role)
     assert scope.cancelled_caught
-    with anyio.fail_after(5):
+    with anyio.fail_after(300):
         assert await use(role) == "key-2"
 
 

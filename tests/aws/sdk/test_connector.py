@@ -53,7 +53,7 @@ async def received(server, requests=3):
     url = f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}/"
     bodies = []
     try:
-        async with StrictSession(timeout=(1.0, 1.0)) as session:
+        async with StrictSession(timeout=(60.0, 60.0)) as session:
             for _ in range(requests):
                 response = await session.send(AWSPreparedRequest("GET", url, {}, None, stream_output=False))
                 bodies.append(await response.content)

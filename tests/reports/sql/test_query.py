@@ -161,7 +161,7 @@ def _interrupt_a_query(folder: Path) -> str:
         assert asking.stdout.readline() == "asking\n"
         asking.send_signal(signal.SIGINT)
         try:
-            return asking.communicate(timeout=30)[1]
+            return asking.communicate(timeout=300)[1]
         finally:
             asking.kill()
 
