@@ -8,6 +8,8 @@ from msgspec import Struct
 from scanner.core.model import EpochMs, NodeStatus, ScanRow, TargetStatus
 from scanner.core.scan_request import PatchFilters
 from scanner.core.state_names import LACKING_STATES
+from scanner.reports.html.baselines import Baselines, read_baselines
+from scanner.reports.html.machines import Machines, read_machines
 from scanner.reports.html.sql import FOUND
 from scanner.reports.sql.query import Parameters, Views
 from scanner.reports.statuses import NODE_GAPS, UNREAD, VERIFIED, values
@@ -155,6 +157,8 @@ class Found(Struct, frozen=True):
     nodes: tuple[Node, ...]
     cves: tuple[Cve, ...]
     reboots: tuple[Node, ...]
+    machines: Machines
+    baselines: Baselines
 
 
 class Report(Struct, frozen=True):
@@ -186,4 +190,6 @@ def parameters(scan: ScanRow) -> Parameters:
 async def report(views: Views, scan: ScanRow, filters: PatchFilters) -> Report:
     """The report of the scan that is open in `views`."""
     (row,) = (await views.fetch(FOUND, parameters(scan))).to_pylist()
+    machines, baselines = await read_machines(views, LONG_LIST), await read_baselines(views, LONG_LIST)
+    row |= {"machines": msgspec.to_builtins(machines), "baselines": msgspec.to_builtins(baselines)}
     return Report(scan, filters, msgspec.convert(row, Found))

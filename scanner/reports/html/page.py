@@ -7,10 +7,12 @@ from functools import partial
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from msgspec import Struct
 
-from scanner.core.model import ScanRow
+from scanner.core.model import NodeStatus, ScanRow
 from scanner.core.safe_text import terminal_text
 from scanner.reports.html import wording as words
+from scanner.reports.html.baselines import Variant, approval, variants
 from scanner.reports.html.data import Found, Report
+from scanner.reports.html.machines import MACHINES_BY_REASON, NOT_ASKED_TARGETS, machines_of
 from scanner.reports.html.sql import REBOOTING_NODES, UNKNOWN_NODES
 from scanner.reports.lines import counted
 from scanner.reports.summary import INCOMPLETE_NODES, UNREAD_TARGETS, headline, query_command, store_option
@@ -33,6 +35,12 @@ class Commands(Struct, frozen=True):
     incomplete_nodes: str
     unknown_nodes: str
     rebooting_nodes: str
+    unmanaged: str
+    stopped: str
+    summary_only: str
+    not_asked: str
+    reasons: str
+    baselines: str
     cve: str
 
 
@@ -50,6 +58,7 @@ class View(Struct, frozen=True):
     ages: list[words.Part]
     facts: dict[str, str]
     commands: Commands
+    drifted: list[Variant]
     ids_shown: int = _IDS_SHOWN
 
 
@@ -72,6 +81,7 @@ def _view(report: Report, store: str) -> View:
         ages=words.nodes_by_age(report.found.ages),
         facts=words.facts(report),
         commands=_commands(scan.scan_id, store),
+        drifted=variants(report.found.baselines.drifted),
     )
 
 
@@ -82,6 +92,12 @@ def _commands(scan_id: str, store: str) -> Commands:
         incomplete_nodes=query(INCOMPLETE_NODES),
         unknown_nodes=query(UNKNOWN_NODES),
         rebooting_nodes=query(REBOOTING_NODES),
+        unmanaged=query(machines_of(NodeStatus.UNMANAGED)),
+        stopped=query(machines_of(NodeStatus.STOPPED)),
+        summary_only=query(machines_of(NodeStatus.SUMMARY_ONLY)),
+        not_asked=query(NOT_ASKED_TARGETS),
+        reasons=query(MACHINES_BY_REASON),
+        baselines=query("FROM baselines"),
         cve=f"patchsweep cve{store_option(store)} --scan {scan_id} CVE_ID",
     )
 
@@ -96,7 +112,7 @@ def _environment() -> Environment:
         finalize=_shown,
     )
     times = {"date": words.date, "day": words.day, "time": words.time, "took": words.took}
-    environment.filters |= {"counted": counted, "share": _share, **times}
+    environment.filters |= {"counted": counted, "share": _share, "approval": approval, **times}
     return environment
 
 

@@ -64,12 +64,14 @@ def sections(scan: ScanRow) -> dict[str, str]:
     words = " and ".join(counts)
     return {
         **coverage,
+        "machines": "Machines that are not covered",
         "age": "How old the patch data is",
         **({"severities": f"{words.capitalize()} patches by severity"} if counts else {}),
         "places": "By account and Region",
         **({"patches": f"Patches {words} on most nodes", "nodes": "Nodes with most missing patches"} if counts else {}),
         **({"cves": "CVEs affecting most nodes"} if shows_lacking(scan) else {}),
         "reboots": "Nodes pending reboot",
+        "baselines": "Patch baselines",
     }
 
 

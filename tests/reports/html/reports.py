@@ -7,7 +7,9 @@ from msgspec import structs
 
 from scanner.core.model import EpochMs, ScanRow, ScanStatus, Scope
 from scanner.core.settings import PatchSettings
+from scanner.reports.html.baselines import Baselines
 from scanner.reports.html.data import Ages, Found, Report, Totals
+from scanner.reports.html.machines import Machines
 
 AT: EpochMs = 1_795_381_571_000
 _ACCOUNT = {"account_id": "111122223333", "account_name": "payments", "region": "eu-west-1"}
@@ -45,9 +47,64 @@ _LISTS = {
     "cves": [{"cve_id": "CVE-1", "severity": "Critical", "kb_ids": ["KB1"], "nodes": 2, "accounts": 1}],
     "reboots": [_NODE],
 }
+_MACHINE = {
+    **_ACCOUNT,
+    "instance_id": "i-0f",
+    "name": "forgotten",
+    "platform_name": "Linux/UNIX",
+    "reason": "it has no instance profile",
+    "launched_at": AT,
+    "operation_ended_at": AT,
+    "missing": 7,
+    "failed": None,
+    "pending_reboot": 0,
+}
+_STATUSES = ("unmanaged", "stopped", "summary_only")
+_MACHINES = {
+    "with_ec2_state": 3,
+    "reasons": [
+        {"status": status, "reason": f"why {status}", "machines": 1, "accounts": 1}
+        for status in (*_STATUSES, "service_managed")
+    ],
+    "reasons_total": 4,
+    **{status: [_MACHINE] for status in _STATUSES},
+    **{f"{status}_total": 1 for status in _STATUSES},
+    "not_asked": [{"reason": "ec2:DescribeInstances is denied", "targets": 5, "accounts": 3}],
+    "not_asked_total": 1,
+}
+_BASELINE = {
+    "name": "linux-prod",
+    "operating_system": "AMAZON_LINUX_2023",
+    "owner": "Self",
+    "approve_after_days_min": 7,
+    "approve_after_days_max": 7,
+    "approve_until_date": "2026-01-31",
+    "classifications": ["Security"],
+    "severities": ["Critical"],
+    "compliance_level": "HIGH",
+    "approved_patches": ["kernel"],
+    "rejected_patches": ["httpd"],
+    "rejected_patches_action": "BLOCK",
+    "available_security_updates": "COMPLIANT",
+    "nodes": 2,
+    "accounts": [{"account_id": "111122223333", "account_name": "payments"}],
+    "accounts_total": 1,
+}
+_OTHER_RULES = {
+    name: [] if isinstance(value, list) else None
+    for name, value in _BASELINE.items()
+    if name not in ("name", "operating_system", "owner", "nodes", "accounts", "accounts_total")
+}
+_BASELINES = {
+    "used": [_BASELINE],
+    "used_total": 1,
+    "drifted": [_BASELINE, {**_BASELINE, **_OTHER_RULES}],
+    "drifted_total": 2,
+    "unknown_nodes": 1,
+}
 NO_TOTALS = Totals(*[0] * len(Totals.__struct_fields__))
 NO_AGES = Ages(*[0] * len(Ages.__struct_fields__))
-NOTHING = Found(NO_TOTALS, NO_AGES, *[()] * len(_LISTS))
+NOTHING = Found(NO_TOTALS, NO_AGES, *[()] * len(_LISTS), Machines(with_ec2_state=3), Baselines())
 
 
 def full() -> Report:
@@ -71,7 +128,8 @@ def full() -> Report:
     )
     ages = Ages(day=1, week=1, month=0, older=1, never=0, unread=0)
     lists = msgspec.to_builtins(_LISTS)
-    found = msgspec.convert({"totals": structs.asdict(totals), "ages": structs.asdict(ages), **lists}, Found)
+    parts = {"totals": structs.asdict(totals), "ages": structs.asdict(ages)}
+    found = msgspec.convert({**parts, **lists, "machines": _MACHINES, "baselines": _BASELINES}, Found)
     return Report(scan(), PatchSettings(), found)
 
 
