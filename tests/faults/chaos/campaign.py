@@ -33,7 +33,7 @@ from tests.faults.lives import Life, WholeLife
 from tests.faults.worlds import aws_settings
 
 PATIENCE_S = 2.0  # The client's read time-out: short, so that hanging answers cost little
-ENDS_WITHIN_S = 60.0
+ENDS_WITHIN_S = 300.0  # on a machine of two cores that eight others share, too
 LEASE_S = 1.0
 LEASE_PAUSE_S = 0.5
 HELD = "is being written by process"

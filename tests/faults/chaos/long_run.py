@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 import logging
 import shutil
+import signal
 import sys
 import tempfile
 import time
 import traceback
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import boto3
@@ -32,13 +33,14 @@ def _show(text: str) -> None:
 
 
 def main() -> int:
-    """0 if nothing was found, 1 if anything was."""
+    """0 if nothing was found, 1 if anything was; a run that is interrupted sums up what it did."""
     given = _arguments()
     if given.commands:
         return _run_commands(given.commands)
     seeds = [given.seed] if given.seed is not None else range(given.first, given.first + given.seeds)
     total = Total()
-    with places() as here:
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with suppress(KeyboardInterrupt), places() as here:
         for seed in seeds:
             mix = without(mix_of(seed, small=given.small), given.without)
             report = run_in_folder(mix, here, keep=given.keep)
