@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from msgspec import Struct
 
-from scanner.simulator.api.replies import AwsFailure, modeled
+from scanner.simulator.api.replies import AwsFailure, Reply, json_reply, modeled
+from scanner.simulator.api.ssm_requests import DEFAULT_PAGE
 from scanner.simulator.running.simulation import Simulation
 from scanner.simulator.running.tokens import START, Position
 from scanner.simulator.world.faults import Broken
@@ -72,6 +73,32 @@ def cut(
     if end >= len(items):
         return Page(page, None)
     return Page(page, simulation.tokens.make(listing, _next(position, end)))
+
+
+class PagedRequest(Protocol):
+    """The members that every paged SSM request has."""
+
+    max_results: int | None
+    next_token: str | None
+
+
+def page_reply(
+    simulation: Simulation,
+    listing: str,
+    items: Sequence[T],
+    request: PagedRequest,
+    member: str,
+    row: Callable[[T], object] = lambda item: item,
+) -> Reply:
+    """Returns the page that a request asks for, its items as `row` writes them under `member`.
+
+    Raises:
+        AwsFailure: InvalidNextToken.
+    """
+    position = position_of(simulation, listing, request.next_token)
+    size = request.max_results or DEFAULT_PAGE
+    page = cut(simulation, listing, items, position, size=size, token=request.next_token or None)
+    return json_reply({member: [row(item) for item in page.items], **end_token(simulation, page)})
 
 
 def end_token(simulation: Simulation, page: Page[T]) -> dict[str, str | None]:

@@ -8,10 +8,10 @@ from random import Random
 from msgspec import Struct, field
 
 from scanner.simulator.api.access import check_allowed, check_region
-from scanner.simulator.api.paging import cut, end_token, position_of
-from scanner.simulator.api.replies import Reply, json_reply, modeled
+from scanner.simulator.api.paging import page_reply
+from scanner.simulator.api.replies import Reply, modeled
 from scanner.simulator.api.ssm_compliance import PATCH_DOCUMENT
-from scanner.simulator.api.ssm_requests import DEFAULT_PAGE, check, decoder, page_size_complaint
+from scanner.simulator.api.ssm_requests import check, decoder, page_size_complaint
 from scanner.simulator.running.simulation import Call, Simulation
 from scanner.simulator.world.organization import Trait
 
@@ -49,10 +49,7 @@ def list_associations(simulation: Simulation, call: Call) -> Reply:
         row for row in _rows(simulation, call) if all(row[_KEYS[each.key]] == each.value for each in request.filters)
     ]
     listing = f"{call.account_id}/{call.region}/associations/{request.filters!r}"
-    position = position_of(simulation, listing, request.next_token)
-    size = request.max_results or DEFAULT_PAGE
-    page = cut(simulation, listing, rows, position, size=size, token=request.next_token or None)
-    return json_reply({"Associations": page.items, **end_token(simulation, page)})
+    return page_reply(simulation, listing, rows, request, "Associations")
 
 
 def _rows(simulation: Simulation, call: Call) -> Iterator[dict[str, object]]:

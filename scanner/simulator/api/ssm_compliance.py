@@ -9,9 +9,9 @@ import msgspec
 from msgspec import UNSET, Struct
 
 from scanner.simulator.api.access import check_allowed, check_region
-from scanner.simulator.api.paging import cut, end_token, position_of
-from scanner.simulator.api.replies import Reply, json_reply, modeled
-from scanner.simulator.api.ssm_requests import DEFAULT_PAGE, check, decoder, length_complaint, page_size_complaint
+from scanner.simulator.api.paging import page_reply
+from scanner.simulator.api.replies import Reply, modeled
+from scanner.simulator.api.ssm_requests import check, decoder, length_complaint, page_size_complaint
 from scanner.simulator.generate.packages import PatchRow
 from scanner.simulator.running.simulation import Call, Simulation
 from scanner.simulator.world.organization import Node, Trait
@@ -58,7 +58,7 @@ def list_compliance_items(simulation: Simulation, call: Call) -> Reply:
     items = [*_associations(simulation, call, node), *_patches(simulation, node)]
     fits = _test(request.filters, ("ComplianceType", "Status", "Severity"))
     listing = f"{call.account_id}/{call.region}/compliance/{instance_id}/{request.filters!r}"
-    return _page(simulation, request, listing, [item for item in items if fits(item)], "ComplianceItems")
+    return page_reply(simulation, listing, [item for item in items if fits(item)], request, "ComplianceItems")
 
 
 def list_resource_compliance_summaries(simulation: Simulation, call: Call) -> Reply:
@@ -78,14 +78,7 @@ def list_resource_compliance_summaries(simulation: Simulation, call: Call) -> Re
     fits = _test(request.filters, ("ComplianceType", "Status"))
     listing = f"{call.account_id}/{call.region}/summaries/{request.filters!r}"
     wanted = [row for row in rows if row and fits(row)]
-    return _page(simulation, request, listing, wanted, "ResourceComplianceSummaryItems")
-
-
-def _page(simulation: Simulation, request: _ItemsRequest, listing: str, items: list[Item], member: str) -> Reply:
-    position = position_of(simulation, listing, request.next_token)
-    size = request.max_results or DEFAULT_PAGE
-    page = cut(simulation, listing, items, position, size=size, token=request.next_token or None)
-    return json_reply({member: page.items, **end_token(simulation, page)})
+    return page_reply(simulation, listing, wanted, request, "ResourceComplianceSummaryItems")
 
 
 def _test(filters: tuple[_Filter, ...], keys: tuple[str, ...]) -> Callable[[Item], bool]:

@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from msgspec import UNSET, Struct
 
 from scanner.simulator.api.access import check_allowed, check_region
-from scanner.simulator.api.paging import cut, end_token, position_of
-from scanner.simulator.api.replies import Reply, json_reply, modeled
-from scanner.simulator.api.ssm_requests import DEFAULT_PAGE, check, decoder, page_size_complaint
+from scanner.simulator.api.paging import page_reply
+from scanner.simulator.api.replies import Reply, modeled
+from scanner.simulator.api.ssm_requests import check, decoder, page_size_complaint
 from scanner.simulator.generate.facts import wire_node
 from scanner.simulator.running.simulation import Call, Simulation
 from scanner.simulator.world.organization import Node, Trait
@@ -70,11 +70,9 @@ def get_inventory(simulation: Simulation, call: Call) -> Reply:
             raise modeled("InvalidResultAttributeException", text)
     items = [(node, status) for node, status in _known(simulation, call) if _fits(node, status, request.filters)]
     listing = f"{call.account_id}/{call.region}/inventory/{request.filters!r}/{types!r}"
-    position = position_of(simulation, listing, request.next_token)
-    size = request.max_results or DEFAULT_PAGE
-    page = cut(simulation, listing, items, position, size=size, token=request.next_token or None)
-    entities = [_entity(simulation, call, item, types) for item in page.items]
-    return json_reply({"Entities": entities, **end_token(simulation, page)})
+    return page_reply(
+        simulation, listing, items, request, "Entities", lambda item: _entity(simulation, call, item, types)
+    )
 
 
 def _known(simulation: Simulation, call: Call) -> list[Item]:
