@@ -35,7 +35,7 @@ class Transports:
         self._preferred = preferred
 
     async def for_region(self, region: str, role: RoleCredentials | None) -> Transport:
-        """The transport that asks a Region's SSM as a role or, without one, as the run itself."""
+        """Returns the transport that asks a Region's SSM as a role or, without one, as the run itself."""
         client = await self._clients.for_region(region)
         if self._preferred == "sdk" or not _can_go_direct(client.meta.endpoint_url):
             return SdkTransport(client, role)

@@ -23,7 +23,7 @@ def node_filters(settings: NodeSettings) -> Filters:
 
 
 def is_wanted(node: ManagedNode, settings: NodeSettings) -> bool:
-    """Whether the node meets every condition on its own fields."""
+    """Returns whether the node meets every condition on its own fields."""
     return (not settings.platform_types or node.platform_type in settings.platform_types) and (
         not settings.ping_statuses or node.ping_status in settings.ping_statuses
     )

@@ -58,7 +58,7 @@ class SsmTarget:
 
     @property
     def counts(self) -> CallCounts:
-        """What was sent for this target so far."""
+        """Returns what was sent for this target so far."""
         return self._requests.counts
 
     async def nodes(self) -> AsyncGenerator[Sequence[ManagedNode], None]:

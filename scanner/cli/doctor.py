@@ -58,7 +58,7 @@ def command(app: AppLoader, /, *, demo: bool, as_json: bool, config: str | None,
 
 
 def diagnosis_lines(diagnosis: Diagnosis, width: int = 80) -> Iterator[Line]:
-    """What works, then the gaps by their reasons, then advice."""
+    """Returns what works, then the gaps by their reasons, then advice."""
     from scanner.reports.gap_groups import Gap, group_gaps
     from scanner.reports.lines import Line, counted, entry
 

@@ -40,7 +40,7 @@ class ExitCode(IntEnum):
 
 
 def scan_exit_code(scan: ScanRow, sink_failures: Mapping[str, str]) -> ExitCode:
-    """The exit code of a committed scan; a sink that did not get its data makes it partial."""
+    """Returns the exit code of a committed scan; a sink that did not get its data makes it partial."""
     if scan.status is ScanStatus.FAILED:
         return ExitCode.FAILED
     is_partial = bool(sink_failures) or scan.status is ScanStatus.PARTIAL
@@ -48,12 +48,12 @@ def scan_exit_code(scan: ScanRow, sink_failures: Mapping[str, str]) -> ExitCode:
 
 
 def answer_exit_code(*, covers_all_nodes: bool) -> ExitCode:
-    """The exit code of an answer about nodes, like those of `cve` and `diff`."""
+    """Returns the exit code of an answer about nodes, like those of `cve` and `diff`."""
     return ExitCode.COMPLETE if covers_all_nodes else ExitCode.PARTIAL
 
 
 def diagnosis_exit_code(diagnosis: Diagnosis) -> ExitCode:
-    """The exit code that a scan with the same options would have: failed where it would not start or read nothing."""
+    """Returns the exit code of a scan with the same options: failed where it would not start or read nothing."""
     stops = any(check.stops_scan for check in (diagnosis.store, *diagnosis.sinks))
     if stops or all(check.status is not TargetStatus.SCANNED for check in diagnosis.targets):
         return ExitCode.FAILED
@@ -62,21 +62,21 @@ def diagnosis_exit_code(diagnosis: Diagnosis) -> ExitCode:
 
 
 def plan_exit_code(plan: Plan) -> ExitCode:
-    """The exit code that a scan with the same options would have, as far as the targets tell."""
+    """Returns the exit code of a scan with the same options, as far as the targets show it."""
     if all(target.status is not TargetStatus.SCANNED for target in plan.targets):
         return ExitCode.FAILED
     return ExitCode.PARTIAL if plan.gaps else ExitCode.COMPLETE
 
 
 def error_exit_code(error: BaseException) -> int:
-    """The exit code of a command that ended with this error."""
+    """Returns the exit code of a command that ended with this error."""
     if isinstance(error, Interrupted):
         return _SIGNALLED + error.signal_number
     return ExitCode.WRONG_USAGE if isinstance(error, (ConfigError, ScanNotFound)) else ExitCode.FAILED
 
 
 def exit_codes_text(width: int = 76) -> str:
-    """One line for each code, for the help text."""
+    """Returns one line for each code, for the help text."""
     from textwrap import wrap
 
     lines = (f"{code.value:>5}  {code.meaning}" for code in ExitCode)

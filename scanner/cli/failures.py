@@ -18,7 +18,7 @@ CRASHED = "patchsweep crashed; the traceback follows. Stored results are kept; c
 
 
 def print_usage_error(error: click.ClickException) -> int:
-    """A wrong command line: one sentence, and where to read more."""
+    """Prints what is wrong with a command line in one sentence, and where to read more."""
     if isinstance(error, click.exceptions.NoArgsIsHelpError):
         error.show()
         return ExitCode.WRONG_USAGE

@@ -31,7 +31,7 @@ class _StartUp:
         self._lasts = True
 
     def scan_opened(self, scope: Scope) -> None:
-        """Nothing is read yet."""
+        """Does nothing: no node is read yet."""
 
     def target_opened(self, target: Target) -> None:  # noqa: ARG002 - whichever it is
         if self._lasts:
@@ -40,10 +40,10 @@ class _StartUp:
             gc.enable()
 
     def nodes_found(self, target: Target, count: int) -> None:
-        """The start-up is over."""
+        """Does nothing: start-up ended when the first target opened."""
 
     def node_ended(self, scan: NodeScan) -> None:
-        """The start-up is over."""
+        """Does nothing: start-up ended when the first target opened."""
 
     def target_ended(self, outcome: TargetOutcome) -> None:
-        """Another target may open yet."""
+        """Does nothing: another target may still open."""

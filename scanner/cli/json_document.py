@@ -18,7 +18,7 @@ _F = TypeVar("_F", bound=Callable[..., object])
 
 
 def table_or_json_option(command: _F) -> _F:
-    """`--format table|json`, handed to the command as `as_json`."""
+    """Adds `--format table|json`, handed to the command as `as_json`."""
     return click.option(
         "--format",
         "as_json",

@@ -36,7 +36,7 @@ AppLoader = Callable[[], App]
 
 
 def load_app() -> App:
-    """The real thing."""
+    """Imports the application, which is what makes a command slow to start."""
     from scanner import app
 
     return app

@@ -150,10 +150,10 @@ class LogObserver:
         self._scope = scope
 
     def target_opened(self, target: Target) -> None:
-        """Not worth a line: its end tells the same and more."""
+        """Logs nothing: the line at the target's end says the same and more."""
 
     def nodes_found(self, target: Target, count: int) -> None:
-        """Not worth a line."""
+        """Logs nothing: the line at the target's end has the count."""
 
     def node_ended(self, scan: NodeScan) -> None:
         if scan.status.is_complete:

@@ -120,7 +120,7 @@ LOG: dict[str, tuple[str, str]] = {
 
 
 def verbosity_options(command: _F) -> _F:
-    """`--quiet` and `--verbose`: short forms of two log levels."""
+    """Adds `--quiet` and `--verbose`, short forms of two log levels."""
     for names, level, text in (
         (("-v", "--verbose"), "debug", "Show debug messages, and what libraries warn of."),
         (("-q", "--quiet"), "warning", "Show warnings and errors only: no progress, no summary."),
@@ -132,19 +132,19 @@ def verbosity_options(command: _F) -> _F:
 
 
 def config_option(command: _F) -> _F:
-    """`--config FILE`; its variable is `PATCHSWEEP_CONFIG`."""
+    """Adds `--config FILE`; its variable is `PATCHSWEEP_CONFIG`."""
     text = "TOML file with settings; see config/patchsweep.toml."
     return click.option("--config", metavar="FILE", help=text)(command)
 
 
 def demo_option(command: _F) -> _F:
-    """`--demo`: no AWS account is needed or touched."""
+    """Adds `--demo`: no AWS account is needed or touched."""
     text = "Use a simulated organization instead of AWS."
     return click.option("--demo", is_flag=True, cls=Sectioned, section="Scope", help=text)(command)
 
 
 def settings_of(config: str | None, options: dict[str, object], *, demo: bool = False) -> Settings:
-    """The settings of this process with these options, as click names them, on top.
+    """Returns the settings of this process with these options, as click names them, on top.
 
     Raises:
         ConfigError: All that is wrong, a line each.
@@ -169,7 +169,7 @@ def check_working_folder() -> None:
 
 
 def is_quiet(settings: Settings) -> bool:
-    """Whether progress, summary and notes are not wanted."""
+    """Returns whether progress, summary and notes are not wanted."""
     return settings.log_level in {"warning", "error"}
 
 

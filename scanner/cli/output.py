@@ -63,7 +63,7 @@ def _write(data: bytes) -> None:
 
 
 def data_stdout() -> BinaryIO:
-    """Standard output for a sink that writes lines of JSON there, escaped where a terminal would obey them."""
+    """Returns standard output for a sink that writes lines of JSON there, escaped where a terminal would obey them."""
     return cast("BinaryIO", _TerminalBytes()) if sys.stdout.isatty() else sys.stdout.buffer
 
 
@@ -90,7 +90,7 @@ def print_error(text: str) -> None:
 
 
 def print_note(text: str) -> None:
-    """The same for what is not an error; not printed with `--quiet`."""
+    """Prints what is not an error on stderr, unless `--quiet` is given."""
     if not errors_only.get():
         print_message(text, "info")
 
@@ -106,7 +106,7 @@ def print_message(text: str, level: Level, **fields: object) -> None:
 
 
 def json_message(level: Level, text: str, fields: Mapping[str, object]) -> str:
-    """One line in the form of the JSON log."""
+    """Returns one line in the form of the JSON log."""
     at = datetime.now(UTC).isoformat().replace("+00:00", "Z")
     return json.dumps({"timestamp": at, "level": level, "event": "message", "message": text, **fields})
 
@@ -117,7 +117,7 @@ def _write_error(line: str) -> None:
 
 
 def asks_for_json_logs(argv: Sequence[str]) -> bool:
-    """Whether options or environment name JSON logs, read before the command line is known to be right."""
+    """Returns whether options or environment name JSON logs, read before the command line is known to be right."""
     values = [after for word, after in pairwise(argv) if word == _LOG_FORMAT_OPTION]
     values += [word.partition("=")[2] for word in argv if word.startswith(f"{_LOG_FORMAT_OPTION}=")]
     named = values[-1] if values else os.environ.get("PATCHSWEEP_LOG_FORMAT", "")

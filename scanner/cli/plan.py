@@ -53,7 +53,7 @@ def command(app: AppLoader, /, *, demo: bool, as_json: bool, config: str | None,
 
 
 def plan_text(plan: Plan, width: int = 80) -> list[str]:
-    """The totals, the targets that would be read, those that take longest first, and the others with their reasons."""
+    """Returns the totals, the targets that would be read, the longest first, and the others with their reasons."""
     from scanner.reports.lines import counted, duration, entry, wrapped
 
     readable = [target for target in plan.targets if target.status is TargetStatus.SCANNED]

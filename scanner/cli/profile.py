@@ -12,7 +12,7 @@ from scanner.cli.atomic_file import check_file, write_file
 
 @contextmanager
 def profiled(path: str | None) -> Iterator[None]:
-    """Profile the main thread while the block runs, and write what `pstats` and its viewers read, however it ends.
+    """Profiles the main thread while the block runs, and writes what `pstats` and its viewers read, however it ends.
 
     It holds names of functions and files and their times, nothing of what was read.
 

@@ -107,7 +107,7 @@ def _clock_text(seconds: float) -> str:
 
 @contextmanager
 def shown(progress: Progress) -> Iterator[None]:
-    """Draw on stderr until the block ends, then leave nothing of it; lines logged meanwhile scroll above."""
+    """Draws on stderr until the block ends, then leaves nothing of it; lines logged meanwhile scroll above."""
     console = Console(stderr=True)
     with Live(
         get_renderable=progress.__rich__,

@@ -22,7 +22,7 @@ _F = TypeVar("_F", bound=Callable[..., object])
 
 
 def format_option(command: _F) -> _F:
-    """`--format`, handed to the command as `form`."""
+    """Adds `--format`, handed to the command as `form`."""
     return click.option(
         "--format",
         "form",
@@ -36,7 +36,7 @@ def format_option(command: _F) -> _F:
 
 @asynccontextmanager
 async def open_scans(store: Store, scan_ids: Sequence[str]) -> AsyncIterator[Views]:
-    """The views over these committed scans.
+    """Yields the views over these committed scans.
 
     Raises:
         StoreError: a file of theirs is missing or damaged.
@@ -57,7 +57,7 @@ async def print_answer(
     parameters: Parameters | None = None,
     observe: Callable[[pa.RecordBatch], None] | None = None,
 ) -> None:
-    """The rows of one SELECT on stdout, as they come; `observe` is shown each batch before.
+    """Prints the rows of one SELECT on stdout, as they come; `observe` is shown each batch before.
 
     Raises:
         ConfigError: the SELECT is refused.

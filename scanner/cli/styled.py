@@ -14,12 +14,12 @@ PLAIN_WIDTH = 100
 
 
 def stderr_width() -> int:
-    """Columns to write for; a fixed number where there is no terminal, so that logs look alike."""
+    """Returns the columns to write for; a fixed number where there is no terminal, so that logs look alike."""
     return _width(Console(stderr=True))
 
 
 def stdout_width() -> int:
-    """The same for stdout."""
+    """Returns the columns to write for on stdout."""
     return _width(Console())
 
 
@@ -28,7 +28,7 @@ def _width(console: Console) -> int:
 
 
 def print_styled(lines: Iterable[Line]) -> None:
-    """Write the lines on stderr."""
+    """Writes the lines on stderr."""
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     for line in lines:
         console.print(Text(line.text, style=_STYLES[line.tone]))

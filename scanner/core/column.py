@@ -25,7 +25,7 @@ class Column(Struct, frozen=True):
 
     @property
     def field(self) -> pa.Field:
-        """The column as a field of an Arrow schema."""
+        """Returns the column as a field of an Arrow schema."""
         return pa.field(self.name, self.type, nullable=self.is_nullable)
 
 
@@ -38,5 +38,5 @@ class Table(Struct, frozen=True):
 
     @property
     def schema(self) -> pa.Schema:
-        """The table's Arrow schema."""
+        """Returns the table's Arrow schema."""
         return pa.schema([column.field for column in self.columns])

@@ -204,7 +204,7 @@ class Files(Protocol):
 
     @property
     def url(self) -> str:
-        """Where it is, as the user wrote it."""
+        """Returns where it is, as the user wrote it."""
         ...
 
     async def put(self, name: str, data: bytes) -> None:

@@ -37,12 +37,12 @@ class NodeStatus(StrEnum):
 
     @property
     def is_delivered(self) -> bool:
-        """Whether all that AWS has on the node is in the data set, so that a resumed scan does not ask again."""
+        """Returns whether the data set has all that AWS has on the node, so that a resumed scan does not ask again."""
         return self not in (NodeStatus.DENIED, NodeStatus.FAILED, NodeStatus.UNFINISHED)
 
     @property
     def is_complete(self) -> bool:
-        """Whether a scan that holds the node can be `complete`."""
+        """Returns whether a scan that holds the node can be `complete`."""
         return self.is_delivered and self is not NodeStatus.MISMATCHED
 
 
@@ -131,7 +131,7 @@ class PatchState(Struct, frozen=True):
 
     @property
     def fingerprint(self) -> Fingerprint:
-        """What changes whenever a patching operation has ended: the operation's identity and every count."""
+        """Returns what changes whenever a patching operation has ended: the operation's identity and every count."""
         return _fingerprint(self)
 
 

@@ -50,7 +50,7 @@ class PatchRows(Struct, frozen=True):
         return len(self.times)
 
     def column(self, name: str) -> list[str]:
-        """The values of one of `ROW_TEXTS`."""
+        """Returns the values of one of `ROW_TEXTS`."""
         return self.texts[ROW_TEXTS.index(name)].split(self.separator) if self.times else []
 
 

@@ -34,7 +34,7 @@ PATCH = pa.struct([column.field for column in PATCH_COLUMNS])
 
 
 def listed(rows_by_node: Iterable[PatchRows]) -> pa.StructArray:
-    """The rows of these nodes one after the other, as `LISTED`."""
+    """Returns the rows of these nodes one after the other, as `LISTED`."""
     runs = groupby(filter(len, rows_by_node), key=attrgetter("separator"))
     parts = [_parted(list(run), separator) for separator, run in runs] or [NONE_LISTED]
     return parts[0] if len(parts) == 1 else pa.concat_arrays(parts)
@@ -56,7 +56,7 @@ def _strings(texts: Sequence[str]) -> pa.StringArray:
 
 
 def in_words(rows: pa.StructArray) -> pa.StructArray:
-    """`LISTED` rows as `PATCH` rows, in their order."""
+    """Returns `LISTED` rows as `PATCH` rows, in their order."""
     kb_id, title, classification, severity, state, installed_time, cves = rows.flatten()
     return pa.StructArray.from_arrays(
         [

@@ -24,12 +24,12 @@ Problem = tuple[str, str]  # A setting's dotted key and what is wrong with it
 
 
 def is_bucket_url(text: str) -> bool:
-    """Whether the text is `s3://bucket` or `s3://bucket/prefix`."""
+    """Returns whether the text is `s3://bucket` or `s3://bucket/prefix`."""
     return bool(_BUCKET_URL.fullmatch(text))
 
 
 def scope_problems(scope: ScopeSettings) -> Iterator[Problem]:
-    """Every reason why the scope cannot be used."""
+    """Yields every reason why the scope cannot be used."""
     yield from _selection("scope.accounts", scope.accounts, ACCOUNT_KEYWORDS, account_id_problem)
     yield from _each("scope.exclude_accounts", scope.exclude_accounts, account_id_problem)
     yield from _selection("scope.regions", scope.regions, REGION_KEYWORDS, _region_problem)

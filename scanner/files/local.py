@@ -43,7 +43,7 @@ class LocalFiles:
 
     @property
     def root(self) -> Path:
-        """The folder as an absolute path, for readers that open files themselves."""
+        """Returns the folder as an absolute path, for readers that open files themselves."""
         return self._root
 
     async def put(self, name: str, data: bytes) -> None:

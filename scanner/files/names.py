@@ -10,7 +10,7 @@ _PART = re.compile(r"[^./\\\0][^/\\\0]*\Z")
 
 
 def checked(name: str) -> str:
-    """The name itself.
+    """Returns the name itself.
 
     Raises:
         StoreError: it is empty or absolute, has an empty part or one that starts with a dot, or a backslash or NUL.
@@ -21,7 +21,7 @@ def checked(name: str) -> str:
 
 
 def checked_prefix(prefix: str) -> str:
-    """The prefix itself, of which the last part may be cut off anywhere, or raises `StoreError`."""
+    """Returns the prefix itself, of which the last part may be cut off anywhere, or raises `StoreError`."""
     folder = prefix.rpartition("/")[0]
     if folder:
         checked(folder)

@@ -74,7 +74,7 @@ class CveCoverage(Struct, frozen=True):
 
     @property
     def covers_all_nodes(self) -> bool:
-        """Whether there is an answer for every node in scope."""
+        """Returns whether there is an answer for every node in scope."""
         return self.lacking + self.not_lacking == self.nodes and not self.unread_targets and not self.unread_states
 
 
@@ -111,7 +111,7 @@ def check_filters(scan_id: str, patches: PatchFilters) -> None:
 
 
 def parameters(cve_id: str) -> Parameters:
-    """The parameters of `LACKING`."""
+    """Returns the parameters of `LACKING`."""
     return {"cve_id": cve_id, "lacking": list(LACKING_STATES)}
 
 
@@ -123,7 +123,7 @@ async def cve_coverage(views: Views, scan: ScanRow, cve_id: str) -> CveCoverage:
 
 
 def sentences(coverage: CveCoverage, cve_id: str, scan_id: str) -> Iterator[str]:
-    """The answer for people, then each group of nodes for which this scan has none."""
+    """Yields the answer for people, then each group of nodes for which this scan has none."""
     if coverage.lacking:
         where = f"{counted(coverage.lacking, 'node')} in {counted(coverage.accounts, 'account')}"
         lack, do = ("lacks" if coverage.lacking == 1 else "lack"), ("does" if coverage.not_lacking == 1 else "do")

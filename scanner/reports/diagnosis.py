@@ -37,5 +37,5 @@ class Diagnosis(Struct, frozen=True):
 
     @property
     def gaps(self) -> list[TargetCheck]:
-        """The targets that would keep a scan from being complete."""
+        """Returns the targets that would keep a scan from being complete."""
         return [check for check in self.targets if self.scope.is_gap(check.status)]

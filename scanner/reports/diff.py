@@ -77,7 +77,7 @@ def check_comparable(before: str, asked_before: ScanRequest, after: str, asked_a
 
 
 def sentences(changes: Mapping[str, int], nodes: Compared, before: str, after: str) -> Iterator[str]:
-    """The changes in numbers, then the nodes that could not be compared."""
+    """Yields the changes in numbers, then the nodes that could not be compared."""
     patches = ", ".join(f"{changes.get(kind, 0):,} {words}" for kind, words in _PATCH_CHANGES.items())
     yield f"from {before} to {after}: patches {patches}, on {counted(nodes.compared, 'node')} read by both scans"
     others = ", ".join(f"{changes[kind]:,} {words}" for kind, words in _NODE_CHANGES.items() if changes.get(kind))

@@ -42,7 +42,7 @@ class GapGroup(Struct, frozen=True):
         return self.gaps[0].status
 
     def text(self, noun: str, labels_shown: int) -> str:
-        """`111122223333/eu-west-1: reason`, or `39 targets (…, …, … and 36 more), the first: reason`."""
+        """Returns `111122223333/eu-west-1: reason`, or `39 targets (…, …, … and 36 more), the first: reason`."""
         first = self.gaps[0]
         if len(self.gaps) == 1:
             return f"{first.label}: {first.reason}" if first.reason else first.label

@@ -21,12 +21,12 @@ class Line(Struct, frozen=True):
 
 
 def counted(number: int, noun: str) -> str:
-    """`1 node`, `12,340 nodes`."""
+    """Returns `1 node`, `12,340 nodes`."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def duration(seconds: float) -> str:
-    """`0.4 s`, `42 s`, `3 min 20 s`, `2 h 5 min`."""
+    """Returns `0.4 s`, `42 s`, `3 min 20 s`, `2 h 5 min`."""
     if seconds < 9.95:  # noqa: PLR2004 - below it a tenth tells something, and does not round up to 10.0
         return f"{seconds:.1f} s"
     whole = round(seconds)
@@ -38,17 +38,17 @@ def duration(seconds: float) -> str:
 
 
 def breakdown(counts: Mapping[str, int]) -> str:
-    """`409 scanned, 2 denied`, without the zeroes; `none` where nothing is left."""
+    """Returns `409 scanned, 2 denied`, without the zeroes; `none` where nothing is left."""
     return ", ".join(f"{number:,} {name.replace('_', ' ')}" for name, number in counts.items() if number) or "none"
 
 
 def wrapped(text: str, width: int, tone: Tone = "plain") -> list[Line]:
-    """The text, which is our own, broken at words."""
+    """Returns the text, which is our own, broken at words."""
     return [Line(line, tone) for line in wrap(text, width, break_on_hyphens=False, break_long_words=False)]
 
 
 def entry(label: str, text: str, width: int, *, tone: Tone = "plain", indent: int = 2, gap: int = 12) -> list[Line]:
-    """A label and its text in the column beside it, wrapped under itself; outside text comes out harmless."""
+    """Returns a label and its text in the column beside it, wrapped under itself; outside text comes out harmless."""
     head = f"{'':{indent}}{terminal_text(label):<{gap}}"
     # A label that fills its column still needs room before the text.
     head = head if head.endswith(" ") else head + "  "
@@ -63,7 +63,7 @@ def entry(label: str, text: str, width: int, *, tone: Tone = "plain", indent: in
 
 
 def aligned(rows: Sequence[Sequence[str | int]], header: Sequence[str]) -> list[str]:
-    """The rows under their header in columns two spaces apart, numbers to the right; outside text made harmless."""
+    """Returns the rows under their header in columns two spaces apart, numbers to the right, outside text escaped."""
     texts = [header, *([_cell(value) for value in row] for row in rows)]
     widths = [max(map(len, column)) for column in zip(*texts, strict=True)]
     right = [_are_numbers([row[place] for row in rows]) for place in range(len(header))]

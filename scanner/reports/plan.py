@@ -33,7 +33,7 @@ class Plan(Struct, frozen=True):
 
     @property
     def gaps(self) -> list[PlannedTarget]:
-        """The targets that would keep a scan from being complete."""
+        """Returns the targets that would keep a scan from being complete."""
         return [target for target in self.targets if self.scope.is_gap(target.status)]
 
     @property
@@ -63,7 +63,7 @@ def planned(
     patch_calls: int,
     rate_per_s: float,
 ) -> PlannedTarget:
-    """The cost of a target.
+    """Returns the cost of a target.
 
     Besides the patches: the node listing, the patch states before, and about as many again for second looks. Each
     operation has a rate of its own, so DescribeInstancePatches alone sets the time.

@@ -27,7 +27,7 @@ _TONES: dict[ScanStatus, Tone] = {ScanStatus.COMPLETE: "good", ScanStatus.PARTIA
 
 
 def summary(result: ScanResult, width: int = 80) -> list[Line]:
-    """The end-of-run text, no line longer than `width` where the words allow it."""
+    """Returns the end-of-run text, no line longer than `width` where the words allow it."""
     return [
         *wrapped(headline(result.scan), width, _TONES[result.scan.status]),
         *_coverage(result, width),
@@ -38,7 +38,7 @@ def summary(result: ScanResult, width: int = 80) -> list[Line]:
 
 
 def summary_json(result: ScanResult, exit_code: int) -> bytes:
-    """The same as a JSON object: the `scans` row with its counts, then what came of the run. Times are RFC 3339."""
+    """Returns the summary as a JSON object: the `scans` row with its counts, then how it ended. Times are RFC 3339."""
     scan = result.scan
     shown = {
         **structs.asdict(scan),
@@ -60,7 +60,7 @@ def _time(at: EpochMs) -> str:
 
 
 def headline(scan: ScanRow) -> str:
-    """What became of the scan, as a sentence."""
+    """Returns what became of the scan, as a sentence."""
     head = f"Scan {scan.scan_id} is {scan.status}"
     if scan.status is ScanStatus.COMPLETE:
         return f"{head}: {counted(sum(scan.nodes.values()), 'node')}, nothing left out."
@@ -169,10 +169,10 @@ def _next(result: ScanResult) -> Iterator[Line]:
 
 
 def query_command(store: str, scan_id: str, sql: str) -> str:
-    """What to type to ask this scan, whichever is the newest by then; the SQL holds no double quotes."""
+    """Returns what to type to ask this scan, whichever is the newest by then; the SQL holds no double quotes."""
     return f'patchsweep query{store_option(store)} --scan {scan_id} "{sql}"'
 
 
 def store_option(store: str) -> str:
-    """What names the store in a command, with a space before it, or nothing where it is the default."""
+    """Returns what names the store in a command, with a space before it, or nothing where it is the default."""
     return "" if store == StoreSettings().location else f" --store {quote(store)}"

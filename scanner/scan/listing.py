@@ -24,7 +24,7 @@ class Listing:
 
     @property
     def is_complete(self) -> bool:
-        """Whether the last page was reached."""
+        """Returns whether the last page was reached."""
         return self.pages > 0 and self.next_token is None
 
     def add(self, page: PatchPage) -> None:

@@ -92,7 +92,7 @@ class NodeAttempt:
 
     @property
     def needs_patch_state(self) -> bool:
-        """Whether the patch state has to be read again before the reading can be trusted."""
+        """Returns whether the patch state has to be read again before the reading can be trusted."""
         read = self._read
         if not isinstance(read, _Reading):
             return False

@@ -37,7 +37,7 @@ class GuardedSinks:
 
     @property
     def is_idle(self) -> bool:
-        """Whether no sink is left that takes anything."""
+        """Returns whether no sink is left that takes anything."""
         return not self._open
 
     async def write(self, batch: NodeBatch) -> None:
@@ -47,14 +47,14 @@ class GuardedSinks:
         await self._each(lambda sink: sink.commit(scan), "show the scan")
 
     def hurry(self, deadline_s: float = HURRIED_DEADLINE_S) -> None:
-        """Let no call take longer than this from now on, those under way included: the run was told to stop."""
+        """Lets no call take longer than this from now on, those under way included: the run was told to stop."""
         self._call_deadline_s = min(self._call_deadline_s, deadline_s)
         self._close_deadline_s = min(self._close_deadline_s, deadline_s)
         for scope in self._under_way:
             scope.deadline = min(scope.deadline, anyio.current_time() + deadline_s)
 
     async def aclose(self) -> None:
-        """Close every sink that is still open; ends soon, even while the caller is being cancelled."""
+        """Closes every sink that is still open; ends soon, even while the caller is being cancelled."""
         with anyio.CancelScope(shield=True):
             async with anyio.create_task_group() as group:
                 for name in list(self._open):

@@ -11,7 +11,7 @@ _IDENTIFYING_COLUMNS = 4
 
 
 def is_ours(table: Table, existing: Collection[str]) -> bool:
-    """Whether an existing table with these columns was made by patchsweep, so that columns may be added to it."""
+    """Returns whether patchsweep made an existing table with these columns, so that columns may be added to it."""
     return {column.name for column in table.columns[:_IDENTIFYING_COLUMNS]} <= set(existing)
 
 

@@ -30,7 +30,7 @@ class RunSinks(Struct, frozen=True):
 
 @asynccontextmanager
 async def open_sinks(settings: Settings, scan_id: str, stdout: BinaryIO) -> AsyncIterator[RunSinks]:
-    """Every sink of the settings, with the connections they need; nothing is touched yet, and the caller closes them.
+    """Yields every sink of the settings with its connections; nothing is touched yet, and the caller closes them.
 
     Raises:
         ConfigError: a spec that cannot work, or the same one twice.

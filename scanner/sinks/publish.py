@@ -16,7 +16,7 @@ async def publish(
     *,
     call_deadline_s: float = CALL_DEADLINE_S,
 ) -> dict[str, SinkError]:
-    """Send every batch to all sinks at once, commit and close them; the failures come back by the name of the sink.
+    """Sends every batch to all sinks at once, commits and closes them; the failures come back by the name of the sink.
 
     Batches are read once and as fast as the slowest sink takes them, and no further when no sink is left. The caller
     closes `batches`, and may see what they raise.

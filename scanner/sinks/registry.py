@@ -51,7 +51,7 @@ class SinkRegistry:
             self._plugins[plugin.name].append(plugin)
 
     def installed(self, own_version: str) -> list[InstalledSink]:
-        """Every sink by name, read from metadata alone; `own_version` stands behind the built-in ones."""
+        """Returns every sink by name, read from metadata alone; `own_version` stands behind the built-in ones."""
         built_in = [InstalledSink(name, "patchsweep", own_version, _lacking(name)) for name in self._built_ins]
         others = [
             InstalledSink(name, origin.distribution, origin.version, self._clash(name))
@@ -61,7 +61,7 @@ class SinkRegistry:
         return sorted([*built_in, *others], key=lambda sink: (sink.name, sink.note is not None, sink.distribution))
 
     def build(self, spec: SinkSpec, context: SinkContext) -> Sink:
-        """The sink of a spec, checked as far as that goes without touching what is there.
+        """Returns the sink of a spec, checked as far as that goes without touching what is there.
 
         Raises:
             ConfigError: an unknown type, a place that cannot work, a plugin that cannot be used, or an extra that is
@@ -109,5 +109,5 @@ def _need(built_in: str) -> str:
 
 
 def installed_sinks() -> SinkRegistry:
-    """The built-in sinks, and those of every distribution in this environment."""
+    """Returns the built-in sinks, and those of every distribution in this environment."""
     return SinkRegistry(BUILT_INS, entry_points(group=ENTRY_POINT_GROUP))

@@ -22,7 +22,7 @@ class SinkSpec(Struct, frozen=True, repr_omit_defaults=True):
 
     @property
     def label(self) -> str:
-        """The spec as the user wrote it, less its secrets: for messages, logs and reports."""
+        """Returns the spec as the user wrote it, less its secrets: for messages, logs and reports."""
         is_url = self.where.startswith(f"{self.type}://")
         return self.redacted(self.where if is_url else f"{self.type}:{self.where}")
 

@@ -49,7 +49,7 @@ class History:
 
     @property
     def is_empty(self) -> bool:
-        """Whether no node is held, so that every node will be read."""
+        """Returns whether no node is held, so that every node will be read."""
         return not self._nodes
 
     def is_unchanged(self, target: Target, state: PatchState) -> bool:

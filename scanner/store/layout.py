@@ -66,7 +66,7 @@ class ScanNames(Struct, frozen=True):
 
     @property
     def segments(self) -> str:
-        """The prefix of its segments."""
+        """Returns the prefix of its segments."""
         return f"{self.folder}/segments/"
 
     def segment(self, sequence: int, writer: str, sha256: str) -> str:

@@ -37,7 +37,7 @@ class _Row(Struct, frozen=True):
 
     @property
     def rank(self) -> tuple[bool, int, int, int]:
-        """The smallest is kept: delivered before gap, then the earlier delivery or the later gap."""
+        """Returns a key whose smallest row is kept: delivered before gap, the earlier delivery, the later gap."""
         is_gap = self.status not in _DELIVERED
         return is_gap, -self.scanned_at if is_gap else self.scanned_at, self.segment, self.row
 

@@ -66,7 +66,7 @@ class OpenScan:
 
     @property
     def is_committed(self) -> bool:
-        """Whether `commit` has written the manifest, though a later step of it may have failed."""
+        """Returns whether `commit` has written the manifest, though a later step of it may have failed."""
         return self._is_committed
 
     async def begin(self, header: ScanHeader) -> None:

@@ -44,7 +44,7 @@ class SegmentList(Struct, frozen=True):
 
     @property
     def keys(self) -> list[pa.Table]:
-        """The key columns of each segment."""
+        """Returns the key columns of each segment."""
         return [segment.keys for segment in self.segments]
 
 

@@ -39,12 +39,12 @@ class Store:
 
     @property
     def files(self) -> Files:
-        """Where the scans lie."""
+        """Returns the files in which the scans lie."""
         return self._files
 
     @property
     def url(self) -> str:
-        """Where it is, as the user wrote it."""
+        """Returns where it is, as the user wrote it."""
         return self._files.url
 
     @staticmethod

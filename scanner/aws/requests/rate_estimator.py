@@ -72,7 +72,7 @@ class RefillRateEstimator:
 
     @property
     def rate_per_s(self) -> float:
-        """The rate at this moment."""
+        """Returns the rate at this moment."""
         return self._rate
 
     def reserve(self, now: float) -> Ticket | float:

@@ -39,7 +39,7 @@ class Caller(Struct, frozen=True):
 
     @property
     def partition(self) -> str:
-        """`aws`, `aws-cn`, `aws-us-gov`, …: credentials, roles and organizations do not cross it."""
+        """Returns `aws`, `aws-cn`, `aws-us-gov`, …: credentials, roles and organizations do not cross it."""
         return self.arn.split(":")[1]
 
     @property

@@ -19,13 +19,13 @@ class Account(Struct, frozen=True):
 
 
 def included(accounts: Iterable[Account], scope: ScopeSettings) -> list[Account]:
-    """The accounts less the excluded ones, each once, in the order given."""
+    """Returns the accounts less the excluded ones, each once, in the order given."""
     unique = {account.account_id: account for account in accounts}
     return [account for account in unique.values() if account.account_id not in scope.exclude_accounts]
 
 
 def targets_of(regions: Mapping[Account, Iterable[str]], scope: ScopeSettings) -> list[Target]:
-    """A target for each account and each of its Regions that is not excluded, neighbours in different accounts.
+    """Returns a target for each account and each of its Regions that is not excluded, neighbours in different accounts.
 
     AWS limits each account by itself: reading one after the other would leave all but one idle.
     """
@@ -42,7 +42,7 @@ def targets_of(regions: Mapping[Account, Iterable[str]], scope: ScopeSettings) -
 
 
 def largest_first(targets: Iterable[Target], sizes: Mapping[tuple[str, str], int]) -> list[Target]:
-    """The largest first, so that no big one runs last alone; unknown ones last, in their order.
+    """Sorts the targets, the largest first, so that no big one runs last alone; unknown ones last, in their order.
 
     `sizes` are by (account id, Region), in whatever unit: only their order counts.
     """

@@ -30,7 +30,7 @@ A = TypeVar("A", bound=Mapping[str, object])
 
 @contextmanager
 def sdk_errors() -> Iterator[None]:
-    """Let nothing of botocore's out.
+    """Turns each exception of botocore into one of ours.
 
     Raises:
         ServiceError: AWS answered with an error.
@@ -74,7 +74,7 @@ def setup_errors() -> Iterator[None]:
 
 
 def require_members(answer: A, *members: str) -> A:
-    """The answer, which has to hold these members: botocore takes a torn or empty one for a success without them.
+    """Returns the answer if it holds these members: botocore takes a torn or empty one for a success without them.
 
     Raises:
         NoAnswer: one is missing.

@@ -87,19 +87,19 @@ class Sessions:
 
     @property
     def region(self) -> str | None:
-        """The Region that the AWS settings in force name."""
+        """Returns the Region that the AWS settings in force name."""
         with setup_errors():
             region: str | None = self._core.get_config_variable("region")
             return region
 
     async def has_credentials(self) -> bool:
-        """Whether the SDK finds any credentials for the run itself."""
+        """Returns whether the SDK finds any credentials for the run itself."""
         with setup_errors():
             credentials = await self._core.get_credentials()
             return credentials is not None
 
     async def frozen_credentials(self) -> ReadOnlyCredentials:
-        """The keys of the run itself, renewed by the SDK where they can be.
+        """Returns the keys of the run itself, renewed by the SDK where they can be.
 
         Raises:
             CredentialsExpired: they cannot be renewed.
@@ -128,7 +128,7 @@ class Sessions:
         return tls_context(self._ca_bundle)
 
     async def known_regions(self, service: str, partition: str) -> list[str]:
-        """The Regions that this version of the SDK knows of; AWS may have more."""
+        """Returns the Regions that this version of the SDK knows of; AWS may have more."""
         regions: list[str] = await self._core.get_available_regions(service, partition)
         return regions
 

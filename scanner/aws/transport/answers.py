@@ -13,7 +13,7 @@ _SERVER_ERRORS = range(500, 600)
 
 
 def has_own_meaning(status: int) -> bool:
-    """Whether a status says what to do next even where no error document of AWS comes with it."""
+    """Returns whether a status says what to do next even where no error document of AWS comes with it."""
     return status in (_REQUEST_TIMEOUT, _TOO_MANY_REQUESTS) or status in _SERVER_ERRORS
 
 

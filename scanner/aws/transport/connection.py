@@ -58,7 +58,7 @@ class Connection(asyncio.BufferedProtocol):
 
     @property
     def is_usable(self) -> bool:
-        """Whether it can carry another request: all it ever carried was in order, and nothing is waiting to be read.
+        """Returns whether it can carry another request: all it carried was in order, and nothing waits to be read.
 
         Bytes that arrived since the last answer would otherwise be taken for the next one. urllib3 looks for them,
         too; it costs 0.5 us.

@@ -61,7 +61,7 @@ def headers_of(head: bytes) -> Headers:
 
 
 def is_within_limits(head: bytes) -> bool:
-    """Whether aiohttp would take these headers: not too long, not too many, and without a NUL."""
+    """Returns whether aiohttp would take these headers: not too long, not too many, and without a NUL."""
     if b"\0" in head:
         return False
     if len(head) <= CERTAINLY_SHORT_BYTES:

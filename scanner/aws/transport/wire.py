@@ -92,7 +92,7 @@ class ErrorDocument(Struct):
 
     @property
     def text(self) -> str:
-        """The message in either spelling, or ""."""
+        """Returns the message in either spelling, or ""."""
         return (self.Message if self.message is None else self.message) or ""
 
 

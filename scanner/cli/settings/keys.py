@@ -49,17 +49,17 @@ class Key(Struct, frozen=True):
 
     @property
     def is_repeatable(self) -> bool:
-        """Whether the option is given once for each value, because a value may hold a comma."""
+        """Returns whether the option is given once for each value, because a value may hold a comma."""
         return self.is_table or self.path == "sinks"
 
     @property
     def separator(self) -> str:
-        """What stands between the values where several are written as one text."""
+        """Returns what stands between the values where several are written as one text."""
         return ";" if self.is_repeatable else ","
 
     @property
     def choices(self) -> tuple[str, ...]:
-        """The only values there are, or nothing where the values are free."""
+        """Returns the only values there are, or nothing where the values are free."""
         kind = get_args(self.kind)[0] if self.is_list else self.kind
         return tuple(value for value in get_args(kind) if isinstance(value, str))
 
@@ -80,7 +80,7 @@ _SERVICE_LINK = re.compile(
 
 
 def is_service_link(variable: str) -> bool:
-    """Whether the variable describes a Service of the cluster and was not meant for us."""
+    """Returns whether the variable describes a Service of the cluster and was not meant for us."""
     return bool(_SERVICE_LINK.fullmatch(variable))
 
 

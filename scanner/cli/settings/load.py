@@ -102,7 +102,7 @@ def _fitted(values: Mapping[str, object]) -> dict[str, object]:
 
 
 def assemble(values: Mapping[str, object]) -> Settings:
-    """Settings with these typed values by dotted key, defaults elsewhere."""
+    """Returns settings with these typed values by dotted key, defaults elsewhere."""
     return reduce(lambda settings, path: _replaced(settings, path, values[path]), values, Settings())
 
 
@@ -115,7 +115,7 @@ def _replaced(settings: Settings, path: str, value: object) -> Settings:
 
 
 def file_values(path: str | None, lines: list[str]) -> list[Given]:
-    """What the TOML file gives, its unknown keys and faults of form appended to `lines`."""
+    """Returns what the TOML file gives, its unknown keys and faults of form appended to `lines`."""
     if path is None:
         return []
     try:
@@ -145,7 +145,7 @@ def _flat(document: Mapping[str, object]) -> Iterator[tuple[str, object]]:
 
 
 def variable_values(environ: Mapping[str, str], lines: list[str]) -> list[Given]:
-    """What the environment gives, its unknown `PATCHSWEEP_` variables appended to `lines`."""
+    """Returns what the environment gives, its unknown `PATCHSWEEP_` variables appended to `lines`."""
     ours = sorted(
         name for name in environ if name.startswith(PREFIX) and name != CONFIG_VARIABLE and not is_service_link(name)
     )
@@ -155,13 +155,13 @@ def variable_values(environ: Mapping[str, str], lines: list[str]) -> list[Given]
 
 
 def option_values(options: Mapping[str, object]) -> list[Given]:
-    """What the command line gives, by dotted key; a repeatable option that was not given is an empty tuple."""
+    """Returns what the command line gives, by dotted key; a repeatable option that was not given is an empty tuple."""
     given = ((KEYS[path], value) for path, value in options.items() if value not in (None, ()))
     return [Given(key, value, f"{key.option} ({key.path})") for key, value in given]
 
 
 def typed(key: Key, value: object) -> object:
-    """The value in the key's type.
+    """Returns the value in the key's type.
 
     A list may be one text, its values separated by `key.separator`; names out of a closed set come in any case.
 
@@ -217,7 +217,7 @@ def _misfit(key: Key, value: object) -> ValueError:
 
 
 def wanted(key: Key) -> str:
-    """What the key takes, in words, like `a number` or `one of full, delta`."""
+    """Returns what the key takes, in words, like `a number` or `one of full, delta`."""
     if key.choices:
         return f"{'any' if key.is_list else 'one'} of {', '.join(key.choices)}"
     if key.is_table:

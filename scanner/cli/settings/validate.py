@@ -25,7 +25,7 @@ _LONGEST_FILTER_VALUE = 256
 
 
 def problems(settings: Settings, where: Callable[[str], str] = str) -> list[str]:
-    """One line for each thing that cannot work, `where` giving the user's name for a dotted key."""
+    """Returns one line for each thing that cannot work, `where` giving the user's name for a dotted key."""
     found = [
         *_text_problems(settings),
         *scope_problems(settings.scope),

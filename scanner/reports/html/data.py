@@ -170,7 +170,7 @@ class Report(Struct, frozen=True):
 
 
 def parameters(scan: ScanRow) -> Parameters:
-    """What `FOUND` needs to know."""
+    """Returns the parameters of `FOUND`."""
     gaps = {status for status in TargetStatus if scan.scope.is_gap(status)}
     return {
         "lacking": list(LACKING_STATES),
@@ -188,7 +188,7 @@ def parameters(scan: ScanRow) -> Parameters:
 
 
 async def report(views: Views, scan: ScanRow, filters: PatchFilters) -> Report:
-    """The report of the scan that is open in `views`."""
+    """Returns the report of the scan that is open in `views`."""
     (row,) = (await views.fetch(FOUND, parameters(scan))).to_pylist()
     machines, baselines = await read_machines(views, LONG_LIST), await read_baselines(views, LONG_LIST)
     row |= {"machines": msgspec.to_builtins(machines), "baselines": msgspec.to_builtins(baselines)}

@@ -50,13 +50,13 @@ class Part(Struct, frozen=True):
 
 
 def counts_shown(scan: ScanRow) -> dict[str, str]:
-    """The counts that the scan can tell, with their headings; of states that were not asked for nothing is known."""
+    """Returns the counts that the scan has, with their headings; states that were not asked for have none."""
     asked = {"missing": "MISSING", "failed": "FAILED"}
     return {name: name.capitalize() for name, state in asked.items() if not scan.states or state in scan.states}
 
 
 def sections(scan: ScanRow) -> dict[str, str]:
-    """The sections in their order; a scan that read nothing tells of nothing but that."""
+    """Returns the sections in their order; a scan that read nothing tells of nothing but that."""
     coverage = {"coverage": "What was covered", "gaps": "What was not read or not verified"}
     if scan.status is ScanStatus.FAILED:
         return coverage
@@ -76,22 +76,22 @@ def sections(scan: ScanRow) -> dict[str, str]:
 
 
 def shows_lacking(scan: ScanRow) -> bool:
-    """Whether patches were read that are not in effect."""
+    """Returns whether patches were read that are not in effect."""
     return not scan.states or any(state in scan.states for state in LACKING_STATES)
 
 
 def verified(scan: ScanRow) -> int:
-    """Nodes whose rows agree with AWS's counts, read now or carried over."""
+    """Returns the number of nodes whose rows agree with AWS's counts, read now or carried over."""
     return sum(scan.nodes.get(status, 0) for status in (NodeStatus.VERIFIED, NodeStatus.UNCHANGED))
 
 
 def targets_by_status(scan: ScanRow) -> list[Part]:
-    """Those there are, with what their status means."""
+    """Returns the numbers of targets by status, with what each status means."""
     return _parts(_TARGETS, scan.targets)
 
 
 def nodes_by_status(scan: ScanRow) -> list[Part]:
-    """Those there are, with what their status means."""
+    """Returns the numbers of nodes by status, with what each status means."""
     return _parts(_NODES, scan.nodes)
 
 
@@ -106,7 +106,7 @@ def _parts(
 
 
 def nodes_by_age(ages: Ages) -> list[Part]:
-    """Every age, the youngest first."""
+    """Returns every age, the youngest first."""
     return [
         Part("less than 1 day", ages.day, "sure"),
         Part("1 to 7 days", ages.week, "sure"),
@@ -118,7 +118,7 @@ def nodes_by_age(ages: Ages) -> list[Part]:
 
 
 def restrictions(report: Report) -> Iterator[str]:
-    """What the numbers leave out because of the scan's filters."""
+    """Yields what the numbers leave out because of the scan's filters."""
     filters, scope = report.filters, report.scan.scope
     of_patches = {
         "in the states": report.scan.states or filters.states,
@@ -134,7 +134,7 @@ def restrictions(report: Report) -> Iterator[str]:
 
 
 def facts(report: Report) -> dict[str, str]:
-    """What was asked for and what it took."""
+    """Returns what was asked for and what it took."""
     scan, scope = report.scan, report.scan.scope
     calls = f"{counted(scan.requests, 'call')}, {scan.throttles:,} throttled"
     return {
@@ -149,17 +149,17 @@ def facts(report: Report) -> dict[str, str]:
 
 
 def date(at: EpochMs) -> str:
-    """`25 November 2026`."""
+    """Returns `25 November 2026`."""
     return f"{_moment(at).day} {_moment(at):%B %Y}"
 
 
 def day(at: EpochMs | None) -> str | None:
-    """`25 Nov 2026`."""
+    """Returns `25 Nov 2026`."""
     return at if at is None else f"{_moment(at).day} {_moment(at):%b %Y}"
 
 
 def time(at: EpochMs) -> str:
-    """`25 Nov 2026, 07:45 UTC`."""
+    """Returns `25 Nov 2026, 07:45 UTC`."""
     return f"{_moment(at).day} {_moment(at):%b %Y, %H:%M} UTC"
 
 
@@ -168,5 +168,5 @@ def _moment(at: EpochMs) -> datetime:
 
 
 def took(scan: ScanRow) -> str:
-    """From the beginning to the end of it."""
+    """Returns how long the scan took, from its beginning to its end."""
     return duration((scan.finished_at - scan.started_at) / 1000)

@@ -27,7 +27,7 @@ _SETTINGS: dict[str, str | bool | int | float | list[str]] = {
 def open_database(
     scans: Sequence[ScanRow], segments: Sequence[Path], targets: Sequence[Path], spill: Path
 ) -> duckdb.DuckDBPyConnection:
-    """A connection that reads these files and no others, opens no network, loads no extension and keeps its settings.
+    """Returns a connection that reads these files alone, opens no network, loads no extension and keeps its settings.
 
     `spill` is where large sorts may put intermediate data. A statement that writes could still replace the files
     named here, so `select_only` has to stand before every statement.
@@ -50,7 +50,7 @@ def open_database(
 
 
 def select_only(connection: duckdb.DuckDBPyConnection, sql: str) -> str | None:
-    """The SQL in a form that can only read, or None if it is anything but one SELECT.
+    """Returns the SQL in a form that can only read, or None if it is anything but one SELECT.
 
     As a subquery a statement cannot carry a `WITH` that writes: DuckDB takes those at the top level only.
     """

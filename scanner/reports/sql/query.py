@@ -53,7 +53,7 @@ class Views:
 
     @asynccontextmanager
     async def run(self, sql: str, parameters: Parameters | None = None) -> AsyncIterator[Rows]:
-        """Run one SELECT; its rows can be read while the block runs.
+        """Runs one SELECT; its rows can be read while the block runs.
 
         Raises:
             ConfigError: it is no single SELECT, or DuckDB refuses it; the text has DuckDB's first line.
@@ -72,7 +72,7 @@ class Views:
             cursor.close()
 
     async def fetch(self, sql: str, parameters: Parameters | None = None) -> pa.Table:
-        """The whole answer to one SELECT as a table; raises as `run` does."""
+        """Returns the whole answer to one SELECT as a table; raises as `run` does."""
         async with self.run(sql, parameters) as rows:
             return pa.Table.from_batches([batch async for batch in rows], rows.schema)
 
@@ -81,7 +81,7 @@ class Views:
 async def open_views(
     scans: Sequence[ScanRow], segments: Sequence[Path], targets: Sequence[Path]
 ) -> AsyncIterator[Views]:
-    """The views over these scans, whose segments and targets files lie at these absolute paths.
+    """Yields the views over these scans, whose segments and targets files lie at these absolute paths.
 
     Raises:
         StoreError: a file cannot be read.

@@ -30,7 +30,7 @@ _JSON = msgspec.json.Encoder(decimal_format="number", enc_hook=str)
 async def rendered(
     schema: pa.Schema, batches: AsyncIterable[pa.RecordBatch], form: Format
 ) -> AsyncGenerator[str, None]:
-    """The answer as pieces of text; a table comes as one piece, when its column widths are known."""
+    """Yields the answer as pieces of text; a table comes as one piece, when its column widths are known."""
     if form == "csv":
         yield csv_text([schema.names])
         async for batch in batches:
@@ -48,7 +48,7 @@ async def rendered(
 
 
 def rows_of(batch: pa.RecordBatch) -> list[tuple[object, ...]]:
-    """The rows as Python values; times with a zone are UTC datetimes, whatever zones this machine knows."""
+    """Returns the rows as Python values; times with a zone are UTC datetimes, whatever zones this machine knows."""
     if not batch.num_columns:
         return []
     return list(zip(*(_values(column) for column in batch.columns), strict=True))
@@ -91,13 +91,13 @@ def _moment(micros: int, zone: tzinfo | None) -> datetime | str:
 
 
 def json_rows(batch: pa.RecordBatch) -> list[str]:
-    """One JSON object a row, keyed by column."""
+    """Returns one JSON object a row, keyed by column."""
     names = batch.schema.names
     return [terminal_json(_JSON.encode(dict(zip(names, row, strict=True))).decode()) for row in rows_of(batch)]
 
 
 def csv_text(rows: Sequence[Sequence[object]]) -> str:
-    """The rows as CSV lines in which no text is a formula; null is an empty cell."""
+    """Returns the rows as CSV lines in which no text is a formula; null is an empty cell."""
     text = StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerows([safe_cell(cell) if isinstance(cell, str) else cell_text(cell) for cell in row] for row in rows)
@@ -105,7 +105,7 @@ def csv_text(rows: Sequence[Sequence[object]]) -> str:
 
 
 def cell_text(value: object) -> str:
-    """A value as one cell: ISO 8601 times, JSON for what is nested, nothing for null."""
+    """Returns a value as one cell: ISO 8601 times, JSON for what is nested, nothing for null."""
     match value:
         case None:
             return ""
@@ -120,7 +120,7 @@ def cell_text(value: object) -> str:
 
 
 def table_text(schema: pa.Schema, rows: Sequence[Sequence[object]]) -> str:
-    """The rows under their column names, aligned, numbers to the right, long cells cut."""
+    """Returns the rows under their column names, aligned, numbers to the right, long cells cut."""
     cells = [[_cut(terminal_text(cell_text(value))) for value in row] for row in rows]
     head = [_cut(terminal_text(name)) for name in schema.names]
     widths = [max(map(_width, column)) for column in zip(head, *cells, strict=True)]

@@ -65,7 +65,7 @@ class Sessions:
         return keys, promised_s
 
     def delete_user_keys(self, account_id: str) -> None:
-        """Forget the long-lived keys of an account's user."""
+        """Forgets the long-lived keys of an account's user."""
         self._keys.pop(self.users[account_id].access_key, None)
 
     def end(self, keys: Keys) -> None:

@@ -70,7 +70,7 @@ class Simulator:
         self._simulation.world_state.disabled.add((account_id, region))
 
     def delete_own_keys(self) -> None:
-        """Delete the access key of the caller: no service knows it any more. Sessions of roles live on."""
+        """Deletes the access key of the caller: no service knows it any more. Sessions of roles live on."""
         self._simulation.sessions.delete_user_keys(self.world.hub_account_id)
 
     def patch_node(self, account_id: str, region: str, instance_id: str) -> None:

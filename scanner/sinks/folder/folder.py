@@ -27,7 +27,7 @@ class TextForm(Struct, frozen=True):
 
     @property
     def files(self) -> dict[str, str]:
-        """The name of each table's file; the last one marks the folder as whole."""
+        """Returns the name of each table's file; the last one marks the folder as whole."""
         return {table: f"{table}{self.suffix}" for table in TABLES}
 
 

@@ -28,11 +28,11 @@ def part_name(table: str, started_at: EpochMs, scan_id: str, part: int) -> str:
 
 
 def is_marker(name: str) -> bool:
-    """Whether the file holds the scan's own row, which is there only when all other files of the scan are."""
+    """Returns whether the file holds the scan's own row, which is there only when all other files of the scan are."""
     return name.startswith(f"{_MARKER_TABLE}/")
 
 
 def are_names_of(scan_id: str, names: Iterable[str]) -> bool:
-    """Whether these are names of the scan's files, in the layout of today or of an earlier version."""
+    """Returns whether these are names of the scan's files, in the layout of today or of an earlier version."""
     pattern = re.compile(rf"[a-z_]+/(?:[a-z_]+=[A-Za-z0-9*-]+/)*{re.escape(scan_id)}(?:-\d+)?\.parquet")
     return all(map(pattern.fullmatch, names))

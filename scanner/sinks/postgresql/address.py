@@ -20,7 +20,7 @@ _URL = re.compile(r"postgresql://(?:[^/?#@]*@)?[^@]*\Z")
 
 
 def check_url(url: str) -> None:
-    """Look at a `postgresql://user:password@host:port/database?parameter=value`, as libpq takes it.
+    """Checks a `postgresql://user:password@host:port/database?parameter=value`, as libpq takes it.
 
     Raises:
         ConfigError: libpq does not take it, or might take a part of the password for something else.
@@ -40,7 +40,7 @@ def check_url(url: str) -> None:
 
 
 async def connect(url: str) -> AsyncConnection:
-    """A connection with the settings of the URL, then those of libpq's variables and files.
+    """Returns a connection with the settings of the URL, then those of libpq's variables and files.
 
     Raises:
         SinkError: there is none to be had.

@@ -16,7 +16,7 @@ _FORM = csv.WriteOptions(include_header=False, batch_size=65_536, quoting_style=
 
 
 def csv_lines(table: pa.Table) -> bytes:
-    """The rows, each a line; lists as the literals of PostgreSQL's arrays."""
+    """Returns the rows, each a line; lists as the literals of PostgreSQL's arrays."""
     columns = [_literals(column) if pa.types.is_list(column.type) else column for column in table.columns]
     stream = pa.BufferOutputStream()
     csv.write_csv(pa.table(columns, names=table.column_names), stream, _FORM)

@@ -8,6 +8,6 @@ from psycopg import AsyncConnection
 
 
 async def lock(connection: AsyncConnection, what: str) -> None:
-    """Hold the lock of this name until the transaction ends, as soon as no other transaction holds it."""
+    """Holds the lock of this name until the transaction ends, as soon as no other transaction holds it."""
     name = hashlib.blake2b(f"patchsweep {what}".encode(), digest_size=8).digest()
     await connection.execute("SELECT pg_advisory_xact_lock(%s)", [int.from_bytes(name, signed=True)])

@@ -67,7 +67,7 @@ class StreamContract:
         anyio.run(self.make(tmp_path, FIRST).aclose)
 
     def test_trying_the_sink_leaves_what_is_there_as_it_was(self, tmp_path: Path) -> None:
-        """`probe` is optional: a sink without one passes."""
+        """Passes without a `probe`, which is optional."""
         self.publish(tmp_path, awkward_scan(FIRST))
         before = sorted(path.relative_to(tmp_path) for path in tmp_path.rglob("*"))
         anyio.run(self._try_out, tmp_path)
@@ -129,7 +129,7 @@ class SinkContract(StreamContract):
     def test_what_an_earlier_version_wrote_takes_a_scan_with_more_columns(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """Columns are added to tables from version to version, never renamed or removed."""
+        """Holds that columns are added to tables from version to version, never renamed or removed."""
         self.publish(tmp_path, awkward_scan(FIRST))
         columns_before = DICTIONARY["nodes"].columns
         add_column(monkeypatch, "nodes", Column("added_later", "A column that a later version has."))

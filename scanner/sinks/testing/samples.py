@@ -60,7 +60,7 @@ class SampleScan(Struct, frozen=True):
 
     @property
     def tables(self) -> dict[str, pa.Table]:
-        """The rows of every table."""
+        """Returns the rows of every table."""
         return {
             **{name: self._rows(name) for name in TABLES if name not in self.summary.tables()},
             **self.summary.tables(),
@@ -71,7 +71,7 @@ class SampleScan(Struct, frozen=True):
 
 
 def awkward_scan(scan_id: str) -> SampleScan:
-    """Two batches: nulls everywhere, other scripts, doubled rows, a node without rows, two nodes of one id."""
+    """Returns two batches: nulls everywhere, other scripts, doubled rows, a node without rows, two nodes of one id."""
     first = [
         _node(
             _PARIS, "i-0a", _PATCHES, state=PatchState("i-0a", installed_count=2, missing_count=0, baseline_id="pb-1")
@@ -83,7 +83,7 @@ def awkward_scan(scan_id: str) -> SampleScan:
 
 
 def large_scan(scan_id: str) -> SampleScan:
-    """One node with ten thousand patches."""
+    """Returns one node with ten thousand patches."""
     patches = [
         Patch(
             f"KB{number}", f"Update {number}", "Security", "Low", "Installed", _NOON_S + number / 1000, f"CVE-{number}"
@@ -94,7 +94,7 @@ def large_scan(scan_id: str) -> SampleScan:
 
 
 def empty_scan(scan_id: str) -> SampleScan:
-    """A scan that found no node at all."""
+    """Returns a scan that found no node at all."""
     return _sample(scan_id, [], [_PARIS])
 
 

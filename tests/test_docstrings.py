@@ -1,0 +1,47 @@
+"""Public docstrings of functions say first what the function does: a verb in the third person, "Returns the …"."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "scanner"
+MODULES = sorted(PACKAGE.rglob("*.py"))
+#: Words in `s` with which a docstring could begin and that are no verbs.
+NO_VERBS = frozenset({"As", "Columns", "Is", "Its", "Nodes", "Rows", "Settings", "This", "Times"})
+
+
+def is_command(function):
+    """Whether click shows the docstring as help, which addresses the user: "Show the nodes …"."""
+    decorators = " ".join(map(ast.unparse, function.decorator_list))
+    return "click.command(" in decorators or ".command(" in decorators or "click.group(" in decorators
+
+
+def first_words(source):
+    """Yields name and first word of the docstring of each public function that has one."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and not node.name.startswith("_"):
+            text = ast.get_docstring(node)
+            if text and not is_command(node):
+                yield node.name, text.split()[0].rstrip(",:;")
+
+
+def without_verb(source):
+    return {
+        name: word
+        for name, word in first_words(source)
+        if not (word.isalpha() and word[0].isupper() and word.endswith("s")) or word in NO_VERBS
+    }
+
+
+@pytest.mark.parametrize("module", MODULES, ids=[str(path.relative_to(PACKAGE)) for path in MODULES])
+def test_a_docstring_begins_with_a_verb_in_the_third_person(module):
+    assert without_verb(module.read_text(encoding="utf-8")) == {}
+
+
+@pytest.mark.parametrize("text", ["Return it.", "The name.", "Whether it is.", "Its name.", "`x`, or None."])
+def test_a_docstring_that_begins_otherwise_is_noticed(text):
+    assert list(without_verb(f'def f():\n    """{text}"""')) == ["f"]
+    assert without_verb('def f():\n    """Returns it."""') == {}
