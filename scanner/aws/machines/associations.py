@@ -8,6 +8,7 @@ taken for the time of a scan.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
 import msgspec
 from msgspec import Struct, structs
@@ -15,6 +16,7 @@ from msgspec import Struct, structs
 from scanner.aws.machines.ask import RULES, Ask, with_token
 from scanner.aws.operations import LIST_ASSOCIATIONS, LIST_COMPLIANCE_ITEMS
 from scanner.aws.requests.pagination import Page, pages
+from scanner.aws.transport.decoding import decode
 from scanner.core.machines import AssociationScan
 from scanner.core.model import PatchState
 from scanner.core.normalize import count_of_text, epoch_ms
@@ -69,7 +71,7 @@ async def has_patch_association(ask: Ask, name: str) -> bool:
     payload = {"AssociationFilterList": [{"key": "Name", "value": DOCUMENT}], "MaxResults": 50}
 
     async def fetch(token: str | None) -> Page[_Association]:
-        answer = await ask(LIST_ASSOCIATIONS, with_token(payload, token), _ASSOCIATIONS.decode)
+        answer = await ask(LIST_ASSOCIATIONS, with_token(payload, token), partial(decode, _ASSOCIATIONS))
         return Page(answer.associations, answer.next_token)
 
     async for page in pages(fetch, RULES, f"The associations of {name}"):
@@ -92,7 +94,7 @@ async def association_scan(ask: Ask, instance_id: str) -> AssociationScan | None
     }
 
     async def fetch(token: str | None) -> Page[_Item]:
-        answer = await ask(LIST_COMPLIANCE_ITEMS, with_token(payload, token), _ITEMS.decode)
+        answer = await ask(LIST_COMPLIANCE_ITEMS, with_token(payload, token), partial(decode, _ITEMS))
         return Page(answer.compliance_items, answer.next_token)
 
     newest: AssociationScan | None = None

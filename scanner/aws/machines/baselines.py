@@ -7,6 +7,7 @@ their ARN alone.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from functools import partial
 
 import msgspec
 from msgspec import Struct
@@ -14,6 +15,7 @@ from msgspec import Struct
 from scanner.aws.machines.ask import RULES, Ask, with_token
 from scanner.aws.operations import DESCRIBE_PATCH_BASELINES, GET_PATCH_BASELINE
 from scanner.aws.requests.pagination import Page, pages
+from scanner.aws.transport.decoding import decode
 from scanner.core.baselines import ApprovalRule, Baseline
 from scanner.core.normalize import epoch_ms
 
@@ -77,7 +79,9 @@ async def identities(ask: Ask, name: str) -> Mapping[str, tuple[str, bool | None
     """
 
     async def fetch(token: str | None) -> Page[_Identity]:
-        answer = await ask(DESCRIBE_PATCH_BASELINES, with_token({"MaxResults": 100}, token), _IDENTITIES.decode)
+        answer = await ask(
+            DESCRIBE_PATCH_BASELINES, with_token({"MaxResults": 100}, token), partial(decode, _IDENTITIES)
+        )
         return Page(answer.baseline_identities, answer.next_token)
 
     found: dict[str, tuple[str, bool | None]] = {}
@@ -97,7 +101,7 @@ async def baseline(ask: Ask, full_id: str, *, is_default: bool | None) -> Baseli
     Raises:
         AwsError: the caller may not ask, or there is no such baseline.
     """
-    row = await ask(GET_PATCH_BASELINE, {"BaselineId": full_id}, _ONE.decode)
+    row = await ask(GET_PATCH_BASELINE, {"BaselineId": full_id}, partial(decode, _ONE))
     rules = row.approval_rules.patch_rules if row.approval_rules else ()
     return Baseline(
         baseline_id=short_id(row.baseline_id),

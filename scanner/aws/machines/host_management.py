@@ -6,11 +6,14 @@ the name of a role; a Status of `Default` means off.
 
 from __future__ import annotations
 
+from functools import partial
+
 import msgspec
 from msgspec import Struct
 
 from scanner.aws.machines.ask import Ask
 from scanner.aws.operations import GET_SERVICE_SETTING
+from scanner.aws.transport.decoding import decode
 
 _SETTING = "/ssm/managed-instance/default-ec2-instance-management-role"
 
@@ -33,5 +36,5 @@ async def is_host_management_on(ask: Ask) -> bool:
     Raises:
         AwsError: the caller may not ask.
     """
-    answer = await ask(GET_SERVICE_SETTING, {"SettingId": _SETTING}, _DECODER.decode)
+    answer = await ask(GET_SERVICE_SETTING, {"SettingId": _SETTING}, partial(decode, _DECODER))
     return answer.service_setting.status == "Customized"

@@ -7,6 +7,7 @@ two members. Every count and time is text.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
+from functools import partial
 
 import msgspec
 from msgspec import Struct
@@ -14,6 +15,7 @@ from msgspec import Struct
 from scanner.aws.machines.ask import RULES, Ask, with_token
 from scanner.aws.operations import GET_INVENTORY
 from scanner.aws.requests.pagination import Page, pages
+from scanner.aws.transport.decoding import decode
 from scanner.aws.transport.interface import Payload
 from scanner.core.machines import InventoryNode
 from scanner.core.model import ManagedNode
@@ -57,7 +59,7 @@ async def inventory_nodes(ask: Ask, name: str) -> AsyncIterator[Sequence[Invento
     """
 
     async def fetch(token: str | None) -> Page[InventoryNode]:
-        answer = await ask(GET_INVENTORY, with_token(_ALIVE, token), _DECODER.decode)
+        answer = await ask(GET_INVENTORY, with_token(_ALIVE, token), partial(decode, _DECODER))
         return Page([_node(entity) for entity in answer.entities if entity.id], answer.next_token)
 
     async for page in pages(fetch, RULES, f"The inventory of {name}"):

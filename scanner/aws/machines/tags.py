@@ -7,6 +7,7 @@ an empty token.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
 import msgspec
 from msgspec import Struct
@@ -14,6 +15,7 @@ from msgspec import Struct
 from scanner.aws.machines.ask import RULES, Ask, with_token
 from scanner.aws.operations import GET_RESOURCES
 from scanner.aws.requests.pagination import Page, pages
+from scanner.aws.transport.decoding import decode
 from scanner.core.instances import Tags
 
 
@@ -48,7 +50,7 @@ async def hybrid_tags(ask: Ask, name: str) -> Mapping[str, Tags]:
     payload = {"ResourceTypeFilters": ["ssm:managed-instance"], "ResourcesPerPage": 100}
 
     async def fetch(token: str | None) -> Page[_Resource]:
-        answer = await ask(GET_RESOURCES, with_token(payload, token, "PaginationToken"), _DECODER.decode)
+        answer = await ask(GET_RESOURCES, with_token(payload, token, "PaginationToken"), partial(decode, _DECODER))
         return Page(answer.resource_tag_mapping_list, answer.pagination_token)
 
     tags: dict[str, Tags] = {}

@@ -16,6 +16,7 @@ from scanner.aws.machines.host_management import is_host_management_on
 from scanner.aws.machines.instances import decode_instances
 from scanner.aws.machines.inventory import inventory_nodes
 from scanner.aws.machines.tags import hybrid_tags
+from scanner.aws.transport.decoding import Undecodable
 from scanner.core.errors import Transient
 from scanner.core.instances import Instance
 from scanner.simulator.api.ec2_instances import describe_instances
@@ -207,3 +208,29 @@ async def test_listings_that_break_are_read_to_their_end():
     assert len(await hybrid_tags(Asker(made, broken), "here")) == 12
     pages = [page async for page in inventory_nodes(Asker(made, broken), "here")]
     assert sum(map(len, pages)) == 30
+
+
+async def _of_inventory(ask):
+    return [page async for page in inventory_nodes(ask, "the target")]
+
+
+@pytest.mark.parametrize("body", [b'{"Entities":[', b'{"Tags":"\xff', b"[" * 100_000, b"<html>", b""])
+@pytest.mark.parametrize(
+    "source",
+    [
+        _of_inventory,
+        is_host_management_on,
+        lambda ask: hybrid_tags(ask, "the target"),
+        lambda ask: identities(ask, "the target"),
+        lambda ask: baseline(ask, "pb-0123456789abcdef0", is_default=None),
+        lambda ask: has_patch_association(ask, "the target"),
+        lambda ask: association_scan(ask, "i-0123456789abcdef0"),
+    ],
+    ids=["inventory", "host management", "tags", "baselines", "a baseline", "associations", "compliance"],
+)
+async def test_a_torn_answer_of_any_source_is_refused_as_one(source, body):
+    async def torn(operation, payload, decode_body):
+        return decode_body(body)
+
+    with pytest.raises(Undecodable):
+        await source(torn)
