@@ -10,7 +10,9 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "scanner"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 #: Words in `s` with which a docstring could begin and that are no verbs.
-NO_VERBS = frozenset({"As", "Columns", "Is", "Its", "Nodes", "Rows", "Settings", "This", "Times"})
+NO_VERBS = frozenset(
+    {"As", "Columns", "Is", "Its", "Nodes", "Rows", "Settings", "Status", "This", "Times", "Transports"}
+)
 
 
 def is_command(function):

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class Transports:
-    """One transport a target; endpoints, credentials and TLS settings are the SDK's either way."""
+    """Makes one transport for each target; endpoints, credentials and TLS settings are the SDK's either way."""
 
     def __init__(
         self, sessions: Sessions, clients: RegionClients[SSMClient], connections: Connections, preferred: TransportName
@@ -47,7 +47,7 @@ class Transports:
 async def open_transports(
     sessions: Sessions, clients: RegionClients[SSMClient], limits: LimitSettings, preferred: TransportName
 ) -> AsyncIterator[Transports]:
-    """Transports over connections that are closed at the end."""
+    """Yields transports over connections that are closed at the end."""
     connections = Connections(
         sessions.tls_context,
         connect_timeout_s=limits.connect_timeout_s,
@@ -60,7 +60,7 @@ async def open_transports(
 
 
 def _can_go_direct(url: str) -> bool:
-    """Proxies, and endpoints below a path, are left to the SDK."""
+    """Returns whether our own connections can reach the URL: proxies and endpoints below a path are left to the SDK."""
     parts = urlsplit(url)
     return parts.path in ("", "/") and not parts.query and not get_environ_proxies(url).get(parts.scheme)
 

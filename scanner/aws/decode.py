@@ -1,4 +1,4 @@
-"""Pure: the wire's structs in patchsweep's words. Unknown is None, whichever way AWS spells it."""
+"""Turns the structs of the wire into those of the model, without I/O. Unknown is None, however AWS spells it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from scanner.core.normalize import count, epoch_ms
 
 
 def patch_state_of(row: WirePatchState) -> PatchState:
+    """Returns the patch state of a row of DescribeInstancePatchStates."""
     return PatchState(
         instance_id=row.instance_id,
         patch_group=row.patch_group or None,
@@ -35,6 +36,7 @@ def patch_state_of(row: WirePatchState) -> PatchState:
 
 
 def node_of(row: WireNode) -> ManagedNode:
+    """Returns the node of a row of DescribeInstanceInformation."""
     return ManagedNode(
         instance_id=row.instance_id,
         resource_type=row.resource_type or None,

@@ -1,4 +1,4 @@
-"""Pure: the settings as filters that the API takes, and what it cannot take as a test of our own."""
+"""Turns settings into filters of the API, without I/O, and tests nodes for the conditions that the API cannot take."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from scanner.core.model import ManagedNode
 from scanner.core.settings import NodeSettings, PatchSettings
 from scanner.core.state_names import wire_state
 
-Filters = list[dict[str, str | Sequence[str]]]  # As the requests take them: members `Key` and `Values`
+Filters = list[dict[str, str | Sequence[str]]]  # as the requests take them: members `Key` and `Values`
 
 
 def node_filters(settings: NodeSettings) -> Filters:
-    """Filters of DescribeInstanceInformation; all must hold.
+    """Returns the filters of DescribeInstanceInformation; a node must meet all.
 
     The API refuses other filters beside tags, and more than one value for some: `is_wanted` does the rest.
     """
@@ -30,7 +30,10 @@ def is_wanted(node: ManagedNode, settings: NodeSettings) -> bool:
 
 
 def patch_filters(settings: PatchSettings) -> Filters:
-    """Filters of DescribeInstancePatches; all must hold. States go in CamelCase, as the service stores them."""
+    """Returns the filters of DescribeInstancePatches; a patch must meet all.
+
+    States go in CamelCase, as the service stores them.
+    """
     wanted = {
         "State": [wire_state(state) for state in settings.states],
         "Severity": settings.severities,

@@ -1,4 +1,4 @@
-"""The closed list of what is asked of AWS. The funnel sends nothing else, and the IAM policies allow nothing else."""
+"""Lists every operation that is called at AWS: the request pipeline sends no other, the IAM policies allow no other."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ class Operation(Struct, frozen=True):
 
     @property
     def iam_action(self) -> str:
+        """Returns the action as IAM policies name it, such as `ssm:GetInventory`."""
         return f"{self.service}:{self.name}"
 
     def __str__(self) -> str:

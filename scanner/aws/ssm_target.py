@@ -83,7 +83,7 @@ class SsmTarget:
 
     async def _listed_nodes(self) -> AsyncGenerator[Sequence[ManagedNode], None]:
         seen: set[str] = set()
-        nameless = ""
+        without_id = ""
         rules = PagingRules(MAX_NODE_PAGES, self._max_restarts)
         fetch = partial(self._node_page, self._node_filters)
         async for page in pages(fetch, rules, f"The managed nodes of {self._target}"):
@@ -93,14 +93,14 @@ class SsmTarget:
             for row in (row for listed in page for row in listed.undecodable):
                 error = self._undecodable_row(DESCRIBE_INSTANCE_INFORMATION, row)
                 if row.instance_id is None:
-                    nameless = str(error)
+                    without_id = str(error)
                 elif row.instance_id not in seen:
                     self._undecodable[row.instance_id] = error
                     fresh.setdefault(row.instance_id, ManagedNode(row.instance_id))
             seen.update(fresh)
             yield list(fresh.values())
-        if nameless:
-            raise Unavailable(nameless)
+        if without_id:
+            raise Unavailable(without_id)
 
     async def patch_states(self, instance_ids: Sequence[str]) -> Mapping[str, PatchState | AwsError]:
         """Returns the patch states of up to 50 nodes; of two states of one node, the newer."""

@@ -129,7 +129,7 @@ def _sync_folder(folder: Path) -> None:
 
 
 def _write_into(path: str, data: bytes) -> None:
-    # Without a reader a pipe would block for ever when it is opened; with O_NONBLOCK that is ENXIO.
+    # Without a reader opening a pipe would block without end; with O_NONBLOCK that is ENXIO.
     descriptor = os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_APPEND | os.O_NOCTTY)
     os.set_blocking(descriptor, True)
     with os.fdopen(descriptor, "wb") as file:

@@ -50,7 +50,7 @@ def command(app: AppLoader, /, *, scan_id: str | None, config: str | None, **giv
 
 
 def publish_lines(report: PublishReport, sinks: int) -> list[Line]:
-    """Says how many sinks have the scan now; those that failed are named apart."""
+    """Returns how many sinks have the scan now; those that failed are printed as errors."""
     from scanner.reports.lines import Line, counted
 
     reached = sinks - len(report.failures)

@@ -28,7 +28,7 @@ class InventoryNode(Struct, frozen=True):
 class AssociationScan(Struct, frozen=True):
     """The result of AWS-RunPatchBaselineAssociation on a node: counts at best, never a list of patches.
 
-    `state` has the counts and times as far as AWS tells them; `compliance` is COMPLIANT or NON_COMPLIANT.
+    `state` has the counts and times as far as AWS has them; `compliance` is COMPLIANT or NON_COMPLIANT.
     """
 
     instance_id: str

@@ -170,7 +170,7 @@ class CallCounts(Struct):
 class TargetOutcome(Struct, frozen=True):
     """One row of the `targets` table, less its scan id, with the baselines that its nodes name.
 
-    `not_asked` has a sentence for each source that a policy or the settings kept from being asked.
+    `not_asked` has a sentence for each source that AWS refused.
     """
 
     target: Target

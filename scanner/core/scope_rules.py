@@ -14,7 +14,7 @@ REGION_KEYWORDS = ("current", "enabled")
 
 _ACCOUNT_ID = re.compile(r"\d{12}", re.ASCII)
 _REGION = re.compile(r"[a-z]{2,5}(-[a-z]+)+-\d{1,2}", re.ASCII)
-# IAM: a role name has 1 to 64 of these; a path before it is part of the ARN all the same.
+# IAM: a role name has 1 to 64 of these; a path before it is part of the ARN, too.
 _ROLE_RULE = "letters, digits, +=,.@_-, up to 64"
 _ROLE = re.compile(r"([\w+=,.@-]+/)*[\w+=,.@-]{1,64}", re.ASCII)
 _EXTERNAL_ID = re.compile(r"[\w+=,.@:/-]{2,1224}", re.ASCII)  # STS AssumeRole

@@ -27,7 +27,7 @@ class Gap(Struct, frozen=True):
 
     @property
     def cause(self) -> tuple[str, str]:
-        """Status and reason less the ids and the Region in it, which differ from gap to gap."""
+        """Returns status and reason less the ids and the Region in it, which differ from gap to gap."""
         reason = _INSTANCE_ID.sub("…", _ACCOUNT_ID.sub("…", self.reason or ""))
         return self.status, reason.replace(self.target.region, "…")
 

@@ -46,7 +46,7 @@ def unlisted_machine(instance: Instance, *, is_host_management_on: bool | None, 
 
 
 def node_of_instance(instance: Instance) -> ManagedNode:
-    """Returns what EC2 tells of a node that Systems Manager does not list; the rest is unknown."""
+    """Returns what EC2 shows of a node that Systems Manager does not list; the rest is unknown."""
     is_windows = (instance.platform_details or "").startswith("Windows")
     return ManagedNode(
         instance_id=instance.instance_id,

@@ -43,7 +43,7 @@ def write_all(stream: BinaryIO, data: bytes) -> None:
     rest = memoryview(data)
     while rest:
         taken = raw.write(rest)
-        if taken is None:  # the stream does not block: whoever started this process may have set it so
+        if taken is None:  # the stream does not block: the process that started this one may have set it so
             select.select([], [raw], [])
         else:
             rest = rest[taken:]

@@ -1,7 +1,7 @@
 """Maps each answer of AWS to the decision that a caller takes, and writes the sentence for it.
 
 The rule behind the table: a status says no more than AWS said. A code that means several things has a class of its own,
-and whoever catches that asks AWS again before it decides (`docs/reliability.md` has the whole table).
+and the caller asks AWS again before it decides (`docs/reliability.md` has the whole table).
 """
 
 from __future__ import annotations
@@ -134,7 +134,7 @@ _OPERATION_RULES: dict[tuple[Operation, str], ErrorRule] = {
 }
 
 #: The kinds of policy that AWS names in the text of a denial ("IAM: troubleshoot access denied messages"), and what
-#: helps against each. The text is the only thing that tells them apart.
+#: helps against each. Only the text shows which it is.
 _POLICY_REMEDIES = {
     "service control policy": "a service control policy of the organization forbids {action}: change it, or leave "
     "the account or Region out",
@@ -156,7 +156,7 @@ _NO_RESPONSE_RULES: dict[ConnectionFailure, ErrorRule] = {
 }
 
 _PROBE = DESCRIBE_INSTANCE_INFORMATION  # what it answers decides about the target; other refusals cost only themselves
-_ENCODED_MESSAGE = "Encoded authorization failure message:"  # of EC2: hundreds of characters that nobody can read
+_ENCODED_MESSAGE = "Encoded authorization failure message:"  # of EC2: hundreds of characters that only AWS can decode
 
 
 def kind_of(failure: ServiceError | NoResponse) -> type[AwsError | ConfigError]:

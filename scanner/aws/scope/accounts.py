@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 PAGE_SIZE = 20  # the most that ListAccounts gives at once
 RULES = PagingRules(max_pages=5_000, max_empty_pages=100, max_restarts=3)
 
-#: The states in which AWS lets nobody assume a role ("AccountState" of the Organizations model). An account in any
+#: The states in which AWS refuses every AssumeRole ("AccountState" of the Organizations model). An account in any
 #: other state, a new or a missing one too, is asked: only what AWS says leaves an account out.
 INACTIVE_STATES = ("SUSPENDED", "PENDING_CLOSURE", "CLOSED", "PENDING_ACTIVATION")
 

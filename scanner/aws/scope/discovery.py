@@ -26,8 +26,8 @@ ALL_REGIONS = "*"  # stands for the Region of an account whose Regions AWS did n
 class Discovery(Struct, frozen=True):
     """The targets of a scope in the order to read them, an outcome for each account that is a gap, and notes.
 
-    An account whose Regions nobody lists has both: an outcome that names it, and a target for each Region that the SDK
-    knows, so that what can be read is read.
+    An account whose Regions could not be listed has both: an outcome that names it, and a target for each Region that
+    the SDK knows, so that what can be read is read.
     """
 
     targets: list[Target]

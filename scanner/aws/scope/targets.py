@@ -1,4 +1,4 @@
-"""Pure: which (account, Region) pairs a scan covers, and in which order."""
+"""Decides which (account, Region) pairs a scan covers, and in which order; performs no I/O."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from scanner.core.settings import ScopeSettings
 
 
 class Account(Struct, frozen=True):
-    """An account to cover; `name` as the organization calls it."""
+    """An account to cover; `name` is its name in AWS Organizations, None where that was not asked."""
 
     account_id: str
     name: str | None = None

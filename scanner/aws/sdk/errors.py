@@ -1,4 +1,4 @@
-"""The SDK's exceptions, told apart once: AWS answered with an error, no answer came, or nothing could be signed."""
+"""Sorts the SDK's exceptions in one place: AWS answered with an error, no answer came, or nothing could be signed."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def sdk_errors() -> Iterator[None]:
 
     Raises:
         ServiceError: AWS answered with an error.
-        NoAnswer: no answer came, or one that is no answer of AWS.
+        NoResponse: no answer came, or one that is no answer of AWS.
         ConfigError: the SDK's own settings cannot work; quotes the SDK.
     """
     try:
@@ -46,16 +46,16 @@ def sdk_errors() -> Iterator[None]:
     except ResponseParserError as error:
         raise NoResponse(ConnectionFailure.CONNECTION, "the answer is not one of AWS") from error
     except BotoCoreError as error:
-        silence = _silence(error)
-        if silence is None:
+        failure = _connection_failure(error)
+        if failure is None:
             raise ConfigError(f"The AWS settings in force cannot work: {mask_foreign_text(str(error))}") from error
         words = "the name of the proxy does not resolve" if _is_of_proxy(error) else mask_foreign_text(str(error))
-        raise NoResponse(silence, words) from error
+        raise NoResponse(failure, words) from error
 
 
 @contextmanager
 def setup_errors() -> Iterator[None]:
-    """Explains whatever the SDK raises while it reads its settings or creates a client: it raises what it likes.
+    """Turns any exception of the SDK into a sentence while it reads its settings or creates a client.
 
     Raises:
         ConfigError: the SDK's own settings cannot work; quotes the SDK.
@@ -77,7 +77,7 @@ def require_members(answer: A, *members: str) -> A:
     """Returns the answer if it holds these members: botocore takes a torn or empty one for a success without them.
 
     Raises:
-        NoAnswer: one is missing.
+        NoResponse: one is missing.
     """
     missing = [name for name in members if answer.get(name) is None]
     if missing:
@@ -86,13 +86,13 @@ def require_members(answer: A, *members: str) -> A:
 
 
 def _service_error(error: ClientError) -> ServiceError:
-    said = error.response.get("Error", {})
+    details = error.response.get("Error", {})
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     # An empty XML element comes as None.
-    return ServiceError(said.get("Code") or "", said.get("Message") or "", status)
+    return ServiceError(details.get("Code") or "", details.get("Message") or "", status)
 
 
-def _silence(error: BotoCoreError) -> ConnectionFailure | None:
+def _connection_failure(error: BotoCoreError) -> ConnectionFailure | None:
     cause = error.kwargs.get("error")
     match error:
         case SSLError():

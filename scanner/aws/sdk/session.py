@@ -46,7 +46,7 @@ _MODELS = ("service-2", "endpoint-rule-set-1")
 
 @cache
 def _loader(data_path: str | None) -> Loader:
-    """The models of the services, which take a third of a second to read: once in a process."""
+    """Returns the loader of the services' models, one for the process: reading them takes a third of a second."""
     return create_loader(data_path)
 
 
@@ -149,7 +149,7 @@ class Sessions:
 
     def s3(self) -> AbstractAsyncContextManager[S3Client]:
         # Not before it is needed: with boto3 it takes 40 ms, and only stores on S3 have a use for it.
-        import aioboto3  # noqa: PLC0415 - as just said
+        import aioboto3  # noqa: PLC0415 - costs 40 ms
 
         sdk = aioboto3.Session(botocore_session=self._core)
         return self._opened("s3", partial(sdk.client, "s3", config=self.config))
@@ -183,7 +183,7 @@ class Sessions:
                 await opening.__aexit__(None, None, None)
 
     async def _load_models(self, service: str) -> None:
-        """Have what the SDK reads for a service read by a worker thread; the event loop would be held up for 80 ms."""
+        """Reads the models of a service in a worker thread: that takes 80 ms, and blocks the event loop otherwise."""
         loader: Loader = self._core.get_component("data_loader")
         await to_thread.run_sync(loader.load_data_with_path, "endpoints")
         for model in _MODELS:

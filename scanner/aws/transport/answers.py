@@ -1,4 +1,4 @@
-"""Tells AWS's answers from those of what stands between here and AWS: proxies, firewalls, sign-in pages."""
+"""Distinguishes AWS's answers from those of what stands between here and AWS: proxies, firewalls, sign-in pages."""
 
 from __future__ import annotations
 

@@ -75,7 +75,7 @@ class Place(Struct, frozen=True):
 
 
 class Severity(Struct, frozen=True):
-    """Patches of a severity, as AWS says it, and the nodes that are concerned."""
+    """Patches of a severity, as AWS says it, and how many nodes they affect."""
 
     severity: str | None
     missing: int
@@ -107,7 +107,7 @@ class Cve(Struct, frozen=True):
 class Ages(Struct, frozen=True):
     """Nodes by the full days between the end of their last patching operation and that of the scan.
 
-    `never`: AWS knows of no operation; `unread`: it was not learnt whether there was one.
+    `never`: AWS knows of no operation; `unread`: the node was not read.
     """
 
     day: int
@@ -121,7 +121,7 @@ class Ages(Struct, frozen=True):
 class Totals(Struct, frozen=True):
     """Counts over the whole scan; a list of the report may be shorter than what is counted here.
 
-    `concerned` nodes have missing or failed patches; `without_cves` nodes lack patches and AWS names no CVE for any of
+    `affected` nodes have missing or failed patches; `without_cves` nodes lack patches and AWS names no CVE for any of
     them.
     """
 
@@ -131,7 +131,7 @@ class Totals(Struct, frozen=True):
     missing_nodes: int
     failed: int
     failed_nodes: int
-    concerned: int
+    affected: int
     pending_reboot: int
     node_gaps: int
     target_gaps: int
@@ -143,7 +143,7 @@ class Totals(Struct, frozen=True):
 
 
 class Found(Struct, frozen=True):
-    """What the views tell; every list has the worst first and at most `LONG_LIST` or `SHORT_LIST` entries."""
+    """What the store holds; every list has the worst first and at most `LONG_LIST` or `SHORT_LIST` entries."""
 
     totals: Totals
     ages: Ages

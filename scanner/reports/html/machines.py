@@ -57,7 +57,7 @@ class NotAsked(Struct, frozen=True):
 class Machines(Struct, frozen=True):
     """The machines that are not covered.
 
-    `with_ec2_state` counts the machines of the whole scan that EC2 shows: without any, nothing tells of unmanaged ones.
+    `with_ec2_state` counts the machines of the whole scan that EC2 shows: without any, unmanaged ones are unknown.
     Every list is bounded; the members that end in `_total` have its whole length.
     """
 

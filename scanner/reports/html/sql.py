@@ -1,4 +1,4 @@
-"""The SELECT that a report is made of: one row, each column a number or a list of what is shown.
+"""Holds the SELECT behind a report: one row, each column a number or a list of what is shown.
 
 It is a single one so that the patches, which may be millions, are read once.
 """
@@ -102,7 +102,7 @@ SELECT
     without_cves: count(*) FILTER (is_without_cves),
     missing: coalesce(sum(missing), 0)::BIGINT, missing_nodes: count(*) FILTER (missing > 0),
     failed: coalesce(sum(failed), 0)::BIGINT, failed_nodes: count(*) FILTER (failed > 0),
-    concerned: count(*) FILTER (missing + failed > 0),
+    affected: count(*) FILTER (missing + failed > 0),
     pending_reboot: count(*) FILTER (pending_reboot > 0),
     node_gaps: count(*) FILTER (list_contains($node_gaps, status)),
     target_gaps: (SELECT count(*) FROM target_gaps),

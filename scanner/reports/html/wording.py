@@ -56,7 +56,7 @@ def counts_shown(scan: ScanRow) -> dict[str, str]:
 
 
 def sections(scan: ScanRow) -> dict[str, str]:
-    """Returns the sections in their order; a scan that read nothing tells of nothing but that."""
+    """Returns the sections in their order; a scan that read nothing has only those about coverage."""
     coverage = {"coverage": "What was covered", "gaps": "What was not read or not verified"}
     if scan.status is ScanStatus.FAILED:
         return coverage

@@ -33,7 +33,7 @@ class Call(Struct, frozen=True):
         return self.keys.account_id
 
 
-Watcher = Callable[[Call], None]  # Told of each request that has a valid signature, before it is answered
+Watcher = Callable[[Call], None]  # called with each request that has a valid signature, before it is answered
 
 
 class Simulation:

@@ -43,7 +43,7 @@ async def connect(url: str) -> AsyncConnection:
     """Returns a connection with the settings of the URL, then those of libpq's variables and files.
 
     Raises:
-        SinkError: there is none to be had.
+        SinkError: the server cannot be reached, or refuses the connection.
     """
     given = conninfo_to_dict(url)
     defaults = {

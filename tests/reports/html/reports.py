@@ -116,7 +116,7 @@ def full() -> Report:
         missing_nodes=2,
         failed=1,
         failed_nodes=1,
-        concerned=2,
+        affected=2,
         pending_reboot=1,
         node_gaps=1,
         target_gaps=1,

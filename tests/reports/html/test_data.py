@@ -46,7 +46,7 @@ async def test_missing_and_failed_patches_are_counted_by_severity_as_aws_ranks_i
     )
     totals = told.totals
     assert (totals.missing, totals.missing_nodes, totals.failed, totals.failed_nodes) == (5, 2, 1, 1)
-    assert (totals.concerned, totals.lacking) == (2, 3)
+    assert (totals.affected, totals.lacking) == (2, 3)
 
 
 @pytest.mark.parametrize("state", LACKING_STATES)
@@ -123,7 +123,7 @@ async def test_long_lists_are_cut_and_their_whole_length_is_told(tmp_path):
     assert (len(told.node_gaps), told.totals.node_gaps) == (LONG_LIST, many)
     assert (len(told.reboots), told.totals.pending_reboot) == (LONG_LIST, many)
     assert (len(told.patches), told.totals.patches) == (SHORT_LIST, many)
-    assert (len(told.nodes), told.totals.concerned) == (SHORT_LIST, many)
+    assert (len(told.nodes), told.totals.affected) == (SHORT_LIST, many)
     assert (len(told.cves), told.totals.cves) == (SHORT_LIST, many)
 
 
