@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING
 
 import anyio
@@ -13,10 +16,16 @@ from scanner.cli.load_app import AppLoader
 from scanner.cli.options import Sectioned, SectionedCommand, section, settings_of
 from scanner.cli.output import print_note
 from scanner.cli.queries import format_option, open_scans, print_answer
+from scanner.core.errors import StoreError
 
 if TYPE_CHECKING:
     from scanner.core.settings import Settings
+    from scanner.reports.cve import CveQuestion
+    from scanner.reports.sql.query import Views
     from scanner.reports.sql.render import Format
+    from scanner.store.store import Store
+
+_EARLIER_SCANS = 3  # read beside the one that is asked, for the CVE ids of patches that AWS names none for
 
 
 @click.command("cve", cls=SectionedCommand)
@@ -31,31 +40,104 @@ if TYPE_CHECKING:
     help="The scan to query: an id, or latest.  [default: latest]",
 )
 @section("Run", options.STORE)
+@click.option(
+    "--published",
+    metavar="DATE",
+    cls=Sectioned,
+    section="Answer",
+    help="Day on which the CVE was published, YYYY-MM-DD: patch baselines approve fixes days later.",
+)
+@click.option(
+    "--severity",
+    metavar="WORD",
+    cls=Sectioned,
+    section="Answer",
+    help="Severity of the fix, as the vendor says it: some patch baselines approve only the worst.",
+)
+@section("Answer", options.STALE)
+@click.option(
+    "--show-unknown",
+    is_flag=True,
+    cls=Sectioned,
+    section="Answer",
+    help="List the machines without an answer too, each with the reason.",
+)
 @format_option
 @options.config_option
 @click.pass_obj
-def command(app: AppLoader, /, *, cve_id: str, scan_id: str, form: Format, config: str | None, **given: object) -> int:
-    """Show the nodes that lack the fix for a CVE, with the patch that has it.
+def command(  # noqa: PLR0913 - one parameter for each option
+    app: AppLoader,
+    /,
+    *,
+    cve_id: str,
+    scan_id: str,
+    published: str | None,
+    severity: str | None,
+    show_unknown: bool,
+    form: Format,
+    config: str | None,
+    **given: object,
+) -> int:
+    """Show the machines that lack the fix for a CVE, with the patch that has it.
 
-    Stderr counts the nodes without an answer: not read, no patch data, or a
-    platform for which AWS names no CVEs. Exit code 0 if every node has an
-    answer, 3 otherwise.
+    Each machine has one of four answers: it lacks the fix; the fix is
+    installed, pending reboot; it is not affected as far as AWS tells; or
+    unknown. Stderr counts them, the unknown ones by reason. Exit code 0 if
+    every machine has an answer, 3 otherwise.
     """
-    from scanner.reports.cve import cve_id_of
+    from scanner.reports.cve import CveQuestion, cve_id_of, published_on
 
-    return anyio.run(_answer, app, settings_of(config, given), cve_id_of(cve_id), scan_id, form)
+    settings = settings_of(config, given)
+    question = CveQuestion(
+        cve_id_of(cve_id),
+        now=int(time.time() * 1000),
+        stale_after_days=settings.stale_after_days,
+        published=None if published is None else published_on(published),
+        severity=severity,
+    )
+    return anyio.run(_answer, app, settings, question, scan_id, form, show_unknown)
 
 
-async def _answer(app: AppLoader, settings: Settings, cve_id: str, asked: str, form: Format) -> int:
-    from scanner.reports.cve import LACKING, check_filters, cve_coverage, parameters, sentences
+async def _answer(
+    app: AppLoader,
+    settings: Settings,
+    question: CveQuestion,
+    asked: str,
+    form: Format,
+    show_unknown: bool,  # noqa: FBT001 - anyio.run takes no keywords
+) -> int:
+    from scanner.reports.cve import check_filters, cve_coverage, parameters, sentences
+    from scanner.reports.cve_sql import LACKING, LACKING_AND_UNKNOWN
 
+    sql = LACKING_AND_UNKNOWN if show_unknown else LACKING
     async with app().open_store(settings) as store:
         scan_id = await store.resolve(asked)
         check_filters(scan_id, (await store.header(scan_id)).request.patches)
         scan = (await store.manifest(scan_id)).scan
-        async with open_scans(store, [scan_id]) as views:
-            coverage = await cve_coverage(views, scan, cve_id)
-            await print_answer(views, LACKING, form, parameters(cve_id))
-    for sentence in sentences(coverage, cve_id, scan_id):
+        async with _open_with_earlier(store, scan_id) as views:
+            coverage = await cve_coverage(views, scan, question)
+            await print_answer(views, sql, form, parameters(sql, question, scan))
+    for sentence in sentences(coverage, question.cve_id, scan_id):
         print_note(sentence)
+    if coverage.unknown and not show_unknown:
+        print_note("list the machines without an answer with --show-unknown")
     return answer_exit_code(covers_all_nodes=coverage.covers_all_nodes)
+
+
+@asynccontextmanager
+async def _open_with_earlier(store: Store, scan_id: str) -> AsyncIterator[Views]:
+    """Opens a scan and the few before it; a damaged one of those is named, and the answer does without them.
+
+    Raises:
+        StoreError: A file of the scan itself is missing or damaged.
+    """
+    earlier = [each for each in await store.committed() if each < scan_id][-_EARLIER_SCANS:]
+    async with AsyncExitStack() as stack:
+        try:
+            views = await stack.enter_async_context(open_scans(store, [*earlier, scan_id]))
+        except StoreError as error:
+            if not earlier:
+                raise
+            views = await stack.enter_async_context(open_scans(store, [scan_id]))
+            print_note(f"CVE ids of earlier scans are not used: {error}")
+        yield views

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from scanner.core.baselines import Baseline
+from scanner.core.baselines import ApprovalRule, Baseline
 
 _LEVELS = ("UNSPECIFIED", "INFORMATIONAL", "LOW", "MEDIUM", "HIGH", "CRITICAL")  # lowest first
 
@@ -29,6 +29,7 @@ def baseline_row(baseline: Baseline) -> dict[str, object]:
         "approve_until_date": max(dates, default=None),
         "classifications": _merged(rule.classifications for rule in rules),
         "severities": _merged(rule.severities for rule in rules),
+        "security_severities": _security_severities(rules),
         "compliance_level": max(levels, key=_rank, default=None),
         "approved_patches": list(baseline.approved_patches),
         "rejected_patches": list(baseline.rejected_patches),
@@ -36,6 +37,24 @@ def baseline_row(baseline: Baseline) -> dict[str, object]:
         "available_security_updates": baseline.available_security_updates,
         "modified_at": baseline.modified_at,
     }
+
+
+def _security_severities(rules: Iterable[ApprovalRule]) -> list[str] | None:
+    """Returns the severities of the rules that approve security patches, or None if there is no such rule.
+
+    They are apart from `severities`, because the rules that AWS ships approve every bug fix beside the security patches
+    of two severities: merged, that reads as if all security patches were approved.
+    """
+    of_security = [rule for rule in rules if not rule.classifications or any(map(_is_security, rule.classifications))]
+    return _merged(_without_wildcard(rule.severities) for rule in of_security) if of_security else None
+
+
+def _is_security(classification: str) -> bool:
+    return classification == "*" or "security" in classification.lower()
+
+
+def _without_wildcard(values: tuple[str, ...]) -> tuple[str, ...]:
+    return () if "*" in values else values
 
 
 def _merged(values: Iterable[tuple[str, ...]]) -> list[str]:

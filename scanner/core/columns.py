@@ -83,6 +83,11 @@ BASELINE_COLUMNS = (
     Column("approve_until_date", "Latest date up to which a rule approves patches, YYYY-MM-DD (ApproveUntilDate)."),
     Column("classifications", "Classifications that its rules approve; empty means all of them.", TEXTS),
     Column("severities", "Severities that its rules approve; empty means all of them.", TEXTS),
+    Column(
+        "security_severities",
+        "Severities at which a rule approves security patches; empty means all of them, null that no rule does.",
+        TEXTS,
+    ),
     Column("compliance_level", "Highest compliance level of its rules (ComplianceLevel)."),
     Column("approved_patches", "Patches that are approved by name (ApprovedPatches).", TEXTS),
     Column("rejected_patches", "Patches that are rejected by name (RejectedPatches).", TEXTS),

@@ -51,3 +51,23 @@ def documented_state(raw: str) -> str:
 def wire_state(documented: str) -> str:
     """Returns the CamelCase form, which the service stores and a State filter has to use."""
     return "".join(word.capitalize() for word in documented.split("_"))
+
+
+#: Classifications of patches that hold no security fix, in lower case; any other one, and none, may hold some.
+#: Source: Microsoft, "Description of the standard terminology for software updates" (a critical update fixes what has
+#: nothing to do with security; rollups and service packs hold security updates); the advisory types of yum and zypper.
+WITHOUT_SECURITY_FIXES: tuple[str, ...] = (
+    "bugfix",
+    "enhancement",
+    "recommended",
+    "newpackage",
+    "optional",
+    "feature",
+    "document",
+    "criticalupdates",
+    "definitionupdates",
+    "drivers",
+    "featurepacks",
+    "tools",
+    "updates",
+)

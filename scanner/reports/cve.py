@@ -1,81 +1,72 @@
-"""Which nodes lack the fix for a CVE, and for which nodes a scan has no answer."""
+"""What each machine of a scan is to a CVE: one of four answers, never "not affected" without evidence."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import date
 
 from msgspec import Struct
 
 from scanner.core.errors import ConfigError
-from scanner.core.model import NodeStatus, ScanRow
+from scanner.core.model import EpochMs, NodeStatus, ScanRow
 from scanner.core.scan_request import PatchFilters
-from scanner.core.state_names import LACKING_STATES
+from scanner.core.state_names import LACKING_STATES, PENDING_REBOOT, WITHOUT_SECURITY_FIXES
+from scanner.reports.cve_sql import COUNTS
+from scanner.reports.cve_unknown import UNKNOWN_SENTENCES, Finding
 from scanner.reports.lines import counted
+from scanner.reports.machines import machines_sentence
 from scanner.reports.sql.query import Parameters, Views
+from scanner.reports.staleness import stale_parameters
 from scanner.reports.statuses import VERIFIED, values
 
 _CVE_ID = re.compile(r"CVE-\d{4}-\d{4,19}")
-
-#: One row for each patch that fixes `$cve_id` and is not in effect on a node.
-LACKING = """
-SELECT account_id, region, instance_id, computer_name, platform_name, ping_status, state, severity, kb_id, title
-FROM patches JOIN nodes USING (scan_id, account_id, region, instance_id)
-WHERE list_contains($lacking, state) AND list_contains(cve_ids, $cve_id)
-ORDER BY account_id, region, instance_id, kb_id, title
-"""
-
-_COVERAGE = """
-WITH lacking AS (
-  SELECT scan_id, account_id, region, instance_id,
-    bool_or(list_contains(cve_ids, $cve_id)) AS lacks_fix, bool_or(len(cve_ids) > 0) AS names_cves
-  FROM patches WHERE list_contains($lacking, state) GROUP BY ALL
+_PARAMETER = re.compile(r"\$([a-z_]+)")
+_ANSWERS = (Finding.LACKS_FIX, Finding.PENDING_REBOOT, Finding.NOT_AFFECTED)
+#: Baselines of these systems approve at once and have no delay. Source: SSM API, PatchRule.ApproveAfterDays.
+_WITHOUT_DELAY = ("DEBIAN", "RASPBIAN", "UBUNTU")
+#: All severities of a vendor, in lower case: a baseline that lists all of one approves patches of every severity.
+_SEVERITY_SCALES = (
+    "critical,important,medium,low",
+    "critical,important,moderate,low",
+    "required,important,standard,optional,extra",
 )
-SELECT
-  count(*) AS nodes,
-  count(*) FILTER (lacks_fix) AS lacking,
-  count(DISTINCT account_id) FILTER (lacks_fix) AS accounts,
-  count(*) FILTER (NOT lacks_fix AND is_verified AND names_cves) AS not_lacking,
-  count(*) FILTER (NOT lacks_fix AND is_verified AND NOT names_cves) AS without_cves,
-  count(*) FILTER (NOT lacks_fix AND status = $no_patch_data) AS no_patch_data,
-  count(*) FILTER (NOT lacks_fix AND NOT is_verified AND status <> $no_patch_data) AS unread
-FROM (
-  SELECT account_id, status, list_contains($verified, status) AS is_verified,
-    coalesce(lacks_fix, false) AS lacks_fix, coalesce(names_cves, true) AS names_cves
-  FROM nodes LEFT JOIN lacking USING (scan_id, account_id, region, instance_id)
-  WHERE status <> $gone
-)
-"""
 
 
-_STATUSES: Parameters = {
-    "verified": values(VERIFIED),
-    "no_patch_data": NodeStatus.NO_PATCH_DATA.value,
-    "gone": NodeStatus.GONE.value,
-}
+class CveQuestion(Struct, frozen=True):
+    """A CVE, and what the user knows of it.
+
+    `published` is the day on which it became public, `severity` the vendor's word for it. `now` is the time for which
+    the answer is given; data older than `stale_after_days` then is no evidence.
+    """
+
+    cve_id: str
+    now: EpochMs
+    stale_after_days: int = 7
+    published: date | None = None
+    severity: str | None = None
 
 
 class CveCoverage(Struct, frozen=True):
-    """Nodes by what a scan knows of them and a CVE, together `nodes`, and targets that were not read.
+    """Machines by status, and by what the scan knows of them and a CVE; targets that were not read.
 
-    `without_cves` nodes lack patches and AWS names no CVE for any of them: distributions that report none, or a report
-    that was too large to hold them.
+    `unknown` counts the machines without an answer by reason: a `NodeStatus`, a `StaleReason` or a `Finding`.
     """
 
-    nodes: int
+    machines: dict[str, int]
     lacking: int
-    accounts: int  # Of the nodes that lack the fix
-    not_lacking: int
-    without_cves: int
-    no_patch_data: int
-    unread: int
-    unread_targets: int
+    accounts: int  # Of the machines that lack the fix
+    pending_reboot: int
+    not_affected: int
+    unknown: dict[str, int]
+    unread_targets: int = 0
     unread_states: tuple[str, ...] = ()  # States of lacking patches that the scan's filter leaves out
 
     @property
     def covers_all_nodes(self) -> bool:
-        """Returns whether there is an answer for every node in scope."""
-        return self.lacking + self.not_lacking == self.nodes and not self.unread_targets and not self.unread_states
+        """Whether there is an answer for every machine in scope."""
+        return not self.unknown and not self.unread_targets and not self.unread_states
 
 
 def cve_id_of(text: str) -> str:
@@ -88,6 +79,18 @@ def cve_id_of(text: str) -> str:
     if not _CVE_ID.fullmatch(cve_id):
         raise ConfigError(f"{text!r} is not a CVE id (expected CVE-2026-12345)")
     return cve_id
+
+
+def published_on(text: str) -> date:
+    """Returns the day that a CVE was published on.
+
+    Raises:
+        ConfigError: The text is not a date.
+    """
+    try:
+        return date.fromisoformat(text.strip())
+    except ValueError as error:
+        raise ConfigError(f"--published: {text!r} is not a date (expected YYYY-MM-DD)") from error
 
 
 def check_filters(scan_id: str, patches: PatchFilters) -> None:
@@ -110,32 +113,80 @@ def check_filters(scan_id: str, patches: PatchFilters) -> None:
             )
 
 
-def parameters(cve_id: str) -> Parameters:
-    """Returns the parameters of `LACKING`."""
-    return {"cve_id": cve_id, "lacking": list(LACKING_STATES)}
+def parameters(sql: str, question: CveQuestion, scan: ScanRow) -> Parameters:
+    """Returns the parameters that a SELECT of `cve_sql` names, for one scan of the open views."""
+    known: dict[str, str | int | float | list[str] | None] = {
+        **stale_parameters(question.now, question.stale_after_days),
+        **{finding.value: finding.value for finding in Finding},
+        "cve_id": question.cve_id,
+        "published": question.published.isoformat() if question.published else None,
+        "severity": question.severity.lower() if question.severity else None,
+        "scan_id": scan.scan_id,
+        "read_at": scan.finished_at,
+        "lacking": list(LACKING_STATES),
+        "pending_state": PENDING_REBOOT,
+        "without_security_fixes": list(WITHOUT_SECURITY_FIXES),
+        "without_delay": list(_WITHOUT_DELAY),
+        "severity_scales": list(_SEVERITY_SCALES),
+        "verified": values(VERIFIED),
+        "gone": NodeStatus.GONE.value,
+        "unknown": "unknown",
+        "answers": [finding.value for finding in _ANSWERS],
+        "findings": list(UNKNOWN_SENTENCES),
+        "sentences": list(UNKNOWN_SENTENCES.values()),
+    }
+    return {name: known[name] for name in _PARAMETER.findall(sql)}
 
 
-async def cve_coverage(views: Views, scan: ScanRow, cve_id: str) -> CveCoverage:
-    """Counts the nodes of the scan that is open in `views` by what is known of them."""
-    (row,) = (await views.fetch(_COVERAGE, {**parameters(cve_id), **_STATUSES})).to_pylist()
+async def cve_coverage(views: Views, scan: ScanRow, question: CveQuestion) -> CveCoverage:
+    """Counts the machines of a scan that is open in `views` by what is known of them."""
+    rows = (await views.fetch(COUNTS, parameters(COUNTS, question, scan))).to_pylist()
+    by_finding = _totals((row["finding"], row["machines"]) for row in rows)
     left_out = [state for state in LACKING_STATES if scan.states and state not in scan.states]
-    return CveCoverage(**row, unread_targets=scan.scope.count_gaps(scan.targets), unread_states=tuple(left_out))
+    return CveCoverage(
+        machines=_totals((row["status"], row["machines"]) for row in rows),
+        lacking=by_finding.get(Finding.LACKS_FIX, 0),
+        accounts=len({row["account_id"] for row in rows if row["finding"] == Finding.LACKS_FIX}),
+        pending_reboot=by_finding.get(Finding.PENDING_REBOOT, 0),
+        not_affected=by_finding.get(Finding.NOT_AFFECTED, 0),
+        unknown={finding: count for finding, count in by_finding.items() if finding not in _ANSWERS},
+        unread_targets=scan.scope.count_gaps(scan.targets),
+        unread_states=tuple(left_out),
+    )
+
+
+def _totals(counts: Iterable[tuple[str, int]]) -> dict[str, int]:
+    """Returns the sums by name, the largest first."""
+    totals: Counter[str] = Counter()
+    for name, count in counts:
+        totals[name] += count
+    return dict(totals.most_common())
 
 
 def sentences(coverage: CveCoverage, cve_id: str, scan_id: str) -> Iterator[str]:
-    """Yields the answer for people, then each group of nodes for which this scan has none."""
-    if coverage.lacking:
-        where = f"{counted(coverage.lacking, 'node')} in {counted(coverage.accounts, 'account')}"
-        lack, do = ("lacks" if coverage.lacking == 1 else "lack"), ("does" if coverage.not_lacking == 1 else "do")
-        yield f"{cve_id}: {where} {lack} the fix; {coverage.not_lacking:,} {do} not (scan {scan_id})"
-    else:
-        yield f"{cve_id}: no node lacks the fix, of {coverage.not_lacking:,} with an answer (scan {scan_id})"
-    reasons = [
-        (coverage.without_cves, "node", "AWS names no CVEs for their missing patches"),
-        (coverage.no_patch_data, "node", "AWS has no patch data"),
-        (coverage.unread, "node", "not read or not verified"),
-        (coverage.unread_targets, "target", "not read"),
-    ]
-    yield from (f"Unknown for {counted(count, noun)}: {why}" for count, noun, why in reasons if count)
+    """Yields the machines of the scan, the answer for people, then each group of machines without one."""
+    yield machines_sentence(coverage.machines)
+    yield f"{cve_id}: {_answer(coverage)} (scan {scan_id})"
+    yield from _unknown(coverage.unknown)
+    if coverage.unread_targets:
+        yield f"Unknown for {counted(coverage.unread_targets, 'target')}: not read"
     if coverage.unread_states:
         yield f"Unknown for patches in {', '.join(coverage.unread_states)}: left out by the scan's --states filter"
+
+
+def _answer(coverage: CveCoverage) -> str:
+    if coverage.lacking:
+        where = f"{counted(coverage.lacking, 'machine')} in {counted(coverage.accounts, 'account')}"
+        lacking = f"{where} {'lacks' if coverage.lacking == 1 else 'lack'} the fix"
+    else:
+        lacking = "no machine is known to lack the fix"
+    affected = "is" if coverage.not_affected == 1 else "are"
+    return (
+        f"{lacking}; {coverage.pending_reboot:,} installed, pending reboot; "
+        f"{coverage.not_affected:,} {affected} not affected as far as AWS tells"
+    )
+
+
+def _unknown(reasons: Mapping[str, int]) -> Iterator[str]:
+    for reason, count in reasons.items():
+        yield f"Unknown for {counted(count, 'machine')}: {UNKNOWN_SENTENCES.get(reason, reason)}"

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import anyio
 
-from scanner.core.model import ManagedNode, NodeScan, NodeStatus, Scope, Target, TargetOutcome, TargetStatus
+from scanner.core.baselines import ApprovalRule, Baseline
+from scanner.core.model import (
+    ManagedNode,
+    NodeScan,
+    NodeStatus,
+    PatchState,
+    Scope,
+    Target,
+    TargetOutcome,
+    TargetStatus,
+)
 from scanner.core.patch_rows import Patch, patch_rows_of
 from scanner.core.scan_request import ScanRequest
 from scanner.core.tables import segment_table
@@ -17,6 +27,7 @@ from tests.store.samples import opened
 AT = 1_795_381_571_000
 TARGET = Target("111122223333", "eu-west-1", "payments")
 OLD, NEW, UNFINISHED = "20261120T020000Z-aaaaaa", "20261121T020000Z-bbbbbb", "20261122T020000Z-cccccc"
+APPROVES_ALL = Baseline("pb-1", rules=(ApprovalRule(approve_after_days=0),))
 
 CVE = "CVE-2026-12345"
 
@@ -32,9 +43,12 @@ async def _fill(store: Store, cve_ids: str) -> None:
             Patch(f"KB{n}", "=cmd()\x1b[2J", "Security", "Critical", s, AT / 1000, cve_ids)
             for n, s in enumerate(states)
         ]
-        node = NodeScan(TARGET, ManagedNode("i-0a"), None, NodeStatus.VERIFIED, None, patch_rows_of(rows), 1, 0, AT)
+        state = PatchState("i-0a", baseline_id="pb-1", operation_end_time=AT)
+        node = NodeScan(TARGET, ManagedNode("i-0a"), state, NodeStatus.VERIFIED, None, patch_rows_of(rows), 1, 0, AT)
         await opened(store, scan_id).add_segment(segment_table(scan_id, [node]))
-        outcome = TargetOutcome(TARGET, TargetStatus.SCANNED, None, 1, len(rows), 3, 0, 0, AT, AT + 90_000)
+        outcome = TargetOutcome(
+            TARGET, TargetStatus.SCANNED, None, 1, len(rows), 3, 0, 0, AT, AT + 90_000, (), (APPROVES_ALL,)
+        )
         row = scan_row(
             ScanIdentity(
                 scan_id, started_at=AT, mode="full", states=(), scope=Scope("current", "current"), version="0.1.0"

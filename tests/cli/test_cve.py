@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -8,40 +9,99 @@ from tests.cli.fake_app import FakeApp
 from tests.cli.running import run
 from tests.cli.stored import CVE, NEW, OLD, store_two_scans_and_an_unfinished_one
 
+NEVER_STALE = ("--stale-after-days", "36500")  # the scans of the store grow older with every day
+
 
 def ask(*argv, store):
     return run("cve", *argv, "--store", store, app=FakeApp())
 
 
-def test_the_newest_scan_tells_which_nodes_lack_the_fix(store):
+def test_the_newest_scan_shows_which_machines_lack_the_fix(store):
     ended = ask(CVE.lower(), "--format", "json", store=store)
 
     assert ended.code == 0
-    assert [
-        (row["account_id"], row["region"], row["instance_id"], row["state"]) for row in json.loads(ended.stdout)
-    ] == [("111122223333", "eu-west-1", "i-0a", "MISSING")] * 2
-    assert ended.stderr == f"patchsweep: {CVE}: 1 node in 1 account lacks the fix; 0 do not (scan {NEW})\n"
+    rows = json.loads(ended.stdout)
+    assert [(row["account_id"], row["region"], row["instance_id"], row["state"], row["answer"]) for row in rows] == [
+        ("111122223333", "eu-west-1", "i-0a", "MISSING", "lacks_fix")
+    ] * 2
+    assert ended.stderr == (
+        "patchsweep: 1 machine: 1 verified.\n"
+        f"patchsweep: {CVE}: 1 machine in 1 account lacks the fix; 0 installed, pending reboot; "
+        f"0 are not affected as far as AWS tells (scan {NEW})\n"
+    )
+
+
+def test_rows_keep_the_members_that_released_versions_print(store):
+    ended = ask(CVE, "--format", "json", store=store)
+
+    assert [*json.loads(ended.stdout)[0]][:10] == [
+        "account_id",
+        "region",
+        "instance_id",
+        "computer_name",
+        "platform_name",
+        "ping_status",
+        "state",
+        "severity",
+        "kb_id",
+        "title",
+    ]
 
 
 def test_an_older_scan_can_be_asked(store):
-    ended = ask(CVE, "--scan", OLD, "--format", "csv", store=store)
+    ended = ask(CVE, "--scan", OLD, "--format", "csv", *NEVER_STALE, store=store)
 
     assert ended.code == 0
     assert len(ended.stdout.splitlines()) == 1
     assert OLD in ended.stderr
 
 
-def test_an_answer_that_does_not_cover_every_node_ends_with_3(tmp_path):
+def test_an_answer_that_does_not_cover_every_machine_ends_with_3_and_names_the_way_to_list_them(tmp_path):
     store_two_scans_and_an_unfinished_one(tmp_path, cve_ids="")
 
-    ended = ask(CVE, store=str(tmp_path))
+    ended = ask(CVE, *NEVER_STALE, store=str(tmp_path))
 
     assert ended.code == 3
-    assert "Unknown for 1 node: AWS names no CVEs" in ended.stderr
+    assert "Unknown for 1 machine: AWS names no CVEs" in ended.stderr
+    assert "--show-unknown" in ended.stderr
+
+
+def test_unknown_machines_are_listed_on_request_with_the_reason(tmp_path):
+    store_two_scans_and_an_unfinished_one(tmp_path, cve_ids="")
+
+    ended = ask(CVE, "--show-unknown", "--format", "json", *NEVER_STALE, store=str(tmp_path))
+
+    (row,) = json.loads(ended.stdout)
+    assert (row["instance_id"], row["answer"], row["kb_id"]) == ("i-0a", "unknown", None)
+    assert row["reason"].startswith("AWS names no CVEs")
+
+
+def test_machines_whose_data_is_older_than_stale_after_days_are_unknown(store):
+    ended = ask("CVE-2026-99999", "--scan", OLD, "--stale-after-days", "1", store=store)
+
+    assert ended.code == 3
+    assert "Unknown for 1 machine: stale" in ended.stderr
+
+
+def test_a_damaged_earlier_scan_costs_its_cve_ids_only(store):
+    for segment in Path(store).glob(f"scans/{OLD}/**/*.parquet"):
+        segment.write_bytes(b"damaged")
+
+    ended = ask(CVE, store=store)
+
+    assert ended.code == 0
+    assert "CVE ids of earlier scans are not used" in ended.stderr
 
 
 @pytest.mark.parametrize(
-    ("argv", "says"), [(("CVE-1",), "not a CVE id"), ((CVE, "--scan", "nope"), NEW), ((), "CVE_ID")], ids=str
+    ("argv", "says"),
+    [
+        (("CVE-1",), "not a CVE id"),
+        ((CVE, "--scan", "nope"), NEW),
+        ((), "CVE_ID"),
+        ((CVE, "--published", "soon"), "YYYY-MM-DD"),
+    ],
+    ids=str,
 )
 def test_wrong_usage_is_a_sentence(argv, says, store):
     ended = ask(*argv, store=store)

@@ -12,6 +12,7 @@ from scanner.core.model import EpochMs, NodeStatus, ScanRow, ScanStatus, TargetS
 from scanner.core.state_names import LACKING_STATES
 from scanner.reports.html.data import Ages, Report
 from scanner.reports.lines import counted, duration
+from scanner.reports.statuses import VERIFIED
 
 Tone = Literal["sure", "dim", "warn", "bad"]
 
@@ -81,8 +82,8 @@ def shows_lacking(scan: ScanRow) -> bool:
 
 
 def verified(scan: ScanRow) -> int:
-    """Returns the number of nodes whose rows agree with AWS's counts, read now or carried over."""
-    return sum(scan.nodes.get(status, 0) for status in (NodeStatus.VERIFIED, NodeStatus.UNCHANGED))
+    """Nodes whose rows agree with AWS's counts, read now or carried over."""
+    return sum(scan.nodes.get(status, 0) for status in VERIFIED)
 
 
 def targets_by_status(scan: ScanRow) -> list[Part]:

@@ -1,0 +1,127 @@
+"""The SELECTs behind the answer to a CVE: what each machine of the scan `$scan_id` is to it, and why.
+
+The views may hold earlier scans too, which only name the CVEs of patches. A patch without CVE ids takes those that the
+same KB id and title have on any node: AWS names none for patches that wait for a reboot or for their approval.
+"""
+
+from __future__ import annotations
+
+from scanner.reports.staleness import STALE_REASON
+
+_PATCHES = """
+  named AS MATERIALIZED (
+    SELECT kb_id, title, any_value(lower(severity)) AS fix_severity, bool_or(list_contains(cve_ids, $cve_id)) AS is_fix
+    FROM patches WHERE len(cve_ids) > 0 AND title IS NOT NULL GROUP BY kb_id, title
+  ),
+  fixes AS MATERIALIZED (
+    SELECT coalesce(list(DISTINCT kb_id), []) || coalesce(list(DISTINCT title), []) AS names,
+      if($severity IS NULL, coalesce(list(DISTINCT coalesce(fix_severity, '')), []), [$severity]) AS severities
+    FROM named WHERE is_fix
+  ),
+  lacked AS NOT MATERIALIZED (
+    SELECT account_id, region, instance_id, state, severity, kb_id, title,
+      coalesce(is_fix, false) OR list_contains(cve_ids, $cve_id) AS is_fix,
+      is_fix IS NULL AND len(cve_ids) = 0
+        AND NOT list_contains($without_security_fixes, coalesce(lower(classification), '')) AS may_be_fix
+    FROM patches LEFT JOIN named USING (kb_id, title)
+    WHERE scan_id = $scan_id AND list_contains($lacking, state)
+  ),
+  lacked_by_node AS (
+    SELECT account_id, region, instance_id,
+      bool_or(is_fix AND state <> $pending_state) AS lacks_fix,
+      bool_or(is_fix AND state = $pending_state) AS is_pending,
+      bool_or(may_be_fix) AS may_lack_fix
+    FROM lacked GROUP BY ALL
+  ),
+"""
+
+#: A baseline hides a fix as long as it has not approved it; `approves_security` is null where it never will.
+_BASELINES = """
+  read_baselines AS (
+    SELECT DISTINCT ON (account_id, region, baseline_id) account_id, region, baseline_id, rejected_patches,
+      try_cast(approve_until_date AS DATE) AS approves_until,
+      CASE
+        WHEN approve_after_days_max IS NOT NULL THEN approve_after_days_max
+        WHEN approve_until_date IS NOT NULL THEN 0
+        WHEN compliance_level IS NOT NULL AND list_contains($without_delay, operating_system) THEN 0
+      END AS delay_days,
+      [lower(severity) FOR severity IN security_severities] AS approved
+    FROM baselines WHERE scan_id = $scan_id
+  ),
+"""
+
+_UNTIL_APPROVED = """
+CASE
+  WHEN delay_days IS NULL OR approved IS NULL THEN $nothing_approved
+  WHEN NOT (len(approved) = 0 OR (len(fixes.severities) > 0 AND list_has_all(approved, fixes.severities))
+    OR len([1 FOR complete IN $severity_scales IF list_has_all(approved, string_split(complete, ','))]) > 0)
+    THEN $severity_not_approved
+  WHEN len(rejected_patches) > 0 AND (len(fixes.names) = 0 OR len([1 FOR name IN rejected_patches
+    IF len([1 FOR fix IN fixes.names IF fix GLOB name OR starts_with(fix, name)]) > 0]) > 0) THEN $may_be_rejected
+  WHEN approves_until < operation_end_time::DATE THEN $approved_until_date
+  WHEN $published IS NULL AND delay_days > 0 THEN $publication_unknown
+  WHEN operation_end_time < $published::TIMESTAMPTZ + to_days(1 + delay_days::INTEGER) THEN $not_approved_yet
+END
+"""
+
+_MACHINES = f"""
+  machines AS NOT MATERIALIZED (
+    SELECT account_id, region, instance_id, computer_name, platform_name, ping_status, status, reason,
+      ($now_ms - epoch_ms(operation_end_time)) // 86_400_000 AS data_age_days,
+      CASE
+        WHEN lacks_fix THEN $lacks_fix
+        WHEN is_pending THEN $pending_reboot
+        WHEN NOT list_contains($verified, status) THEN status
+        ELSE coalesce(
+          {STALE_REASON},
+          if(may_lack_fix, $unnamed_cves, NULL),
+          if(read_baselines.baseline_id IS NULL, $baseline_unread, NULL),
+          {_UNTIL_APPROVED},
+          $not_affected
+        )
+      END AS finding
+    FROM (SELECT *, $read_at AS read_at FROM nodes WHERE scan_id = $scan_id AND status <> $gone) AS node
+    CROSS JOIN fixes
+    LEFT JOIN lacked_by_node USING (account_id, region, instance_id)
+    LEFT JOIN read_baselines ON read_baselines.account_id = node.account_id AND read_baselines.region = node.region
+      AND read_baselines.baseline_id = split_part(node.baseline_id, '/', -1)
+  )
+"""  # noqa: S608 - our own words
+
+_WITH = f"WITH {_PATCHES} {_BASELINES} {_MACHINES}"
+
+#: The machines by status, finding and account.
+COUNTS = f"""
+{_WITH}
+SELECT status, finding, account_id, count(*) AS machines FROM machines GROUP BY ALL
+"""  # noqa: S608 - our own words
+
+_COLUMNS = """
+account_id, region, instance_id, computer_name, platform_name, ping_status, state, severity, kb_id, title,
+answer, data_age_days, reason
+"""
+
+#: One row for each patch that fixes the CVE and is not in effect on a node.
+LACKING = f"""
+{_WITH}
+SELECT {_COLUMNS}
+FROM (
+  SELECT *, if(state = $pending_state, $pending_reboot, $lacks_fix) AS answer FROM lacked WHERE is_fix
+) JOIN machines USING (account_id, region, instance_id)
+ORDER BY account_id, region, instance_id, kb_id, title
+"""  # noqa: S608 - our own words
+
+#: `LACKING`, then one row for each machine for which there is no answer, with the reason.
+LACKING_AND_UNKNOWN = f"""
+{_WITH}
+SELECT {_COLUMNS}
+FROM (
+  SELECT *, if(state = $pending_state, $pending_reboot, $lacks_fix) AS answer FROM lacked WHERE is_fix
+) JOIN machines USING (account_id, region, instance_id)
+UNION ALL
+SELECT account_id, region, instance_id, computer_name, platform_name, ping_status, NULL, NULL, NULL, NULL,
+  $unknown, data_age_days, coalesce(list_extract($sentences, list_position($findings, finding)), finding)
+    || if(reason IS NULL, '', ': ' || reason)
+FROM machines WHERE NOT list_contains($answers, finding)
+ORDER BY answer, account_id, region, instance_id, kb_id, title
+"""  # noqa: S608 - our own words
