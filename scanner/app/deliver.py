@@ -33,7 +33,7 @@ class Delivery:
         self.store = store
         self.scan = scan
         self.live = live
-        self.tally = Tally()
+        self.tally = Tally(scan.settings.stale_after_days)
         self.carried_rows: Counter[tuple[str, str]] = Counter()
         self._unchanged: list[NodeScan] = []
 

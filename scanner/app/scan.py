@@ -88,6 +88,7 @@ async def _read_commit_publish(
         sink_failures=failures,
         notes=(*delivery.scan.notes, *reading.notes, *history_notes(reading.history)),
         store=delivery.store.url,
+        stale=delivery.tally.stale,
     )
 
 

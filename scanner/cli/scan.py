@@ -18,6 +18,7 @@ _RUN = {
     "mode": ("MODE", "full, or delta: read only nodes whose patch state changed."),
     **options.STORE,
     **options.SINKS,
+    **options.STALE,
 }
 EVENT_LOOP = {"use_uvloop": True}  # asyncio's own loop does TLS in Python, which costs a fifteenth of a scan's CPU
 _OUTPUT = {

@@ -10,13 +10,14 @@ from datetime import date
 from msgspec import Struct
 
 from scanner.core.errors import ConfigError
-from scanner.core.model import EpochMs, NodeStatus, ScanRow
+from scanner.core.model import EpochMs, NodeStatus, ScanRow, Target
 from scanner.core.scan_request import PatchFilters
 from scanner.core.state_names import LACKING_STATES, PENDING_REBOOT, WITHOUT_SECURITY_FIXES
-from scanner.reports.cve_sql import COUNTS
+from scanner.reports.cve_sql import COUNTS, NOT_ASKED
 from scanner.reports.cve_unknown import UNKNOWN_SENTENCES, Finding
 from scanner.reports.lines import counted
 from scanner.reports.machines import machines_sentence
+from scanner.reports.not_asked import not_asked_lines
 from scanner.reports.sql.query import Parameters, Views
 from scanner.reports.staleness import stale_parameters
 from scanner.reports.statuses import VERIFIED, values
@@ -61,6 +62,7 @@ class CveCoverage(Struct, frozen=True):
     not_affected: int
     unknown: dict[str, int]
     unread_targets: int = 0
+    not_asked: tuple[str, ...] = ()  # A sentence for each source that may know of more machines
     unread_states: tuple[str, ...] = ()  # States of lacking patches that the scan's filter leaves out
 
     @property
@@ -141,6 +143,7 @@ def parameters(sql: str, question: CveQuestion, scan: ScanRow) -> Parameters:
 async def cve_coverage(views: Views, scan: ScanRow, question: CveQuestion) -> CveCoverage:
     """Counts the machines of a scan that is open in `views` by what is known of them."""
     rows = (await views.fetch(COUNTS, parameters(COUNTS, question, scan))).to_pylist()
+    refused = (await views.fetch(NOT_ASKED, parameters(NOT_ASKED, question, scan))).to_pylist()
     by_finding = _totals((row["finding"], row["machines"]) for row in rows)
     left_out = [state for state in LACKING_STATES if scan.states and state not in scan.states]
     return CveCoverage(
@@ -151,6 +154,9 @@ async def cve_coverage(views: Views, scan: ScanRow, question: CveQuestion) -> Cv
         not_affected=by_finding.get(Finding.NOT_AFFECTED, 0),
         unknown={finding: count for finding, count in by_finding.items() if finding not in _ANSWERS},
         unread_targets=scan.scope.count_gaps(scan.targets),
+        not_asked=tuple(
+            not_asked_lines((Target(row["account_id"], row["region"]), row["not_asked"]) for row in refused)
+        ),
         unread_states=tuple(left_out),
     )
 
@@ -170,6 +176,7 @@ def sentences(coverage: CveCoverage, cve_id: str, scan_id: str) -> Iterator[str]
     yield from _unknown(coverage.unknown)
     if coverage.unread_targets:
         yield f"Unknown for {counted(coverage.unread_targets, 'target')}: not read"
+    yield from coverage.not_asked
     if coverage.unread_states:
         yield f"Unknown for patches in {', '.join(coverage.unread_states)}: left out by the scan's --states filter"
 

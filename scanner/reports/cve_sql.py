@@ -96,6 +96,12 @@ COUNTS = f"""
 SELECT status, finding, account_id, count(*) AS machines FROM machines GROUP BY ALL
 """  # noqa: S608 - our own words
 
+#: The targets of the scan in which something was not asked.
+NOT_ASKED = """
+SELECT account_id, region, not_asked FROM targets WHERE scan_id = $scan_id AND not_asked IS NOT NULL
+ORDER BY account_id, region
+"""
+
 _COLUMNS = """
 account_id, region, instance_id, computer_name, platform_name, ping_status, state, severity, kb_id, title,
 answer, data_age_days, reason

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from scanner.core.model import NodeStatus
 from scanner.reports.lines import counted
+from scanner.reports.staleness import StaleReason
 from scanner.reports.statuses import UNREAD, VERIFIED
 
 #: The words of the sentence in order, each with the statuses that it stands for. A machine that left is none any more.
@@ -20,6 +21,14 @@ _WORDS: tuple[tuple[str, tuple[NodeStatus, ...]], ...] = (
     ("not read", UNREAD),
 )
 
+_STALE_WORDS = {
+    StaleReason.SCAN_DID_NOT_RUN: "online without a recent patch scan",
+    StaleReason.NODE_SILENT: "silent",
+    StaleReason.NEVER_SCANNED: "never scanned",
+    StaleReason.BASELINE_OVERRIDE: "perhaps scanned with a BaselineOverride",
+    StaleReason.OLD_READING: "read too long ago",
+}
+
 
 def machines_sentence(nodes: Mapping[str, int] | Mapping[NodeStatus, int]) -> str:
     """Returns `494 machines: 460 verified, 21 unmanaged, 9 stopped, 4 not read.` of the nodes by status."""
@@ -28,6 +37,12 @@ def machines_sentence(nodes: Mapping[str, int] | Mapping[NodeStatus, int]) -> st
     listed = ", ".join(f"{count:,} {words}" for words, count in groups if count)
     total = counted(sum(count for _, count in groups), "machine")
     return f"{total}: {listed}." if listed else f"{total}."
+
+
+def stale_sentence(stale: Mapping[StaleReason, int]) -> str:
+    """Returns `Stale and therefore unknown: 9 online without a recent patch scan, 3 silent.` of nodes by reason."""
+    listed = ", ".join(f"{stale[reason]:,} {words}" for reason, words in _STALE_WORDS.items() if stale.get(reason))
+    return f"Stale and therefore unknown: {listed}."
 
 
 def _total(by_status: Mapping[NodeStatus, int], statuses: Iterable[NodeStatus]) -> int:

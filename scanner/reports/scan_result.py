@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from msgspec import Struct
 
 from scanner.core.model import NodeScan, NodeStatus, ScanRow, Scope, Target, TargetOutcome
+from scanner.reports.staleness import StaleReason
 
 GAPS_KEPT = 8  # as many as a summary shows; the rest is one query away
 
@@ -25,7 +26,8 @@ class ScanResult(Struct, frozen=True):
 
     `node_gaps` holds the first `GAPS_KEPT` only. `missing` and `failed` count patches by severity,
     `lacking_by_account` counts both together. `sink_failures` holds the reason for each sink that failed, by its label.
-    `store` is the location as the user wrote it.
+    `store` is the location as the user wrote it. `stale` counts verified nodes whose data is too old, by the
+    reason for it.
     """
 
     scan: ScanRow
@@ -38,6 +40,7 @@ class ScanResult(Struct, frozen=True):
     notes: Sequence[str]
     store: str
     elapsed_s: float = 0.0
+    stale: Mapping[StaleReason, int] = {}
 
 
 class GapObserver:

@@ -12,6 +12,8 @@ from scanner.core.model import EpochMs, NodeStatus, ScanRow, ScanStatus, TargetS
 from scanner.core.settings import StoreSettings
 from scanner.reports.gap_groups import Gap, GapGroup, group_gaps
 from scanner.reports.lines import Line, Tone, breakdown, counted, duration, entry, wrapped
+from scanner.reports.machines import machines_sentence, stale_sentence
+from scanner.reports.not_asked import not_asked_lines
 from scanner.reports.scan_result import GAPS_KEPT, ScanResult
 from scanner.reports.statuses import NODE_GAPS, sql_list
 
@@ -29,6 +31,7 @@ _TONES: dict[ScanStatus, Tone] = {ScanStatus.COMPLETE: "good", ScanStatus.PARTIA
 def summary(result: ScanResult, width: int = 80) -> list[Line]:
     """Returns the end-of-run text, no line longer than `width` where the words allow it."""
     return [
+        *_machines(result, width),
         *wrapped(headline(result.scan), width, _TONES[result.scan.status]),
         *_coverage(result, width),
         *_patches(result, width),
@@ -47,12 +50,23 @@ def summary_json(result: ScanResult, exit_code: int) -> bytes:
         "missing": _worst_first(result.missing),
         "failed": _worst_first(result.failed),
         "sink_failures": result.sink_failures,
+        "stale": result.stale,
+        "not_asked": _not_asked(result),
         "notes": result.notes,
         "store": result.store,
         "elapsed_s": round(result.elapsed_s, 3),
         "exit_code": exit_code,
     }
     return json.format(json.encode(shown), indent=2) + b"\n"
+
+
+def _machines(result: ScanResult, width: int) -> Iterator[Line]:
+    """Yields what is known of how many machines, then those whose data is too old to call fine."""
+    if not any(result.scan.nodes.values()):
+        return
+    yield from wrapped(machines_sentence(result.scan.nodes), width)
+    if result.stale:
+        yield from wrapped(stale_sentence(result.stale), width, "warn")
 
 
 def _time(at: EpochMs) -> str:
@@ -94,6 +108,8 @@ def _coverage(result: ScanResult, width: int) -> Iterator[Line]:
     named = sum(min(len(group.gaps), LABELS_SHOWN) for group in targets[:GAPS_KEPT])
     yield from _more(result, sum(len(group.gaps) for group in targets) - named, "target", UNREAD_TARGETS)
     yield from _disabled(result, width)
+    for line in _not_asked(result):
+        yield from entry("", line, width, tone="warn", gap=0)
     nodes = result.node_gaps[:GAPS_KEPT]
     for group in group_gaps(Gap(gap.target, gap.status, gap.reason, gap.instance_id) for gap in nodes):
         yield from _gaps(group, "node", width)
@@ -111,6 +127,10 @@ def _disabled(result: ScanResult, width: int) -> Iterator[Line]:
         listed = f"{counted(len(disabled), 'target')} not read: {', '.join(disabled[:GAPS_KEPT])}"
         yield from entry("disabled", listed, width, tone="dim")
     yield from _more(result, len(disabled) - GAPS_KEPT, "target", DISABLED_TARGETS)
+
+
+def _not_asked(result: ScanResult) -> list[str]:
+    return list(not_asked_lines((each.target, text) for each in result.outcomes for text in each.not_asked))
 
 
 def _gaps(group: GapGroup, noun: str, width: int) -> Iterator[Line]:

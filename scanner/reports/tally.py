@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Iterator
+from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from anyio import to_thread
 
-from scanner.core.interfaces import NodeBatch
+from scanner.core.interfaces import Clock, NodeBatch
 from scanner.core.model import NodeStatus
+from scanner.reports.staleness import StaleReason, stale_reason
+from scanner.reports.statuses import VERIFIED, values
 
+_STALE_COLUMNS = ("operation_end_time", "ping_status", "last_successful_association_time")
 NO_SEVERITY = "no severity"  # stands for a patch to which AWS gives none
 
 
@@ -18,10 +24,14 @@ class Tally:
     """Holds the counts; its memory does not grow with the nodes.
 
     `missing` and `failed` count patches by severity, as AWS writes it; `lacking_by_account` counts both together.
+    `stale` counts the verified nodes whose data was older than `stale_after_days` when they were counted.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, stale_after_days: int = 7, now: Clock = time.time) -> None:
+        self._stale_after_days = stale_after_days
+        self._now = now
         self.nodes: Counter[NodeStatus] = Counter()
+        self.stale: Counter[StaleReason] = Counter()
         self.missing: Counter[str] = Counter()
         self.failed: Counter[str] = Counter()
         self.lacking_by_account: Counter[str] = Counter()
@@ -38,6 +48,29 @@ class Tally:
                 self.lacking_by_account[str(account_id)] += patches
         for (status,), nodes in _groups(batch.nodes, "status"):
             self.nodes[NodeStatus(str(status))] += nodes
+        self.stale.update(self._stale_nodes(batch.nodes))
+
+    def _stale_nodes(self, nodes: pa.Table) -> Iterator[StaleReason]:
+        now = int(self._now() * 1000)
+        verified = nodes.filter(pc.is_in(nodes.column("status"), pa.array(values(VERIFIED))))
+        for ended, ping_status, associated in zip(*(_plain(verified, name) for name in _STALE_COLUMNS), strict=True):
+            reason = stale_reason(
+                operation_end_time=ended,
+                ping_status=ping_status,
+                last_successful_association_time=associated,
+                read_at=now,
+                now=now,
+                stale_after_days=self._stale_after_days,
+            )
+            if reason is not None:
+                yield reason
+
+
+def _plain(table: pa.Table, name: str) -> list[Any]:
+    """Returns the values of a column, times as epoch milliseconds."""
+    column = table.column(name)
+    plain = column.cast(pa.int64()) if pa.types.is_timestamp(column.type) else column
+    return list(plain.to_pylist())
 
 
 def _groups(table: pa.Table, *columns: str) -> Iterator[tuple[tuple[str | None, ...], int]]:

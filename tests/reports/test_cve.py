@@ -386,6 +386,20 @@ async def test_targets_that_were_not_read_keep_the_answer_from_being_complete(re
     assert (counts.unread_targets, counts.covers_all_nodes) == (unread, False)
 
 
+async def test_sources_that_were_not_asked_are_named(tmp_path):
+    store = Store(LocalFiles(tmp_path))
+    scan_id = store.new_scan_id(STARTED_MS)
+    scan = opened(store, scan_id)
+    await scan.begin(header(scan_id))
+    refusal = "ec2:DescribeInstances in account 111111111111, Region eu-west-1, failed: UnauthorizedOperation (no)"
+    await scan.commit(scan_row(scan_id, {}), [structs.replace(outcome(), not_asked=(refusal,))])
+
+    async with views_of(store, [scan_id]) as views:
+        counts = await cve_coverage(views, scan_row(scan_id, {}), QUESTION)
+
+    assert counts.not_asked == ("not asked: ec2:DescribeInstances is denied in 1 account",)
+
+
 async def test_states_that_the_scan_left_out_keep_the_answer_from_being_complete(tmp_path):
     scan = structs.replace(scan_row("s", {}), states=("FAILED", "INSTALLED_PENDING_REBOOT", "MISSING"))
 

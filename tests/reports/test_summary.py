@@ -3,10 +3,12 @@ from __future__ import annotations
 import json
 
 import pytest
+from msgspec import structs
 
 from scanner.core.model import NodeStatus, Scope, Target, TargetOutcome, TargetStatus
 from scanner.reports.scan_result import GAPS_KEPT, NodeGap, ScanResult
 from scanner.reports.scan_row import ScanIdentity, scan_row
+from scanner.reports.staleness import StaleReason
 from scanner.reports.summary import ACCOUNTS_SHOWN, INCOMPLETE_NODES, summary, summary_json
 
 SCANNED, DENIED, DISABLED = TargetStatus.SCANNED, TargetStatus.DENIED, TargetStatus.DISABLED
@@ -52,6 +54,7 @@ def test_a_complete_scan_reads_like_this():
     }
 
     assert text_of(ending([outcome(1), outcome(2)], {VERIFIED: 3, NodeStatus.GONE: 1}, **lacking)) == (
+        "3 machines: 3 verified.\n"
         "Scan 20261123T210611Z-a1b2c3 is complete: 4 nodes, nothing left out.\n"
         "\n"
         "Coverage\n"
@@ -77,10 +80,38 @@ def test_coverage_comes_before_patches_and_every_gap_has_its_place_and_reason():
         ending([outcome(1), outcome(2, DENIED, "no role")], {VERIFIED: 3, MISMATCHED: 1}, gaps=[gap(7)]), width=120
     )
 
-    assert text.splitlines()[0].endswith("is partial: 1 of 2 targets and 1 of 4 nodes not read or not verified.")
+    assert text.splitlines()[1].endswith("is partial: 1 of 2 targets and 1 of 4 nodes not read or not verified.")
     assert "  denied      000000000002/eu-west-1: no role" in text
     assert "  mismatched  111122223333/eu-west-1 i-00000000000000007: MISSING: 3 rows, AWS counts 4" in text
     assert text.index("no role") < text.index("Patches")
+
+
+def test_the_first_lines_count_machines_and_those_whose_data_is_stale():
+    nodes = {VERIFIED: 450, NodeStatus.UNCHANGED: 10, NodeStatus.UNMANAGED: 21, NodeStatus.STOPPED: 9}
+    nodes |= {NodeStatus.DENIED: 1, NodeStatus.FAILED: 3, NodeStatus.GONE: 5}
+    stale = {StaleReason.NODE_SILENT: 3, StaleReason.SCAN_DID_NOT_RUN: 9}
+
+    lines = text_of(ending([outcome(1)], nodes, stale=stale), 120).splitlines()
+
+    assert lines[:2] == [
+        "494 machines: 460 verified, 21 unmanaged, 9 stopped, 4 not read.",
+        "Stale and therefore unknown: 9 online without a recent patch scan, 3 silent.",
+    ]
+
+
+@pytest.mark.parametrize("status", [status for status in NodeStatus if status is not NodeStatus.GONE])
+def test_every_status_is_counted_in_the_first_line(status):
+    assert text_of(ending([outcome(1)], {status: 2})).startswith("2 machines: 2 ")
+
+
+def test_what_was_not_asked_is_one_line_for_each_cause():
+    sentence = "ec2:DescribeInstances in account {:012}, Region eu-west-1, failed: UnauthorizedOperation (no); allow it"
+    outcomes = [structs.replace(outcome(n), not_asked=(sentence.format(n),)) for n in range(1, 4)]
+
+    text = text_of(ending(outcomes, {VERIFIED: 3}))
+
+    assert "  not asked: ec2:DescribeInstances is denied in 3 accounts\n" in text
+    assert text.count("DescribeInstances") == 1
 
 
 def test_only_what_is_a_gap_is_told_as_one():

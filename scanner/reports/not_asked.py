@@ -1,0 +1,39 @@
+"""Groups what AWS refused to show beside patches: one line for each cause, with a count of accounts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+
+from scanner.core.model import Target
+from scanner.reports.gap_groups import Gap, group_gaps
+from scanner.reports.lines import counted
+
+#: How the sentence of an AWS error begins: the action, where it was asked for, and the error code.
+_REFUSAL = re.compile(r"([a-z0-9-]+:\w+) in account \d{12}\b.*?failed: (\w+)")
+_DENIED = re.compile(r"AccessDenied|Unauthorized|NotAuthorized")
+
+
+def not_asked_lines(sentences: Iterable[tuple[Target, str]]) -> Iterator[str]:
+    """Yields `not asked: ec2:DescribeInstances is denied in 3 accounts` for each cause, the most frequent first.
+
+    Args:
+        sentences: each target with one or more sentences on what was not asked there.
+    """
+    gaps = [Gap(target, *cause) for target, text in sentences for cause in _causes(text)]
+    for group in group_gaps(gaps):
+        accounts = len({gap.target.account_id for gap in group.gaps})
+        first = group.gaps[0].reason
+        yield f"not asked: {group.status} in {counted(accounts, 'account')}" + (
+            f", the first: {first}" if first else ""
+        )
+
+
+def _causes(text: str) -> Iterator[tuple[str, str | None]]:
+    """Yields the words for each refusal of a text, with the text itself where they do not explain it."""
+    refusals = list(_REFUSAL.finditer(text))
+    for refusal in refusals:
+        action, code = refusal.groups()
+        yield (f"{action} is denied", None) if _DENIED.search(code) else (f"{action} failed", text)
+    if not refusals:
+        yield text, None

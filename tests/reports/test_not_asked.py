@@ -1,0 +1,53 @@
+"""The same refusal in many accounts is one line with a count."""
+
+from __future__ import annotations
+
+from scanner.core.model import Target
+from scanner.reports.not_asked import not_asked_lines
+
+
+def refused(number, action="ec2:DescribeInstances", code="UnauthorizedOperation", region="eu-west-1"):
+    account = f"{number:012}"
+    return (
+        Target(account, region),
+        (
+            f"{action} in account {account}, Region {region}, failed: {code} (You are not authorized); "
+            f"allow {action} to the role or user that asks"
+        ),
+    )
+
+
+def test_one_denial_in_three_accounts_is_one_line():
+    lines = list(not_asked_lines([refused(1), refused(1, region="us-east-1"), refused(2), refused(3)]))
+
+    assert lines == ["not asked: ec2:DescribeInstances is denied in 3 accounts"]
+
+
+def test_each_cause_has_a_line_the_most_frequent_first():
+    other = {"action": "ssm:GetInventory", "code": "AccessDeniedException"}
+
+    assert list(not_asked_lines([refused(1, **other), refused(1), refused(2)])) == [
+        "not asked: ec2:DescribeInstances is denied in 2 accounts",
+        "not asked: ssm:GetInventory is denied in 1 account",
+    ]
+
+
+def test_several_refusals_in_one_text_are_apart():
+    target, text = refused(1)
+    _, other = refused(1, action="tag:GetResources", code="AccessDenied")
+
+    assert len(list(not_asked_lines([(target, f"{text}; {other}")]))) == 2
+
+
+def test_a_refusal_that_is_no_denial_keeps_its_reason():
+    (line,) = not_asked_lines([refused(1, code="InternalServerError")])
+
+    assert line.startswith("not asked: ec2:DescribeInstances failed in 1 account, the first: ec2:DescribeInstances in")
+
+
+def test_words_of_their_own_are_grouped_too():
+    sentence = "ssm:GetInventory is denied"
+
+    assert list(not_asked_lines([(Target("1" * 12, "a"), sentence), (Target("2" * 12, "a"), sentence)])) == [
+        "not asked: ssm:GetInventory is denied in 2 accounts"
+    ]
