@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 @click.command("diff", cls=SectionedCommand)
 @click.argument("before", required=False)
 @click.argument("after", required=False)
-@section("Run", options.STORE)
+@section("Run", {**options.STORE, **options.STALE})
 @format_option
 @options.config_option
 @click.pass_obj
@@ -36,7 +36,8 @@ def command(
 
     One row for each patch and node that changed. Only nodes that both scans
     read are compared; stderr counts the changes, and the nodes that could not
-    be compared. Exit code 0 if there are none of those, 3 otherwise.
+    be compared or whose data is stale. Exit code 0 if there are none of those,
+    3 otherwise.
 
     \b
     missing      a fix is not in effect that was, or was not listed
@@ -49,19 +50,21 @@ def command(
 
 
 async def _answer(app: AppLoader, settings: Settings, before: str | None, after: str | None, form: Format) -> int:
-    from scanner.reports.diff import Changes, check_comparable, compared, parameters, sentences
+    from scanner.reports.diff import Changes, ScanPair, check_comparable, compared, parameters, sentences
     from scanner.reports.diff_sql import CHANGES
 
     async with app().open_store(settings) as store:
         before, after = await _pair(store, before, after)
         check_comparable(before, (await store.header(before)).request, after, (await store.header(after)).request)
         changes = Changes()
+        ended_at = (await store.manifest(after)).scan.finished_at
+        pair = ScanPair(before, after, ended_at, settings.stale_after_days)
         async with open_scans(store, [before, after]) as views:
-            nodes = await compared(views, before, after)
-            await print_answer(views, CHANGES, form, parameters(before, after), changes.count)
+            nodes = await compared(views, pair)
+            await print_answer(views, CHANGES, form, parameters(pair), changes.count)
     for sentence in sentences(changes.by_kind, nodes, before, after):
         print_note(sentence)
-    return answer_exit_code(covers_all_nodes=not nodes.not_comparable)
+    return answer_exit_code(covers_all_nodes=nodes.covers_all_nodes)
 
 
 async def _pair(store: Store, before: str | None, after: str | None) -> tuple[str, str]:

@@ -9,12 +9,13 @@ import pyarrow as pa
 from msgspec import Struct
 
 from scanner.core.errors import ConfigError
-from scanner.core.model import NodeStatus, TargetStatus
+from scanner.core.model import EpochMs, NodeStatus, TargetStatus
 from scanner.core.scan_request import ScanRequest
 from scanner.core.state_names import LACKING_STATES
 from scanner.reports.diff_sql import COMPARED
 from scanner.reports.lines import counted
 from scanner.reports.sql.query import Parameters, Views
+from scanner.reports.staleness import StaleReason, stale_parameters
 from scanner.reports.statuses import VERIFIED, WITH_ROWS, values
 
 _PATCH_CHANGES = {
@@ -24,14 +25,32 @@ _PATCH_CHANGES = {
     "changed": "changed otherwise",
 }
 _NODE_CHANGES = {"node_new": "new", "node_left": "gone", "node_status": "with another status"}
-_PAIR_STATUSES: Parameters = {"with_rows": values(WITH_ROWS), "scanned": TargetStatus.SCANNED.value}
+
+
+class ScanPair(Struct, frozen=True):
+    """Two scans by their ids, the earlier first; `ended_at` is the end of the later one."""
+
+    before: str
+    after: str
+    ended_at: EpochMs
+    stale_after_days: int = 7
 
 
 class Compared(Struct, frozen=True):
-    """Nodes with rows in both scans, and nodes for which one of the two has no answer."""
+    """Nodes with rows in both scans, and nodes for which there is no answer.
+
+    `not_comparable` ones have no rows in one of the two. `stale` counts, by the reason for it, those whose data was
+    already old in the later scan: what changed there since is unknown. Changes up to then are still listed.
+    """
 
     compared: int
     not_comparable: int
+    stale: dict[str, int] = {}
+
+    @property
+    def covers_all_nodes(self) -> bool:
+        """Whether every node could be compared."""
+        return not self.not_comparable and not self.stale
 
 
 class Changes:
@@ -45,22 +64,26 @@ class Changes:
         self.by_kind.update(batch.column("change").to_pylist())
 
 
-def parameters(before: str, after: str) -> Parameters:
-    """Returns the parameters of `CHANGES` for two scans by their ids."""
+def parameters(pair: ScanPair) -> Parameters:
+    """Returns the parameters of `CHANGES` for two scans."""
+    return {**_pair_parameters(pair), "lacking": list(LACKING_STATES), "verified": values(VERIFIED)}
+
+
+def _pair_parameters(pair: ScanPair) -> dict[str, str | int | float | list[str] | None]:
     return {
-        **_PAIR_STATUSES,
-        "before": before,
-        "after": after,
-        "lacking": list(LACKING_STATES),
-        "verified": values(VERIFIED),
+        **stale_parameters(pair.ended_at, pair.stale_after_days),
+        "with_rows": values(WITH_ROWS),
+        "scanned": TargetStatus.SCANNED.value,
+        "before": pair.before,
+        "after": pair.after,
     }
 
 
-async def compared(views: Views, before: str, after: str) -> Compared:
+async def compared(views: Views, pair: ScanPair) -> Compared:
     """Counts the nodes of two open scans that can be compared."""
-    parameters = {**_PAIR_STATUSES, "before": before, "after": after, "gone": NodeStatus.GONE.value}
+    parameters = {**_pair_parameters(pair), "gone": NodeStatus.GONE.value}
     (row,) = (await views.fetch(COMPARED, parameters)).to_pylist()
-    return Compared(**row)
+    return Compared(row["compared"], row["not_comparable"], dict(row["stale"] or []))
 
 
 def check_comparable(before: str, asked_before: ScanRequest, after: str, asked_after: ScanRequest) -> None:
@@ -86,3 +109,5 @@ def sentences(changes: Mapping[str, int], nodes: Compared, before: str, after: s
     if nodes.not_comparable:
         why = "not read, or without patch data, in one of the two scans"
         yield f"Unknown for {counted(nodes.not_comparable, 'node')}: {why}"
+    for reason, count in nodes.stale.items():
+        yield f"Unknown for {counted(count, 'node')}: {StaleReason(reason).sentence}"

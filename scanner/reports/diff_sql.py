@@ -1,12 +1,17 @@
-"""The SELECTs that a difference is made of: `$before` and `$after` are the ids of two scans open in the views."""
+"""The SELECTs that a difference is made of: `$before` and `$after` are the ids of two scans open in the views.
+
+`$now_ms` is the end of the later one: a node whose data was stale by then may have changed since.
+"""
 
 from __future__ import annotations
 
-_PAIRED = """
+from scanner.reports.staleness import STALE_REASON
+
+_PAIRED = f"""
   seen AS (
     SELECT account_id, region, instance_id, computer_name, status, scan_id = $after AS is_after,
-      list_contains($with_rows, status) AS has_rows
-    FROM nodes WHERE scan_id IN ($before, $after)
+      list_contains($with_rows, status) AS has_rows, {STALE_REASON} AS stale_reason
+    FROM (SELECT *, $now_ms AS read_at FROM nodes WHERE scan_id IN ($before, $after))
   ),
   listed AS (
     SELECT account_id, region,
@@ -17,11 +22,12 @@ _PAIRED = """
     SELECT account_id, region, instance_id, any_value(computer_name ORDER BY is_after DESC) AS computer_name,
       any_value(status) FILTER (NOT is_after) AS status_before, any_value(status) FILTER (is_after) AS status_after,
       count(*) FILTER (has_rows) = 2 AS is_compared,
+      any_value(stale_reason) FILTER (is_after) AS stale_reason,
       coalesce(any_value(listed_before), false) AS listed_before,
       coalesce(any_value(listed_after), false) AS listed_after
     FROM seen LEFT JOIN listed USING (account_id, region) GROUP BY account_id, region, instance_id
   )
-"""
+"""  # noqa: S608 - our own words
 
 #: Equal rows of the two scans cancel each other out. Which rows they are is worked out only where that leaves some:
 #: lists of states and titles for all patches of a fleet would take gigabytes.
@@ -88,11 +94,12 @@ ORDER BY change, account_id, region, instance_id, kb_id
 COMPARED = f"""
 WITH {_PAIRED}
 SELECT
-  count(*) FILTER (is_compared) AS compared,
+  count(*) FILTER (is_compared AND stale_reason IS NULL) AS compared,
   count(*) FILTER (NOT is_compared AND coalesce(status_after, '') <> $gone AND CASE
     WHEN status_before IS NULL THEN NOT listed_before
     WHEN status_after IS NULL THEN NOT listed_after
     ELSE true
-  END) AS not_comparable
+  END) AS not_comparable,
+  histogram(stale_reason) FILTER (is_compared) AS stale
 FROM paired
 """  # noqa: S608 - our own words

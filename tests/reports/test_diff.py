@@ -18,8 +18,9 @@ from scanner.core.scan_request import ScanRequest, request_of
 from scanner.core.settings import NodeSettings, PatchSettings, Settings
 from scanner.core.tables import segment_table
 from scanner.files.local import LocalFiles
-from scanner.reports.diff import Changes, Compared, check_comparable, compared, parameters, sentences
+from scanner.reports.diff import Changes, Compared, ScanPair, check_comparable, compared, parameters, sentences
 from scanner.reports.diff_sql import CHANGES
+from scanner.reports.staleness import DAY_MS, StaleReason
 from scanner.store.store import Store
 from tests.reports.open_store import views_of
 from tests.store.samples import STARTED_MS, header, node, opened, outcome, scan_row
@@ -32,7 +33,14 @@ OTHER = Target("222222222222", "us-east-1")
 def patched(number, *rows, status=NodeStatus.VERIFIED, **more):
     """A node whose patches have these (KB id, state, title)."""
     patches = [Patch(kb_id, title, "Security", "Critical", state) for kb_id, state, title in rows]
-    return structs.replace(node(number, status=status, **more), patches=patch_rows_of(patches))
+    return scanned_ago(1, structs.replace(node(number, status=status, **more), patches=patch_rows_of(patches)))
+
+
+def scanned_ago(days, made, ping_status="Online"):
+    """The node, whose last patch scan ended so many days before the first of two scans; None: never."""
+    ended = None if days is None else STARTED_MS - days * DAY_MS
+    state = structs.replace(made.state, operation_end_time=ended)
+    return structs.replace(made, state=state, node=structs.replace(made.node, ping_status=ping_status))
 
 
 async def commit(store, started_ms, nodes, targets):
@@ -52,12 +60,13 @@ async def changes(folder, before, after, targets_before=None, targets_after=None
         await commit(store, STARTED_MS + 60_000, after, targets_after or [outcome(), outcome(OTHER)]),
     ]
     counts = Changes()
-    async with views_of(store, ids) as views, views.run(CHANGES, parameters(*ids)) as rows:
+    pair = ScanPair(*ids, STARTED_MS + 120_000)
+    async with views_of(store, ids) as views, views.run(CHANGES, parameters(pair)) as rows:
         found = []
         async for batch in rows:
             counts.count(batch)
             found += batch.to_pylist()
-        nodes = await compared(views, *ids)
+        nodes = await compared(views, pair)
     return found, counts.by_kind, nodes
 
 
@@ -200,6 +209,38 @@ async def test_unchanged_is_as_good_as_verified_and_mismatched_is_not(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("days", "ping_status", "reason"),
+    [
+        (40, "Online", StaleReason.SCAN_DID_NOT_RUN),
+        (40, "ConnectionLost", StaleReason.NODE_SILENT),
+        (None, "Online", StaleReason.NEVER_SCANNED),
+    ],
+)
+async def test_a_node_whose_data_is_stale_is_unknown_and_not_without_changes(days, ping_status, reason, tmp_path):
+    fresh, stale = patched(1), scanned_ago(days, patched(2), ping_status)
+
+    rows, _, nodes = await changes(tmp_path, [fresh, stale], [fresh, stale])
+
+    assert rows == []
+    assert nodes == Compared(compared=1, not_comparable=0, stale={reason: 1})
+    assert not nodes.covers_all_nodes
+
+
+async def test_what_changed_on_a_node_before_its_data_became_stale_is_still_listed(tmp_path):
+    rows, _, _ = await changes(
+        tmp_path, [patched(1, ("KB1", "Missing", "t"))], [scanned_ago(40, patched(1, ("KB1", "Installed", "t")))]
+    )
+
+    assert brief(rows) == [("fixed", "i-0001", "KB1", "MISSING", "INSTALLED")]
+
+
+async def test_a_node_that_was_stale_before_and_is_scanned_again_is_compared(tmp_path):
+    _, _, nodes = await changes(tmp_path, [scanned_ago(40, patched(1))], [patched(1)])
+
+    assert nodes == Compared(compared=1, not_comparable=0)
+
+
+@pytest.mark.parametrize(
     "other",
     [Settings(patches=PatchSettings(states=("MISSING",))), Settings(nodes=NodeSettings(platform_types=("Linux",)))],
     ids=["patches", "nodes"],
@@ -216,13 +257,14 @@ def test_how_large_the_pages_were_makes_no_difference():
 def test_sentences_count_every_kind_of_change_and_name_the_gap():
     kinds = {"fixed": 1_200, "missing": 2, "node_new": 1, "node_status": 3}
 
-    assert list(sentences(kinds, Compared(compared=40, not_comparable=2), "ONE", "TWO")) == [
+    assert list(sentences(kinds, Compared(40, 2, {"node_silent": 1}), "ONE", "TWO")) == [
         (
             "from ONE to TWO: patches 1,200 fixed, 2 newly missing, 0 superseded or withdrawn, "
             "0 changed otherwise, on 40 nodes read by both scans"
         ),
         "nodes 1 new, 3 with another status",
         "Unknown for 2 nodes: not read, or without patch data, in one of the two scans",
+        "Unknown for 1 node: stale: the node has been silent since its last patch scan",
     ]
 
 
