@@ -67,7 +67,7 @@ class CveCoverage(Struct, frozen=True):
 
     @property
     def covers_all_nodes(self) -> bool:
-        """Whether there is an answer for every machine in scope."""
+        """Returns whether there is an answer for every machine in scope."""
         return not self.unknown and not self.unread_targets and not self.unread_states
 
 

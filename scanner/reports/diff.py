@@ -49,7 +49,7 @@ class Compared(Struct, frozen=True):
 
     @property
     def covers_all_nodes(self) -> bool:
-        """Whether every node could be compared."""
+        """Returns whether every node could be compared."""
         return not self.not_comparable and not self.stale
 
 

@@ -82,7 +82,7 @@ def shows_lacking(scan: ScanRow) -> bool:
 
 
 def verified(scan: ScanRow) -> int:
-    """Nodes whose rows agree with AWS's counts, read now or carried over."""
+    """Returns the number of nodes whose rows agree with AWS's counts, read now or carried over."""
     return sum(scan.nodes.get(status, 0) for status in VERIFIED)
 
 
