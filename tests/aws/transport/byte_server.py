@@ -62,8 +62,8 @@ async def serving(server: ByteServer, tls=None) -> AsyncIterator[ByteServer]:
             writer.transport.abort()
 
 
-def connections(tls=None, read_timeout_s: float = 5.0) -> Connections:
-    return Connections(lambda: tls, connect_timeout_s=5.0, read_timeout_s=read_timeout_s)
+def connections(tls=None, read_timeout_s: float = 60.0) -> Connections:
+    return Connections(lambda: tls, connect_timeout_s=60.0, read_timeout_s=read_timeout_s)
 
 
 def request(port: int) -> bytes:
