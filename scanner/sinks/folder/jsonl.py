@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import io
 import os
@@ -77,7 +78,7 @@ class JsonlStream:
 def _print(stream: BinaryIO, lines: bytes) -> None:
     try:
         write_all(stream, lines)
-    except BrokenPipeError as error:
-        raise SinkError("the reader of standard output went away before the last row of jsonl:-") from error
     except OSError as error:
+        if error.errno == errno.EPIPE:  # not always a BrokenPipeError: the command line's own stream raises its own
+            raise SinkError("the reader of standard output went away before the last row of jsonl:-") from error
         raise SinkError(f"cannot write the rows of jsonl:- to standard output: {error.strerror}") from error

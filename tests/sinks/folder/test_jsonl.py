@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import os
@@ -80,6 +81,25 @@ async def test_a_reader_that_leaves_early_ends_the_sink_with_a_quiet_sentence():
     os.close(reader)
     with os.fdopen(writer, "wb", buffering=0) as pipe, pytest.raises(SinkError, match="standard output went away"):
         await jsonl_sink("-", context(pipe)).write(SCAN.batches[0])
+
+
+class OwnError(OSError):
+    """What a stream of the command line raises: with the number of a broken pipe, but no BrokenPipeError."""
+
+
+class Left(io.RawIOBase):
+    """A raw stream whose reader has gone."""
+
+    def writable(self):
+        return True
+
+    def write(self, data):
+        raise OwnError(errno.EPIPE, "Broken pipe")
+
+
+async def test_a_reader_that_leaves_is_known_by_the_number_of_the_error():
+    with pytest.raises(SinkError, match="standard output went away"):
+        await jsonl_sink("-", context(Left())).write(SCAN.batches[0])
 
 
 class Trickle(io.RawIOBase):
