@@ -1,4 +1,4 @@
-"""Public docstrings of functions say first what the function does: a verb in the third person, "Returns the …"."""
+"""Docstrings of functions say first what the function does: a verb in the third person, "Returns the …"."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ NO_VERBS = frozenset(
 )
 
 
-def is_command(function):
+def is_help(function, source):
     """Whether click shows the docstring as help, which addresses the user: "Show the nodes …"."""
     decorators = " ".join(map(ast.unparse, function.decorator_list))
-    return "click.command(" in decorators or ".command(" in decorators or "click.group(" in decorators
+    return ".command(" in decorators or ".group(" in decorators or f"help={function.name}.__doc__" in source
 
 
 def first_words(source):
-    """Yields name and first word of the docstring of each public function that has one."""
+    """Yields name and first word of the docstring of each function that has one."""
     for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and not node.name.startswith("_"):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             text = ast.get_docstring(node)
-            if text and not is_command(node):
+            if text and not is_help(node, source):
                 yield node.name, text.split()[0].rstrip(",:;")
 
 

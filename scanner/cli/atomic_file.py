@@ -67,7 +67,7 @@ def write_file(path: str, data: bytes, what: str) -> None:
 
 
 def _kind(path: str) -> int | None:
-    """The mode of what is there, links followed; None where there is nothing yet."""
+    """Returns the mode of what is there, links followed; None where there is nothing yet."""
     try:
         return Path(path).stat().st_mode
     except FileNotFoundError:
@@ -79,7 +79,7 @@ def _is_replaced(path: str, kind: int) -> bool:
 
 
 def _is_descriptor(path: str) -> bool:
-    """Whether the path is an open file of a process, like /dev/stdout: a shell may have redirected it to a file."""
+    """Returns whether the path is an open file of a process, like /dev/stdout, which a shell may have redirected."""
     for _ in range(_MOST_LINKS):
         folder = os.path.realpath(Path(path).parent)
         if _DESCRIPTORS.fullmatch(folder):

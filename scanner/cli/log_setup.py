@@ -85,7 +85,7 @@ def configure(log_format: LogFormat, *, terminal: bool, level: LogLevel = "info"
 
 
 def _is_shown(record: logging.LogRecord, *, libraries_too: bool) -> bool:
-    """Whether a record of the standard library's logging reaches the user.
+    """Returns whether a record of the standard library's logging reaches the user.
 
     Libraries log at their own discretion: botocore prints two tracebacks for an SSO token that has expired, which
     patchsweep reports in one sentence. So theirs are shown for `--log-level debug` only, and never with a traceback.
@@ -210,7 +210,7 @@ def log_scan_ended(result: ScanResult, exit_code: int) -> None:
 
 
 def _gaps_by_reason(result: ScanResult) -> dict[str, int]:
-    """How many targets and nodes are gaps for the same status and reason; nodes as far as the result names them."""
+    """Counts the gaps of one status and reason, targets and nodes, the latter as far as the result names them."""
     from scanner.reports.gap_groups import Gap, group_gaps
 
     is_gap = result.scan.scope.is_gap

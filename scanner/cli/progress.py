@@ -66,7 +66,7 @@ class Progress:
         self._target_gaps += self._scope.is_gap(outcome.status)
 
     def __rich__(self) -> Group:
-        """The display as it is now."""
+        """Returns the display as it is now."""
         # One C call each, so that an event between two draws cannot change the dict under the loop.
         shown = list(islice(self._open.items(), SLOTS))
         hidden = len(self._open) - len(shown)

@@ -61,7 +61,7 @@ def command(
 
 
 def _text_of(sql: str) -> str:
-    """The SQL of the command line or, for `-`, of standard input.
+    """Returns the SQL of the command line or, for `-`, of standard input.
 
     Raises:
         ConfigError: It is not UTF-8.

@@ -70,7 +70,7 @@ def command(
 
 
 async def _page(app: AppLoader, settings: Settings, asked: str | None) -> tuple[str, bytes]:
-    """The id of the scan that is meant, and its report as an HTML file."""
+    """Returns the id of the scan that is meant, and its report as an HTML file."""
     from scanner.reports.html.data import report
     from scanner.reports.html.page import page
 

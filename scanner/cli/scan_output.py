@@ -74,6 +74,6 @@ def watched(settings: Settings) -> Iterator[ScanOutput]:
 
 
 def _may_draw(settings: Settings) -> bool:
-    """Whether stderr is a terminal that shows neither a log for machines nor the data."""
+    """Returns whether stderr is a terminal that shows neither a log for machines nor the data."""
     shows_data = sys.stdout.isatty() and any(sink.endswith(":-") for sink in settings.sinks)
     return sys.stderr.isatty() and settings.log_format != "json" and not is_quiet(settings) and not shows_data

@@ -99,7 +99,7 @@ def _with_store(app: AppLoader, settings: Settings, work: Callable[[Store], Awai
 
 
 async def _verified(scan_id: str | None, store: Store) -> dict[str, list[str]]:
-    """What is wrong, by scan and, where no scan is named, of the store itself."""
+    """Returns what is wrong, by scan and, where no scan is named, of the store itself."""
     asked = [await store.resolve(scan_id)] if scan_id or not await store.committed() else await store.committed()
     found = {each: await store.verify(each) for each in asked}
     if scan_id is None and (pointer := await store.verify_latest()):
@@ -116,7 +116,7 @@ class ListedScan(Struct, frozen=True):
 
 
 async def _listing(store: Store) -> tuple[str, list[ListedScan]]:
-    """The store's location, and its scans with the newest last."""
+    """Returns the store's location, and its scans with the newest last."""
     scans = [await _listed(store, scan_id) for scan_id in await store.committed()]
     scans += [ListedScan(scan_id, "unfinished") for scan_id in await store.unfinished()]
     return store.url, sorted(scans, key=lambda scan: scan.scan_id)

@@ -49,7 +49,7 @@ def _parted(rows_by_node: Sequence[PatchRows], separator: str) -> pa.StructArray
 
 
 def _strings(texts: Sequence[str]) -> pa.StringArray:
-    """As `pa.array`, which takes four times as long over large texts, and the event loop stands still meanwhile."""
+    """Does what `pa.array` does in a quarter of the time, which the event loop waits for where texts are large."""
     encoded = [text.encode() for text in texts]
     offsets = array("i", accumulate(map(len, encoded), initial=0))
     return pa.StringArray.from_buffers(len(texts), pa.py_buffer(offsets), pa.py_buffer(b"".join(encoded)))
@@ -78,13 +78,13 @@ def _known(texts: pa.Array) -> pa.Array:
 
 
 def _times(seconds: pa.Array) -> pa.Array:
-    """As `scanner.core.normalize.epoch_ms` does it for one."""
+    """Returns times as `scanner.core.normalize.epoch_ms` does one by one."""
     milliseconds = pc.round(pc.multiply(seconds, 1000.0), round_mode="half_to_even")
     is_known = pc.and_(pc.greater(milliseconds, 0.0), pc.less(milliseconds, float(END_OF_TIME_MS)))
     return pc.if_else(is_known, milliseconds, None).cast(pa.int64()).cast(TIME)
 
 
 def _translated(texts: pa.Array, word: Callable[[str], object], kind: pa.DataType) -> pa.Array:
-    """What `word` makes of each text (of "" where there is none), worked out once for all that are equal."""
+    """Returns what `word` makes of each text (of "" where there is none), computed once for equal texts."""
     few = pc.fill_null(texts, "").dictionary_encode()
     return pa.array([word(text) for text in few.dictionary.to_pylist()], kind).take(few.indices)

@@ -159,7 +159,7 @@ def _patches(result: ScanResult, width: int) -> Iterator[Line]:
 
 
 def _worst_first(counts: Mapping[str, int]) -> dict[str, int]:
-    """By severity as AWS ranks it; words of the distributions' own follow, the frequent ones first."""
+    """Orders by severity as AWS ranks it; words of the distributions' own follow, the frequent ones first."""
     return {name: counts[name] for name in SEVERITIES if name in counts} | _by_count(counts)
 
 

@@ -81,7 +81,7 @@ class GuardedSinks:
     async def _outcome(
         self, call: Callable[[Sink], Awaitable[None]], sink: Sink, doing: str, deadline_s: float
     ) -> SinkError | None:
-        """The sink's failure, or None if the call ended well in time."""
+        """Returns the sink's failure, or None if the call ended well in time."""
         began = anyio.current_time()
         with anyio.move_on_after(deadline_s) as scope:
             self._under_way.add(scope)

@@ -37,7 +37,7 @@ def _column(table: pa.Table, field: pa.Field, *, is_required: bool) -> pa.Chunke
 
 
 def _array(array: pa.Array, field: pa.Field, name: str) -> pa.Array:
-    """The values in the field's type: the same type, or a list or struct with other members inside."""
+    """Returns the values in the field's type: the same type, or a list or struct with other members inside."""
     if array.type.equals(field.type):
         return array
     if not field.nullable and array.null_count:

@@ -117,7 +117,7 @@ def _environment() -> Environment:
 
 
 def _shown(value: object) -> object:
-    """A value as it stands in the text: numbers with separators, a dash for what is not known, nothing invisible."""
+    """Returns a value as the page shows it: numbers with separators, a dash for what is unknown, nothing invisible."""
     match value:
         case _ if hasattr(value, "__html__"):
             # What a macro made is escaped already.
@@ -131,5 +131,5 @@ def _shown(value: object) -> object:
 
 
 def _share(count: int, whole: int) -> str:
-    """A width; what is there at all can be seen."""
+    """Returns a width in percent, wide enough to be seen where there is anything."""
     return f"{max(100 * count / whole, 0.5) if count else 0:.1f}%"

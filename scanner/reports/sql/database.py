@@ -78,7 +78,7 @@ def _create_views(
 
 
 def _files(paths: Sequence[Path]) -> str:
-    """The rows of these files; a column that one of them lacks is null there."""
+    """Returns the rows of these files; a column that one of them lacks is null there."""
     listed = ", ".join(_quoted(_literal(path)) for path in paths)
     return f"read_parquet([{listed}], hive_partitioning = false, union_by_name = true)"
 
@@ -111,7 +111,7 @@ def _create_table(connection: duckdb.DuckDBPyConnection, name: str, table: pa.Ta
 
 
 def _literal(path: Path) -> str:
-    """The path for a function that would take `*`, `?` and `[` as patterns."""
+    """Returns the path for a function that would take `*`, `?` and `[` as patterns."""
     return glob.escape(str(path))
 
 

@@ -108,7 +108,7 @@ def _reader(cursor: duckdb.DuckDBPyConnection, sql: str, parameters: Parameters 
 
 
 async def _interruptible(cursor: duckdb.DuckDBPyConnection, work: Callable[[], _T]) -> _T:
-    """Do DuckDB's work in a thread; if this task is cancelled the query is interrupted and then waited for.
+    """Runs DuckDB's work in a thread; if this task is cancelled the query is interrupted and then waited for.
 
     The thread is let go on cancellation and waited for here, as a task that is cancelled by asyncio itself, on
     Ctrl-C, leaves a shielded wait too.

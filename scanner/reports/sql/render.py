@@ -67,7 +67,7 @@ def _values(column: pa.Array) -> list[object]:
 
 
 def _day(days: int) -> date | str:
-    """A day by its number since 1970; as text where Python has no date for it."""
+    """Returns a day by its number since 1970; as text where Python has no date for it."""
     if days in _INFINITE_DAYS:
         return _INFINITE_DAYS[days]
     try:
@@ -79,7 +79,7 @@ def _day(days: int) -> date | str:
 
 
 def _moment(micros: int, zone: tzinfo | None) -> datetime | str:
-    """A moment by its microseconds since 1970; as text where Python has no datetime for it."""
+    """Returns a moment by its microseconds since 1970; as text where Python has no datetime for it."""
     if micros in _INFINITE_MICROS:
         return _INFINITE_MICROS[micros]
     try:
@@ -146,5 +146,5 @@ def _cut(text: str) -> str:
 
 
 def _width(text: str) -> int:
-    """The columns a terminal gives to the text."""
+    """Returns the columns a terminal gives to the text."""
     return sum(0 if combining(char) else 2 if east_asian_width(char) in "WF" else 1 for char in text)

@@ -52,7 +52,7 @@ class Publication:
         await self._delete(self._unfinished)
 
     async def _recorded(self) -> list[str]:
-        """The names of an earlier publication; they are deleted, so nothing else may stand there."""
+        """Returns the names of an earlier publication; they are deleted, so nothing else may stand there."""
         record = await self._files.get(self._record)
         if record is None:
             return []

@@ -84,7 +84,7 @@ async def _clear(connection: AsyncConnection, scan_id: str) -> None:
 
 
 def _empty(name: str, columns: Collection[str]) -> pa.Table:
-    """No rows, in those columns of the table that exist: the others are added with the first scan."""
+    """Returns no rows, in those columns of the table that exist: the others are added with the first scan."""
     return TABLES[name].empty_table().select([column for column in TABLES[name].names if column in columns])
 
 

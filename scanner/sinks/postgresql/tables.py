@@ -74,7 +74,7 @@ async def provide_tables(connection: AsyncConnection, url: str, *, may_alter: bo
 
 
 def _extensible(existing: Mapping[str, ExistingTable]) -> dict[str, list[Column]]:
-    """The columns that can be added to our own tables, by table."""
+    """Returns the columns that can be added to our own tables, by table."""
     missing = {
         name: missing_columns(DICTIONARY[name], table.types)
         for name, table in existing.items()
