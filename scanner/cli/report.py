@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import anyio
 import click
+from anyio import to_thread
 
 from scanner.cli import options
 from scanner.cli.atomic_file import check_file, write_file
@@ -15,10 +18,15 @@ from scanner.cli.load_app import AppLoader
 from scanner.cli.options import Sectioned, SectionedCommand, section, settings_of
 from scanner.cli.output import print_data, print_note
 from scanner.cli.queries import open_scans
+from scanner.cli.report_files import check_folder, file_names
 from scanner.core.errors import ConfigError
 
 if TYPE_CHECKING:
+    from scanner.core.model import ScanRow
+    from scanner.core.scan_request import PatchFilters
     from scanner.core.settings import Settings
+    from scanner.reports.grouping import Grouping
+    from scanner.reports.sql.query import Views
 
 STDOUT = "-"
 
@@ -27,11 +35,26 @@ STDOUT = "-"
 @click.argument("scan_id", required=False)
 @section("Run", options.STORE)
 @click.option(
+    "--by",
+    metavar="GROUP",
+    cls=Sectioned,
+    section="Output",
+    help="Count what each group lacks, too: tag:KEY, account, region, os or patch_group.",
+)
+@click.option(
+    "--split-by",
+    metavar="GROUP",
+    cls=Sectioned,
+    section="Output",
+    help="Write a report for each group into the folder that --output names, such as one a team with tag:Team.",
+)
+@click.option(
     "--output",
     metavar="FILE",
     cls=Sectioned,
     section="Output",
-    help="The HTML file to write; - is stdout.  [default: patchsweep-report-SCAN_ID.html]",
+    help="The HTML file to write, or the folder with --split-by; - is stdout."
+    "  [default: patchsweep-report-SCAN_ID.html]",
 )
 @click.option(
     "--open",
@@ -44,7 +67,16 @@ STDOUT = "-"
 @options.config_option
 @click.pass_obj
 def command(
-    app: AppLoader, /, *, scan_id: str | None, output: str | None, opens: bool, config: str | None, **given: object
+    app: AppLoader,
+    /,
+    *,
+    scan_id: str | None,
+    by: str | None,
+    split_by: str | None,
+    output: str | None,
+    opens: bool,
+    config: str | None,
+    **given: object,
 ) -> int:
     """Write an HTML report of SCAN_ID, or of the newest scan.
 
@@ -52,12 +84,17 @@ def command(
     nodes lack. One file without network access or scripts: open it in a
     browser, print it, mail it.
     """
+    from scanner.reports.grouping import parse_grouping
+
     settings = settings_of(config, given)
+    grouping, split = (None if text is None else parse_grouping(text) for text in (by, split_by))
+    if split is not None:
+        return _write_split(app, settings, scan_id, by=grouping, split=split, folder=output, opens=opens)
     if output == STDOUT and opens:
         raise ConfigError("--open needs a file; give --output a name other than -")
     if output not in (None, STDOUT):
         check_file(output, "report")
-    scan_id, page = anyio.run(_page, app, settings, scan_id)
+    scan_id, page = anyio.run(_page, app, settings, scan_id, grouping)
     if output == STDOUT:
         print_data(page)
         return ExitCode.COMPLETE
@@ -69,15 +106,65 @@ def command(
     return ExitCode.COMPLETE
 
 
-async def _page(app: AppLoader, settings: Settings, asked: str | None) -> tuple[str, bytes]:
+def _write_split(
+    app: AppLoader,
+    settings: Settings,
+    scan_id: str | None,
+    *,
+    by: Grouping | None,
+    split: Grouping,
+    folder: str | None,
+    opens: bool,
+) -> int:
+    from scanner.reports.lines import counted
+
+    if folder is None or folder == STDOUT or opens:
+        raise ConfigError("--split-by writes several files: give --output a folder, and no --open")
+    count = anyio.run(_pages, app, settings, scan_id, by, split, Path(folder))
+    print_note(f"{counted(count, 'report')} by {split.label} in {folder}")
+    return ExitCode.COMPLETE
+
+
+async def _page(app: AppLoader, settings: Settings, asked: str | None, by: Grouping | None) -> tuple[str, bytes]:
     """Returns the id of the scan that is meant, and its report as an HTML file."""
     from scanner.reports.html.data import report
     from scanner.reports.html.page import page
 
+    async with _open_scan(app, settings, asked) as (scan, filters, views):
+        found = await report(views, scan, filters, by)
+    return scan.scan_id, page(found, settings.store.location).encode()
+
+
+async def _pages(
+    app: AppLoader, settings: Settings, asked: str | None, by: Grouping | None, split: Grouping, folder: Path
+) -> int:
+    """Writes a report for each group, one after the other, and returns how many."""
+    from scanner.reports.grouping import GroupViews, groups_of, scan_of_group
+    from scanner.reports.html.data import report
+    from scanner.reports.html.page import page
+
+    async with _open_scan(app, settings, asked) as (scan, filters, views):
+        groups = await groups_of(views, split)
+        names = file_names([group.value for group in groups])
+        check_folder(str(folder))
+        for group in groups:
+            part = f"Only nodes whose {split.label} is {group.value} are shown."
+            part = f"Only nodes without {split.label} are shown." if group.value is None else part
+            group_views = GroupViews(views, split, group.value)
+            found = await report(group_views, scan_of_group(scan, group), filters, by, part)
+            html = page(found, settings.store.location).encode()
+            await to_thread.run_sync(write_file, str(folder / names[group.value]), html, "report")
+    return len(groups)
+
+
+@asynccontextmanager
+async def _open_scan(
+    app: AppLoader, settings: Settings, asked: str | None
+) -> AsyncIterator[tuple[ScanRow, PatchFilters, Views]]:
+    """Opens the scan that is meant: its row, the filters under which it was read, and the views over it."""
     async with app().open_store(settings) as store:
         scan_id = await store.resolve(asked)
         filters = (await store.header(scan_id)).request.patches
         scan = (await store.manifest(scan_id)).scan
         async with open_scans(store, [scan_id]) as views:
-            found = await report(views, scan, filters)
-    return scan_id, page(found, settings.store.location).encode()
+            yield scan, filters, views

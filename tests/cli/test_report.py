@@ -103,3 +103,44 @@ def test_the_file_can_be_shown_in_a_browser(store, tmp_path, monkeypatch):
     assert ask("--output", "r.html", "--open", store=store).code == 0
     assert shown == [(tmp_path / "r.html").as_uri()]
     assert ask("--output", "-", "--open", store=store).code == 2
+
+
+def test_a_report_can_be_split_into_one_for_each_value(store, tmp_path):
+    ended = ask("--split-by", "account", "--output", "reports", store=store)
+
+    assert ended == (0, "", "patchsweep: 1 report by account in reports\n")
+    (file,) = (tmp_path / "reports").iterdir()
+    assert f"Only nodes whose account is {file.stem} are shown." in Page(file.read_text()).text
+
+
+def test_machines_without_the_tag_are_in_a_file_of_their_own(store, tmp_path):
+    assert ask("--split-by", "tag:Team", "--output", "reports", store=store).code == 0
+
+    (file,) = (tmp_path / "reports").iterdir()
+    assert file.name == "untagged.html"
+    assert "Only nodes without tag Team are shown." in Page(file.read_text()).text
+
+
+def test_a_report_can_count_what_each_group_lacks(store):
+    assert "By tag Team" in Page(ask_stdout("--by", "tag:Team", store=store).stdout).text
+
+
+@pytest.mark.parametrize(
+    ("argv", "says"),
+    [
+        (("--by", "team"), "use tag:KEY or"),
+        (("--split-by", "tag:"), "use tag:KEY or"),
+        (("--split-by", "os"), "give --output a folder"),
+        (("--split-by", "os", "--output", "-"), "give --output a folder"),
+        (("--split-by", "os", "--output", "x", "--open"), "no --open"),
+    ],
+    ids=str,
+)
+def test_groups_that_make_no_sense_are_a_sentence_and_write_nothing(argv, says, store, tmp_path):
+    before = sorted(tmp_path.rglob("*"))
+
+    ended = ask(*argv, store=store)
+
+    assert (ended.code, ended.stdout) == (2, "")
+    assert says in ended.stderr
+    assert sorted(tmp_path.rglob("*")) == before

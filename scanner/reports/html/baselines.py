@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Struct
 
 from scanner.core.model import NodeStatus
-from scanner.reports.sql.query import Views
+from scanner.reports.sql.query import Fetcher
 
 _ACCOUNTS_SHOWN = 6
 
@@ -113,7 +113,7 @@ SELECT
 """  # noqa: S608 - our own words
 
 
-async def read_baselines(views: Views, limit: int) -> Baselines:
+async def read_baselines(views: Fetcher, limit: int) -> Baselines:
     """Returns the baselines of the scan, at most `limit` in each list."""
     (row,) = (await views.fetch(_BASELINES, {"gone": NodeStatus.GONE.value, "long": limit})).to_pylist()
     return msgspec.convert(row, Baselines)

@@ -8,10 +8,12 @@ from msgspec import Struct
 from scanner.core.model import EpochMs, NodeStatus, ScanRow, TargetStatus
 from scanner.core.scan_request import PatchFilters
 from scanner.core.state_names import LACKING_STATES
+from scanner.reports.grouping import Grouping
 from scanner.reports.html.baselines import Baselines, read_baselines
+from scanner.reports.html.groups import Groups, read_groups
 from scanner.reports.html.machines import Machines, read_machines
-from scanner.reports.html.sql import FOUND
-from scanner.reports.sql.query import Parameters, Views
+from scanner.reports.html.sql import FOUND, KNOWN_NODES
+from scanner.reports.sql.query import Fetcher, Parameters
 from scanner.reports.statuses import NODE_GAPS, UNREAD, VERIFIED, values
 from scanner.reports.summary import SEVERITIES
 
@@ -159,14 +161,19 @@ class Found(Struct, frozen=True):
     reboots: tuple[Node, ...]
     machines: Machines
     baselines: Baselines
+    groups: Groups | None = None
 
 
 class Report(Struct, frozen=True):
-    """All that a report shows, and the filters of patches under which it was read."""
+    """All that a report shows, and the filters of patches under which it was read.
+
+    `part` says which machines it shows where it does not show all of them.
+    """
 
     scan: ScanRow
     filters: PatchFilters
     found: Found
+    part: str | None = None
 
 
 def parameters(scan: ScanRow) -> Parameters:
@@ -187,9 +194,18 @@ def parameters(scan: ScanRow) -> Parameters:
     }
 
 
-async def report(views: Views, scan: ScanRow, filters: PatchFilters) -> Report:
-    """Returns the report of the scan that is open in `views`."""
-    (row,) = (await views.fetch(FOUND, parameters(scan))).to_pylist()
+_NODE_PARAMETERS = ("lacking", "verified", "gone", "finished_at")
+
+
+async def report(
+    views: Fetcher, scan: ScanRow, filters: PatchFilters, by: Grouping | None = None, part: str | None = None
+) -> Report:
+    """Returns the report of the scan that is open in `views`, with a list of its groups where `by` asks for one."""
+    known = parameters(scan)
+    (row,) = (await views.fetch(FOUND, known)).to_pylist()
     machines, baselines = await read_machines(views, LONG_LIST), await read_baselines(views, LONG_LIST)
     row |= {"machines": msgspec.to_builtins(machines), "baselines": msgspec.to_builtins(baselines)}
-    return Report(scan, filters, msgspec.convert(row, Found))
+    if by is not None:
+        of_nodes = {name: known[name] for name in _NODE_PARAMETERS}
+        row["groups"] = msgspec.to_builtins(await read_groups(views, by, KNOWN_NODES, of_nodes, LONG_LIST))
+    return Report(scan, filters, msgspec.convert(row, Found), part)

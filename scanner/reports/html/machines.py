@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from scanner.core.model import EpochMs, NodeStatus, Target
 from scanner.reports.gap_groups import Gap, group_gaps
-from scanner.reports.sql.query import Parameters, Views
+from scanner.reports.sql.query import Fetcher, Parameters
 
 NOT_COVERED = (NodeStatus.UNMANAGED, NodeStatus.STOPPED, NodeStatus.SUMMARY_ONLY, NodeStatus.SERVICE_MANAGED)
 MACHINES_BY_REASON = "SELECT status, reason, count(*) AS machines FROM nodes GROUP BY ALL ORDER BY ALL"
@@ -126,7 +126,7 @@ def machines_of(status: NodeStatus) -> str:
     return f"FROM nodes WHERE status = '{status.value}'"
 
 
-async def read_machines(views: Views, limit: int) -> Machines:
+async def read_machines(views: Fetcher, limit: int) -> Machines:
     """Returns the machines of the scan that are not covered, at most `limit` in each list."""
     parameters: Parameters = {
         "not_covered": [status.value for status in NOT_COVERED],

@@ -51,6 +51,7 @@ class View(Struct, frozen=True):
     found: Found
     headline: str
     restrictions: list[str]
+    part: str | None
     sections: dict[str, str]
     counts: dict[str, str]
     shows_lacking: bool
@@ -74,7 +75,8 @@ def _view(report: Report, store: str) -> View:
         found=report.found,
         headline=headline(scan),
         restrictions=list(words.restrictions(report)),
-        sections=words.sections(scan),
+        part=report.part,
+        sections=words.sections(report),
         counts=words.counts_shown(scan),
         shows_lacking=words.shows_lacking(scan),
         coverage=Coverage(words.targets_by_status(scan), words.nodes_by_status(scan), words.verified(scan)),

@@ -93,6 +93,9 @@ _PATCHES = """
   )
 """
 
+#: Defines `known`, the nodes with what each lacks, for a SELECT that goes on with definitions of its own.
+KNOWN_NODES = f"WITH {_NODES}"
+
 #: A row that fits `scanner.reports.html.data.Found`; a node that left is in none of its lists and numbers.
 FOUND = f"""
 WITH {_NODES} {_PLACES} {_PATCHES}

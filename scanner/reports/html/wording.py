@@ -56,8 +56,9 @@ def counts_shown(scan: ScanRow) -> dict[str, str]:
     return {name: name.capitalize() for name, state in asked.items() if not scan.states or state in scan.states}
 
 
-def sections(scan: ScanRow) -> dict[str, str]:
+def sections(report: Report) -> dict[str, str]:
     """Returns the sections in their order; a scan that read nothing has only those about coverage."""
+    scan, groups = report.scan, report.found.groups
     coverage = {"coverage": "What was covered", "gaps": "What was not read or not verified"}
     if scan.status is ScanStatus.FAILED:
         return coverage
@@ -68,6 +69,7 @@ def sections(scan: ScanRow) -> dict[str, str]:
         "machines": "Machines that are not covered",
         "age": "How old the patch data is",
         **({"severities": f"{words.capitalize()} patches by severity"} if counts else {}),
+        **({"groups": f"By {groups.name}"} if groups else {}),
         "places": "By account and Region",
         **({"patches": f"Patches {words} on most nodes", "nodes": "Nodes with most missing patches"} if counts else {}),
         **({"cves": "CVEs affecting most nodes"} if shows_lacking(scan) else {}),

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Event, Lock
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import anyio
 import duckdb
@@ -25,6 +25,13 @@ Parameters = Mapping[str, str | int | float | bool | list[str] | None]  # Values
 _T = TypeVar("_T")
 _BATCH_ROWS = 10_000
 _INTERRUPT_EVERY_S = 0.02
+
+
+class Fetcher(Protocol):
+    """Whatever answers a SELECT over the tables of scans: `Views`, or a part of them."""
+
+    async def fetch(self, sql: str, parameters: Parameters | None = None) -> pa.Table:
+        """Returns the whole answer; raises as `Views.run` does."""
 
 
 class Rows:

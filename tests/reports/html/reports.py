@@ -30,7 +30,7 @@ _NODE = {
     "available": 0,
     "pending_reboot": 2,
 }
-_PLACE = {"nodes": 3, "unknown": 1, "lacking": 2, "pending_reboot": 1, "missing": 1_234, "failed": 1}
+_COUNTS = {"nodes": 3, "unknown": 1, "lacking": 2, "pending_reboot": 1, "missing": 1_234, "failed": 1}
 _LISTS = {
     "target_gaps": [{**_ACCOUNT, "status": "denied", "reason": "the role reader cannot be assumed"}],
     "disabled_targets": [
@@ -38,8 +38,8 @@ _LISTS = {
     ],
     "node_gaps": [_NODE],
     "severities": [{"severity": "Critical", "missing": 1_234, "failed": 1, "nodes": 2}],
-    "accounts": [{**_ACCOUNT, **_PLACE, "region": None, "unread_targets": 1}],
-    "regions": [{**_PLACE, "account_id": None, "account_name": None, "region": "eu-west-1", "unread_targets": 0}],
+    "accounts": [{**_ACCOUNT, **_COUNTS, "region": None, "unread_targets": 1}],
+    "regions": [{**_COUNTS, "account_id": None, "account_name": None, "region": "eu-west-1", "unread_targets": 0}],
     "patches": [
         {"kb_id": "KB1", "title": "an update", "titles": 2, "severity": "Critical", "cve_ids": ["CVE-1"], "nodes": 2}
     ],
@@ -71,6 +71,11 @@ _MACHINES = {
     **{f"{status}_total": 1 for status in _STATUSES},
     "not_asked": [{"reason": "ec2:DescribeInstances is denied", "targets": 5, "accounts": 3}],
     "not_asked_total": 1,
+}
+_GROUPS = {
+    "name": "tag Team",
+    "rows": [{"value": "payments", **_COUNTS}, {"value": None, **_COUNTS}],
+    "total": 2,
 }
 _BASELINE = {
     "name": "linux-prod",
@@ -129,7 +134,9 @@ def full() -> Report:
     ages = Ages(day=1, week=1, month=0, older=1, never=0, unread=0)
     lists = msgspec.to_builtins(_LISTS)
     parts = {"totals": structs.asdict(totals), "ages": structs.asdict(ages)}
-    found = msgspec.convert({**parts, **lists, "machines": _MACHINES, "baselines": _BASELINES}, Found)
+    found = msgspec.convert(
+        {**parts, **lists, "machines": _MACHINES, "baselines": _BASELINES, "groups": _GROUPS}, Found
+    )
     return Report(scan(), PatchSettings(), found)
 
 
