@@ -13,9 +13,9 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 LONGEST_MODULE = 250
 #: Lines of a function from its `def` to its last line: a screen.
 LONGEST_FUNCTION = 45
-#: Modules and folders at the top of the package, without the three that Python or a tool expects there.
+#: Modules and folders at the top of the package, without what Python, the build or a tool expects there.
 MOST_ENTRIES = 12
-EXPECTED_BY_TOOLS = {"__init__.py", "__pycache__", "py.typed"}
+EXPECTED_BY_TOOLS = {"__init__.py", "__pycache__", "_version.py", "py.typed"}
 #: Addresses of version 0.1.0 under which plug-ins import; they hold no code.
 KEPT_FOR_PLUGINS = {"errors.py", "interfaces.py"}
 

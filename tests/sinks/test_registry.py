@@ -5,13 +5,13 @@ from __future__ import annotations
 import io
 import subprocess
 import sys
+from importlib import import_module
 
 import pytest
 
-import scanner.errors
-import scanner.interfaces
 from scanner.core.errors import ConfigError, SinkError
 from scanner.core.interfaces import Sink
+from scanner.core.moved_modules import MOVED
 from scanner.sinks.context import SinkContext
 from scanner.sinks.registry import BUILT_INS, SinkRegistry, installed_sinks
 from scanner.sinks.spec import parse_spec
@@ -149,8 +149,11 @@ async def test_a_plugins_own_sentence_is_kept_less_its_password(registry, addres
 
 
 def test_the_addresses_of_the_first_release_hold_the_same_classes():
-    for kept, home in ((scanner.errors, scanner.core.errors), (scanner.interfaces, scanner.core.interfaces)):
-        assert all(getattr(kept, name) is getattr(home, name) for name in kept.__all__)
+    for old, new in MOVED.items():
+        kept, home = import_module(old), import_module(new)
+        classes = [name for name, value in vars(home).items() if isinstance(value, type)]
+        assert classes
+        assert all(getattr(kept, name) is getattr(home, name) for name in classes)
 
 
 def test_the_sinks_of_this_environment_can_be_listed():
