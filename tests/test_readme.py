@@ -128,6 +128,13 @@ def test_every_option_that_a_page_names_exists(page):
     assert named - OTHERS <= every_option()
 
 
+def test_every_option_that_the_commented_configuration_names_exists():
+    named = set(re.findall(r"(?<!\S)--[a-z][a-z-]+", (ROOT / "config/patchsweep.toml").read_text()))
+
+    assert named
+    assert named <= every_option()
+
+
 @pytest.mark.parametrize(("page", "text"), blocks("sql"), ids=lambda value: value[:40])
 def test_every_printed_query_fits_the_tables(page, text):
     with duckdb.connect() as database:

@@ -1,1 +1,1 @@
-"""`postgresql://user:password@host/database`: the four tables in a PostgreSQL database, scan by scan."""
+"""`postgresql://user:password@host/database`: the tables of a scan in a PostgreSQL database, scan by scan."""
