@@ -38,7 +38,7 @@ class Grouping(Struct, frozen=True):
 
     @property
     def parameters(self) -> Parameters:
-        """What `members` needs to know."""
+        """Returns the parameters of `members`."""
         return {} if self.tag_key is None else {"tag_key": self.tag_key}
 
     def members(self, nodes: str = "nodes") -> str:
