@@ -135,6 +135,7 @@ async def test_a_required_source_that_is_refused_makes_the_target_a_gap(monkeypa
     assert "ec2:DescribeInstances" in outcome.reason
 
 
+@pytest.mark.slow
 async def test_the_further_calls_are_few(monkeypatch):
     """At most three, and one for each baseline, each 500 instances, each 50 inventory nodes, each 100 hybrid nodes."""
     made = world([Trait.ASSOCIATION_SCANNED], hybrid=3, managed=60, machines=machines())

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 
 import pytest
-from botocore.exceptions import ConnectionClosedError, MetadataRetrievalError
+from botocore.exceptions import ConnectionClosedError
 
 from scanner.aws.sdk.http_session import MetadataSession, StrictSession
 from scanner.aws.sdk.session import Sessions
-from scanner.core.errors import AwsError
+from scanner.core.errors import CredentialsError
 from tests.aws.every_path import RecordingServer, ask_client
 from tests.aws.fake_ssm import QUICK, identity
 from tests.aws.test_trust import serving
@@ -69,6 +69,6 @@ async def test_credentials_of_a_container_are_not_taken_from_the_place_of_a_redi
         server = RecordingServer(302, {"Location": f"http://localhost:{other_port}/"})
         async with serving(server) as port:
             monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", f"http://localhost:{port}/keys")
-            with pytest.raises((AwsError, MetadataRetrievalError)):
+            with pytest.raises(CredentialsError, match="container-role"):
                 await Sessions(QUICK).frozen_credentials()
     assert elsewhere.requests == []
