@@ -5,6 +5,8 @@ import sys
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 LOADED = "print('pandas' in sys.modules)"
 
 

@@ -22,6 +22,8 @@ from tests.store.golden_store import (
     golden_world,
 )
 
+pytestmark = pytest.mark.slow
+
 FAULTS = Faults(seed=3, never_scanned=0.2)
 
 
