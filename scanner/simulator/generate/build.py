@@ -42,6 +42,7 @@ def make_world(
     seed: int = 0,
     external_id: str | None = None,
     has_organization: bool = True,
+    windows_cve_ids: bool = False,
 ) -> World:
     """Returns a world of `nodes` nodes in all, distributed over the targets in turn.
 
@@ -54,6 +55,7 @@ def make_world(
         seed: another seed is another world.
         external_id: what the roles ask for.
         has_organization: False: Organizations is not in use.
+        windows_cve_ids: whether patches of Windows name CVE ids, which AWS documents for Linux only.
     """
     rng = Random(f"world:{seed}")
     names = REGIONS[:regions]
@@ -61,7 +63,8 @@ def make_world(
     dealt: dict[tuple[int, str], list[Node]] = {target: [] for target in targets}
     for n in range(nodes):
         target = targets[n % len(targets)]
-        dealt[target].append(make_node(rng, rng.choice(platforms), number=n, rows=rows))
+        platform = rng.choice(platforms)
+        dealt[target].append(make_node(rng, platform, number=n, rows=rows, windows_cve_ids=windows_cve_ids))
     made = {}
     for n in range(accounts):
         account_id = f"{_FIRST_ACCOUNT + n * 1_117:012}"

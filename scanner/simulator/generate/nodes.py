@@ -20,8 +20,12 @@ def make_node(
     traits: frozenset[Trait] = frozenset(),
     tags: tuple[tuple[str, str], ...] = (),
     role: str | None = None,
+    windows_cve_ids: bool = False,
 ) -> Node:
-    """Returns a node that lists about `rows` patches; None: as many as its platform usually does."""
+    """Returns a node that lists about `rows` patches; None: as many as its platform usually does.
+
+    With `windows_cve_ids` the patches of Windows name CVE ids, which AWS documents for Linux only.
+    """
     prefix, domain = ("mi-", ".corp.example.com") if hybrid else ("i-", ".ec2.internal")
     role = role or rng.choice(_ROLES)
     return Node(
@@ -31,5 +35,6 @@ def make_node(
         rows=PLATFORMS[platform].rows if rows is None else rows,
         computer_name=f"{role}-{number:04}{domain}",
         traits=traits,
+        windows_cve_ids=windows_cve_ids,
         tags=tags or (("Environment", rng.choice(("prod", "dev"))), ("PatchGroup", rng.choice(("", "weekly")))),
     )

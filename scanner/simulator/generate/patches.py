@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from random import Random
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, structs
 
 from scanner.simulator.generate import deb, rpm, windows
 from scanner.simulator.generate.packages import DAY_S, UNKNOWN_TIME_S, YEAR_ONE_S, Package, PatchRow
@@ -56,11 +56,21 @@ _NOTHING = NodePatches([], {}, 0, 0, 0)
 
 def patches_of(node: Node, generation: int, as_of_s: int) -> NodePatches:
     """Returns what the node lists after its `generation`-th patching operation; from the second on they install."""
-    return _NOTHING if node.is_empty else _patches(node.platform, node.seed, node.rows, generation, as_of_s)
+    if node.is_empty:
+        return _NOTHING
+    names_cves = node.windows_cve_ids or PLATFORMS[node.platform].family != "windows"
+    return _patches(node.platform, node.seed, node.rows, generation, as_of_s, names_cves)
 
 
 @lru_cache(maxsize=2048)
-def _patches(platform_key: str, seed: int, rows_wanted: int, generation: int, as_of_s: int) -> NodePatches:
+def _patches(
+    platform_key: str,
+    seed: int,
+    rows_wanted: int,
+    generation: int,
+    as_of_s: int,
+    names_cves: bool,  # noqa: FBT001 - keywords would make the cache slower
+) -> NodePatches:
     platform = PLATFORMS[platform_key]
     image = _image(platform_key, seed % IMAGES_A_PLATFORM, rows_wanted, as_of_s)
     rng = Random(f"{seed}:{generation}")
@@ -81,7 +91,11 @@ def _patches(platform_key: str, seed: int, rows_wanted: int, generation: int, as
     critical = sum(row.severity == "Critical" for row in lacking)
     security = sum(row.classification.startswith("Security") for row in lacking)
     other = sum(row.severity != "Critical" and not row.classification.startswith("Security") for row in lacking)
-    return NodePatches(rows, by_state, critical, security, other)
+    return NodePatches(rows if names_cves else _without_cve_ids(rows), by_state, critical, security, other)
+
+
+def _without_cve_ids(rows: list[PatchRow]) -> list[PatchRow]:
+    return [structs.replace(row, cve_ids=UNSET) if row.cve_ids else row for row in rows]
 
 
 def _own_rows(

@@ -61,6 +61,8 @@ class Node(Struct, frozen=True, gc=False):
     computer_name: str
     traits: frozenset[Trait] = frozenset()
     tags: tuple[tuple[str, str], ...] = ()
+    #: Whether patches of Windows name CVE ids. AWS documents `Patch.CVEIds` for Linux only.
+    windows_cve_ids: bool = False
 
     @property
     def is_hybrid(self) -> bool:
