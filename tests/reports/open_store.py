@@ -6,6 +6,9 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from msgspec import structs
+
+from scanner.core.baselines import Baseline
 from scanner.core.interfaces import Files
 from scanner.core.model import NodeStatus, Target
 from scanner.core.tables import segment_table
@@ -20,12 +23,14 @@ OTHER = Target("222222222222", "us-east-1")
 async def fill(files: Files) -> tuple[str, str]:
     """The ids of the two committed scans, older first."""
     store = Store(files)
-    older = await commit(store, [[node(1, patches=4)]], STARTED_MS)
+    tagged = structs.replace(node(1, patches=4), tags=(("Team", "web"),))
+    baselines = (Baseline("pb-1"),)
+    older = await commit(store, [[tagged]], STARTED_MS, baselines=baselines)
     segments = [
-        [node(1, patches=4), node(2, patches=0, status=NodeStatus.DENIED, reason="no role")],
+        [tagged, node(2, patches=0, status=NodeStatus.DENIED, reason="no role")],
         [node(3, patches=3, target=OTHER)],
     ]
-    newer = await commit(store, segments, STARTED_MS + 60_000)
+    newer = await commit(store, segments, STARTED_MS + 60_000, baselines=baselines)
     unfinished = store.new_scan_id(STARTED_MS + 90_000)
     await opened(store, unfinished).begin(header(unfinished))
     await opened(store, unfinished).add_segment(segment_table(unfinished, [node(9)]))

@@ -7,7 +7,9 @@ from datetime import datetime
 
 import pyarrow as pa
 from hypothesis import strategies as st
+from msgspec import structs
 
+from scanner.core.baselines import Baseline
 from scanner.core.interfaces import NodeBatch
 from scanner.core.model import (
     ManagedNode,
@@ -110,7 +112,11 @@ def opened(store: Store, scan_id: str) -> OpenScan:
 
 
 async def commit(
-    store: Store, segments: Sequence[Sequence[NodeScan]], started_ms: int = STARTED_MS, target: Target = TARGET
+    store: Store,
+    segments: Sequence[Sequence[NodeScan]],
+    started_ms: int = STARTED_MS,
+    target: Target = TARGET,
+    baselines: tuple[Baseline, ...] = (),
 ) -> str:
     """A committed scan of these segments."""
     scan_id = store.new_scan_id(started_ms)
@@ -118,7 +124,7 @@ async def commit(
     await scan.begin(header(scan_id))
     for nodes in segments:
         await scan.add_segment(segment_table(scan_id, nodes))
-    await scan.commit(scan_row(scan_id, {}), [outcome(target)])
+    await scan.commit(scan_row(scan_id, {}), [structs.replace(outcome(target), baselines=baselines)])
     return scan_id
 
 

@@ -23,6 +23,10 @@ _SETTINGS: dict[str, str | bool | int | float | list[str]] = {
     "python_enable_replacements": "false",
 }
 
+#: Full days from the end of a node's last patching operation to the end of its scan.
+_DATA_AGE = "(scan_ended_ms - epoch_ms(operation_end_time)) // 86_400_000 AS data_age_days"
+_SCAN_ENDS = "LEFT JOIN (SELECT scan_id, epoch_ms(finished_at) AS scan_ended_ms FROM scans) USING (scan_id)"
+
 
 def open_database(
     scans: Sequence[ScanRow], segments: Sequence[Path], targets: Sequence[Path], spill: Path
@@ -68,13 +72,13 @@ def _is_one_select(connection: duckdb.DuckDBPyConnection, sql: str) -> bool:
 def _create_views(
     connection: duckdb.DuckDBPyConnection, scans: Sequence[ScanRow], segments: Sequence[Path], targets: Sequence[Path]
 ) -> None:
+    _create_table(connection, "scans", scans_table(scans))
     nodes = _files(segments)
-    _create_view(connection, "nodes", ", ".join(NODES.names), nodes)
+    _create_view(connection, "nodes", f"{', '.join(NODES.names)}, {_DATA_AGE}", f"{nodes} {_SCAN_ENDS}")
     _create_nested_view(connection, "patches", NODE_KEY, PATCHES, nodes)
     _create_nested_view(connection, "tags", NODE_KEY, TAGS, nodes)
     _create_view(connection, "targets", ", ".join(TARGETS.names), _files(targets))
     _create_nested_view(connection, "baselines", TARGET_KEY, BASELINES, _files(targets))
-    _create_table(connection, "scans", scans_table(scans))
 
 
 def _files(paths: Sequence[Path]) -> str:

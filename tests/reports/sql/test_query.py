@@ -9,6 +9,7 @@ from pathlib import Path
 
 import anyio
 import pytest
+from msgspec import structs
 
 from scanner.core.errors import ConfigError, StoreError
 from scanner.core.tables import TABLES
@@ -16,7 +17,7 @@ from scanner.files.local import LocalFiles
 from scanner.store.store import Store
 from tests.reports.open_store import fill, filled_views, views_of
 from tests.store.memory_files import MemoryFiles
-from tests.store.samples import commit, commit_manifest, node
+from tests.store.samples import STARTED_MS, commit, commit_manifest, node
 
 ENDLESS = "SELECT count(*) FROM range(1_000_000_000) a, range(1_000_000) b WHERE a.range + b.range = -1"
 MANY_THEN_NONE = "SELECT i FROM range(1_000_000_000_000) t(i) WHERE i < 30_000 OR md5(i::VARCHAR) = ''"
@@ -41,14 +42,35 @@ anyio.run(main, sys.argv[1])
 """
 
 
+def stored(answer):
+    """The columns of the table, without what the view computes."""
+    return answer.select([name for name in answer.schema.names if name != "data_age_days"])
+
+
 @pytest.mark.parametrize("table", TABLES)
 async def test_each_view_has_the_columns_of_its_table(tmp_path, table):
     async with filled_views(tmp_path) as views:
-        answer = await views.fetch(f"SELECT * FROM {table}")
+        answer = stored(await views.fetch(f"SELECT * FROM {table}"))
     assert answer.schema.names == TABLES[table].names
     # DuckDB keeps times in microseconds; all other types are those of the contract.
     assert answer.cast(TABLES[table]).schema == TABLES[table]
     assert answer.num_rows
+
+
+async def test_nodes_have_the_age_of_their_data_when_their_scan_ended(tmp_path):
+    store = Store(LocalFiles(tmp_path))
+
+    def scanned(number, ended):
+        made = node(number)
+        return structs.replace(made, state=structs.replace(made.state, operation_end_time=ended))
+
+    day_ms = 86_400_000
+    ends = [STARTED_MS, STARTED_MS - day_ms, STARTED_MS - 40 * day_ms, None]
+    scan_id = await commit(store, [[scanned(number, ended) for number, ended in enumerate(ends)]])
+    async with views_of(store, [scan_id]) as views:
+        answer = await views.fetch("SELECT data_age_days FROM nodes ORDER BY instance_id")
+
+    assert answer.column("data_age_days").to_pylist() == [0, 1, 40, None]
 
 
 async def test_the_answers_are_right(tmp_path):
@@ -102,7 +124,7 @@ async def test_a_scan_without_nodes_has_empty_views():
 async def test_no_scans_at_all_leave_empty_views_of_the_right_columns():
     async with views_of(Store(MemoryFiles()), []) as views:
         for table, schema in TABLES.items():
-            answer = await views.fetch(f"SELECT * FROM {table}")
+            answer = stored(await views.fetch(f"SELECT * FROM {table}"))
             assert (answer.num_rows, answer.schema.names) == (0, schema.names)
 
 
