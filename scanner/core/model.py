@@ -24,7 +24,6 @@ class NodeStatus(StrEnum):
     VERIFIED = "verified"
     MISMATCHED = "mismatched"
     UNCHANGED = "unchanged"
-    REFRESHED = "refreshed"
     NO_PATCH_DATA = "no_patch_data"
     SUMMARY_ONLY = "summary_only"
     STOPPED = "stopped"

@@ -327,7 +327,7 @@ async def test_a_machine_that_was_not_verified_is_unknown_by_its_status(status, 
     assert not counts.covers_all_nodes
 
 
-@pytest.mark.parametrize("status", [NodeStatus.VERIFIED, NodeStatus.UNCHANGED, NodeStatus.REFRESHED])
+@pytest.mark.parametrize("status", [NodeStatus.VERIFIED, NodeStatus.UNCHANGED])
 async def test_a_machine_that_was_verified_can_be_clear(status, tmp_path):
     _, counts = await asked(tmp_path, [machine(1, status=status)])
 
