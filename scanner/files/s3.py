@@ -95,8 +95,8 @@ class S3Files:
         return written or await self._written_before(name, data)
 
     async def get(self, name: str) -> bytes | None:
-        found = await self.read(name)
-        return None if found is None else found.data
+        stored = await self.read(name)
+        return None if stored is None else stored.data
 
     async def read(self, name: str) -> StoredBytes | None:
         async def attempt() -> StoredBytes | None:
@@ -109,13 +109,13 @@ class S3Files:
         return await self._request(attempt, f"{name} cannot be read from {self.url}", "read")
 
     async def names(self, prefix: str = "") -> list[str]:
-        found: list[str] = []
+        names: list[str] = []
         token: str | None = ""
         while token is not None:
             page = await self._page(self._root + prefix, token)
-            found += [entry["Key"].removeprefix(self._root) for entry in page.get("Contents", [])]
+            names += [entry["Key"].removeprefix(self._root) for entry in page.get("Contents", [])]
             token = page.get("NextContinuationToken")
-        return sorted(found)
+        return sorted(names)
 
     async def delete(self, names: Sequence[str]) -> None:
         for start in range(0, len(names), DELETE_AT_ONCE):
@@ -126,8 +126,8 @@ class S3Files:
 
         It has them where the write succeeded, its answer was lost and it was sent again.
         """
-        found = await self.read(name)
-        return found.version if found is not None and found.data == data else None
+        stored = await self.read(name)
+        return stored.version if stored is not None and stored.data == data else None
 
     async def _page(self, prefix: str, token: str) -> ListObjectsV2OutputTypeDef:
         continuation: dict[str, Any] = {"ContinuationToken": token} if token else {}

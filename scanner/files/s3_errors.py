@@ -11,6 +11,7 @@ _RETRIED = (Throttled, Transient, CredentialsExpired)
 _CONFLICTS = frozenset({"ConditionalRequestConflict", "OperationAborted"})
 _REMEDIES = {
     "NoSuchBucket": "create the bucket or correct its name",
+    "ExpiredToken": "the credentials have expired: log in again, or get new ones",
     "InvalidAccessKeyId": "check AWS_PROFILE and the access keys",
     "SignatureDoesNotMatch": "check AWS_PROFILE and the access keys",
     "PermanentRedirect": "set AWS_REGION to the Region of the bucket",

@@ -175,7 +175,7 @@ async def test_what_may_pass_is_tried_again(monkeypatch, passing):
     [
         (403, "AccessDenied", "allow s3:ListBucket on the bucket"),
         (403, "InvalidAccessKeyId", "check AWS_PROFILE"),
-        (400, "ExpiredToken", "fresh ones are not to be had"),
+        (400, "ExpiredToken", "the credentials have expired: log in again, or get new ones .they cannot be renewed."),
         (400, "SomethingNew", "see what S3 says"),
     ],
 )

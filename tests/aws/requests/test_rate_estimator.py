@@ -22,7 +22,7 @@ def estimator(*, rate_per_s=10.0, burst=10.0, floor=0.5, ceiling=CEILING_PER_S):
 
 
 def tickets_at(subject, now, most=1_000):
-    """The tickets to be had at one moment."""
+    """The tickets that are granted at one moment."""
     tickets = []
     while len(tickets) < most and isinstance(ticket := subject.reserve(now), Ticket):
         tickets.append(ticket)
