@@ -157,7 +157,7 @@ def _node(
     if Trait.STOPPED in node.traits:
         return TrueNode(key, NodeStatus.STOPPED, rows if state else 0, state_columns(state))
     facts = node_columns(wire_node(node, world_state.world.as_of_s))
-    if has_summary_alone(node, denied_actions):
+    if status is NodeStatus.NO_PATCH_DATA and has_summary_alone(node, denied_actions):
         return TrueNode(key, NodeStatus.SUMMARY_ONLY, 0, facts)
     return TrueNode(key, status, rows, {**facts, **state_columns(state)})
 
