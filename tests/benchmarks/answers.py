@@ -128,6 +128,17 @@ def _sts(operation: str, result: str) -> bytes:
     return http(text.encode(), kind=b"text/xml")
 
 
+#: What a target's further sources answer where they have nothing: EC2 no instances, Inventory no nodes, no baselines.
+NO_INSTANCES = http(
+    b"<DescribeInstancesResponse><reservationSet/></DescribeInstancesResponse>",
+    kind=b"text/xml",
+)
+NOTHING_KEPT = {
+    "GetInventory": http(b'{"Entities":[]}'),
+    "DescribePatchBaselines": http(b'{"BaselineIdentities":[]}'),
+}
+
+
 def ssm_of(nodes_by_region: dict[str, int]) -> dict[str, SsmAnswers]:
     """The answers of every Region that has nodes; profiles and pages are shared."""
     profiles = make_profiles()

@@ -56,7 +56,7 @@ class Service:
                 return ssm.states(body)
             case "DescribeInstanceInformation":
                 return ssm.listing(body)
-        return answers.UNKNOWN
+        return answers.NOTHING_KEPT.get(operation, answers.UNKNOWN)
 
     def _query(self, key: str, body: bytes) -> bytes:
         found = _ACTION.search(body)
@@ -70,6 +70,8 @@ class Service:
                 return answers.assumed_role(account[1].decode()) if account else answers.UNKNOWN
             case "DescribeRegions":
                 return answers.regions(self._region_names)
+            case "DescribeInstances":
+                return answers.NO_INSTANCES
         return answers.UNKNOWN
 
 

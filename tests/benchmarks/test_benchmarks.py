@@ -13,8 +13,9 @@ from scanner.core.model import Target
 from tests.benchmarks import hot_path, many_targets, stalls
 from tests.benchmarks.__main__ import report_of, run
 from tests.benchmarks.aimd import AimdGauge
-from tests.benchmarks.hot_path import CLIENTS, READING, Load
+from tests.benchmarks.hot_path import CLIENTS, READING, WHOLE, Load
 from tests.benchmarks.plan import TINY
+from tests.benchmarks.processes import serving
 from tests.benchmarks.profiles import COUNTS, make_profiles
 from tests.benchmarks.rate import Kept, stretches
 from tests.benchmarks.results import Result, as_text, ratio
@@ -28,6 +29,17 @@ def test_every_client_reads_all_rows_that_the_server_has(name):
 
     assert [run.rows for run in runs] == [Load.of(TINY).rows]
     assert runs[0].cpu_s > 0
+
+
+def test_the_server_answers_every_source_of_a_target_at_once():
+    with serving({"eu-west-1": 4}) as server:
+        CLIENTS[WHOLE].run(server, ["eu-west-1"])
+        counts = server.stats()["counts"]
+
+    assert counts.pop("DescribeInstancePatches") > 4
+    assert counts.pop("DescribeInstancePatchStates") > 0
+    assert {"DescribeInstances", "GetInventory", "DescribePatchBaselines"} <= counts.keys()
+    assert set(counts.values()) == {1}  # none was refused, and so none was repeated
 
 
 def test_a_client_that_reads_too_few_rows_spoils_the_benchmark():
