@@ -65,17 +65,16 @@ def make_world(
         target = targets[n % len(targets)]
         platform = rng.choice(platforms)
         dealt[target].append(make_node(rng, platform, number=n, rows=rows, windows_cve_ids=windows_cve_ids))
-    made = {}
-    for n in range(accounts):
-        account_id = f"{_FIRST_ACCOUNT + n * 1_117:012}"
-        made[account_id] = Account(
-            account_id, f"account-{n}", {name: Region(name, tuple(dealt[n, name])) for name in names}
-        )
+    made = [_account(n, {name: Region(name, tuple(dealt[n, name])) for name in names}) for n in range(accounts)]
     return World(
         seed=seed,
         as_of_s=AS_OF_S,
-        hub_account_id=next(iter(made)),
-        accounts=made,
+        hub_account_id=made[0].account_id,
+        accounts={account.account_id: account for account in made},
         has_organization=has_organization,
         external_id=external_id,
     )
+
+
+def _account(number: int, regions: dict[str, Region]) -> Account:
+    return Account(f"{_FIRST_ACCOUNT + number * 1_117:012}", f"account-{number}", regions)
