@@ -42,7 +42,7 @@ DAMAGES = {
     "it is empty": lambda _: b"",
     "it is full of zeros": lambda data: bytes(len(data)),
 }
-FILES = ("segments/*", "targets.parquet", "manifest.json", "scan.json")
+FILES = ("segments/*", "targets-*.parquet", "manifest.json", "scan.json")
 
 
 def of_first_scan(folder, pattern):
@@ -164,7 +164,7 @@ async def test_a_scan_beside_damaged_ones_holds_the_truth(pattern, mode, tmp_pat
         again = await scan(structs.replace(settings_for(folder, WORLD), mode=mode))
         found = await stored(folder, again.scan.scan_id)
         truth = simulator.truth()
-    if (mode, pattern) == ("delta", "targets.parquet"):
+    if (mode, pattern) == ("delta", "targets-*.parquet"):
         # That file says nothing of nodes, so all of them were carried over.
         assert {node["status"] for node in found.nodes.values()} == {"unchanged"}
         assert [row for key in truth.nodes for row in found.patches[key]] == [tuple(row) for row in truth.patches()]
