@@ -33,7 +33,7 @@ STDOUT = "-"
 
 @click.command("report", cls=SectionedCommand)
 @click.argument("scan_id", required=False)
-@section("Run", options.STORE)
+@section("Run", {**options.STORE, **options.STALE})
 @click.option(
     "--by",
     metavar="GROUP",
@@ -131,7 +131,7 @@ async def _page(app: AppLoader, settings: Settings, asked: str | None, by: Group
     from scanner.reports.html.page import page
 
     async with _open_scan(app, settings, asked) as (scan, filters, views):
-        found = await report(views, scan, filters, by)
+        found = await report(views, scan, filters, by, stale_after_days=settings.stale_after_days)
     return scan.scan_id, page(found, settings.store.location).encode()
 
 
@@ -151,7 +151,8 @@ async def _pages(
             part = f"Only nodes whose {split.label} is {group.value} are shown."
             part = f"Only nodes without {split.label} are shown." if group.value is None else part
             group_views = GroupViews(views, split, group.value)
-            found = await report(group_views, scan_of_group(scan, group), filters, by, part)
+            days = settings.stale_after_days
+            found = await report(group_views, scan_of_group(scan, group), filters, by, part, stale_after_days=days)
             html = page(found, settings.store.location).encode()
             await to_thread.run_sync(write_file, str(folder / names[group.value]), html, "report")
     return len(groups)

@@ -14,6 +14,7 @@ from scanner.reports.html.groups import Groups, read_groups
 from scanner.reports.html.machines import Machines, read_machines
 from scanner.reports.html.sql import FOUND, KNOWN_NODES
 from scanner.reports.sql.query import Fetcher, Parameters
+from scanner.reports.staleness import DAY_MS
 from scanner.reports.statuses import NODE_GAPS, UNREAD, VERIFIED, values
 from scanner.reports.summary import SEVERITIES
 
@@ -61,7 +62,7 @@ class Place(Struct, frozen=True):
     """An account or, without its id and name, a Region.
 
     `unknown`, `lacking` and `pending_reboot` are nodes; `missing` and `failed` are patches; `lacking` nodes have a
-    patch that is not in effect, `unknown` ones were not verified.
+    patch that is not in effect, `unknown` ones were not verified, or their data is stale.
     """
 
     account_id: str | None
@@ -176,7 +177,7 @@ class Report(Struct, frozen=True):
     part: str | None = None
 
 
-def parameters(scan: ScanRow) -> Parameters:
+def parameters(scan: ScanRow, stale_after_days: int = 7) -> Parameters:
     """Returns the parameters of `FOUND`."""
     gaps = {status for status in TargetStatus if scan.scope.is_gap(status)}
     return {
@@ -189,19 +190,26 @@ def parameters(scan: ScanRow) -> Parameters:
         "unread": values(UNREAD),
         "gone": NodeStatus.GONE.value,
         "finished_at": scan.finished_at,
+        "stale_after_ms": stale_after_days * DAY_MS,
         "long": LONG_LIST,
         "short": SHORT_LIST,
     }
 
 
-_NODE_PARAMETERS = ("lacking", "verified", "gone", "finished_at")
+_NODE_PARAMETERS = ("lacking", "verified", "gone", "finished_at", "stale_after_ms")
 
 
 async def report(
-    views: Fetcher, scan: ScanRow, filters: PatchFilters, by: Grouping | None = None, part: str | None = None
+    views: Fetcher,
+    scan: ScanRow,
+    filters: PatchFilters,
+    by: Grouping | None = None,
+    part: str | None = None,
+    *,
+    stale_after_days: int = 7,
 ) -> Report:
     """Returns the report of the scan that is open in `views`, with a list of its groups where `by` asks for one."""
-    known = parameters(scan)
+    known = parameters(scan, stale_after_days)
     (row,) = (await views.fetch(FOUND, known)).to_pylist()
     machines, baselines = await read_machines(views, LONG_LIST), await read_baselines(views, LONG_LIST)
     row |= {"machines": msgspec.to_builtins(machines), "baselines": msgspec.to_builtins(baselines)}

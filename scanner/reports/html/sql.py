@@ -33,7 +33,8 @@ _NODES = """
       coalesce(missing, 0) AS missing, coalesce(failed, 0) AS failed, coalesce(available, 0) AS available,
       greatest(pending, installed_pending_reboot_count, 0) AS pending_reboot,
       missing IS NOT NULL AS is_lacking, NOT coalesce(names_cves, true) AS is_without_cves,
-      NOT list_contains($verified, status) AS is_unknown,
+      NOT list_contains($verified, status)
+        OR coalesce($finished_at - epoch_ms(operation_end_time) > $stale_after_ms, true) AS is_unknown,
       ($finished_at - epoch_ms(operation_end_time)) // 86_400_000 AS days
     FROM nodes
     LEFT JOIN lacked_by_node USING (account_id, region, instance_id)

@@ -17,6 +17,7 @@ from tests.store.samples import STARTED_MS, TARGET, header, node, opened, outcom
 
 OTHER = Target("222222222222", "us-east-1", "dev")
 FINISHED_MS = STARTED_MS + 60_000
+FRESH = {"operation_end_time": STARTED_MS - 3_600_000}
 
 
 def patched(number, *rows, target=TARGET, status=NodeStatus.VERIFIED, reason=None, **state):
@@ -25,7 +26,7 @@ def patched(number, *rows, target=TARGET, status=NodeStatus.VERIFIED, reason=Non
     patches = [
         Patch(**dict(zip(("state", "kb_id", "severity", "cve_ids", "title"), row, strict=False))) for row in rows
     ]
-    return structs.replace(made, patches=patch_rows_of(patches), state=structs.replace(made.state, **state))
+    return structs.replace(made, patches=patch_rows_of(patches), state=structs.replace(made.state, **FRESH | state))
 
 
 async def found(folder, nodes, outcomes=(), scope=None):

@@ -220,7 +220,7 @@ async def test_a_node_is_as_old_as_its_last_patching_operation(age_ms, part, tmp
     [(NodeStatus.VERIFIED, "never"), (NodeStatus.NO_PATCH_DATA, "never"), (NodeStatus.FAILED, "unread")],
 )
 async def test_a_node_without_an_operation_is_told_from_one_that_was_not_read(status, part, tmp_path):
-    told = await found(tmp_path, [patched(1, status=status)])
+    told = await found(tmp_path, [patched(1, status=status, operation_end_time=None)])
 
     assert {name: count for name, count in structs.asdict(told.ages).items() if count} == {part: 1}
 
@@ -266,3 +266,10 @@ async def test_the_queries_that_tell_more_can_be_asked(sql, tmp_path):
 
     async with views_of(store, await store.committed()) as views:
         assert (await views.fetch(sql)).num_rows == 1
+
+
+@pytest.mark.parametrize("ended", [None, FINISHED_MS - 8 * DAY_MS], ids=["never scanned", "scanned long ago"])
+async def test_a_node_whose_data_is_stale_is_unknown_where_accounts_are_listed(ended, tmp_path):
+    told = await found(tmp_path, [patched(1), patched(2, operation_end_time=ended)])
+
+    assert [(place.nodes, place.unknown) for place in told.accounts] == [(2, 1)]
