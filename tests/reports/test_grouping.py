@@ -73,7 +73,8 @@ async def test_every_machine_is_in_one_group_and_those_without_a_value_come_last
 
 
 async def test_a_report_counts_what_each_group_lacks(views):
-    found = (await report(views, scan(), PatchSettings(), TEAM)).found
+    ended = structs.replace(scan(), finished_at=STARTED_MS)
+    found = (await report(views, ended, PatchSettings(), TEAM)).found
 
     rows = [(row.value, row.nodes, row.unknown, row.lacking, row.missing, row.failed) for row in found.groups.rows]
     assert rows == [("payments", 2, 0, 2, 3, 0), ("web", 1, 0, 1, 1, 1), (None, 2, 2, 1, 1, 0)]
