@@ -16,15 +16,22 @@ def csv_cell(text: str | None) -> str:
 
     Nothing else of the text is changed, control characters and line ends included. None is an empty cell.
     """
-    if text is None:
-        return ""
-    cell = safe_cell(text)
-    if not _QUOTED.search(cell):
-        return cell
-    doubled = cell.replace('"', '""')
+    return "" if text is None else quoted_cell(safe_cell(text))
+
+
+def quoted_cell(text: str) -> str:
+    """Returns a text that is no formula as a cell, such as a number: a minus sign gets no apostrophe."""
+    if not _QUOTED.search(text):
+        return text
+    doubled = text.replace('"', '""')
     return f'"{doubled}"'
 
 
 def csv_line(cells: Iterable[str | None]) -> str:
-    """Returns one row, ended as RFC 4180 has it. A row of one empty cell is `""`, because an empty line is no row."""
-    return (",".join(map(csv_cell, cells)) or '""') + LINE_END
+    """Returns one row of texts, ended as RFC 4180 has it."""
+    return joined_cells(map(csv_cell, cells), LINE_END)
+
+
+def joined_cells(cells: Iterable[str], line_end: str) -> str:
+    """Returns one row of finished cells. A row of one empty cell is `""`, because an empty line is no row."""
+    return (",".join(cells) or '""') + line_end

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from textwrap import TextWrapper, wrap
 from typing import Literal
+from unicodedata import combining, east_asian_width
 
 from msgspec import Struct
 
@@ -64,10 +65,22 @@ def entry(label: str, text: str, width: int, *, tone: Tone = "plain", indent: in
 
 def aligned(rows: Sequence[Sequence[str | int]], header: Sequence[str]) -> list[str]:
     """Returns the rows under their header in columns two spaces apart, numbers to the right, outside text escaped."""
-    texts = [header, *([_cell(value) for value in row] for row in rows)]
-    widths = [max(map(len, column)) for column in zip(*texts, strict=True)]
     right = [_are_numbers([row[place] for row in rows]) for place in range(len(header))]
-    return ["  ".join(_padded(*cell) for cell in zip(line, widths, right, strict=True)).rstrip() for line in texts]
+    return in_columns([header, *([_cell(value) for value in row] for row in rows)], right)
+
+
+def in_columns(lines: Sequence[Sequence[str]], right: Sequence[bool], *, underlined: bool = False) -> list[str]:
+    """Returns lines of cells, the header first, in columns two spaces apart: the only printer of tables.
+
+    `right` says for each column whether its cells stand to the right; `underlined` adds a line of hyphens below the
+    header. Columns are as wide on a terminal as their widest cell, where Chinese characters take two places.
+    """
+    widths = [max(map(_width, column)) for column in zip(*lines, strict=True)]
+    rule = [["-" * width for width in widths]] if underlined else []
+    return [
+        "  ".join(_padded(*cell) for cell in zip(line, widths, right, strict=True)).rstrip()
+        for line in [*lines[:1], *rule, *lines[1:]]
+    ]
 
 
 def _are_numbers(column: Sequence[str | int]) -> bool:
@@ -79,4 +92,12 @@ def _cell(value: str | int) -> str:
 
 
 def _padded(text: str, width: int, right: bool) -> str:  # noqa: FBT001 - one of a row's three columns
-    return text.rjust(width) if right else text.ljust(width)
+    gap = " " * (width - _width(text))
+    return gap + text if right else text + gap
+
+
+def _width(text: str) -> int:
+    """Returns how many places a terminal gives to the text."""
+    if text.isascii():
+        return len(text)
+    return sum(0 if combining(char) else 2 if east_asian_width(char) in "WF" else 1 for char in text)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scanner.core.csv_text import csv_cell, csv_line
+from scanner.core.csv_text import csv_cell, csv_line, joined_cells, quoted_cell
 from scanner.core.safe_text import safe_cell
 
 ROWS = st.lists(st.none() | st.text(), min_size=1, max_size=5)
@@ -32,3 +32,8 @@ def test_a_file_keeps_every_character_of_its_data(text):
 def test_none_and_an_empty_text_are_both_an_empty_cell():
     assert csv_line([None, "", "x"]) == ",,x\r\n"
     assert csv_cell(None) == ""
+
+
+def test_a_finished_cell_keeps_its_minus_sign_and_is_quoted_where_it_has_to_be():
+    assert [quoted_cell(text) for text in ("-5", '["a","b"]')] == ["-5", '"[""a"",""b""]"']
+    assert joined_cells([""], "\n") == '""\n'

@@ -42,6 +42,10 @@ def test_columns_without_rows_are_their_header():
     assert aligned([], ("name", "rows")) == ["name  rows"]
 
 
+def test_wide_characters_take_two_places_and_combining_ones_none():
+    assert aligned([("漢字", 1), ("e\u0301", 2)], ("name", "n")) == ["name  n", "漢字  1", "e\u0301     2"]
+
+
 def test_control_characters_from_outside_are_shown_and_not_obeyed():
     shown = [*aligned([("\x1b[31mred",)], ("name",)), *(line.text for line in entry("\x07", "a\nb\x1b[2J", 80))]
 

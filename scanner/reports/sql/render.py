@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import AsyncGenerator, AsyncIterable, Sequence
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
-from io import StringIO
 from typing import Literal
-from unicodedata import combining, east_asian_width
 
 import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from scanner.core.safe_text import safe_cell, terminal_json, terminal_text
+from scanner.core.csv_text import csv_cell, joined_cells, quoted_cell
+from scanner.core.safe_text import terminal_json, terminal_text
+from scanner.reports.lines import in_columns
 
 Format = Literal["table", "json", "csv"]
 
@@ -98,10 +97,11 @@ def json_rows(batch: pa.RecordBatch) -> list[str]:
 
 def csv_text(rows: Sequence[Sequence[object]]) -> str:
     """Returns the rows as CSV lines in which no text is a formula; null is an empty cell."""
-    text = StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerows([safe_cell(cell) if isinstance(cell, str) else cell_text(cell) for cell in row] for row in rows)
-    return text.getvalue()
+    return "".join(joined_cells(map(_csv_cell, row), "\n") for row in rows)
+
+
+def _csv_cell(value: object) -> str:
+    return csv_cell(value) if isinstance(value, str) else quoted_cell(cell_text(value))
 
 
 def cell_text(value: object) -> str:
@@ -123,18 +123,8 @@ def table_text(schema: pa.Schema, rows: Sequence[Sequence[object]]) -> str:
     """Returns the rows under their column names, aligned, numbers to the right, long cells cut."""
     cells = [[_cut(terminal_text(cell_text(value))) for value in row] for row in rows]
     head = [_cut(terminal_text(name)) for name in schema.names]
-    widths = [max(map(_width, column)) for column in zip(head, *cells, strict=True)]
-    right = [_is_number(field.type) for field in schema]
-    lines = [head, ["-" * width for width in widths], *cells]
-    return "".join(f"{_line(line, widths, right)}\n" for line in lines)
-
-
-def _line(cells: Sequence[str], widths: Sequence[int], right: Sequence[bool]) -> str:
-    padded = []
-    for cell, width, to_the_right in zip(cells, widths, right, strict=True):
-        gap = " " * (width - _width(cell))
-        padded.append(gap + cell if to_the_right else cell + gap)
-    return "  ".join(padded).rstrip()
+    lines = in_columns([head, *cells], [_is_number(field.type) for field in schema], underlined=True)
+    return "".join(f"{line}\n" for line in lines)
 
 
 def _is_number(kind: pa.DataType) -> bool:
@@ -143,8 +133,3 @@ def _is_number(kind: pa.DataType) -> bool:
 
 def _cut(text: str) -> str:
     return text if len(text) <= _CELL_WIDTH else f"{text[: _CELL_WIDTH - 1]}…"
-
-
-def _width(text: str) -> int:
-    """Returns the columns a terminal gives to the text."""
-    return sum(0 if combining(char) else 2 if east_asian_width(char) in "WF" else 1 for char in text)
