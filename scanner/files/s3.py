@@ -9,6 +9,9 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import anyio
+from botocore.exceptions import HTTPClientError
+
 from scanner.aws.requests.retry import RetryPolicy, with_retries
 from scanner.aws.sdk.errors import require_members, sdk_errors
 from scanner.aws.sdk.session import Sessions
@@ -20,6 +23,7 @@ from scanner.files.s3_errors import S3Request
 from scanner.files.s3_parameters import S3Parameters
 
 if TYPE_CHECKING:
+    from aiobotocore.response import StreamingBody
     from types_aiobotocore_s3 import S3Client
     from types_aiobotocore_s3.type_defs import ListObjectsV2OutputTypeDef
 
@@ -27,6 +31,7 @@ T = TypeVar("T")
 
 _URL = re.compile(r"s3://(?P<bucket>[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(/(?P<prefix>[^\x00-\x1f\x7f]*))?")
 _CONDITION_FAILED = frozenset({"PreconditionFailed", "NoSuchKey"})  # the latter where If-Match meets no object
+_CHUNK_BYTES = 1024 * 1024  # of a body, read under one time limit
 DELETE_AT_ONCE = 1000  # the most names that DeleteObjects takes
 
 
@@ -58,18 +63,41 @@ async def open_files(
         raise ConfigError(f"No AWS credentials found to reach {url}; set AWS_PROFILE or AWS_ACCESS_KEY_ID")
     async with sessions.s3() as client:
         parameters = S3Parameters(bucket, store or StoreSettings())
-        yield S3Files(client, url, prefix, parameters, RetryPolicy.from_limits(limits))
+        yield S3Files(client, url, prefix, parameters, limits)
+
+
+async def _whole(body: StreamingBody, chunk_timeout_s: float) -> bytes:
+    """Reads a body to its end, each chunk within a time limit: aiohttp's own does not see a body that it cannot parse.
+
+    Raises:
+        HTTPClientError: it ended early, or a chunk did not come in time.
+    """
+    chunks: list[bytes] = []
+    try:
+        while True:
+            with anyio.fail_after(chunk_timeout_s):
+                chunk = await body.read(_CHUNK_BYTES)
+            if not chunk:
+                return b"".join(chunks)
+            chunks.append(chunk)
+    except TimeoutError as error:
+        raise HTTPClientError(error=error) from error
+    finally:
+        body.close()
 
 
 class S3Files:
     """Implements `scanner.core.interfaces.Files`: S3 itself writes an object whole or not at all."""
 
-    def __init__(self, client: S3Client, url: str, prefix: str, parameters: S3Parameters, policy: RetryPolicy) -> None:
+    def __init__(
+        self, client: S3Client, url: str, prefix: str, parameters: S3Parameters, limits: LimitSettings
+    ) -> None:
         self.url = url
         self._client = client
         self._root = f"{prefix}/" if prefix else ""
         self._parameters = parameters
-        self._policy = policy
+        self._policy = RetryPolicy.from_limits(limits)
+        self._read_timeout_s = limits.read_timeout_s
 
     async def put(self, name: str, data: bytes) -> None:
         async def attempt() -> None:
@@ -104,7 +132,8 @@ class S3Files:
                 answer = await self._client.get_object(Key=self._root + name, **self._parameters.every)
             except self._client.exceptions.NoSuchKey:
                 return None
-            return StoredBytes(await answer["Body"].read(), answer.get("ETag", ""), _age_s(dict(answer)))
+            data = await _whole(answer["Body"], self._read_timeout_s)
+            return StoredBytes(data, answer.get("ETag", ""), _age_s(dict(answer)))
 
         return await self._request(attempt, f"{name} cannot be read from {self.url}", "read")
 

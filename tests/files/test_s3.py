@@ -6,6 +6,7 @@ import logging
 import socket
 from contextlib import asynccontextmanager
 
+import anyio
 import pytest
 from aiohttp import web
 from moto.core import DEFAULT_ACCOUNT_ID
@@ -130,7 +131,15 @@ class FakeS3:
             await response.prepare(request)
             await response.write_eof()
             request.transport.close()
+        if body == STALLED:
+            response = web.StreamResponse(headers={"Content-Length": str(len(STALLED) + 9)})
+            await response.prepare(request)
+            await response.write(STALLED)
+            await anyio.sleep(30)
         return response
+
+
+STALLED = b"the beginning, and then nothing"  # Announced as longer than it is, and held open
 
 
 def s3_error(code):
@@ -191,6 +200,13 @@ async def test_a_file_that_was_not_deleted_is_told(monkeypatch):
     async with scripted(monkeypatch, (200, failed)) as (_, files):
         with pytest.raises(StoreError, match="1 files cannot be removed from s3://bucket/p: AccessDenied"):
             await files.delete(["x"])
+
+
+async def test_a_body_that_does_not_end_is_given_up_and_read_again(monkeypatch):
+    async with scripted(monkeypatch, (200, STALLED), (200, b"whole")) as (fake, files):
+        files._read_timeout_s = 0.2
+        assert await files.get("x") == b"whole"
+        assert fake.asked == 2
 
 
 async def test_a_listing_torn_on_the_way_is_not_taken_for_empty(monkeypatch):
