@@ -109,14 +109,18 @@ class TargetMachines:
         """
         match decision.status:
             case NodeStatus.GONE:
-                return self._corroborated(node, decision), None
+                return await self._corroborated(node, decision), None
             case NodeStatus.NO_PATCH_DATA:
                 return await self._without_patch_data(node, decision)
             case _:
                 return decision, None
 
-    def _corroborated(self, node: ManagedNode, decision: Deliver) -> Deliver:
+    async def _corroborated(self, node: ManagedNode, decision: Deliver) -> Deliver:
         instance = self._instances.get(node.instance_id)
+        if instance is None or instance.state not in _RUNNING:
+            return decision
+        # It may have been terminated since EC2 was asked, which is no contradiction.
+        instance = self._known(await self._sources.instances(), self._instances).get(node.instance_id)
         if instance is None or instance.state not in _RUNNING:
             return decision
         return Deliver(NodeStatus.FAILED, f"{decision.reason}; yet EC2 says {instance.state}")

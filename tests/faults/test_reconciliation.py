@@ -16,6 +16,7 @@ from scanner.core.state_names import COUNTED_STATES, documented_state, wire_stat
 from scanner.scan.job import ReadingRules, ScanJob
 from scanner.scan.reconcile import comparable_states, disagreements
 from scanner.scan.scan_targets import scan_targets
+from tests.fake_fleet import FakeSources
 
 HERE = Target("111111111111", "eu-west-1")
 COMPARABLE = comparable_states((), other_filters=False)
@@ -104,6 +105,7 @@ class ScriptedTarget:
     def __init__(self, nodes):
         self._nodes = nodes
         self.counts = CallCounts()
+        self.sources = FakeSources()
 
     @asynccontextmanager
     async def open(self, target):

@@ -105,12 +105,16 @@ async def test_a_sink_that_does_not_work_is_named_and_spoils_nothing(kind, call,
     assert scan_exit_code(finished.scan, finished.sink_failures) == 3
 
 
+PATCHES = "DescribeInstancePatches"
+
+
 async def test_a_sink_that_failed_is_repaired_from_the_store_and_publishing_twice_leaves_the_scan_once(tmp_path):
     place = tmp_path / "out"
     in_the_way = place / "nodes.jsonl" / "a folder"
-    in_the_way.mkdir(parents=True)
     settings = structs.replace(settings_for(tmp_path / "store", WORLD), sinks=(f"jsonl:{place}",))
     with organization(WORLD) as simulator:
+        # Not before the scan: a sink that cannot be used is refused then.
+        simulator.watch(lambda call: call.operation == PATCHES and in_the_way.mkdir(parents=True, exist_ok=True))
         finished = await scan(settings)
         truth, requests = simulator.truth(), simulator.stats.requests()
         assert list(finished.sink_failures) == [f"jsonl:{place}"]

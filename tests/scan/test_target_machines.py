@@ -104,6 +104,18 @@ async def test_a_node_that_ec2_still_runs_has_not_gone():
     assert "yet EC2 says running" in found["i-a"].reason
 
 
+async def test_a_node_that_was_terminated_after_ec2_was_asked_has_gone():
+    class Terminating(FakeSources):
+        async def instances(self):
+            answer = await super().instances()
+            self.ec2 = {}
+            return answer
+
+    sources = Terminating(ec2={"i-a": Instance("i-a", "running")})
+    found, _ = await scanned({"i-a": FakeNode([[NodeGone("InvalidInstanceId")]], [state_of("i-a", ROWS)])}, sources)
+    assert found["i-a"].status is NodeStatus.GONE
+
+
 @pytest.mark.parametrize("ec2", [None, {}, {"i-a": Instance("i-a", "terminated")}])
 async def test_a_node_that_ec2_does_not_run_has_gone(ec2):
     node_gone = FakeNode([[NodeGone("InvalidInstanceId")]], [state_of("i-a", ROWS)])
