@@ -77,7 +77,7 @@ def headline(scan: ScanRow) -> str:
     """Returns what became of the scan, as a sentence."""
     head = f"Scan {scan.scan_id} is {scan.status}"
     if scan.status is ScanStatus.COMPLETE:
-        return f"{head}: {counted(sum(scan.nodes.values()), 'node')}, nothing left out."
+        return f"{head}: everything in scope was read, {counted(sum(scan.nodes.values()), 'machine')} in all."
     if scan.status is ScanStatus.FAILED:
         return f"Scan {scan.scan_id} failed: nothing could be read."
     gaps = [(scan.scope.count_gaps(scan.targets), sum(scan.targets.values()), "target")]

@@ -55,7 +55,7 @@ def test_a_complete_scan_reads_like_this():
 
     assert text_of(ending([outcome(1), outcome(2)], {VERIFIED: 3, NodeStatus.GONE: 1}, **lacking)) == (
         "3 machines: 3 verified.\n"
-        "Scan 20261123T210611Z-a1b2c3 is complete: 4 nodes, nothing left out.\n"
+        "Scan 20261123T210611Z-a1b2c3 is complete: everything in scope was read, 4\nmachines in all.\n"
         "\n"
         "Coverage\n"
         "  targets     2 scanned\n"

@@ -156,7 +156,7 @@ def test_a_scan_that_failed_tells_of_no_patches_at_all():
 def test_a_complete_scan_of_nodes_that_lack_nothing_says_so():
     text = read(complete()).text
 
-    assert "is complete: 3 nodes, nothing left out." in text
+    assert "is complete: everything in scope was read, 3 machines in all." in text
     assert "No gaps: every usable target" in text
     assert "2. What was not read or not verified" in text
     assert text.count("None") == 5
