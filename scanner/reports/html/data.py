@@ -211,7 +211,7 @@ async def report(
     """Returns the report of the scan that is open in `views`, with a list of its groups where `by` asks for one."""
     known = parameters(scan, stale_after_days)
     (row,) = (await views.fetch(FOUND, known)).to_pylist()
-    machines, baselines = await read_machines(views, LONG_LIST), await read_baselines(views, LONG_LIST)
+    machines, baselines = await read_machines(views, SHORT_LIST), await read_baselines(views, SHORT_LIST)
     row |= {"machines": msgspec.to_builtins(machines), "baselines": msgspec.to_builtins(baselines)}
     if by is not None:
         of_nodes = {name: known[name] for name in _NODE_PARAMETERS}

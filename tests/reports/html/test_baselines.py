@@ -8,7 +8,7 @@ from msgspec import structs
 from scanner.core.baselines import ApprovalRule, Baseline
 from scanner.core.model import NodeStatus
 from scanner.reports.html.baselines import approval, variants
-from scanner.reports.html.data import LONG_LIST
+from scanner.reports.html.data import SHORT_LIST
 from tests.reports.html.reports import full
 from tests.reports.html.stored import OTHER, found, patched
 from tests.store.samples import TARGET, outcome
@@ -80,11 +80,11 @@ async def test_nodes_whose_baseline_was_not_read_are_counted(tmp_path):
 
 
 async def test_a_long_list_of_baselines_is_cut_and_its_whole_length_is_kept(tmp_path):
-    many = tuple(baseline(n, f"name {n}") for n in range(LONG_LIST + 5))
+    many = tuple(baseline(n, f"name {n}") for n in range(SHORT_LIST + 5))
 
     baselines = (await found(tmp_path, [], outcomes(many))).baselines
 
-    assert (len(baselines.used), baselines.used_total) == (LONG_LIST, LONG_LIST + 5)
+    assert (len(baselines.used), baselines.used_total) == (SHORT_LIST, SHORT_LIST + 5)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from msgspec import structs
 
 from scanner.core.instances import Instance
 from scanner.core.model import NodeStatus, Target
-from scanner.reports.html.data import LONG_LIST
+from scanner.reports.html.data import SHORT_LIST
 from scanner.reports.html.machines import NotAsked, sources_not_asked
 from scanner.reports.html.page import page
 from tests.reports.html.page_reader import Page
@@ -76,15 +76,15 @@ async def test_machines_that_an_association_scans_come_with_the_counts_of_aws_an
 
 @pytest.mark.parametrize("status", [NodeStatus.UNMANAGED, NodeStatus.STOPPED, NodeStatus.SUMMARY_ONLY])
 async def test_a_long_list_of_machines_is_cut_and_its_whole_length_is_kept(status, tmp_path):
-    nodes = [machine(number, status, f"why {number}") for number in range(LONG_LIST + 5)]
+    nodes = [machine(number, status, f"why {number}") for number in range(SHORT_LIST + 5)]
 
     machines = (await found(tmp_path, nodes)).machines
 
-    assert len(getattr(machines, status.value)) == LONG_LIST
-    assert getattr(machines, f"{status.value}_total") == LONG_LIST + 5
-    assert (len(machines.reasons), machines.reasons_total) == (LONG_LIST, LONG_LIST + 5)
+    assert len(getattr(machines, status.value)) == SHORT_LIST
+    assert getattr(machines, f"{status.value}_total") == SHORT_LIST + 5
+    assert (len(machines.reasons), machines.reasons_total) == (SHORT_LIST, SHORT_LIST + 5)
     cut = structs.replace(NOTHING, machines=machines)
-    assert f"These are {LONG_LIST} of {LONG_LIST + 5} machines; all of them:" in Page(page(complete(cut), "s")).text
+    assert f"These are {SHORT_LIST} of {SHORT_LIST + 5} machines; all of them:" in Page(page(complete(cut), "s")).text
 
 
 async def test_a_scan_without_states_from_ec2_does_not_claim_that_every_machine_is_managed(tmp_path):

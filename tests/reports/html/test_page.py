@@ -10,7 +10,7 @@ from msgspec import structs
 
 from scanner.core.model import NodeStatus, ScanStatus, Scope, TargetStatus
 from scanner.core.settings import PatchSettings
-from scanner.reports.html.data import Found, Report
+from scanner.reports.html.data import LONG_LIST, SHORT_LIST, Found, Report
 from scanner.reports.html.page import page
 from tests.reports.html.page_reader import Page
 from tests.reports.html.reports import NOTHING, complete, full, scan
@@ -220,3 +220,30 @@ def test_many_cves_of_one_patch_are_cut():
 
 def test_the_same_report_is_the_same_page():
     assert page(full(), STORE) == page(full(), STORE)
+
+
+def test_the_largest_report_is_under_500_kb():
+    found = full().found
+    long = {"reason": "why " * 100}
+    machines = {
+        name: [structs.replace(*getattr(found.machines, name), **long)] * SHORT_LIST
+        for name in ("unmanaged", "stopped", "summary_only", "not_asked")
+    }
+    lists = {
+        **{name: [*getattr(found, name)] * SHORT_LIST for name in ("patches", "nodes", "cves", "severities")},
+        **{name: [*getattr(found, name)] * LONG_LIST for name in ("accounts", "regions", "reboots")},
+        **{
+            name: [structs.replace(*getattr(found, name), **long)] * LONG_LIST
+            for name in ("target_gaps", "disabled_targets", "node_gaps")
+        },
+        "machines": structs.replace(found.machines, **machines, reasons=found.machines.reasons[:1] * SHORT_LIST),
+        "baselines": structs.replace(
+            found.baselines, used=[*found.baselines.used] * SHORT_LIST, drifted=found.baselines.drifted[:1] * SHORT_LIST
+        ),
+        "groups": structs.replace(found.groups, rows=found.groups.rows[:1] * LONG_LIST),
+    }
+
+    html = page(structs.replace(full(), found=structs.replace(found, **lists)), STORE)
+
+    assert len(html.encode()) > 300_000
+    assert len(html.encode()) < 500_000
