@@ -13,6 +13,7 @@ from scanner.aws.transport.interface import ConnectionFailure, NoResponse, Servi
 from scanner.aws.transport.tls import tls_context
 from scanner.core.errors import ConfigError, PatchsweepError, StoreError
 from tests.aws.every_path import PATHS, SERVICES, RecordingServer, prepare
+from tests.certificates import Authority
 
 pytestmark = pytest.mark.slow
 
@@ -154,3 +155,15 @@ def test_the_tls_settings_are_botocores_with_the_name_check():
     assert ours.minimum_version == theirs.minimum_version >= ssl.TLSVersion.TLSv1_2
     assert ours.options == theirs.options
     assert [cipher["name"] for cipher in ours.get_ciphers()] == [cipher["name"] for cipher in theirs.get_ciphers()]
+
+
+def test_every_client_shares_the_settings_of_one_file_of_certificates():
+    assert tls_context(True) is tls_context(True)
+
+
+def test_a_file_of_certificates_that_was_changed_is_read_again(tmp_path):
+    bundle = Authority(tmp_path).bundle
+    before = tls_context(str(bundle))
+    bundle.write_bytes(bundle.read_bytes() * 2)
+
+    assert tls_context(str(bundle)) is not before

@@ -28,7 +28,7 @@ from botocore.httpsession import ProxyConfiguration
 from scanner.aws.sdk.connector import StrictConnector
 from scanner.aws.transport.headers import check_header_value
 from scanner.aws.transport.interface import MAX_ANSWER_BYTES, ConnectionFailure, NoResponse
-from scanner.aws.transport.tls import tls_context
+from scanner.aws.transport.tls import new_tls_context, tls_context
 
 
 class StrictSession(AIOHTTPSession):
@@ -85,6 +85,7 @@ class StrictSession(AIOHTTPSession):
         """Returns a connector that verifies the server behind a proxy too, which aiobotocore's does not."""
         context = tls_context(self._verify)
         if self._cert_file:
+            context = new_tls_context(self._verify)
             context.load_cert_chain(self._cert_file, self._key_file)
         return StrictConnector(limit=self._max_pool_connections, ssl=context, **self._connector_args)
 
