@@ -93,5 +93,8 @@ def scope_of(settings: Settings) -> Scope:
         regions=",".join(scope.regions),
         excluded_accounts=scope.exclude_accounts,
         excluded_regions=scope.exclude_regions,
+        ous=scope.ous,
+        excluded_ous=scope.exclude_ous,
+        are_unmanaged_gaps=settings.coverage.unmanaged == "gap",
         node_filters={name: tuple(values) for name, values in filters.items() if values},
     )

@@ -112,4 +112,5 @@ def _rules(settings: Settings) -> ReadingRules:
         max_nodes=settings.limits.max_nodes_per_target,
         max_restarts=settings.limits.max_node_restarts,
         is_filtered_by_ping=bool(settings.nodes.ping_statuses),
+        tag_keys=frozenset(settings.nodes.tag_keys),
     )

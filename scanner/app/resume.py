@@ -17,7 +17,7 @@ from scanner.core.errors import ConfigError, StoreBusy, StoreError
 from scanner.core.model import EpochMs
 from scanner.core.safe_text import MASK
 from scanner.core.scan_request import ScanRequest, request_of
-from scanner.core.settings import NodeSettings, ScopeSettings, Settings, StoreSettings
+from scanner.core.settings import CoverageSettings, NodeSettings, ScopeSettings, Settings, StoreSettings
 from scanner.store.manifest import ScanHeader
 from scanner.store.open_scan import DoneNodes, OpenScan
 from scanner.store.store import Store
@@ -122,12 +122,15 @@ def resumed_settings(request: ScanRequest, now: Settings) -> Settings:
         scope=ScopeSettings(
             accounts=scope.accounts,
             exclude_accounts=scope.exclude_accounts,
+            ous=scope.ous,
+            exclude_ous=scope.exclude_ous,
             regions=scope.regions,
             exclude_regions=scope.exclude_regions,
             role_name=scope.role_name,
             external_id=now.scope.external_id,
         ),
         nodes=convert(to_builtins(nodes), NodeSettings),
+        coverage=convert(to_builtins(request.coverage or now.coverage), CoverageSettings),
         patches=structs.replace(now.patches, **structs.asdict(patches)),
         mode=request.mode,
         sinks=now.sinks or request.sinks,

@@ -73,6 +73,7 @@ def difference(header: ScanHeader, wanted: _Wanted) -> str | None:
         ("another scope", (then.scope, header.demo), (now.scope, wanted.demo)),
         ("other node filters", then.nodes, now.nodes),
         ("other patch filters", then.patches, now.patches),
+        ("other sources of coverage", then.coverage or now.coverage, now.coverage),
     ]
     others = [name for name, before, after in parts if before != after]
     if others:

@@ -29,6 +29,7 @@ LABELS_SHOWN = 3  # of targets with the same reason
 @click.command("doctor", cls=SectionedCommand)
 @options.demo_option
 @section("Scope", options.SCOPE)
+@section("Coverage", options.COVERAGE)
 @section("Run", options.STORE | options.SINKS)
 @section("Output", options.LOG)
 @table_or_json_option

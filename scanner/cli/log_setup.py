@@ -156,7 +156,7 @@ class LogObserver:
         """Logs nothing: the line at the target's end has the count."""
 
     def node_ended(self, scan: NodeScan) -> None:
-        if scan.status.is_complete:
+        if not self._scope.is_node_gap(scan.status):
             return
         self._log.warning(
             Event.NODE_ENDED,

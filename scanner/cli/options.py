@@ -82,6 +82,8 @@ def _default_text(key: Key) -> str:
 SCOPE: dict[str, tuple[str, str]] = {
     "scope.accounts": ("LIST", "current, organization, or account ids."),
     "scope.exclude_accounts": ("IDS", "Accounts to leave out."),
+    "scope.ous": ("IDS", "Only accounts below these units (ou-…) or roots (r-…) of the organization."),
+    "scope.exclude_ous": ("IDS", "Units whose accounts to leave out."),
     "scope.regions": ("LIST", "current, enabled (asked per account), or Region names."),
     "scope.exclude_regions": ("NAMES", "Regions to leave out."),
     "scope.role_name": ("NAME", "Role to assume in every account but your own."),
@@ -95,6 +97,15 @@ PATCHES: dict[str, tuple[str, str]] = {
     "patches.severities": ("LIST", "Only these severities, as AWS writes them: Critical,Important."),
     "patches.classifications": ("LIST", "Only these classifications: Security,SecurityUpdates."),
     "patches.kb_ids": ("LIST", "Only these KB ids or package names."),
+}
+COVERAGE: dict[str, tuple[str, str]] = {
+    "coverage.ec2": ("USE", "EC2: unmanaged and stopped machines, tags; auto, off or required."),
+    "coverage.inventory": ("USE", "SSM Inventory: stopped nodes."),
+    "coverage.associations": ("USE", "Associations: counts of nodes without patch data."),
+    "coverage.tags": ("USE", "Tags of hybrid nodes."),
+    "coverage.baselines": ("USE", "Patch baselines."),
+    "coverage.unmanaged": ("HOW", "report unmanaged machines, or count each as a gap (exit code 3)."),
+    "nodes.tag_keys": ("KEYS", "Deliver only tags with these keys, since values may hold secrets."),
 }
 SPEED: dict[str, tuple[str, str]] = {
     "limits.rate_per_s": ("N", "Calls a second to begin with, per account, Region and operation."),

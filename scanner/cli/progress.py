@@ -58,7 +58,7 @@ class Progress:
         self._open.setdefault(scan.target, _Nodes()).ended += 1
         self._total.ended += 1
         self._rows += len(scan.patches)
-        self._node_gaps += not scan.status.is_complete
+        self._node_gaps += self._scope.is_node_gap(scan.status)
 
     def target_ended(self, outcome: TargetOutcome) -> None:
         self._open.pop(outcome.target, None)

@@ -32,6 +32,7 @@ _OUTPUT = {
 @options.demo_option
 @section("Scope", options.SCOPE)
 @section("Patches", options.PATCHES)
+@section("Coverage", options.COVERAGE)
 @section("Run", _RUN)
 @click.option(
     "--resume",

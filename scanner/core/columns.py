@@ -69,7 +69,9 @@ TAG_COLUMNS = (
 )
 
 _TAGS = Table(
-    "tags", "One row for each tag of a machine; tags that AWS sets (aws:*) are left out.", (*NODE_KEY, *TAG_COLUMNS)
+    "tags",
+    "One row for each tag of a machine: those that nodes.tag_keys names, or all but those of AWS (aws:*).",
+    (*NODE_KEY, *TAG_COLUMNS),
 )
 
 #: A patch baseline that nodes of a target name.
@@ -112,6 +114,11 @@ _TARGETS = Table(
         _SCAN_ID,
         _ACCOUNT_ID,
         Column("account_name", "Name of the account (Organizations Account.Name); null where it was not listed."),
+        Column(
+            "ou_path",
+            "Where the account is in the organization, o-.../r-.../ou-... (the first of Organizations Account.Paths, "
+            "without the account id); null where it was not listed.",
+        ),
         Column("region", "AWS Region code, or * for an account whose Regions could not be listed."),
         Column("status", f"How reading the target ended: {', '.join(TargetStatus)}."),
         Column("reason", "Why the target has this status; null where there is nothing to explain."),

@@ -41,7 +41,7 @@ class NodeStatus(StrEnum):
 
     @property
     def is_complete(self) -> bool:
-        """Returns whether a scan that holds the node can be `complete`."""
+        """Returns whether a scan that holds the node can be `complete`, unless its scope says otherwise."""
         return self.is_delivered and self is not NodeStatus.MISMATCHED
 
 
@@ -64,11 +64,12 @@ class ScanStatus(StrEnum):
 
 
 class Target(Struct, frozen=True):
-    """One (account, Region)."""
+    """One (account, Region), with the name of the account and its path in the organization, `o-…/r-…/ou-…`."""
 
     account_id: str
     region: str
     account_name: str | None = None
+    ou_path: str | None = None
 
     def __str__(self) -> str:
         return f"{self.account_id}/{self.region}"
@@ -197,6 +198,9 @@ class Scope(Struct, frozen=True):
     excluded_accounts: tuple[str, ...] = ()
     excluded_regions: tuple[str, ...] = ()
     node_filters: dict[str, tuple[str, ...]] = {}
+    ous: tuple[str, ...] = ()
+    excluded_ous: tuple[str, ...] = ()
+    are_unmanaged_gaps: bool = False  # whether a machine that Systems Manager does not manage makes the scan partial
 
     def is_gap(self, status: TargetStatus) -> bool:
         """Returns whether a target of this status keeps a scan of the scope from being complete.
@@ -207,6 +211,17 @@ class Scope(Struct, frozen=True):
         if status is TargetStatus.DISABLED:
             return self.regions != ALL_ENABLED
         return status is not TargetStatus.SCANNED
+
+    def is_node_gap(self, status: NodeStatus) -> bool:
+        """Returns whether a machine of this status keeps a scan of the scope from being complete.
+
+        The only place of this rule.
+        """
+        return not status.is_complete or (self.are_unmanaged_gaps and status is NodeStatus.UNMANAGED)
+
+    def count_node_gaps(self, nodes: Mapping[NodeStatus, int] | Mapping[str, int]) -> int:
+        """Returns how many of the machines, counted by status, are gaps."""
+        return sum(count for status, count in nodes.items() if self.is_node_gap(NodeStatus(status)))
 
     def count_gaps(self, targets: Mapping[TargetStatus, int] | Mapping[str, int]) -> int:
         """Returns how many of the targets, counted by status, are gaps."""

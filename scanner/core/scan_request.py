@@ -6,7 +6,7 @@ gets a default, so that older requests stay readable.
 
 from __future__ import annotations
 
-from msgspec import Struct, field
+from msgspec import Struct, convert, field, to_builtins
 
 from scanner.core.model import Mode
 from scanner.core.safe_text import mask_secrets
@@ -21,6 +21,8 @@ class RequestedScope(Struct, frozen=True):
 
     accounts: tuple[str, ...] = ("current",)
     exclude_accounts: tuple[str, ...] = ()
+    ous: tuple[str, ...] = ()
+    exclude_ous: tuple[str, ...] = ()
     regions: tuple[str, ...] = ("current",)
     exclude_regions: tuple[str, ...] = ()
     role_name: str | None = None
@@ -28,11 +30,12 @@ class RequestedScope(Struct, frozen=True):
 
 
 class NodeFilters(Struct, frozen=True):
-    """Which managed nodes; empty means all."""
+    """Which managed nodes, and the keys of their tags that are delivered; empty means all."""
 
     tags: dict[str, tuple[str, ...]] = {}
     platform_types: tuple[str, ...] = ()
     ping_statuses: tuple[str, ...] = ()
+    tag_keys: tuple[str, ...] = ()
 
 
 class PatchFilters(Struct, frozen=True):
@@ -44,14 +47,29 @@ class PatchFilters(Struct, frozen=True):
     kb_ids: tuple[str, ...] = ()
 
 
+class RequestedCoverage(Struct, frozen=True):
+    """How each source besides the patch calls is used, and whether unmanaged machines are gaps."""
+
+    ec2: str = "auto"
+    inventory: str = "auto"
+    associations: str = "auto"
+    tags: str = "auto"
+    baselines: str = "auto"
+    unmanaged: str = "report"
+
+
 class ScanRequest(Struct, frozen=True):
-    """All that decides which rows a scan holds, and the sinks they were meant for, without their secrets."""
+    """All that decides which rows a scan holds, and the sinks they were meant for, without their secrets.
+
+    `coverage` is None in requests from before there were such sources.
+    """
 
     scope: RequestedScope = field(default_factory=RequestedScope)
     nodes: NodeFilters = field(default_factory=NodeFilters)
     patches: PatchFilters = field(default_factory=PatchFilters)
     mode: Mode = "full"
     sinks: tuple[str, ...] = ()
+    coverage: RequestedCoverage | None = None
 
 
 def request_of(settings: Settings) -> ScanRequest:
@@ -61,15 +79,18 @@ def request_of(settings: Settings) -> ScanRequest:
         scope=RequestedScope(
             accounts=scope.accounts,
             exclude_accounts=scope.exclude_accounts,
+            ous=scope.ous,
+            exclude_ous=scope.exclude_ous,
             regions=scope.regions,
             exclude_regions=scope.exclude_regions,
             role_name=scope.role_name,
             has_external_id=scope.external_id is not None,
         ),
-        nodes=NodeFilters(nodes.tags, nodes.platform_types, nodes.ping_statuses),
+        nodes=NodeFilters(nodes.tags, nodes.platform_types, nodes.ping_statuses, nodes.tag_keys),
         patches=patch_filters(settings),
         mode=settings.mode,
         sinks=tuple(map(mask_secrets, settings.sinks)),
+        coverage=convert(to_builtins(settings.coverage), RequestedCoverage),
     )
 
 

@@ -13,6 +13,8 @@ ACCOUNT_KEYWORDS = ("current", "organization")
 REGION_KEYWORDS = ("current", "enabled")
 
 _ACCOUNT_ID = re.compile(r"\d{12}", re.ASCII)
+# Organizations: ids of roots and of organizational units.
+_UNIT = re.compile(r"r-[0-9a-z]{4,32}|ou-[0-9a-z]{4,32}-[0-9a-z]{8,32}", re.ASCII)
 _REGION = re.compile(r"[a-z]{2,5}(-[a-z]+)+-\d{1,2}", re.ASCII)
 # IAM: a role name has 1 to 64 of these; a path before it is part of the ARN, too.
 _ROLE_RULE = "letters, digits, +=,.@_-, up to 64"
@@ -32,6 +34,10 @@ def scope_problems(scope: ScopeSettings) -> Iterator[Problem]:
     """Yields every reason why the scope cannot be used."""
     yield from _selection("scope.accounts", scope.accounts, ACCOUNT_KEYWORDS, account_id_problem)
     yield from _each("scope.exclude_accounts", scope.exclude_accounts, account_id_problem)
+    for key, units in (("scope.ous", scope.ous), ("scope.exclude_ous", scope.exclude_ous)):
+        yield from _each(key, units, _unit_problem)
+        if units and scope.accounts != ("organization",):
+            yield key, "organizational units are known of the organization alone: add --accounts organization"
     yield from _selection("scope.regions", scope.regions, REGION_KEYWORDS, _region_problem)
     yield from _each("scope.exclude_regions", scope.exclude_regions, _region_problem)
     if scope.role_name is not None and not _ROLE.fullmatch(scope.role_name):
@@ -65,6 +71,12 @@ def _each(path: str, values: Sequence[str], problem: Callable[[str], str]) -> It
 
 def account_id_problem(value: str) -> str:
     return "" if _ACCOUNT_ID.fullmatch(value) else f"{value!a} is not an account id (12 digits)"
+
+
+def _unit_problem(value: str) -> str:
+    return (
+        "" if _UNIT.fullmatch(value) else f"{value!a} is not the id of a unit (like ou-a1b2-c3d4e5f6) or root (r-a1b2)"
+    )
 
 
 def _region_problem(value: str) -> str:

@@ -19,6 +19,9 @@ class ScopeSettings(Struct, frozen=True, forbid_unknown_fields=True):
 
     accounts: tuple[str, ...] = ("current",)  # `current`, `organization`, or account ids
     exclude_accounts: tuple[str, ...] = ()
+    #: Ids of organizational units or roots, only with `organization`: the accounts anywhere below one; empty means all.
+    ous: tuple[str, ...] = ()
+    exclude_ous: tuple[str, ...] = ()
     regions: tuple[str, ...] = ("current",)  # `current`, `enabled` (asked per account), or Region names
     exclude_regions: tuple[str, ...] = ()
     role_name: str | None = None  # The role assumed in every account but the caller's own
@@ -32,6 +35,8 @@ class NodeSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """Which managed nodes; empty means all. All conditions must hold, any value of one will do."""
 
     tags: dict[str, tuple[str, ...]] = {}
+    #: The keys of the tags that are delivered, whose values may hold secrets; empty means all but those of AWS.
+    tag_keys: tuple[str, ...] = ()
     platform_types: tuple[Literal["Windows", "Linux", "MacOS"], ...] = ()
     ping_statuses: tuple[Literal["Online", "ConnectionLost", "Inactive"], ...] = ()
 
@@ -67,6 +72,7 @@ class LimitSettings(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 SourceUse = Literal["auto", "off", "required"]
+UnmanagedUse = Literal["report", "gap"]
 
 
 class CoverageSettings(Struct, frozen=True, forbid_unknown_fields=True):
@@ -80,6 +86,7 @@ class CoverageSettings(Struct, frozen=True, forbid_unknown_fields=True):
     associations: SourceUse = "auto"
     tags: SourceUse = "auto"
     baselines: SourceUse = "auto"
+    unmanaged: UnmanagedUse = "report"  # `gap`: a machine that Systems Manager does not manage makes the scan partial
 
 
 class StoreSettings(Struct, frozen=True, forbid_unknown_fields=True):

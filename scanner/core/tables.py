@@ -115,6 +115,7 @@ def target_file_table(scan_id: str, outcomes: Iterable[TargetOutcome]) -> pa.Tab
             "scan_id": scan_id,
             "account_id": outcome.target.account_id,
             "account_name": outcome.target.account_name,
+            "ou_path": outcome.target.ou_path,
             "region": outcome.target.region,
             "status": outcome.status.value,
             "not_asked": "; ".join(outcome.not_asked) or None,

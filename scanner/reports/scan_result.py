@@ -48,9 +48,11 @@ class GapObserver:
 
     def __init__(self) -> None:
         self.gaps: list[NodeGap] = []
+        self._scope = Scope("", "")
 
     def scan_opened(self, scope: Scope) -> None:
-        """Ignores the event: node gaps do not depend on the scope."""
+        """Keeps the scope, which decides which nodes are gaps."""
+        self._scope = scope
 
     def target_opened(self, target: Target) -> None:
         """Ignores the event: an open target is no gap."""
@@ -60,7 +62,7 @@ class GapObserver:
 
     def node_ended(self, scan: NodeScan) -> None:
         """Keeps the node if it is a gap and one of the first."""
-        if not scan.status.is_complete and len(self.gaps) < GAPS_KEPT:
+        if self._scope.is_node_gap(scan.status) and len(self.gaps) < GAPS_KEPT:
             self.gaps.append(NodeGap(scan.target, scan.node.instance_id, scan.status, scan.reason))
 
     def target_ended(self, outcome: TargetOutcome) -> None:

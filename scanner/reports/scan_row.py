@@ -52,7 +52,7 @@ def scan_row(
 def scan_status(scope: Scope, targets: Mapping[TargetStatus, int], nodes: Mapping[NodeStatus, int]) -> ScanStatus:
     """Returns `failed` where nothing could be read, `complete` where nothing is missing, else `partial`.
 
-    A fleet without nodes is complete. Which targets count as missing is `Scope.is_gap`.
+    A fleet without nodes is complete. What counts as missing is `Scope.is_gap` and `Scope.is_node_gap`.
     """
     listed = sum(nodes.values())
     delivered = sum(count for status, count in nodes.items() if status.is_delivered)
@@ -60,5 +60,4 @@ def scan_status(scope: Scope, targets: Mapping[TargetStatus, int], nodes: Mappin
     if not delivered and (listed or not readable):
         return ScanStatus.FAILED
     whole_targets = readable and not scope.count_gaps(targets)
-    whole_nodes = all(status.is_complete for status, count in nodes.items() if count)
-    return ScanStatus.COMPLETE if whole_targets and whole_nodes else ScanStatus.PARTIAL
+    return ScanStatus.COMPLETE if whole_targets and not scope.count_node_gaps(nodes) else ScanStatus.PARTIAL

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from scanner.core.model import NodeStatus, TargetStatus
+from scanner.core.model import NodeStatus, Scope, TargetStatus
 
 #: The rows agree with AWS's own counts: read now, carried over, or what is lacking read now and the rest carried over.
 VERIFIED = (NodeStatus.VERIFIED, NodeStatus.UNCHANGED)
@@ -12,8 +12,11 @@ VERIFIED = (NodeStatus.VERIFIED, NodeStatus.UNCHANGED)
 WITH_ROWS = (*VERIFIED, NodeStatus.MISMATCHED)
 #: Nothing is known of the node's patches, not even whether AWS has any.
 UNREAD = tuple(status for status in NodeStatus if not status.is_delivered)
-#: They keep a scan from being complete.
-NODE_GAPS = tuple(status for status in NodeStatus if not status.is_complete)
+
+
+def node_gaps(scope: Scope) -> tuple[NodeStatus, ...]:
+    """Returns the statuses that keep a scan of the scope from being complete."""
+    return tuple(status for status in NodeStatus if scope.is_node_gap(status))
 
 
 def values(statuses: Iterable[NodeStatus | TargetStatus]) -> list[str]:

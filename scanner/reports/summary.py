@@ -8,14 +8,14 @@ from shlex import quote
 
 from msgspec import json, structs
 
-from scanner.core.model import EpochMs, NodeStatus, ScanRow, ScanStatus, TargetStatus
+from scanner.core.model import EpochMs, ScanRow, ScanStatus, Scope, TargetStatus
 from scanner.core.settings import StoreSettings
 from scanner.reports.gap_groups import Gap, GapGroup, group_gaps
 from scanner.reports.lines import Line, Tone, breakdown, counted, duration, entry, wrapped
 from scanner.reports.machines import machines_sentence, stale_sentence
 from scanner.reports.not_asked import not_asked_lines
 from scanner.reports.scan_result import GAPS_KEPT, ScanResult
-from scanner.reports.statuses import NODE_GAPS, sql_list
+from scanner.reports.statuses import node_gaps, sql_list
 
 #: As AWS ranks them, the worst first; distributions have words of their own.
 SEVERITIES = ("Critical", "Important", "Moderate", "Medium", "Low")
@@ -24,7 +24,6 @@ ACCOUNTS_SHOWN = 5
 LABELS_SHOWN = 3  # of targets or nodes with the same reason
 UNREAD_TARGETS = f"FROM targets WHERE status <> '{TargetStatus.SCANNED.value}'"
 DISABLED_TARGETS = "FROM targets WHERE status = 'disabled'"
-INCOMPLETE_NODES = f"FROM nodes WHERE status IN ({sql_list(NODE_GAPS)})"
 _TONES: dict[ScanStatus, Tone] = {ScanStatus.COMPLETE: "good", ScanStatus.PARTIAL: "warn", ScanStatus.FAILED: "bad"}
 
 
@@ -81,7 +80,7 @@ def headline(scan: ScanRow) -> str:
     if scan.status is ScanStatus.FAILED:
         return f"Scan {scan.scan_id} failed: nothing could be read."
     gaps = [(scan.scope.count_gaps(scan.targets), sum(scan.targets.values()), "target")]
-    gaps.append((_incomplete_nodes(scan), sum(scan.nodes.values()), "node"))
+    gaps.append((scan.scope.count_node_gaps(scan.nodes), sum(scan.nodes.values()), "node"))
     return (
         f"{head}: "
         + " and ".join(f"{gap:,} of {counted(total, noun)}" for gap, total, noun in gaps if gap)
@@ -89,8 +88,9 @@ def headline(scan: ScanRow) -> str:
     )
 
 
-def _incomplete_nodes(scan: ScanRow) -> int:
-    return sum(count for status, count in scan.nodes.items() if not NodeStatus(status).is_complete)
+def incomplete_nodes(scope: Scope) -> str:
+    """Returns the query that names the nodes which keep a scan of this scope from being complete."""
+    return f"FROM nodes WHERE status IN ({sql_list(node_gaps(scope))})"
 
 
 def _coverage(result: ScanResult, width: int) -> Iterator[Line]:
@@ -113,7 +113,7 @@ def _coverage(result: ScanResult, width: int) -> Iterator[Line]:
     nodes = result.node_gaps[:GAPS_KEPT]
     for group in group_gaps(Gap(gap.target, gap.status, gap.reason, gap.instance_id) for gap in nodes):
         yield from _gaps(group, "node", width)
-    yield from _more(result, _incomplete_nodes(scan) - len(nodes), "node", INCOMPLETE_NODES)
+    yield from _more(result, scan.scope.count_node_gaps(scan.nodes) - len(nodes), "node", incomplete_nodes(scan.scope))
 
 
 def _disabled(result: ScanResult, width: int) -> Iterator[Line]:

@@ -22,6 +22,7 @@ class ReadingRules(Struct, frozen=True):
     """How nodes are read: the State filter (empty: none), the states whose counts are compared, and the bounds.
 
     `is_filtered_by_ping` says that the listing of nodes leaves out managed nodes by their ping status.
+    `tag_keys` are the keys of the tags that are delivered (empty: all but those of AWS).
     `max_nodes` bounds the nodes of one target that are read side by side, `max_restarts` how often one is read again.
     """
 
@@ -30,6 +31,7 @@ class ReadingRules(Struct, frozen=True):
     max_nodes: int
     max_restarts: int
     is_filtered_by_ping: bool = False
+    tag_keys: frozenset[str] = frozenset()
 
 
 class ScanJob(Struct, frozen=True):

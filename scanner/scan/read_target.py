@@ -54,7 +54,12 @@ class _TargetReading:
         self._job = job
         self._done = job.done.get((target.account_id, target.region), ())
         self._free_places = anyio.Semaphore(job.rules.max_nodes, fast_acquire=True)
-        self.machines = TargetMachines(reader.sources, job.now, is_filtered_by_ping=job.rules.is_filtered_by_ping)
+        self.machines = TargetMachines(
+            reader.sources,
+            job.now,
+            is_filtered_by_ping=job.rules.is_filtered_by_ping,
+            tag_keys=job.rules.tag_keys,
+        )
         self._stopped: dict[str, str] = {}  # why a machine that is not listed counts as stopped, by instance id
 
     async def list_nodes(self, send: MemoryObjectSendStream[Batch]) -> None:

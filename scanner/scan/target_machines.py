@@ -32,8 +32,11 @@ class TargetFindings(Struct, frozen=True):
 class TargetMachines:
     """The machines of one target. `load` comes before the first node, `unlisted` after the last page of nodes."""
 
-    def __init__(self, sources: MachineSources, now: Clock, *, is_filtered_by_ping: bool) -> None:
+    def __init__(
+        self, sources: MachineSources, now: Clock, *, is_filtered_by_ping: bool, tag_keys: Collection[str] = ()
+    ) -> None:
         self._sources = sources
+        self._tag_keys = tag_keys
         self._now = now
         self._is_filtered_by_ping = is_filtered_by_ping
         self._instances: Mapping[str, Instance] = {}
@@ -65,10 +68,13 @@ class TargetMachines:
         return self._instances.get(instance_id)
 
     def tags(self, instance_id: str) -> Tags:
-        """Returns the tags that the owner gave a machine."""
+        """Returns the tags that the owner gave a machine, if the settings name keys those of them alone."""
         instance = self._instances.get(instance_id)
         tags = (self._hybrid_tags or {}).get(instance_id, ()) if instance is None else instance.tags
-        return tuple(tag for tag in tags if not tag[0].startswith(_AWS_TAGS))
+        return tuple(tag for tag in tags if self._is_delivered(tag[0]))
+
+    def _is_delivered(self, key: str) -> bool:
+        return key in self._tag_keys if self._tag_keys else not key.startswith(_AWS_TAGS)
 
     def use_state(self, state: PatchState | None) -> None:
         """Notes the baseline that a patch state names."""

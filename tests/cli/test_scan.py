@@ -21,6 +21,8 @@ FAILED = finished([outcome(TARGETS[1], TargetStatus.DENIED, "the role reader can
 GIVEN = {
     "--accounts": ("111122223333,444455556666", "scope.accounts"),
     "--exclude-accounts": ("777788889999", "scope.exclude_accounts"),
+    "--ous": ("ou-a1b2-c3d4e5f6,r-a1b2", "scope.ous"),
+    "--exclude-ous": ("ou-a1b2-c3d4e5f6", "scope.exclude_ous"),
     "--regions": ("eu-west-1,us-gov-west-1", "scope.regions"),
     "--exclude-regions": ("eu-west-1", "scope.exclude_regions"),
     "--role-name": ("reader", "scope.role_name"),
@@ -32,6 +34,13 @@ GIVEN = {
     "--severities": ("Critical", "patches.severities"),
     "--classifications": ("Security", "patches.classifications"),
     "--kb-ids": ("KB1,KB2", "patches.kb_ids"),
+    "--coverage-ec2": ("required", "coverage.ec2"),
+    "--coverage-inventory": ("off", "coverage.inventory"),
+    "--coverage-associations": ("off", "coverage.associations"),
+    "--coverage-tags": ("off", "coverage.tags"),
+    "--coverage-baselines": ("off", "coverage.baselines"),
+    "--coverage-unmanaged": ("gap", "coverage.unmanaged"),
+    "--tag-keys": ("Team,Env", "nodes.tag_keys"),
     "--mode": ("delta", "mode"),
     "--store": ("s3://bucket/prefix", "store.location"),
     "--kms-key-id": ("alias/patchsweep", "store.kms_key_id"),
@@ -57,13 +66,15 @@ def test_without_options_the_defaults_reach_the_app():
 def test_an_option_reaches_the_app_as_its_setting_and_so_does_its_variable(option, monkeypatch):
     text, path = GIVEN[option]
     extra = [] if option == "--role-name" else ["--role-name", "reader"]
+    accounts = {"scope.accounts": "organization"} if option.endswith("ous") else {}
+    extra += ["--accounts", "organization"] if accounts else []
     by_option, by_variable = FakeApp(), FakeApp()
 
     assert run("scan", option, text, *extra, app=by_option).code == 0
     monkeypatch.setenv(KEYS[path].variable, text)
     assert run("scan", *extra, app=by_variable).code == 0
 
-    role = {"scope.role_name": "reader"}
+    role = {"scope.role_name": "reader"} | accounts
     assert by_option.settings == by_variable.settings == load(None, {}, role | {path: text})
     assert by_option.settings != load(None, {}, {} if option == "--role-name" else role)
 

@@ -49,6 +49,15 @@ def test_one_target_that_was_not_scanned_makes_a_scan_partial(status):
     assert scan_status(CURRENT, {SCANNED: 9, status: 1}, {NodeStatus.VERIFIED: 1}) is ScanStatus.PARTIAL
 
 
+def test_unmanaged_machines_make_a_scan_partial_only_where_the_scope_calls_them_gaps():
+    nodes = {NodeStatus.VERIFIED: 9, NodeStatus.UNMANAGED: 1}
+    assert scan_status(CURRENT, {SCANNED: 1}, nodes) is ScanStatus.COMPLETE
+    strict = Scope("current", "current", are_unmanaged_gaps=True)
+    assert scan_status(strict, {SCANNED: 1}, nodes) is ScanStatus.PARTIAL
+    assert scan_status(strict, {SCANNED: 1}, nodes | {NodeStatus.UNMANAGED: 0}) is ScanStatus.COMPLETE
+    assert strict.count_node_gaps(nodes) == 1
+
+
 def test_a_disabled_region_is_no_gap_where_the_enabled_ones_were_asked_for():
     assert scan_status(ENABLED, {SCANNED: 9, DISABLED: 1}, {}) is ScanStatus.COMPLETE
     assert not ENABLED.is_gap(DISABLED)

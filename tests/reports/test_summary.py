@@ -9,7 +9,7 @@ from scanner.core.model import NodeStatus, Scope, Target, TargetOutcome, TargetS
 from scanner.reports.scan_result import GAPS_KEPT, NodeGap, ScanResult
 from scanner.reports.scan_row import ScanIdentity, scan_row
 from scanner.reports.staleness import StaleReason
-from scanner.reports.summary import ACCOUNTS_SHOWN, INCOMPLETE_NODES, summary, summary_json
+from scanner.reports.summary import ACCOUNTS_SHOWN, incomplete_nodes, summary, summary_json
 
 SCANNED, DENIED, DISABLED = TargetStatus.SCANNED, TargetStatus.DENIED, TargetStatus.DISABLED
 VERIFIED, MISMATCHED = NodeStatus.VERIFIED, NodeStatus.MISMATCHED
@@ -151,7 +151,7 @@ def test_many_gaps_are_cut_short_with_how_to_see_the_rest():
     assert text.count("no role") == GAPS_KEPT
     query = "    patchsweep query --scan 20261123T210611Z-a1b2c3"
     assert f"  … and 5 targets more:\n{query} \"FROM targets WHERE status <> 'scanned'\"" in text
-    assert f'  … and {900 - GAPS_KEPT} nodes more:\n{query} "{INCOMPLETE_NODES}"' in text
+    assert f'  … and {900 - GAPS_KEPT} nodes more:\n{query} "{incomplete_nodes(Scope("current", "enabled"))}"' in text
 
 
 def test_the_queries_ask_the_store_of_the_scan():
@@ -159,10 +159,13 @@ def test_the_queries_ask_the_store_of_the_scan():
     assert text.count("patchsweep query --store s3://patches/scans --scan 20261123T210611Z-a1b2c3 ") == 2
 
 
-def test_the_query_for_the_nodes_in_question_names_the_statuses_that_are_gaps():
-    named = {status for status in NodeStatus if f"'{status}'" in INCOMPLETE_NODES}
+@pytest.mark.parametrize("unmanaged", [False, True])
+def test_the_query_for_the_nodes_in_question_names_the_statuses_that_are_gaps(unmanaged):
+    scope = Scope("organization", "enabled", are_unmanaged_gaps=unmanaged)
+    named = {status for status in NodeStatus if f"'{status}'" in incomplete_nodes(scope)}
 
-    assert named == {status for status in NodeStatus if not status.is_complete}
+    assert named == {status for status in NodeStatus if scope.is_node_gap(status)}
+    assert (NodeStatus.UNMANAGED in named) is unmanaged
 
 
 def test_states_that_the_filter_left_out_are_not_told_as_none():

@@ -9,6 +9,7 @@ from msgspec import Struct
 from scanner.aws.requests.pipeline import RequestPipeline
 from scanner.aws.scope.accounts import organization_accounts
 from scanner.aws.scope.caller import Caller
+from scanner.aws.scope.organizational_units import check_units, in_units, is_in_scope
 from scanner.aws.scope.regions import AccountRegions, check_regions, enabled
 from scanner.aws.scope.roles import Roles
 from scanner.aws.scope.targets import Account, included, targets_of
@@ -66,7 +67,7 @@ class Discoverer:
         """Returns the targets of a scope, neighbours in different accounts.
 
         Raises:
-            ConfigError: the scope covers nothing.
+            ConfigError: the scope covers nothing, or names an organizational unit that cannot be applied.
             Unavailable: the accounts of the organization could not be listed to the end.
         """
         accounts, notes = await self._accounts(scope)
@@ -95,13 +96,14 @@ class Discoverer:
             case ("organization",):
                 async with self._sessions.organizations(self._caller.region) as client:
                     listed = await organization_accounts(client, self._caller, self._pipeline, self._counts)
-                accounts = listed.active
+                check_units((*listed.active, *listed.inactive), scope)
+                accounts = in_units(included(listed.active, scope), scope)
                 notes = _inactive_note(listed.inactive, scope)
             case account_ids:
                 accounts = [Account(account_id) for account_id in account_ids]
         accounts = included(accounts, scope)
         if not accounts:
-            raise ConfigError("The scope covers no account: every one is excluded; shorten scope.exclude_accounts")
+            raise ConfigError(f"The scope covers no account: {_why_no_account(scope)}")
         for account in accounts:
             self._roles.for_account(account.account_id)
         return accounts, notes
@@ -121,8 +123,19 @@ class Discoverer:
             return _Regions(known, _account_gap(account, error, reason))
 
 
-def _inactive_note(inactive: Mapping[str, str], scope: ScopeSettings) -> list[str]:
-    shown = {name: state for name, state in inactive.items() if name not in scope.exclude_accounts}
+def _why_no_account(scope: ScopeSettings) -> str:
+    if scope.ous or scope.exclude_ous:
+        return "scope.ous, scope.exclude_ous and scope.exclude_accounts leave no active one of the organization"
+    return "every one is excluded; shorten scope.exclude_accounts"
+
+
+def _inactive_note(inactive: Mapping[Account, str], scope: ScopeSettings) -> list[str]:
+    """Returns the sentence on the inactive accounts that the scope would cover."""
+    shown = {
+        account.account_id: state
+        for account, state in inactive.items()
+        if account.account_id not in scope.exclude_accounts and is_in_scope(account, scope)
+    }
     if not shown:
         return []
     listed = ", ".join(f"{name} ({state})" for name, state in list(shown.items())[:INACTIVE_SHOWN])
@@ -135,7 +148,7 @@ def _account_gap(account: Account, error: AwsError, reason: str) -> TargetOutcom
     """Returns the outcome of an account whose Regions are not known: always a gap, whatever the scope."""
     refused = isinstance(error, Denied | KeysRefused)
     return TargetOutcome(
-        target=Target(account.account_id, ALL_REGIONS, account.name),
+        target=Target(account.account_id, ALL_REGIONS, account.name, account.ou_path),
         status=TargetStatus.DENIED if refused else TargetStatus.FAILED,
         reason=reason,
         nodes=0,

@@ -12,10 +12,19 @@ from scanner.core.settings import ScopeSettings
 
 
 class Account(Struct, frozen=True):
-    """An account to cover; `name` is its name in AWS Organizations, None where that was not asked."""
+    """An account to cover; `name` is its name in AWS Organizations, None where that was not asked.
+
+    `paths` lead from the organization to what the account is in, each as `o-…/r-…/ou-…`; empty where AWS names none.
+    """
 
     account_id: str
     name: str | None = None
+    paths: tuple[str, ...] = ()
+
+    @property
+    def ou_path(self) -> str | None:
+        """Returns the first of the paths."""
+        return next(iter(self.paths), None)
 
 
 def included(accounts: Iterable[Account], scope: ScopeSettings) -> list[Account]:
@@ -31,7 +40,7 @@ def targets_of(regions: Mapping[Account, Iterable[str]], scope: ScopeSettings) -
     """
     columns = [
         [
-            Target(account.account_id, region, account.name)
+            Target(account.account_id, region, account.name, account.ou_path)
             for region in dict.fromkeys(names)
             if region not in scope.exclude_regions
         ]

@@ -1,4 +1,4 @@
-"""Reads the SDK's answers: leaves those of SSM undecoded, and takes nothing for an answer of AWS that is none.
+"""Reads the SDK's answers: leaves some undecoded, and takes nothing for an answer of AWS that is none.
 
 botocore's parsers trust what they read. Bytes that are not UTF-8, a number in place of a list or a proxy's page make
 them raise whatever Python raises, or succeed without the members that matter.
@@ -21,8 +21,8 @@ RAW_BODY = "RawBody"
 #: botocore's parser takes half the CPU of a scan, and in a time zone west of UTC it fails on a page with one
 #: InstalledTime of year 1, which Windows nodes do report.
 _RAW_OPERATIONS = frozenset(operation.name for operation in OPERATIONS if operation.service in ("ssm", "tag"))
-#: Its answers are decoded by `aws.machines.instances`: the SDK drops members that are newer than it.
-_RAW_XML_OPERATIONS = frozenset({"DescribeInstances"})
+#: The SDK drops members that are newer than it: `operator` of DescribeInstances, `Paths` of ListAccounts.
+_RAW_FOR_NEW_MEMBERS = frozenset({"DescribeInstances", "ListAccounts"})
 _SUCCESS = range(200, 300)
 #: Those of S3 name a Region, not a place to send to.
 _REDIRECTS = range(300, 400)
@@ -46,14 +46,14 @@ class StrictParser:
         self._is_s3 = is_s3
 
     async def parse(self, response: Mapping[str, Any], shape: Shape) -> dict[str, Any]:
-        """Returns what botocore's parser returns; of an SSM answer, its body under `RAW_BODY`.
+        """Returns what botocore's parser returns; of an answer that is left undecoded, its body under `RAW_BODY`.
 
         Raises:
             NoResponse: the answer is none of AWS: a redirect, a proxy's page, or bytes that cannot be decoded.
         """
         status: int = response["status_code"]
         if status in _SUCCESS:
-            if response["context"].get("operation_name") in _RAW_OPERATIONS | _RAW_XML_OPERATIONS:
+            if response["context"].get("operation_name") in _RAW_OPERATIONS | _RAW_FOR_NEW_MEMBERS:
                 return {RAW_BODY: response["body"], "ResponseMetadata": {"HTTPStatusCode": status}}
             return conformed(await self._parsed(response, shape), shape)
         if status not in _ERRORS and not (self._is_s3 and status in _REDIRECTS):

@@ -28,6 +28,7 @@ _SHORT = {
     "coverage.associations": "coverage_associations",
     "coverage.tags": "coverage_tags",
     "coverage.baselines": "coverage_baselines",
+    "coverage.unmanaged": "coverage_unmanaged",
 }
 
 

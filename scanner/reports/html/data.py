@@ -15,7 +15,7 @@ from scanner.reports.html.machines import Machines, read_machines
 from scanner.reports.html.sql import FOUND, KNOWN_NODES
 from scanner.reports.sql.query import Fetcher, Parameters
 from scanner.reports.staleness import DAY_MS
-from scanner.reports.statuses import NODE_GAPS, UNREAD, VERIFIED, values
+from scanner.reports.statuses import UNREAD, VERIFIED, node_gaps, values
 from scanner.reports.summary import SEVERITIES
 
 LONG_LIST = 100
@@ -185,7 +185,7 @@ def parameters(scan: ScanRow, stale_after_days: int = 7) -> Parameters:
         "severities": list(SEVERITIES),
         "target_gaps": sorted(gaps),
         "disabled": sorted({TargetStatus.DISABLED} - gaps),
-        "node_gaps": values(NODE_GAPS),
+        "node_gaps": values(node_gaps(scan.scope)),
         "verified": values(VERIFIED),
         "unread": values(UNREAD),
         "gone": NodeStatus.GONE.value,

@@ -15,7 +15,7 @@ from scanner.reports.html.data import Found, Report
 from scanner.reports.html.machines import MACHINES_BY_REASON, NOT_ASKED_TARGETS, machines_of
 from scanner.reports.html.sql import REBOOTING_NODES, UNKNOWN_NODES
 from scanner.reports.lines import counted
-from scanner.reports.summary import INCOMPLETE_NODES, UNREAD_TARGETS, headline, query_command, store_option
+from scanner.reports.summary import UNREAD_TARGETS, headline, incomplete_nodes, query_command, store_option
 
 _IDS_SHOWN = 6
 
@@ -82,16 +82,16 @@ def _view(report: Report, store: str) -> View:
         coverage=Coverage(words.targets_by_status(scan), words.nodes_by_status(scan), words.verified(scan)),
         ages=words.nodes_by_age(report.found.ages),
         facts=words.facts(report),
-        commands=_commands(scan.scan_id, store),
+        commands=_commands(scan, store),
         drifted=variants(report.found.baselines.drifted),
     )
 
 
-def _commands(scan_id: str, store: str) -> Commands:
-    query = partial(query_command, store, scan_id)
+def _commands(scan: ScanRow, store: str) -> Commands:
+    query = partial(query_command, store, scan.scan_id)
     return Commands(
         unread_targets=query(UNREAD_TARGETS),
-        incomplete_nodes=query(INCOMPLETE_NODES),
+        incomplete_nodes=query(incomplete_nodes(scan.scope)),
         unknown_nodes=query(UNKNOWN_NODES),
         rebooting_nodes=query(REBOOTING_NODES),
         unmanaged=query(machines_of(NodeStatus.UNMANAGED)),
@@ -100,7 +100,7 @@ def _commands(scan_id: str, store: str) -> Commands:
         not_asked=query(NOT_ASKED_TARGETS),
         reasons=query(MACHINES_BY_REASON),
         baselines=query("FROM baselines"),
-        cve=f"patchsweep cve{store_option(store)} --scan {scan_id} CVE_ID",
+        cve=f"patchsweep cve{store_option(store)} --scan {scan.scan_id} CVE_ID",
     )
 
 

@@ -143,8 +143,9 @@ def facts(report: Report) -> dict[str, str]:
         "Scan": f"{scan.scan_id}, {scan.mode} mode, by patchsweep {scan.version}",
         "Time": f"{time(scan.started_at)} to {time(scan.finished_at)}",
         "Accounts": scope.accounts,
+        **({"Units": ", ".join(scope.ous)} if scope.ous else {}),
         "Regions": scope.regions,
-        "Left out": ", ".join([*scope.excluded_accounts, *scope.excluded_regions]) or "nothing",
+        "Left out": ", ".join([*scope.excluded_accounts, *scope.excluded_ous, *scope.excluded_regions]) or "nothing",
         "Filters": " ".join(restrictions(report)) or "none",
         "Read": f"{counted(scan.patch_rows, 'patch row')} in {calls}",
     }
