@@ -83,7 +83,11 @@ def test_every_exit_code_is_explained_and_none_that_there_is_not(page, header):
 
 
 def test_every_option_that_the_table_names_exists():
-    named = {option for cell in table_under("docs/scanning.md", "option") for option in re.findall(r"--[a-z-]+", cell)}
+    named = {
+        option
+        for cell in table_under("docs/scanning.md", "option")
+        for option in re.findall(r"--[a-z][a-z0-9-]*", cell)
+    }
     command, _ = command_of(["scan"])
 
     assert named
@@ -123,7 +127,7 @@ OTHERS = {
 def test_every_option_that_a_page_names_exists(page):
     text = re.sub(r"^ *```.*?^ *```", "", PAGES[page], flags=re.MULTILINE | re.DOTALL)
     codes = " ".join(re.findall(r"`([^`]+)`", text))
-    named = set(re.findall(r"(?<!\S)--[a-z][a-z-]+", codes))
+    named = set(re.findall(r"(?<!\S)--[a-z][a-z0-9-]+", codes))
 
     assert named - OTHERS <= every_option()
 
