@@ -11,7 +11,7 @@ from botocore.httpsession import create_urllib3_context
 
 from scanner.aws.transport.interface import ConnectionFailure, NoResponse, ServiceError
 from scanner.aws.transport.tls import tls_context
-from scanner.core.errors import ConfigError, PatchsweepError, StoreError
+from scanner.core.errors import ConfigError, CredentialsError, PatchsweepError, StoreError
 from tests.aws.every_path import PATHS, SERVICES, RecordingServer, prepare
 from tests.certificates import Authority
 
@@ -54,7 +54,7 @@ async def test_a_trusted_certificate_of_another_name_is_refused_and_nothing_is_s
     if isinstance(error, NoResponse):
         assert error.kind is ConnectionFailure.UNTRUSTED
     else:
-        assert isinstance(error, StoreError)
+        assert isinstance(error, (CredentialsError, StoreError))
         assert "AWS_CA_BUNDLE" in str(error)
     assert server.requests == []
 

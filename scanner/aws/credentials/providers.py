@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from scanner.aws.transport.interface import ConnectionFailure, NoResponse
 from scanner.core.errors import CredentialsError, PatchsweepError
 from scanner.core.safe_text import mask_foreign_text
 
@@ -52,8 +53,10 @@ def provider_error(error: Exception, provider: str, profile: str) -> PatchsweepE
     """Returns the sentence for whatever a provider raised."""
     if isinstance(error, PatchsweepError):
         return error
-    words = str(error) if isinstance(error, (BotoCoreError, ClientError)) else _typed(error)
+    words = str(error) if isinstance(error, (BotoCoreError, ClientError, NoResponse)) else _typed(error)
     remedy = _REMEDIES.get(provider, "check AWS_PROFILE and the AWS config and credentials files")
+    if isinstance(error, NoResponse) and error.kind is ConnectionFailure.UNTRUSTED:
+        remedy = "set AWS_CA_BUNDLE to the certificates to trust"
     return CredentialsError(
         f"The AWS credentials of profile {profile!r} cannot be loaded by the provider {provider}: "
         f"{_on_one_line(mask_foreign_text(words))}; {remedy}"
