@@ -7,11 +7,11 @@ list: OSError, ValueError, KeyError, EOFError and RuntimeError were all seen for
 from __future__ import annotations
 
 import re
+import ssl
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from scanner.aws.transport.interface import ConnectionFailure, NoResponse
 from scanner.core.errors import CredentialsError, PatchsweepError
 from scanner.core.safe_text import mask_foreign_text
 
@@ -53,14 +53,21 @@ def provider_error(error: Exception, provider: str, profile: str) -> PatchsweepE
     """Returns the sentence for whatever a provider raised."""
     if isinstance(error, PatchsweepError):
         return error
-    words = str(error) if isinstance(error, (BotoCoreError, ClientError, NoResponse)) else _typed(error)
+    words = str(error) if isinstance(error, (BotoCoreError, ClientError)) else _typed(error)
     remedy = _REMEDIES.get(provider, "check AWS_PROFILE and the AWS config and credentials files")
-    if isinstance(error, NoResponse) and error.kind is ConnectionFailure.UNTRUSTED:
+    if _is_of_certificate(error):
         remedy = "set AWS_CA_BUNDLE to the certificates to trust"
     return CredentialsError(
         f"The AWS credentials of profile {profile!r} cannot be loaded by the provider {provider}: "
         f"{_on_one_line(mask_foreign_text(words))}; {remedy}"
     )
+
+
+def _is_of_certificate(error: BaseException | None) -> bool:
+    """Returns whether an error comes from a server whose certificate is not trusted."""
+    while error is not None and not isinstance(error, ssl.SSLCertVerificationError):
+        error = error.__cause__ or error.__context__
+    return error is not None
 
 
 def check_keys(keys: ReadOnlyCredentials, provider: str, profile: str) -> None:
