@@ -133,7 +133,7 @@ def test_every_option_that_a_page_names_exists(page):
 
 
 def test_every_option_that_the_commented_configuration_names_exists():
-    named = set(re.findall(r"(?<!\S)--[a-z][a-z-]+", (ROOT / "config/patchsweep.toml").read_text()))
+    named = set(re.findall(r"(?<!\S)--[a-z][a-z0-9-]+", (ROOT / "config/patchsweep.toml").read_text()))
 
     assert named
     assert named <= every_option()
