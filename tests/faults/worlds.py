@@ -40,7 +40,12 @@ GAPS = (NodeStatus.DENIED, NodeStatus.FAILED, NodeStatus.UNFINISHED)
 def settings_for(folder: Path, world=WORLD, **limits: object) -> Settings:
     """The whole organization, into a store in this folder, with small segments."""
     return Settings(
-        scope=ScopeSettings(("organization",), (), ("enabled",), (), world.role_name, world.external_id),
+        scope=ScopeSettings(
+            accounts=("organization",),
+            regions=("enabled",),
+            role_name=world.role_name,
+            external_id=world.external_id,
+        ),
         limits=structs.replace(LIMITS, **limits),
         store=StoreSettings(location=str(folder), flush_rows=500, flush_interval_s=0.5),
     )

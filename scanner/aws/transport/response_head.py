@@ -20,7 +20,7 @@ class _Collector:
 
     def __init__(self) -> None:
         self.headers: Headers = []
-        self.reason_bytes = 0
+        self.longest_bytes = 0  # of all answers: aiohttp refuses a long header of an interim one too
         self._parser = new_parser(self)
         self._is_complete = False
 
@@ -31,14 +31,15 @@ class _Collector:
 
     def on_message_begin(self) -> None:
         if not self._is_complete:
-            self.headers, self.reason_bytes = [], 0
+            self.headers = []
 
     def on_status(self, status: bytes) -> None:
-        self.reason_bytes = max(self.reason_bytes, len(status))
+        self.longest_bytes = max(self.longest_bytes, len(status))
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if not self._is_complete:
             self.headers.append((name, value))
+            self.longest_bytes = max(self.longest_bytes, len(name) + len(value))
 
     def on_headers_complete(self) -> None:
         self._is_complete = self._is_complete or self._parser.get_status_code() in _FINAL_STATUSES
@@ -68,5 +69,4 @@ def is_within_limits(head: bytes) -> bool:
         return True
     collector = _Collector()
     collector.feed(head)
-    longest = max((len(name) + len(value) for name, value in collector.headers), default=0)
-    return max(longest, collector.reason_bytes) <= MAX_FIELD_BYTES and len(collector.headers) <= MAX_FIELDS
+    return collector.longest_bytes <= MAX_FIELD_BYTES and len(collector.headers) <= MAX_FIELDS
