@@ -20,7 +20,8 @@ class _Collector:
 
     def __init__(self) -> None:
         self.headers: Headers = []
-        self.longest_bytes = 0  # of all answers: aiohttp refuses a long header of an interim one too
+        # Of all answers, since aiohttp refuses too long or too many headers of an interim one too.
+        self.longest_bytes = self.most_headers = 0
         self._parser = new_parser(self)
         self._is_complete = False
 
@@ -40,6 +41,7 @@ class _Collector:
         if not self._is_complete:
             self.headers.append((name, value))
             self.longest_bytes = max(self.longest_bytes, len(name) + len(value))
+            self.most_headers = max(self.most_headers, len(self.headers))
 
     def on_headers_complete(self) -> None:
         self._is_complete = self._is_complete or self._parser.get_status_code() in _FINAL_STATUSES
@@ -69,4 +71,4 @@ def is_within_limits(head: bytes) -> bool:
         return True
     collector = _Collector()
     collector.feed(head)
-    return collector.longest_bytes <= MAX_FIELD_BYTES and len(collector.headers) <= MAX_FIELDS
+    return collector.longest_bytes <= MAX_FIELD_BYTES and collector.most_headers <= MAX_FIELDS
