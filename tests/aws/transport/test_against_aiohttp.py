@@ -202,7 +202,9 @@ def streams(draw):
 async def test_never_an_answer_where_aiohttp_has_none_or_a_different_one(scheme, answer, cuts, authority):
     stream, may_be_refused = answer
     theirs, ours = await both(pieces_of(stream, cuts), *contexts(authority, scheme))
-    assert ours == theirs or (ours is None and may_be_refused)
+    # A body that is longer than its Content-Length leaves bytes behind the answer too.
+    is_longer = theirs is not None and b"transfer-encoding" not in stream.lower() and not stream.endswith(theirs[1])
+    assert ours == theirs or (ours is None and (may_be_refused or is_longer))
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
