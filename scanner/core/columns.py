@@ -114,11 +114,6 @@ _TARGETS = Table(
         _SCAN_ID,
         _ACCOUNT_ID,
         Column("account_name", "Name of the account (Organizations Account.Name); null where it was not listed."),
-        Column(
-            "ou_path",
-            "Where the account is in the organization, o-.../r-.../ou-... (the first of Organizations Account.Paths, "
-            "without the account id); null where it was not listed.",
-        ),
         Column("region", "AWS Region code, or * for an account whose Regions could not be listed."),
         Column("status", f"How reading the target ended: {', '.join(TargetStatus)}."),
         Column("reason", "Why the target has this status; null where there is nothing to explain."),
@@ -130,6 +125,11 @@ _TARGETS = Table(
         Column("started_at", "When reading the target started, in UTC.", TIME),
         Column("finished_at", "When reading the target ended, in UTC.", TIME),
         Column("not_asked", "What was not asked of AWS in the target, and why: one sentence for each source."),
+        Column(
+            "ou_path",
+            "Where the account is in the organization, o-.../r-.../ou-... (the first of Organizations Account.Paths, "
+            "without the account id); null where it was not listed.",
+        ),
     ),
 )
 
