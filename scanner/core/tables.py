@@ -17,7 +17,7 @@ from scanner.core.column import TIME, Column
 from scanner.core.columns import BASELINE_COLUMNS, DICTIONARY, NODE_KEY, TAG_COLUMNS, TARGET_KEY
 from scanner.core.instances import Instance, Tags
 from scanner.core.interfaces import NodeBatch, ScanSummary
-from scanner.core.model import NodeScan, NodeStatus, PatchState, ScanRow, TargetOutcome, TargetStatus
+from scanner.core.model import NodeScan, NodeStatus, PatchState, ScanRow, Scope, TargetOutcome, TargetStatus
 from scanner.core.node_columns import EC2_COLUMNS, INSTANCE_COLUMNS, PATCH_STATE_COLUMNS
 from scanner.core.patch_rows import PatchRows
 from scanner.core.patch_table import PATCH, in_words, listed
@@ -29,6 +29,9 @@ PATCHES, NODES, TAGS = (TABLES[name] for name in ("patches", "nodes", "tags"))
 TARGETS, BASELINES, SCANS = (TABLES[name] for name in ("targets", "baselines", "scans"))
 TAG = pa.struct([column.field for column in TAG_COLUMNS])
 BASELINE = pa.struct([column.field for column in BASELINE_COLUMNS])
+
+
+_LATER_SCOPE_MEMBERS = ("ous", "excluded_ous", "are_unmanaged_gaps")
 
 
 def _nested_field(name: str, row: pa.StructType) -> pa.Field:
@@ -143,10 +146,17 @@ def scans_table(scans: Sequence[ScanRow]) -> pa.Table:
         {
             **msgspec.structs.asdict(scan),
             "status": scan.status.value,
-            "scope": msgspec.json.encode(scan.scope).decode(),
+            "scope": _scope_json(scan.scope),
             **{f"nodes_{status}": scan.nodes.get(status, 0) for status in NodeStatus},
             **{f"targets_{status}": scan.targets.get(status, 0) for status in TargetStatus},
         }
         for scan in scans
     ]
     return pa.table([_column([row[field.name] for row in rows], field.type) for field in SCANS], schema=SCANS)
+
+
+def _scope_json(scope: Scope) -> str:
+    """Returns the scope as the first release wrote it; members that came later stand in it only where they are set."""
+    members = msgspec.structs.asdict(scope)
+    unset = [name for name in _LATER_SCOPE_MEMBERS if not members[name]]
+    return msgspec.json.encode({name: value for name, value in members.items() if name not in unset}).decode()

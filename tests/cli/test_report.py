@@ -26,7 +26,7 @@ def test_the_newest_scan_is_reported_on_stdout(argv, store):
 
     assert (ended.code, ended.stderr) == (0, "")
     text = Page(ended.stdout).text
-    assert f"Scan {NEW} is complete: 1 node" in text
+    assert f"Scan {NEW} is complete: everything in scope was read, 1 machine" in text
     assert "missing patches, on 1 node 2" in text
 
 
