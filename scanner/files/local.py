@@ -6,7 +6,7 @@ import errno
 import fcntl
 import os
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
 
@@ -62,7 +62,7 @@ class LocalFiles:
         return await to_thread.run_sync(partial(_names, self._root, checked_prefix(prefix)))
 
     async def delete(self, names: Sequence[str]) -> None:
-        await to_thread.run_sync(partial(_delete, [self._root / checked(name) for name in names]))
+        await to_thread.run_sync(partial(_delete, self._root, [self._root / checked(name) for name in names]))
 
     @asynccontextmanager
     async def lock(self, name: str) -> AsyncIterator[None]:
@@ -140,22 +140,27 @@ def _visible_files(folder: Path) -> Iterator[Path]:
                 yield Path(entry.path)
 
 
-def _delete(paths: Sequence[Path]) -> None:
+def _delete(root: Path, paths: Sequence[Path]) -> None:
     for path in paths:
         with as_store_error("delete", path):
             path.unlink(missing_ok=True)
     # The longest first, so that a folder is empty by the time it is looked at.
     for folder in sorted({path.parent for path in paths}, key=lambda folder: -len(folder.parts)):
-        with as_store_error("tidy", folder):
-            _tidy(folder)
+        with as_store_error("tidy", folder), suppress(FileNotFoundError), local_writes.suppress_errno(errno.ENOTEMPTY):
+            _tidy(folder, is_shared=folder == root)
 
 
-def _tidy(folder: Path) -> None:
-    """Syncs a folder that lost files; removes it if only half-written files and locks are left in it."""
+def _tidy(folder: Path, *, is_shared: bool) -> None:
+    """Syncs a folder that lost files; removes it if only half-written files and locks are left in it.
+
+    In a folder that other runs share such a file may be theirs, so that only an empty one is removed.
+    """
     if not folder.is_dir():
         return
     local_writes.sync_folder(folder)
     left = list(folder.iterdir())
+    if is_shared and left:
+        return
     if all(path.name.startswith(".") and (path.is_symlink() or path.is_file()) for path in left):
         for path in left:
             path.unlink(missing_ok=True)

@@ -56,7 +56,12 @@ def _staged(path: Path, data: bytes) -> Iterator[Path]:
     make_folder(path.parent)
     staged = path.parent / f".{path.name}.{secrets.token_hex(8)}"
     try:
-        _write_durably(staged, data)
+        try:
+            _write_durably(staged, data)
+        except FileNotFoundError:
+            # Another run has just removed the folder, which was empty.
+            make_folder(path.parent)
+            _write_durably(staged, data)
         yield staged
     finally:
         with suppress(OSError):
