@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-PACKAGE = Path(__file__).parents[1] / "scanner"
+import scanner
+
+PACKAGE = Path(scanner.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
 #: Lines of a module, blank ones and docstrings too.
 LONGEST_MODULE = 250
