@@ -95,6 +95,7 @@ async def _read_targets(delivery: Delivery, observers: Sequence[Observer], deliv
                 now=time.time,
                 observers=observers,
                 done={key: target.instance_ids for key, target in scan.done.targets.items()},
+                done_baseline_ids={key: target.baseline_ids for key, target in scan.done.targets.items()},
                 is_unchanged=never_unchanged if history is None else history.is_unchanged,
             )
             targets = await largest_targets_first(store, discovery.targets)
@@ -111,6 +112,5 @@ def _rules(settings: Settings) -> ReadingRules:
         ),
         max_nodes=settings.limits.max_nodes_per_target,
         max_restarts=settings.limits.max_node_restarts,
-        is_filtered_by_ping=bool(settings.nodes.ping_statuses),
-        tag_keys=frozenset(settings.nodes.tag_keys),
+        nodes=settings.nodes,
     )

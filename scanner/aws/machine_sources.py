@@ -109,6 +109,5 @@ class TargetSources:
             return await read()
         except (AwsError, RequestRejected) as error:
             # A request that AWS calls wrong is the source's own trouble, and no reason to stop the run.
-            if use == "required":
-                raise (Denied(str(error)) if isinstance(error, RequestRejected) else error) from error
-            return NotAsked(str(error))
+            refusal = error if isinstance(error, AwsError) else Denied(str(error))
+            return NotAsked(str(error), refusal if use == "required" else None)

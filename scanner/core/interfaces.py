@@ -61,8 +61,8 @@ class TargetReader(Protocol):
 class MachineSources(Protocol):
     """Asks a target what others than the four patch calls know of its machines.
 
-    `NotAsked` stands for a source that the settings turn off, or that AWS refuses where they do not require it. Where
-    they do, the `AwsError` of the refusal is raised.
+    `NotAsked` stands for a source that the settings turn off, or that AWS refuses. No method raises an `AwsError`: the
+    nodes are read whatever becomes of these.
     """
 
     async def instances(self) -> Mapping[str, Instance] | NotAsked:

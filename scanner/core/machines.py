@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from scanner.core.errors import AwsError
 from scanner.core.model import EpochMs, ManagedNode, PatchState
 
 
 class NotAsked(Struct, frozen=True):
-    """A source that was not asked. `reason` says which action AWS refused; None: the settings turn the source off."""
+    """A source that was not asked. `reason` says which action AWS refused; None: the settings turn the source off.
+
+    `gap` is the error that the target ends with, where the settings require the source.
+    """
 
     reason: str | None = None
+    gap: AwsError | None = None
 
 
 class InventoryNode(Struct, frozen=True):

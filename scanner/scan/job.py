@@ -8,9 +8,10 @@ from msgspec import Struct
 
 from scanner.core.interfaces import Clock, Observer
 from scanner.core.model import NodeScan, PatchState, Target
+from scanner.core.settings import NodeSettings
 
 DeliverNode = Callable[[NodeScan], Awaitable[None]]  # takes a finished node; waits while the store or a sink is behind
-NodesDone = Mapping[tuple[str, str], Collection[str]]  # delivered instance ids by (account id, Region)
+NodesDone = Mapping[tuple[str, str], Collection[str]]  # ids by (account id, Region)
 
 
 def never_unchanged(_target: Target, _state: PatchState) -> bool:
@@ -21,8 +22,7 @@ def never_unchanged(_target: Target, _state: PatchState) -> bool:
 class ReadingRules(Struct, frozen=True):
     """How nodes are read: the State filter (empty: none), the states whose counts are compared, and the bounds.
 
-    `is_filtered_by_ping` says that the listing of nodes leaves out managed nodes by their ping status.
-    `tag_keys` are the keys of the tags that are delivered (empty: all but those of AWS).
+    `nodes` says which machines are wanted, and which of their tags.
     `max_nodes` bounds the nodes of one target that are read side by side, `max_restarts` how often one is read again.
     """
 
@@ -30,15 +30,15 @@ class ReadingRules(Struct, frozen=True):
     comparable: frozenset[str]
     max_nodes: int
     max_restarts: int
-    is_filtered_by_ping: bool = False
-    tag_keys: frozenset[str] = frozenset()
+    nodes: NodeSettings = NodeSettings()
 
 
 class ScanJob(Struct, frozen=True):
     """The work of one scan.
 
-    `done` holds the nodes that an interrupted run has delivered already. `is_unchanged` says whether a committed scan
-    holds the rows of this very patch state, so that the node need not be read.
+    `done` holds the nodes that an interrupted run has delivered already, `done_baseline_ids` the baselines that they
+    name. `is_unchanged` says whether a committed scan holds the rows of this very patch state, so that the node need
+    not be read.
     """
 
     rules: ReadingRules
@@ -47,4 +47,5 @@ class ScanJob(Struct, frozen=True):
     now: Clock
     observers: Sequence[Observer] = ()
     done: NodesDone = {}
+    done_baseline_ids: NodesDone = {}
     is_unchanged: Callable[[Target, PatchState], bool] = never_unchanged

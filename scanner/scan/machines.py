@@ -6,6 +6,8 @@ with Default Host Management Configuration", which needs IMDSv2.
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
+
 from msgspec import Struct
 
 from scanner.core.instances import Instance
@@ -43,6 +45,12 @@ def unlisted_machine(instance: Instance, *, is_host_management_on: bool | None, 
         return UnlistedMachine(node_of_instance(instance), NodeStatus.STOPPED, f"EC2 says {instance.state}")
     reason = _unmanaged_reason(instance, is_host_management_on=is_host_management_on, now=now)
     return UnlistedMachine(node_of_instance(instance), NodeStatus.UNMANAGED, f"EC2 says {instance.state}; {reason}")
+
+
+def has_tags(instance: Instance, wanted: Mapping[str, Collection[str]]) -> bool:
+    """Returns whether the instance has every key with one of its values, as the tag filter of Systems Manager does."""
+    tags = dict(instance.tags)
+    return all(tags.get(key) in values for key, values in wanted.items())
 
 
 def node_of_instance(instance: Instance) -> ManagedNode:

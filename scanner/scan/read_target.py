@@ -52,13 +52,11 @@ class _TargetReading:
         self._target = target
         self._reader = reader
         self._job = job
-        self._done = job.done.get((target.account_id, target.region), ())
+        key = (target.account_id, target.region)
+        self._done = job.done.get(key, ())
         self._free_places = anyio.Semaphore(job.rules.max_nodes, fast_acquire=True)
         self.machines = TargetMachines(
-            reader.sources,
-            job.now,
-            is_filtered_by_ping=job.rules.is_filtered_by_ping,
-            tag_keys=job.rules.tag_keys,
+            reader.sources, job.now, job.rules.nodes, baseline_ids=job.done_baseline_ids.get(key, ())
         )
         self._stopped: dict[str, str] = {}  # why a machine that is not listed counts as stopped, by instance id
 
@@ -123,7 +121,7 @@ class _TargetReading:
         return to_read
 
     def _is_unchanged(self, node: ManagedNode, state: PatchState | None) -> bool:
-        """Returns whether stored rows do; a stopped node is read, since its status is not that of a reading."""
+        """Returns whether a committed scan holds the node's rows; those of a stopped node are always read again."""
         if state is None or node.instance_id in self._stopped:
             return False
         return self._job.is_unchanged(self._target, state)

@@ -53,7 +53,11 @@ async def _scan_target(target: Target, fleet: Fleet, job: ScanJob) -> TargetOutc
                 observer.target_opened(target)
             findings = await read_target(target, reader, structs.replace(job, deliver=deliver))
     except AwsError as error:
-        status, reason = target_status_of(error), str(error)
+        gap: AwsError | None = error
+    else:
+        gap = findings.gap
+    if gap is not None:
+        status, reason = target_status_of(gap), str(gap)
     return TargetOutcome(
         target=target,
         status=status,

@@ -21,11 +21,12 @@ _DELIVERED_VALUES = pa.array(sorted(_DELIVERED))
 
 
 class DoneTarget(Struct, frozen=True):
-    """What of a target is delivered already: its nodes, how many of each status, and their patch rows."""
+    """What of a target is delivered already: its nodes, how many of each status, their patch rows and baselines."""
 
     instance_ids: frozenset[str]
     nodes: Mapping[str, int]
     patch_rows: int
+    baseline_ids: frozenset[str] = frozenset()
 
 
 class _Row(Struct, frozen=True):
@@ -111,17 +112,25 @@ def done_targets(keys: Sequence[pa.Table], left_out: Rows = NO_ROWS) -> dict[Tar
     ids: dict[TargetKey, set[str]] = defaultdict(set)
     statuses: dict[TargetKey, Counter[str]] = defaultdict(Counter)
     patch_rows: Counter[TargetKey] = Counter()
+    baseline_ids: dict[TargetKey, set[str]] = defaultdict(set)
     for number, table in enumerate(keys):
         kept = without(table, left_out.get(number, ()))
         columns = kept.filter(pc.invert(_is_gap(kept))).to_pydict()
-        for account_id, region, instance_id, status, rows in zip(
-            *(columns[name] for name in (*_NODE, "status", "patch_rows")), strict=True
+        for account_id, region, instance_id, status, rows, baseline_id in zip(
+            *(columns[name] for name in (*_NODE, "status", "patch_rows", "baseline_id")), strict=True
         ):
             target = (account_id, region)
             ids[target].add(instance_id)
             statuses[target][status] += 1
             patch_rows[target] += rows
-    return {target: DoneTarget(frozenset(ids[target]), statuses[target], patch_rows[target]) for target in ids}
+            if baseline_id is not None:
+                baseline_ids[target].add(baseline_id)
+    return {
+        target: DoneTarget(
+            frozenset(ids[target]), statuses[target], patch_rows[target], frozenset(baseline_ids[target])
+        )
+        for target in ids
+    }
 
 
 def status_counts(keys: Sequence[pa.Table]) -> dict[str, int]:

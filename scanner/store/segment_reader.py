@@ -15,7 +15,7 @@ from scanner.files.names import checked
 from scanner.store.json_files import from_json
 from scanner.store.layout import ScanNames, digest_in
 from scanner.store.manifest import FileEntry, Manifest
-from scanner.store.segments import KEY_COLUMNS, decode, digest
+from scanner.store.segments import INDEX_COLUMNS, decode, digest
 
 _J = TypeVar("_J", bound=Struct)
 
@@ -133,7 +133,7 @@ async def _read_keys(name: str, data: bytes, named_digest: str, names: ScanNames
     actual = await digest(data)
     if not actual.startswith(named_digest):
         raise StoreError("it is torn or was changed: its content does not match its name")
-    keys = await decode(data, KEY_COLUMNS)
+    keys = await decode(data, INDEX_COLUMNS)
     _check_owner(keys, names)
     return FoundSegment(FileEntry(name, actual, len(data)), keys.drop_columns(["scan_id"]))
 

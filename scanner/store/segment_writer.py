@@ -14,7 +14,7 @@ from scanner.store import node_index
 from scanner.store.layout import ScanNames
 from scanner.store.manifest import FileEntry, SegmentEntry
 from scanner.store.segment_reader import FoundSegment, read_segment
-from scanner.store.segments import KEY_COLUMNS, digest, encode, parquet_bytes
+from scanner.store.segments import INDEX_COLUMNS, digest, encode, parquet_bytes
 
 
 class SegmentWriter:
@@ -32,7 +32,7 @@ class SegmentWriter:
         sha256 = await digest(data)
         name = self._names.segment(next(self._sequence), self._id, sha256)
         await self._files.put(name, data)
-        return FoundSegment(FileEntry(name, sha256, len(data)), table.select(KEY_COLUMNS[1:]))
+        return FoundSegment(FileEntry(name, sha256, len(data)), table.select(INDEX_COLUMNS[1:]))
 
     async def rewrite_without(self, found: Sequence[FoundSegment], surplus: node_index.Rows) -> list[FoundSegment]:
         """Returns the same segments without the surplus rows: those that had some are written again under new names.

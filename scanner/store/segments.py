@@ -16,6 +16,8 @@ from scanner.store.columns import conform
 
 #: Which nodes a segment holds and how they ended, without their patches.
 KEY_COLUMNS = ("scan_id", "account_id", "region", "instance_id", "status", "patch_rows", "scanned_at")
+#: What is read of a segment besides its rows: a resumed scan has to know the baselines of nodes it does not read again.
+INDEX_COLUMNS = (*KEY_COLUMNS, "baseline_id")
 REQUIRED = frozenset({*KEY_COLUMNS, "patches"})  # without these a file is not a segment
 
 # The string columns whose values repeat; ids, addresses and numbers would gain nothing from a dictionary.

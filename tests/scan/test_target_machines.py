@@ -5,18 +5,21 @@ from __future__ import annotations
 import pytest
 
 from scanner.core.baselines import Baseline
-from scanner.core.errors import Denied, NodeGone
+from scanner.core.errors import Denied, NodeGone, Unavailable
 from scanner.core.instances import Instance
 from scanner.core.machines import AssociationScan, InventoryNode, NotAsked
 from scanner.core.model import ManagedNode, NodeStatus, PatchState, Target
+from scanner.core.settings import NodeSettings
 from scanner.core.state_names import COUNTED_STATES
 from scanner.scan.job import ReadingRules, ScanJob
 from scanner.scan.scan_targets import scan_targets
+from scanner.scan.target_machines import LISTING_IS_FILTERED
 from tests.fake_fleet import FakeFleet, FakeNode, FakeSources, FakeTarget, pages, patch, state_of
 
 HERE = Target("111111111111", "eu-west-1")
 NOW_S = 1_795_132_800.0
 ROWS = [patch("a"), patch("b", "MISSING")]
+ALL_NODES = NodeSettings()
 REFUSED = NotAsked("ec2:DescribeInstances is denied")
 
 
@@ -25,15 +28,15 @@ def node(rows=ROWS, **changes):
     return FakeNode([pages(rows)], [changes.get("state", state)])
 
 
-async def scanned(nodes, sources, **rules):
+async def scanned(known, sources, *, nodes=ALL_NODES, **job_options):
     delivered = []
 
     async def deliver(scan):
         delivered.append(scan)
 
-    target = FakeTarget(nodes, sources=sources)
-    settings = ReadingRules((), frozenset(COUNTED_STATES), max_nodes=4, max_restarts=2, **rules)
-    job = ScanJob(settings, 1, deliver, lambda: NOW_S)
+    target = FakeTarget(known, sources=sources)
+    rules = ReadingRules((), frozenset(COUNTED_STATES), max_nodes=4, max_restarts=2, nodes=nodes)
+    job = ScanJob(rules, 1, deliver, lambda: NOW_S, **job_options)
     (outcome,) = await scan_targets([HERE], FakeFleet({HERE: target}), job)
     return {scan.node.instance_id: scan for scan in delivered}, outcome
 
@@ -156,14 +159,67 @@ async def test_a_source_that_is_off_is_not_named():
 
 async def test_a_filter_by_ping_status_calls_no_machine_unmanaged():
     sources = FakeSources(ec2={"i-u": Instance("i-u", "running")})
-    found, _ = await scanned({"i-a": node()}, sources, is_filtered_by_ping=True)
+    found, outcome = await scanned({"i-a": node()}, sources, nodes=NodeSettings(ping_statuses=("Online",)))
     assert set(found) == {"i-a"}
+    assert outcome.not_asked == (LISTING_IS_FILTERED,)
+
+
+async def test_a_filter_by_platform_calls_no_machine_unmanaged_or_stopped():
+    sources = FakeSources(
+        ec2={"i-u": Instance("i-u", "running"), "i-s": Instance("i-s", "stopped")},
+        inventory=[InventoryNode("mi-1", "Stopped", ManagedNode("mi-1"))],
+    )
+    found, outcome = await scanned({"i-a": node()}, sources, nodes=NodeSettings(platform_types=("Linux",)))
+    assert set(found) == {"i-a"}
+    assert outcome.not_asked == (LISTING_IS_FILTERED,)
+
+
+async def test_a_filter_by_tag_holds_for_machines_that_ssm_does_not_list():
+    ec2 = {
+        "i-x": Instance("i-x", "running", tags=(("Team", "web"), ("Env", "prod"))),
+        "i-y": Instance("i-y", "running", tags=(("Team", "web"), ("Env", "dev"))),
+        "i-z": Instance("i-z", "stopped"),
+        "i-w": Instance("i-w", "running", tags=(("team", "web"), ("Env", "prod"))),
+    }
+    sources = FakeSources(ec2=ec2, inventory=[InventoryNode("mi-1", "Stopped", ManagedNode("mi-1"))])
+    wanted = NodeSettings(tags={"Team": ("db", "web"), "Env": ("prod",)})
+    found, outcome = await scanned({"i-a": node()}, sources, nodes=wanted)
+    assert set(found) == {"i-a", "i-x"}
+    assert outcome.not_asked == ()
 
 
 async def test_a_required_source_that_is_refused_is_a_gap_of_the_target():
-    class Required(FakeSources):
-        async def instances(self):
-            raise Denied("ec2:DescribeInstances is denied")
+    refused = NotAsked("ec2:DescribeInstances is denied", Denied("ec2:DescribeInstances is denied"))
+    found, outcome = await scanned({"i-a": node()}, FakeSources(ec2=refused))
+    assert (outcome.status, outcome.reason) == ("denied", "ec2:DescribeInstances is denied")
+    assert found["i-a"].status is NodeStatus.VERIFIED
 
-    _, outcome = await scanned({"i-a": node()}, Required())
-    assert outcome.status == "denied"
+
+async def test_a_required_source_that_only_a_node_without_patch_data_needs_is_a_gap_too():
+    refused = NotAsked("ssm:ListAssociations is denied", Unavailable("ssm:ListAssociations is not answered"))
+    nodes = {"i-a": node(), "i-b": FakeNode([pages([])], [None])}
+    found, outcome = await scanned(nodes, FakeSources(associations=refused, known_baselines=[Baseline("pb-1")]))
+    assert (outcome.status, outcome.reason) == ("failed", "ssm:ListAssociations is not answered")
+    assert found["i-b"].status is NodeStatus.NO_PATCH_DATA
+    assert outcome.not_asked == ("ssm:ListAssociations is denied",)
+
+
+async def test_many_nodes_that_left_cost_one_further_look_at_ec2():
+    class Leaving(FakeSources):
+        async def instances(self):
+            self.asked.append("instances")
+            state = "running" if self.asked.count("instances") == 1 else "terminated"
+            return {f"i-{number}": Instance(f"i-{number}", state) for number in range(6)}
+
+    gone = {f"i-{n}": FakeNode([[NodeGone("InvalidInstanceId")]], [state_of("", ROWS)]) for n in range(6)}
+    sources = Leaving()
+    found, _ = await scanned(gone, sources)
+    assert {scan.status for scan in found.values()} == {NodeStatus.GONE}
+    assert sources.asked.count("instances") == 2
+
+
+async def test_baselines_of_nodes_that_an_earlier_run_delivered_are_read_too():
+    sources = FakeSources(known_baselines=[Baseline("pb-1"), Baseline("pb-2")])
+    key = (HERE.account_id, HERE.region)
+    _, outcome = await scanned({"i-a": node()}, sources, done={key: {"i-a"}}, done_baseline_ids={key: {"pb-2"}})
+    assert [baseline.baseline_id for baseline in outcome.baselines] == ["pb-2"]

@@ -18,7 +18,7 @@ from scanner.store.node_index import (
     status_counts,
     without,
 )
-from scanner.store.segments import KEY_COLUMNS
+from scanner.store.segments import INDEX_COLUMNS
 from tests.store.samples import NOBODY, TARGET, node
 
 pytestmark = pytest.mark.slow
@@ -35,7 +35,7 @@ _segments = st.lists(st.lists(_rows, max_size=6), max_size=4)
 
 
 def _keys(segments) -> list[pa.Table]:
-    return [segment_table(NOBODY, nodes).select(KEY_COLUMNS[1:]) for nodes in segments]
+    return [segment_table(NOBODY, nodes).select(INDEX_COLUMNS[1:]) for nodes in segments]
 
 
 def _identity(scan) -> tuple[str, str, str]:
