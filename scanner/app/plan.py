@@ -63,5 +63,5 @@ def _planned(
         nodes=total.nodes,
         rows=total.rows,
         patch_calls=total.patch_calls,
-        rate_per_s=settings.limits.rate_per_s,
+        settings=settings,
     )

@@ -16,13 +16,12 @@ from scanner.aws.requests.pagination import Page, PagingRules, pages
 from scanner.aws.target_requests import TargetRequests
 from scanner.core.baselines import Baseline
 from scanner.core.errors import AwsError, Denied, RequestRejected
-from scanner.core.instances import Instance, Tags
+from scanner.core.instances import INSTANCES_A_PAGE, Instance, Tags
 from scanner.core.machines import AssociationScan, InventoryNode, NotAsked
 from scanner.core.settings import CoverageSettings, SourceUse
 
 T = TypeVar("T")
 
-INSTANCES_A_PAGE = 500  # an instance with 15 tags takes about 5.5 kB, and a larger answer than 8 MiB is refused
 MAX_INSTANCE_PAGES = 10_000
 
 

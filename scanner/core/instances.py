@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+INSTANCES_A_PAGE = 500  # an instance with 15 tags takes about 5.5 kB, and an answer larger than 8 MiB is refused
 Tags = tuple[tuple[str, str], ...]  # keys and values, in the order in which AWS lists them
 
 

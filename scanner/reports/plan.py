@@ -6,8 +6,9 @@ from math import ceil
 
 from msgspec import Struct
 
+from scanner.core.instances import INSTANCES_A_PAGE
 from scanner.core.model import Scope, Target, TargetStatus
-from scanner.core.settings import LimitSettings
+from scanner.core.settings import CoverageSettings, LimitSettings, Settings
 
 NODES_A_PAGE = 50
 
@@ -61,14 +62,35 @@ def planned(
     nodes: int,
     rows: int,
     patch_calls: int,
-    rate_per_s: float,
+    settings: Settings,
 ) -> PlannedTarget:
     """Returns the cost of a target.
 
-    Besides the patches: the node listing, the patch states before, and about as many again for second looks. Each
-    operation has a rate of its own, so DescribeInstancePatches alone sets the time.
+    Besides the patches: the node listing, the patch states before, about as many again for second looks, and what else
+    is asked about machines. Each operation has a rate of its own, so DescribeInstancePatches alone sets the time.
     """
-    pages = max(1, ceil(nodes / NODES_A_PAGE))
-    calls = patch_calls + (3 * pages if nodes else 1)
-    minutes = patch_calls / rate_per_s / 60
+    calls = patch_calls + (3 * _pages(nodes, NODES_A_PAGE) if nodes else 1)
+    if status is TargetStatus.SCANNED:
+        calls += source_calls(settings.coverage, nodes)
+    minutes = patch_calls / settings.limits.rate_per_s / 60
     return PlannedTarget(target, status, reason, nodes, rows, calls, minutes)
+
+
+def source_calls(coverage: CoverageSettings, nodes: int) -> int:
+    """Returns the fewest calls for what else is asked in a target with so many nodes.
+
+    One for 500 instances and for 50 inventory nodes; for baselines their list and, where there are nodes, one of them.
+    How many machines there are besides, how many baselines and hybrid nodes, only the scan finds out.
+    """
+    calls = 0
+    if coverage.ec2 != "off":
+        calls += _pages(nodes, INSTANCES_A_PAGE)
+    if coverage.inventory != "off":
+        calls += _pages(nodes, NODES_A_PAGE)
+    if coverage.baselines != "off" and nodes:
+        calls += 2
+    return calls
+
+
+def _pages(items: int, a_page: int) -> int:
+    return max(1, ceil(items / a_page))
