@@ -17,6 +17,7 @@ from scanner.core.errors import ConfigError, StoreError
 from scanner.core.settings import LimitSettings
 from scanner.files.s3 import open_files, parse_s3_url
 from tests.aws.fake_ssm import QUICK
+from tests.files.served_s3 import files_at
 from tests.moto_server import serving_moto
 
 pytestmark = pytest.mark.slow
@@ -149,18 +150,8 @@ def s3_error(code):
 @asynccontextmanager
 async def scripted(monkeypatch, *answers):
     fake = FakeS3(*answers)
-    app = web.Application()
-    app.router.add_route("*", "/{path:.*}", fake.answer)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        host, port = runner.addresses[0][:2]
-        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", f"http://{host}:{port}")
-        async with open_files("s3://bucket/p", QUICK) as files:
-            yield fake, files
-    finally:
-        await runner.cleanup()
+    async with files_at(fake.answer, monkeypatch) as files:
+        yield fake, files
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from scanner.core.settings import StoreSettings
 from scanner.files.s3 import open_files
 from scanner.files.s3_errors import S3Request
 from scanner.files.write_test import probe_store
-from tests.aws.fake_ssm import QUICK
+from tests.files.served_s3 import files_at
 
 SETTINGS = StoreSettings(
     kms_key_id="alias/scans", acl="bucket-owner-full-control", expected_bucket_owner="111122223333"
@@ -42,18 +42,8 @@ class RecordingS3:
 @asynccontextmanager
 async def recorded(monkeypatch, *answers, settings=SETTINGS):
     s3 = RecordingS3(*answers)
-    app = web.Application()
-    app.router.add_route("*", "/{path:.*}", s3.answer)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        host, port = runner.addresses[0][:2]
-        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", f"http://{host}:{port}")
-        async with open_files("s3://bucket/p", QUICK, settings) as files:
-            yield s3, files
-    finally:
-        await runner.cleanup()
+    async with files_at(s3.answer, monkeypatch, settings) as files:
+        yield s3, files
 
 
 async def test_the_expected_owner_is_named_in_every_request_and_the_key_and_acl_in_every_write(monkeypatch):
@@ -122,8 +112,7 @@ async def test_a_server_that_does_not_know_conditions_is_found_out_by_the_write_
                 )
             return await super().answer(request)
 
-    monkeypatch.setattr("tests.files.test_s3_settings.RecordingS3", Ignores)
-    async with recorded(monkeypatch) as (_, files):
+    async with files_at(Ignores().answer, monkeypatch, SETTINGS) as files:
         assert not await probe_store(files)
 
 
