@@ -20,7 +20,8 @@ from scanner.aws.sdk.session import Sessions
 from scanner.files.s3 import open_files
 from tests.aws.fake_ssm import QUICK
 
-ONCE = structs.replace(QUICK, max_attempts=1)  # S3's requests are repeated where they are made
+#: S3's requests are repeated where they are made; each throttle would otherwise be waited out for 300 s.
+ONCE = structs.replace(QUICK, max_attempts=1, throttle_patience_s=0.01)
 
 REGION = "eu-west-1"
 ROLE = f"arn:aws:iam::{'2' * 12}:role/reader"
