@@ -51,7 +51,8 @@ PATIENCE_S = 60.0  # for an answer that comes to its end: a moment, but for a bu
 async def by_aiohttp(port, tls, total_s=PATIENCE_S):
     """Returns the status and body that aiohttp's client reads, None where it reads no answer."""
     url = f"{'https' if tls else 'http'}://127.0.0.1:{port}/"
-    connector = aiohttp.TCPConnector(ssl=tls or False)
+    # Kept for no second request: closing a pooled connection that TLS has ended raises AttributeError in CPython 3.11.
+    connector = aiohttp.TCPConnector(ssl=tls or False, force_close=True)
     timeout = aiohttp.ClientTimeout(total=total_s)
     async with aiohttp.ClientSession(connector=connector, auto_decompress=False, timeout=timeout) as session:
         try:
