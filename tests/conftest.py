@@ -19,6 +19,8 @@ SLOW_FOLDERS = tuple(
 )
 #: Packages whose absence is never a reason to skip.
 OWN = {"scanner", "tests"}
+#: Every reason to skip a test that an installation would mend has these words.
+NOT_INSTALLED = "is not installed"
 #: A test has a marker if it uses one of these fixtures.
 MARKER_OF_FIXTURE = {"postgresql": "database", "terminal": "process", "browser": "browser"}
 #: Fixtures that start a server: PostgreSQL, moto, or one that answers the SDK.
@@ -26,16 +28,21 @@ SLOW_FIXTURES = {"postgresql", "s3_endpoint", "bucket", "moto", "aws"}
 
 
 def pytest_addoption(parser):
-    parser.addoption("--no-skips", action="store_true", help="fail if a test was skipped")
+    parser.addoption("--no-skips", action="store_true", help="fail if a test was skipped for want of an installation")
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session):
-    """Fails a run that skipped a test where none may be: with --no-skips, on the gate."""
+    """Fails a run that skipped a test where none may be: with --no-skips, on the gate.
+
+    A test that only root or only another user can run is skipped everywhere else, whatever is installed.
+    """
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
-    if session.config.option.no_skips and reporter and reporter.stats.get("skipped"):
-        reporter.write_line("--no-skips: a test was skipped", red=True)
-        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+    skipped = reporter.stats.get("skipped", []) if session.config.option.no_skips and reporter else []
+    for report in skipped:
+        if NOT_INSTALLED in str(report.longrepr):
+            reporter.write_line(f"--no-skips: {report.nodeid} was skipped", red=True)
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 def pytest_ignore_collect(collection_path, config):
@@ -71,7 +78,7 @@ class _Module(pytest.Module):
         except self.CollectError as error:
             cause = error.__cause__
             if isinstance(cause, ModuleNotFoundError) and (cause.name or "tests").split(".")[0] not in OWN:
-                pytest.skip(f"{cause.name} is not installed: pip install -e '.[dev]'", allow_module_level=True)
+                pytest.skip(f"{cause.name} {NOT_INSTALLED}: pip install -e '.[dev]'", allow_module_level=True)
             raise
 
 
@@ -101,13 +108,13 @@ def database(postgresql):
 @pytest.fixture(scope="session")
 def browser():
     """Returns the path of Chromium."""
-    return shutil.which("chromium") or pytest.skip("chromium is not installed")
+    return shutil.which("chromium") or pytest.skip(f"chromium {NOT_INSTALLED}")
 
 
 @pytest.fixture(scope="session")
 def systemd_analyze():
     """Returns the path of systemd's checker of units."""
-    return shutil.which("systemd-analyze") or pytest.skip("systemd-analyze is not installed")
+    return shutil.which("systemd-analyze") or pytest.skip(f"systemd-analyze {NOT_INSTALLED}")
 
 
 @pytest.fixture(scope="session")
