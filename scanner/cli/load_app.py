@@ -38,5 +38,7 @@ AppLoader = Callable[[], App]
 def load_app() -> App:
     """Imports the application, which is what makes a command slow to start."""
     from scanner import app
+    from scanner.core.arrow_memory import use_system_allocator
 
+    use_system_allocator()
     return app
