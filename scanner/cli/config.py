@@ -39,12 +39,13 @@ def show(*, origin: bool, as_json: bool, config: str | None) -> int:
         origins = {path: loaded.origins.get(path, DEFAULT) for path in values}
         print_document(settings=values, **({"origins": origins} if origin else {}))
         return ExitCode.COMPLETE
+    from scanner.cli.styled import table_width
     from scanner.reports.lines import aligned
 
     rows = [(path, _text(value), loaded.origins.get(path, DEFAULT)) for path, value in values.items()]
     header = ("setting", "value", "origin")
     width = 3 if origin else 2
-    print_lines(aligned([row[:width] for row in rows], header[:width]))
+    print_lines(aligned([row[:width] for row in rows], header[:width], table_width()))
     return ExitCode.COMPLETE
 
 

@@ -15,7 +15,7 @@ from scanner.cli.exit_codes import answer_exit_code
 from scanner.cli.load_app import AppLoader
 from scanner.cli.options import Sectioned, SectionedCommand, section, settings_of
 from scanner.cli.output import print_note
-from scanner.cli.queries import format_option, open_scans, print_answer
+from scanner.cli.queries import RowFormat, format_options, open_scans, print_answer
 from scanner.core.errors import StoreError
 
 if TYPE_CHECKING:
@@ -62,7 +62,8 @@ _EARLIER_SCANS = 3  # read beside the one that is asked, for the CVE ids of patc
     section="Answer",
     help="List the machines without an answer too, each with the reason.",
 )
-@format_option
+@format_options
+@options.log_options
 @options.config_option
 @click.pass_obj
 def command(  # noqa: PLR0913 - one parameter for each option
@@ -75,6 +76,7 @@ def command(  # noqa: PLR0913 - one parameter for each option
     severity: str | None,
     show_unknown: bool,
     form: Format,
+    max_rows: int | None,
     config: str | None,
     **given: object,
 ) -> int:
@@ -95,7 +97,7 @@ def command(  # noqa: PLR0913 - one parameter for each option
         published=None if published is None else published_on(published),
         severity=severity,
     )
-    return anyio.run(_answer, app, settings, question, scan_id, form, show_unknown)
+    return anyio.run(_answer, app, settings, question, scan_id, RowFormat(form, max_rows), show_unknown)
 
 
 async def _answer(
@@ -103,7 +105,7 @@ async def _answer(
     settings: Settings,
     question: CveQuestion,
     asked: str,
-    form: Format,
+    form: RowFormat,
     show_unknown: bool,  # noqa: FBT001 - anyio.run takes no keywords
 ) -> int:
     from scanner.reports.cve import check_filters, cve_coverage, parameters, sentences
@@ -116,12 +118,14 @@ async def _answer(
         scan = (await store.manifest(scan_id)).scan
         async with _open_with_earlier(store, scan_id) as views:
             coverage = await cve_coverage(views, scan, question)
-            await print_answer(views, sql, form, parameters(sql, question, scan))
+            code = answer_exit_code(covers_all_nodes=coverage.covers_all_nodes)
+            answer = {"cve_id": question.cve_id, "scan_id": scan_id, "coverage": coverage, "exit_code": code.value}
+            await print_answer(views, sql, form, parameters(sql, question, scan), members=lambda: answer)
     for sentence in sentences(coverage, question.cve_id, scan_id):
         print_note(sentence)
     if coverage.unknown and not show_unknown:
         print_note("list the machines without an answer with --show-unknown")
-    return answer_exit_code(covers_all_nodes=coverage.covers_all_nodes)
+    return code
 
 
 @asynccontextmanager

@@ -12,7 +12,7 @@ from scanner.cli.exit_codes import answer_exit_code
 from scanner.cli.load_app import AppLoader
 from scanner.cli.options import SectionedCommand, section, settings_of
 from scanner.cli.output import print_note
-from scanner.cli.queries import format_option, open_scans, print_answer
+from scanner.cli.queries import RowFormat, format_options, open_scans, print_answer
 from scanner.core.errors import ConfigError, ScanNotFound
 
 if TYPE_CHECKING:
@@ -25,11 +25,20 @@ if TYPE_CHECKING:
 @click.argument("before", required=False)
 @click.argument("after", required=False)
 @section("Run", {**options.STORE, **options.STALE})
-@format_option
+@format_options
+@options.log_options
 @options.config_option
 @click.pass_obj
 def command(
-    app: AppLoader, /, *, before: str | None, after: str | None, form: Format, config: str | None, **given: object
+    app: AppLoader,
+    /,
+    *,
+    before: str | None,
+    after: str | None,
+    form: Format,
+    max_rows: int | None,
+    config: str | None,
+    **given: object,
 ) -> int:
     """Show what changed from scan BEFORE to scan AFTER; by default AFTER is the
     newest scan and BEFORE the one before it.
@@ -46,10 +55,10 @@ def command(
     changed      any other difference in states or versions
     node_new, node_left, node_status
     """  # noqa: D205, D301 - click's mark for lines that are not to be re-wrapped
-    return anyio.run(_answer, app, settings_of(config, given), before, after, form)
+    return anyio.run(_answer, app, settings_of(config, given), before, after, RowFormat(form, max_rows))
 
 
-async def _answer(app: AppLoader, settings: Settings, before: str | None, after: str | None, form: Format) -> int:
+async def _answer(app: AppLoader, settings: Settings, before: str | None, after: str | None, form: RowFormat) -> int:
     from scanner.reports.diff import Changes, ScanPair, check_comparable, compared, parameters, sentences
     from scanner.reports.diff_sql import CHANGES
 
@@ -61,10 +70,21 @@ async def _answer(app: AppLoader, settings: Settings, before: str | None, after:
         pair = ScanPair(before, after, ended_at, settings.stale_after_days)
         async with open_scans(store, [before, after]) as views:
             nodes = await compared(views, pair)
-            await print_answer(views, CHANGES, form, parameters(pair), changes.count)
+            code = answer_exit_code(covers_all_nodes=nodes.covers_all_nodes)
+
+            def members() -> dict[str, object]:
+                return {
+                    "before": before,
+                    "after": after,
+                    "changes": dict(changes.by_kind),
+                    "nodes": nodes,
+                    "exit_code": code.value,
+                }
+
+            await print_answer(views, CHANGES, form, parameters(pair), changes.count, members)
     for sentence in sentences(changes.by_kind, nodes, before, after):
         print_note(sentence)
-    return answer_exit_code(covers_all_nodes=nodes.covers_all_nodes)
+    return code
 
 
 async def _pair(store: Store, before: str | None, after: str | None) -> tuple[str, str]:

@@ -31,9 +31,8 @@ LABELS_SHOWN = 3  # of targets with the same reason
 @section("Scope", options.SCOPE)
 @section("Coverage", options.COVERAGE)
 @section("Run", options.STORE | options.SINKS)
-@section("Output", options.LOG)
 @table_or_json_option
-@options.verbosity_options
+@options.log_options
 @options.config_option
 @click.pass_obj
 def command(app: AppLoader, /, *, demo: bool, as_json: bool, config: str | None, **given: object) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 import click
@@ -37,3 +37,17 @@ def print_document(**members: object) -> None:
 
     data = msgspec.json.encode({"schema_version": SCHEMA_VERSION, **members}, order="deterministic")
     print_data(terminal_json(msgspec.json.format(data, indent=2).decode()) + "\n")
+
+
+def document_head(name: str) -> str:
+    """Returns the beginning of such an object whose member `name` is an array that is printed next, piece by piece."""
+    return f'{{\n  "schema_version": {SCHEMA_VERSION},\n  "{name}": '
+
+
+def document_end(members: Mapping[str, object]) -> str:
+    """Returns the rest of the object after that array: further members."""
+    import msgspec
+
+    data = msgspec.json.format(msgspec.json.encode(members, order="deterministic"), indent=2).decode()
+    inner = data.removeprefix("{").removesuffix("}").rstrip()
+    return terminal_json(f",{inner}\n}}\n" if members else "\n}\n")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -142,6 +143,11 @@ def verbosity_options(command: _F) -> _F:
     return command
 
 
+def log_options(command: _F) -> _F:
+    """Adds `--log-format`, `--log-level`, `--quiet` and `--verbose`: what stderr shows, and how."""
+    return section("Output", LOG)(verbosity_options(command))
+
+
 def config_option(command: _F) -> _F:
     """Adds `--config FILE`; its variable is `PATCHSWEEP_CONFIG`."""
     text = "TOML file with settings; see config/patchsweep.toml."
@@ -168,6 +174,10 @@ def settings_of(config: str | None, options: dict[str, object], *, demo: bool = 
     settings = load(config, os.environ, given, _demo_role() if demo else {})
     messages_are_json.set(settings.log_format == "json")
     errors_only.set(is_quiet(settings))
+    if settings.log_level == "debug":
+        from scanner.cli.log_setup import configure
+
+        configure(settings.log_format, terminal=sys.stderr.isatty(), level="debug")
     return settings
 
 

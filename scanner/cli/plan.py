@@ -27,9 +27,8 @@ TARGETS_SHOWN = 40
 @section("Scope", options.SCOPE)
 @section("Patches", options.PATCHES)
 @section("Speed", options.SPEED)
-@section("Output", options.LOG)
 @table_or_json_option
-@options.verbosity_options
+@options.log_options
 @options.config_option
 @click.pass_obj
 def command(app: AppLoader, /, *, demo: bool, as_json: bool, config: str | None, **given: object) -> int:
@@ -82,6 +81,7 @@ def plan_text(plan: Plan, width: int = 80) -> list[str]:
 
 
 def _table(targets: list[PlannedTarget]) -> list[str]:
+    from scanner.cli.styled import table_width
     from scanner.reports.lines import aligned, duration
 
     longest = sorted(targets, key=lambda target: (-target.minutes, target.target.account_id, target.target.region))
@@ -96,7 +96,7 @@ def _table(targets: list[PlannedTarget]) -> list[str]:
         )
         for target in longest[:TARGETS_SHOWN]
     ]
-    return aligned(rows, ("account", "Region", "nodes", "patch rows", "calls", "time")) if rows else []
+    return aligned(rows, ("account", "Region", "nodes", "patch rows", "calls", "time"), table_width()) if rows else []
 
 
 def _more(targets: list[PlannedTarget]) -> list[str]:

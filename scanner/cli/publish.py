@@ -23,8 +23,7 @@ if TYPE_CHECKING:
 @click.command("publish", cls=SectionedCommand)
 @click.argument("scan_id", required=False)
 @section("Run", options.STORE | options.SINKS)
-@section("Output", options.LOG)
-@options.verbosity_options
+@options.log_options
 @options.config_option
 @click.pass_obj
 def command(app: AppLoader, /, *, scan_id: str | None, config: str | None, **given: object) -> int:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 import click
+from msgspec import Struct
 
+from scanner.cli.json_document import document_end, document_head
 from scanner.cli.options import Sectioned
 from scanner.cli.output import print_data
 
@@ -15,23 +17,50 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from scanner.reports.sql.query import Parameters, Rows, Views
-    from scanner.reports.sql.render import Format
+    from scanner.reports.sql.render import Format, TableSize
     from scanner.store.store import Store
+
+TERMINAL_ROWS = 40  # of a table on a terminal: what is longer scrolls the beginning away
 
 _F = TypeVar("_F", bound=Callable[..., object])
 
 
-def format_option(command: _F) -> _F:
-    """Adds `--format`, handed to the command as `form`."""
-    return click.option(
+class RowFormat(Struct, frozen=True):
+    """How rows are printed: `--format` and, for a table on a terminal, `--max-rows`."""
+
+    form: Format
+    max_rows: int | None = None  # None: as many as suit the terminal; 0: all
+
+    def table_size(self) -> TableSize:
+        """Returns what of a table is shown here: a pipe gets all of it, unless `--max-rows` says otherwise."""
+        from scanner.cli.styled import table_width
+        from scanner.reports.sql.render import TableSize
+
+        width = table_width()
+        most_rows = self.max_rows if self.max_rows is not None or width is None else TERMINAL_ROWS
+        return TableSize(width, most_rows or None)
+
+
+def format_options(command: _F) -> _F:
+    """Adds `--format` and `--max-rows`, handed to the command as `form` and `max_rows`."""
+    max_rows = click.option(
+        "--max-rows",
+        type=click.IntRange(min=0),
+        metavar="N",
+        cls=Sectioned,
+        section="Output",
+        help=f"Rows of a table to show, 0 for all.  [default: {TERMINAL_ROWS} on a terminal, else all]",
+    )
+    form = click.option(
         "--format",
         "form",
-        type=click.Choice(["table", "json", "csv"]),
+        type=click.Choice(["table", "json", "jsonl", "csv"]),
         default="table",
         cls=Sectioned,
         section="Output",
-        help="How to write the rows on stdout.  [default: table]",
-    )(command)
+        help="table, json (one object with a schema_version), jsonl (an object a row) or csv.  [default: table]",
+    )
+    return form(max_rows(command))
 
 
 @asynccontextmanager
@@ -53,21 +82,30 @@ async def open_scans(store: Store, scan_ids: Sequence[str]) -> AsyncIterator[Vie
 async def print_answer(
     views: Views,
     sql: str,
-    form: Format,
+    form: RowFormat,
     parameters: Parameters | None = None,
     observe: Callable[[pa.RecordBatch], None] | None = None,
+    members: Callable[[], Mapping[str, object]] = dict,
 ) -> None:
     """Prints the rows of one SELECT on stdout, as they come; `observe` is shown each batch before.
+
+    As JSON they are the member `rows` of one object, followed by `members`, which are computed after the last row.
 
     Raises:
         ConfigError: the SELECT is refused.
     """
     from scanner.reports.sql.render import rendered
 
+    is_document = form.form == "json"
+    # Printed with the first piece, so that an answer that fails before leaves stdout empty.
+    head = document_head("rows") if is_document else ""
     async with views.run(sql, parameters) as rows:
         batches = rows if observe is None else _observed(rows, observe)
-        async for piece in rendered(rows.schema, batches, form):
-            print_data(piece)
+        async for piece in rendered(rows.schema, batches, form.form, form.table_size()):
+            print_data(head + piece)
+            head = ""
+    if is_document:
+        print_data(document_end(members()))
 
 
 async def _observed(rows: Rows, observe: Callable[[pa.RecordBatch], None]) -> AsyncIterator[pa.RecordBatch]:

@@ -12,7 +12,7 @@ import click
 from scanner.cli import options
 from scanner.cli.load_app import AppLoader
 from scanner.cli.options import Sectioned, SectionedCommand, section, settings_of
-from scanner.cli.queries import format_option, open_scans, print_answer
+from scanner.cli.queries import RowFormat, format_options, open_scans, print_answer
 from scanner.core.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -34,11 +34,20 @@ if TYPE_CHECKING:
     help="Scans to query: an id, latest, or all. Repeatable.  [default: latest]",
 )
 @section("Run", options.STORE)
-@format_option
+@format_options
+@options.log_options
 @options.config_option
 @click.pass_obj
 def command(
-    app: AppLoader, /, *, sql: str, scans: tuple[str, ...], form: Format, config: str | None, **given: object
+    app: AppLoader,
+    /,
+    *,
+    sql: str,
+    scans: tuple[str, ...],
+    form: Format,
+    max_rows: int | None,
+    config: str | None,
+    **given: object,
 ) -> int:
     """Query the store with SQL (DuckDB): one SELECT over patches, nodes, tags,
     targets, baselines and scans; - reads it from stdin.
@@ -56,7 +65,7 @@ def command(
     """  # noqa: D205, D301 - click's mark for lines that are not to be re-wrapped
     settings = settings_of(config, given)
     text = _text_of(sql)
-    anyio.run(_answer, app, settings, text, scans, form)
+    anyio.run(_answer, app, settings, text, scans, RowFormat(form, max_rows))
     return 0
 
 
@@ -75,9 +84,11 @@ def _text_of(sql: str) -> str:
         raise ConfigError(f"the SQL {place} is not UTF-8 text") from error
 
 
-async def _answer(app: AppLoader, settings: Settings, sql: str, scans: tuple[str, ...], form: Format) -> None:
-    async with app().open_store(settings) as store, open_scans(store, await _scan_ids(store, scans)) as views:
-        await print_answer(views, sql, form)
+async def _answer(app: AppLoader, settings: Settings, sql: str, scans: tuple[str, ...], form: RowFormat) -> None:
+    async with app().open_store(settings) as store:
+        scan_ids = await _scan_ids(store, scans)
+        async with open_scans(store, scan_ids) as views:
+            await print_answer(views, sql, form, members=lambda: {"scan_ids": scan_ids})
 
 
 async def _scan_ids(store: Store, scans: tuple[str, ...]) -> list[str]:

@@ -64,6 +64,7 @@ STDOUT = "-"
     section="Output",
     help="Show the file in the browser of this machine.",
 )
+@options.log_options
 @options.config_option
 @click.pass_obj
 def command(

@@ -42,6 +42,7 @@ def command() -> None:
 @command.command("list", cls=SectionedCommand, short_help="List the scans of a store.")
 @section("Run", options.STORE)
 @table_or_json_option
+@options.log_options
 @options.config_option
 @click.pass_obj
 def list_scans(app: AppLoader, /, *, as_json: bool, config: str | None, **given: object) -> int:
@@ -57,6 +58,7 @@ def list_scans(app: AppLoader, /, *, as_json: bool, config: str | None, **given:
 @command.command("verify", cls=SectionedCommand, short_help="Check the files of scans.")
 @click.argument("scan_id", required=False)
 @section("Run", options.STORE)
+@options.log_options
 @options.config_option
 @click.pass_obj
 def verify(app: AppLoader, /, *, scan_id: str | None, config: str | None, **given: object) -> int:
@@ -81,6 +83,7 @@ def verify(app: AppLoader, /, *, scan_id: str | None, config: str | None, **give
     help="How many of the newest scans to keep.",
 )
 @section("Run", options.STORE)
+@options.log_options
 @options.config_option
 @click.pass_obj
 def prune(app: AppLoader, /, *, keep: int, config: str | None, **given: object) -> int:
@@ -131,10 +134,12 @@ async def _listed(store: Store, scan_id: str) -> ListedScan:
 
 
 def _table(scans: Sequence[ListedScan]) -> list[str]:
+    from scanner.cli.styled import table_width
     from scanner.reports.lines import aligned
 
     header = ("scan", "status", "mode", "targets", "nodes", "rows", "took")
-    return aligned([(scan.scan_id, scan.status, *_figures(scan.row)) for scan in scans], header)
+    rows = [(scan.scan_id, scan.status, *_figures(scan.row)) for scan in scans]
+    return aligned(rows, header, table_width())
 
 
 def _figures(row: ScanRow | None) -> tuple[str | int, ...]:

@@ -30,7 +30,8 @@ def command(form: Literal["table", "json"]) -> int:
 
 
 def _lines(table: DescribedTable) -> list[str]:
+    from scanner.cli.styled import table_width
     from scanner.reports.lines import aligned
 
     rows = [(column.name, column.type, column.description) for column in table.columns]
-    return [f"{table.name}: {table.description}", "", *aligned(rows, ("column", "type", "meaning")), ""]
+    return [f"{table.name}: {table.description}", "", *aligned(rows, ("column", "type", "meaning"), table_width()), ""]

@@ -15,6 +15,7 @@ from scanner.cli.output import print_lines
 @table_or_json_option
 def command(*, as_json: bool) -> int:
     """Show the installed sinks, and where each comes from."""
+    from scanner.cli.styled import table_width
     from scanner.reports.lines import aligned
     from scanner.sinks.registry import installed_sinks
 
@@ -23,5 +24,5 @@ def command(*, as_json: bool) -> int:
         print_document(sinks=sinks)
         return ExitCode.COMPLETE
     rows = [(sink.name, sink.distribution, sink.version, sink.note or "") for sink in sinks]
-    print_lines(aligned(rows, ("type", "from", "version", "note")))
+    print_lines(aligned(rows, ("type", "from", "version", "note"), table_width()))
     return ExitCode.COMPLETE

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 
 from rich.console import Console
@@ -21,6 +22,11 @@ def stderr_width() -> int:
 def stdout_width() -> int:
     """Returns the columns to write for on stdout."""
     return _width(Console())
+
+
+def table_width() -> int | None:
+    """Returns the columns of the terminal that a table has to fit, or None where stdout is no terminal."""
+    return Console().width if sys.stdout.isatty() else None
 
 
 def _width(console: Console) -> int:

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import zip_longest
 from textwrap import TextWrapper, wrap
 from typing import Literal
-from unicodedata import combining, east_asian_width
 
 from msgspec import Struct
 
 from scanner.core.safe_text import terminal_text
+from scanner.reports.fit_table import (
+    GAP,
+    NARROWEST_CUT,
+    NARROWEST_FOLDED,
+    cell_width,
+    cut,
+    fitted_widths,
+    folded,
+)
 
 Tone = Literal["plain", "head", "good", "warn", "bad", "dim"]
 
@@ -63,24 +72,55 @@ def entry(label: str, text: str, width: int, *, tone: Tone = "plain", indent: in
     return [Line(line, tone) for line in wrapper.wrap(terminal_text(text)) or [head.rstrip()]]
 
 
-def aligned(rows: Sequence[Sequence[str | int]], header: Sequence[str]) -> list[str]:
-    """Returns the rows under their header in columns two spaces apart, numbers to the right, outside text escaped."""
+def aligned(
+    rows: Sequence[Sequence[str | int]], header: Sequence[str], width: int | None = None, *, folds: bool = True
+) -> list[str]:
+    """Returns the rows under their header in columns two spaces apart, numbers to the right, outside text escaped.
+
+    No line takes more than `width` cells: long cells are folded, or cut where `folds` is False. None: lines may be
+    as long as their cells, which is what a pipe gets.
+    """
     right = [_are_numbers([row[place] for row in rows]) for place in range(len(header))]
-    return in_columns([header, *([_cell(value) for value in row] for row in rows)], right)
+    lines = [header, *([_cell(value) for value in row] for row in rows)]
+    return in_columns(lines, right, width=width, folds=folds)
 
 
-def in_columns(lines: Sequence[Sequence[str]], right: Sequence[bool], *, underlined: bool = False) -> list[str]:
+def in_columns(
+    lines: Sequence[Sequence[str]],
+    right: Sequence[bool],
+    *,
+    underlined: bool = False,
+    width: int | None = None,
+    folds: bool = False,
+) -> list[str]:
     """Returns lines of cells, the header first, in columns two spaces apart: the only printer of tables.
 
     `right` says for each column whether its cells stand to the right; `underlined` adds a line of hyphens below the
-    header. Columns are as wide on a terminal as their widest cell, where Chinese characters take two places.
+    header. `width` and `folds` are those of `aligned`; columns that do not fit at all are counted on a last line.
     """
-    widths = [max(map(_width, column)) for column in zip(*lines, strict=True)]
-    rule = [["-" * width for width in widths]] if underlined else []
-    return [
-        "  ".join(_padded(*cell) for cell in zip(line, widths, right, strict=True)).rstrip()
-        for line in [*lines[:1], *rule, *lines[1:]]
-    ]
+    widths = [max(map(cell_width, column)) for column in zip(*lines, strict=True)]
+    hidden = 0
+    if width is not None:
+        shown = fitted_widths(widths, right, width, NARROWEST_FOLDED if folds else NARROWEST_CUT)
+        hidden, widths = len(widths) - len(shown), shown
+    rule = [["-" * each for each in widths]] if underlined else []
+    shown_lines = [_row(line, widths, right, folds=folds) for line in lines]
+    rows = [*shown_lines[:1], *([_joined(line, widths, right)] for line in rule), *shown_lines[1:]]
+    more = [f"… {counted(hidden, 'more column')}; name the ones to see, or use another --format"] if hidden else []
+    return [*(line for row in rows for line in row), *more]
+
+
+def _row(cells: Sequence[str], widths: Sequence[int], right: Sequence[bool], *, folds: bool) -> list[str]:
+    """Returns one row of a table as the lines it takes."""
+    pairs = list(zip(cells, widths, strict=False))
+    if not folds:
+        return [_joined([cut(cell, each) for cell, each in pairs], widths, right)]
+    parts = zip_longest(*(folded(cell, each) if cell_width(cell) > each else [cell] for cell, each in pairs))
+    return [_joined([part or "" for part in line], widths, right) for line in parts]
+
+
+def _joined(cells: Sequence[str], widths: Sequence[int], right: Sequence[bool]) -> str:
+    return (" " * GAP).join(_padded(*cell) for cell in zip(cells, widths, right, strict=False)).rstrip()
 
 
 def _are_numbers(column: Sequence[str | int]) -> bool:
@@ -92,12 +132,5 @@ def _cell(value: str | int) -> str:
 
 
 def _padded(text: str, width: int, right: bool) -> str:  # noqa: FBT001 - one of a row's three columns
-    gap = " " * (width - _width(text))
+    gap = " " * (width - cell_width(text))
     return gap + text if right else text + gap
-
-
-def _width(text: str) -> int:
-    """Returns how many places a terminal gives to the text."""
-    if text.isascii():
-        return len(text)
-    return sum(0 if combining(char) else 2 if east_asian_width(char) in "WF" else 1 for char in text)

@@ -20,7 +20,7 @@ def test_the_newest_scan_shows_which_machines_lack_the_fix(store):
     ended = ask(CVE.lower(), "--format", "json", store=store)
 
     assert ended.code == 0
-    rows = json.loads(ended.stdout)
+    rows = json.loads(ended.stdout)["rows"]
     assert [(row["account_id"], row["region"], row["instance_id"], row["state"], row["answer"]) for row in rows] == [
         ("111122223333", "eu-west-1", "i-0a", "MISSING", "lacks_fix")
     ] * 2
@@ -34,7 +34,7 @@ def test_the_newest_scan_shows_which_machines_lack_the_fix(store):
 def test_rows_keep_the_members_that_released_versions_print(store):
     ended = ask(CVE, "--format", "json", store=store)
 
-    assert [*json.loads(ended.stdout)[0]][:10] == [
+    assert [*json.loads(ended.stdout)["rows"][0]][:10] == [
         "account_id",
         "region",
         "instance_id",
@@ -71,7 +71,7 @@ def test_unknown_machines_are_listed_on_request_with_the_reason(tmp_path):
 
     ended = ask(CVE, "--show-unknown", "--format", "json", *NEVER_STALE, store=str(tmp_path))
 
-    (row,) = json.loads(ended.stdout)
+    (row,) = json.loads(ended.stdout)["rows"]
     assert (row["instance_id"], row["answer"], row["kb_id"]) == ("i-0a", "unknown", None)
     assert row["reason"].startswith("AWS names no CVEs")
 

@@ -20,7 +20,7 @@ def test_the_newest_scan_is_held_against_the_one_before_it_or_the_one_named(scan
     ended = ask(*scans, "--format", "json", store=store)
 
     assert ended.code == 0
-    assert [(row["change"], row["kb_id"], row["before"], row["after"]) for row in json.loads(ended.stdout)] == [
+    assert [(row["change"], row["kb_id"], row["before"], row["after"]) for row in json.loads(ended.stdout)["rows"]] == [
         ("missing", "KB1", None, "MISSING"),
         ("missing", "KB2", None, "MISSING"),
     ]
@@ -30,7 +30,7 @@ def test_the_newest_scan_is_held_against_the_one_before_it_or_the_one_named(scan
 def test_a_later_scan_can_be_held_against_an_earlier_one(store):
     ended = ask(NEW, OLD, "--format", "json", store=store)
 
-    assert {row["change"] for row in json.loads(ended.stdout)} == {"dropped"}
+    assert {row["change"] for row in json.loads(ended.stdout)["rows"]} == {"dropped"}
 
 
 @pytest.mark.parametrize(

@@ -32,14 +32,14 @@ def test_a_query_may_name_the_scans_it_asks_and_none_counts_twice(store):
         store=store,
     )
 
-    assert json.loads(ended.stdout) == [{"scan_id": NEW, "n": 3}]
-    assert json.loads(both.stdout) == [{"scan_id": OLD, "n": 1}, {"scan_id": NEW, "n": 3}]
+    assert json.loads(ended.stdout)["rows"] == [{"scan_id": NEW, "n": 3}]
+    assert json.loads(both.stdout)["rows"] == [{"scan_id": OLD, "n": 1}, {"scan_id": NEW, "n": 3}]
 
 
 def test_a_query_may_ask_all_committed_scans(store):
     ended = ask("SELECT scan_id FROM scans ORDER BY 1", "--scan", "all", "--format", "json", store=store)
 
-    assert json.loads(ended.stdout) == [{"scan_id": OLD}, {"scan_id": NEW}]
+    assert json.loads(ended.stdout)["rows"] == [{"scan_id": OLD}, {"scan_id": NEW}]
 
 
 def test_a_query_can_be_read_from_stdin(store, monkeypatch):

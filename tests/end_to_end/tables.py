@@ -36,7 +36,7 @@ def from_query(terminal: Terminal, *options: str, tables: Iterable[str] = TABLES
 def _queried(terminal: Terminal, name: str, options: tuple[str, ...]) -> list[Row]:
     ended = terminal.run("query", f"FROM {name}", "--format", "json", *options)
     assert (ended.code, ended.stderr) == (0, "")
-    return _from_objects(name, msgspec.json.decode(ended.stdout))
+    return _from_objects(name, msgspec.json.decode(ended.stdout)["rows"])
 
 
 def from_store(terminal: Terminal) -> Tables:

@@ -57,7 +57,7 @@ def test_query_reads_what_the_version_that_wrote_it_read(table, golden, run):
 
     assert code == 0
     expected = golden.expected[table]
-    assert fields(json.loads(out), expected[0]) == fields(expected, expected[0])
+    assert fields(json.loads(out)["rows"], expected[0]) == fields(expected, expected[0])
 
 
 def test_cve_answers(golden, run):
@@ -65,14 +65,14 @@ def test_cve_answers(golden, run):
     code, out, _ = run("cve", lacking["cve_ids"][0], "--scan", lacking["scan_id"], "--format", "json")
 
     assert code in (0, 3)
-    assert lacking["instance_id"] in {row["instance_id"] for row in json.loads(out)}
+    assert lacking["instance_id"] in {row["instance_id"] for row in json.loads(out)["rows"]}
 
 
 def test_diff_compares_two_scans(run):
     code, out, _ = run("diff", COMPLETE, PARTIAL, "--format", "json")
 
     assert code in (0, 3)
-    assert isinstance(json.loads(out), list)
+    assert isinstance(json.loads(out)["rows"], list)
 
 
 @pytest.mark.parametrize("scan_id", COMMITTED)
@@ -136,7 +136,7 @@ def test_a_delta_scan_on_top_of_it_is_whole(golden, run):
 
     assert code == 0, err
     _, out, _ = run("query", "--format", "json", "SELECT count(*) AS nodes, sum(patch_rows) AS rows FROM nodes")
-    assert json.loads(out) == [{"nodes": 10, "rows": 92}]
+    assert json.loads(out)["rows"] == [{"nodes": 10, "rows": 92}]
 
 
 def test_the_unfinished_scan_is_resumed(golden, run):
@@ -152,6 +152,6 @@ def test_the_unfinished_scan_is_resumed(golden, run):
         "query", "--scan", UNFINISHED, "--format", "json", "SELECT account_id, region, instance_id FROM nodes"
     )
     expected = [row for row in golden.expected["nodes"] if row["scan_id"] == COMPLETE]
-    assert fields(json.loads(out), ["account_id", "region", "instance_id"]) == fields(
+    assert fields(json.loads(out)["rows"], ["account_id", "region", "instance_id"]) == fields(
         expected, ["account_id", "region", "instance_id"]
     )

@@ -9,12 +9,14 @@ from typing import Literal
 import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
+from msgspec import Struct
 
 from scanner.core.csv_text import csv_cell, joined_cells, quoted_cell
 from scanner.core.safe_text import terminal_json, terminal_text
-from scanner.reports.lines import in_columns
+from scanner.reports.fit_table import cut
+from scanner.reports.lines import counted, in_columns
 
-Format = Literal["table", "json", "csv"]
+Format = Literal["table", "json", "jsonl", "csv"]
 
 _CELL_WIDTH = 60
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - the zone is that of the column
@@ -26,24 +28,53 @@ _INFINITE_MICROS = {2**63 - 1: "infinity", -(2**63 - 1): "-infinity"}
 _JSON = msgspec.json.Encoder(decimal_format="number", enc_hook=str)
 
 
+class TableSize(Struct, frozen=True):
+    """How much of an answer a table shows. None: all of it, however wide and long."""
+
+    width: int | None = None  # cells of a line
+    most_rows: int | None = None
+
+
+WHOLE_TABLE = TableSize()
+
+
 async def rendered(
-    schema: pa.Schema, batches: AsyncIterable[pa.RecordBatch], form: Format
+    schema: pa.Schema, batches: AsyncIterable[pa.RecordBatch], form: Format, size: TableSize = WHOLE_TABLE
 ) -> AsyncGenerator[str, None]:
-    """Yields the answer as pieces of text; a table comes as one piece, when its column widths are known."""
+    """Yields the answer as pieces of text; a table comes as one piece, when its column widths are known.
+
+    `json` is one array, `jsonl` an object a line. `size` is for a table alone.
+    """
     if form == "csv":
         yield csv_text([schema.names])
         async for batch in batches:
             yield csv_text(rows_of(batch))
+    elif form == "jsonl":
+        async for batch in batches:
+            for text in json_rows(batch):
+                yield f"{text}\n"
     elif form == "json":
         before = "["
         async for batch in batches:
             for text in json_rows(batch):
                 yield f"{before}\n{text}"
                 before = ","
-        yield "[]\n" if before == "[" else "\n]\n"
+        yield "[]" if before == "[" else "\n]"
     else:
-        lines = [row async for batch in batches for row in rows_of(batch)]
-        yield table_text(schema, lines)
+        yield await _table(schema, batches, size)
+
+
+async def _table(schema: pa.Schema, batches: AsyncIterable[pa.RecordBatch], size: TableSize) -> str:
+    """Returns the first rows as a table, and how many there are besides."""
+    rows: list[tuple[object, ...]] = []
+    total = 0
+    async for batch in batches:
+        shown = batch if size.most_rows is None else batch.slice(0, max(0, size.most_rows - total))
+        rows += rows_of(shown)
+        total += batch.num_rows
+    hidden = total - len(rows)
+    more = f"… {counted(hidden, 'more row')}; --max-rows 0 shows all\n" if hidden else ""
+    return table_text(schema, rows, size.width) + more
 
 
 def rows_of(batch: pa.RecordBatch) -> list[tuple[object, ...]]:
@@ -119,17 +150,13 @@ def cell_text(value: object) -> str:
             return _JSON.encode(value).decode().strip('"')
 
 
-def table_text(schema: pa.Schema, rows: Sequence[Sequence[object]]) -> str:
+def table_text(schema: pa.Schema, rows: Sequence[Sequence[object]], width: int | None = None) -> str:
     """Returns the rows under their column names, aligned, numbers to the right, long cells cut."""
-    cells = [[_cut(terminal_text(cell_text(value))) for value in row] for row in rows]
-    head = [_cut(terminal_text(name)) for name in schema.names]
-    lines = in_columns([head, *cells], [_is_number(field.type) for field in schema], underlined=True)
+    cells = [[cut(terminal_text(cell_text(value)), _CELL_WIDTH) for value in row] for row in rows]
+    head = [cut(terminal_text(name), _CELL_WIDTH) for name in schema.names]
+    lines = in_columns([head, *cells], [_is_number(field.type) for field in schema], underlined=True, width=width)
     return "".join(f"{line}\n" for line in lines)
 
 
 def _is_number(kind: pa.DataType) -> bool:
     return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind))
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= _CELL_WIDTH else f"{text[: _CELL_WIDTH - 1]}…"
