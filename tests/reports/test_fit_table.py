@@ -67,4 +67,4 @@ def test_a_table_says_how_many_columns_it_leaves_out():
     lines = in_columns([[f"column {n}" for n in range(9)], ["x" * 20] * 9], [False] * 9, width=40)
 
     assert all(cell_width(line) <= 40 for line in lines[:-1])
-    assert lines[-1].startswith("… 7 more columns;")
+    assert lines[-1].startswith("… 8 more columns;")
