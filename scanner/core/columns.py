@@ -40,7 +40,38 @@ PATCH_COLUMNS = (
     ),
 )
 
-_PATCHES = Table("patches", "One row for each patch on a node, as AWS lists it.", (*NODE_KEY, *PATCH_COLUMNS))
+#: What the scans of a store say of a patch besides; AWS keeps no history.
+PATCH_HISTORY_COLUMNS = (
+    Column(
+        "missing_since",
+        "When this patch (kb_id and title) was first seen lacking on the node without a break, in UTC: missing, "
+        "failed, pending a reboot or offered by AWS. Null where it is not lacking, and where no earlier scan can tell.",
+        TIME,
+    ),
+    Column("package_missing_since", "The same for the kb_id in any version, so never later than missing_since.", TIME),
+)
+
+_PATCHES = Table(
+    "patches",
+    "One row for each patch on a node, as AWS lists it.",
+    (*NODE_KEY, *PATCH_COLUMNS, *PATCH_HISTORY_COLUMNS),
+)
+
+#: What the scans of a store say of a node besides.
+NODE_HISTORY_COLUMNS = (
+    Column(
+        "history_since",
+        "When the store's history of the node begins, in UTC: a patch that is missing since then may be missing for "
+        "longer. Null where no earlier scan read the node.",
+        TIME,
+    ),
+    Column(
+        "reboot_pending_since",
+        "Since when a patch waits for a reboot of the node, in UTC: when the scans of the store first saw it without a "
+        "break or, where AWS names an earlier installation without reboot, then.",
+        TIME,
+    ),
+)
 
 _NODES = Table(
     "nodes",
@@ -59,6 +90,7 @@ _NODES = Table(
         Column("pages", "Number of answers of DescribeInstancePatches that were read for the node.", COUNT),
         Column("restarts", "How often reading the node started again from its first page.", COUNT),
         Column("scanned_at", "When the node's rows were read, in UTC; earlier than the scan if carried over.", TIME),
+        *NODE_HISTORY_COLUMNS,
     ),
 )
 

@@ -14,19 +14,30 @@ import pyarrow as pa
 
 from scanner.core.baseline_rows import baseline_row
 from scanner.core.column import TIME, Column
-from scanner.core.columns import BASELINE_COLUMNS, DICTIONARY, NODE_KEY, TAG_COLUMNS, TARGET_KEY
+from scanner.core.columns import (
+    BASELINE_COLUMNS,
+    DICTIONARY,
+    NODE_HISTORY_COLUMNS,
+    NODE_KEY,
+    PATCH_COLUMNS,
+    PATCH_HISTORY_COLUMNS,
+    TAG_COLUMNS,
+    TARGET_KEY,
+)
 from scanner.core.instances import Instance, Tags
 from scanner.core.interfaces import NodeBatch, ScanSummary
 from scanner.core.model import NodeScan, NodeStatus, PatchState, ScanRow, Scope, TargetOutcome, TargetStatus
 from scanner.core.node_columns import EC2_COLUMNS, INSTANCE_COLUMNS, PATCH_STATE_COLUMNS
 from scanner.core.patch_rows import PatchRows
-from scanner.core.patch_table import PATCH, in_words, listed
+from scanner.core.patch_table import in_words, listed
 
 TABLES: dict[str, pa.Schema] = {name: table.schema for name, table in DICTIONARY.items()}
 #: "patches, nodes, … and scans", for sentences that name every table.
 TABLE_NAMES = f"{', '.join([*TABLES][:-1])} and {[*TABLES][-1]}"
 PATCHES, NODES, TAGS = (TABLES[name] for name in ("patches", "nodes", "tags"))
 TARGETS, BASELINES, SCANS = (TABLES[name] for name in ("targets", "baselines", "scans"))
+#: A patch as a segment holds it: what AWS lists, and what the history of the store adds.
+STORED_PATCH = pa.struct([column.field for column in (*PATCH_COLUMNS, *PATCH_HISTORY_COLUMNS)])
 TAG = pa.struct([column.field for column in TAG_COLUMNS])
 BASELINE = pa.struct([column.field for column in BASELINE_COLUMNS])
 
@@ -38,12 +49,12 @@ def _nested_field(name: str, row: pa.StructType) -> pa.Field:
     return pa.field(name, pa.list_(pa.field("element", row, nullable=False)))
 
 
-SEGMENT = NODES.append(_nested_field("patches", PATCH)).append(_nested_field("tags", TAG))
+SEGMENT = NODES.append(_nested_field("patches", STORED_PATCH)).append(_nested_field("tags", TAG))
 TARGET_FILE = TARGETS.append(_nested_field("baselines", BASELINE))
 
 
 def segment_table(scan_id: str, scans: Sequence[NodeScan]) -> pa.Table:
-    """Returns one row for each node, its patches and tags nested, in the order given."""
+    """Returns one row for each node, its patches and tags nested, in the order given; what history adds is null."""
     nodes = [scan.node for scan in scans]
     no_state, no_instance = PatchState(""), Instance("")
     states = [scan.state or no_state for scan in scans]
@@ -63,6 +74,7 @@ def segment_table(scan_id: str, scans: Sequence[NodeScan]) -> pa.Table:
         "pages": [scan.pages for scan in scans],
         "restarts": [scan.restarts for scan in scans],
         "scanned_at": [scan.scanned_at for scan in scans],
+        **{column.name: pa.nulls(len(scans), column.type) for column in NODE_HISTORY_COLUMNS},
         "patches": _nested_patches([scan.patches for scan in scans]),
         "tags": _nested_tags([scan.tags for scan in scans]),
     }
@@ -78,7 +90,9 @@ def _column(values: Sequence[object] | pa.Array, kind: pa.DataType) -> pa.Array:
 
 def _nested_patches(rows_by_node: Sequence[PatchRows]) -> pa.Array:
     offsets = pa.array(accumulate(map(len, rows_by_node), initial=0), pa.int32())
-    rows = in_words(listed(rows_by_node))
+    listed_rows = in_words(listed(rows_by_node))
+    unknown = [pa.nulls(len(listed_rows), column.type) for column in PATCH_HISTORY_COLUMNS]
+    rows = pa.StructArray.from_arrays([*listed_rows.flatten(), *unknown], fields=list(STORED_PATCH))
     return pa.ListArray.from_arrays(offsets, rows, type=SEGMENT.field("patches").type)
 
 
