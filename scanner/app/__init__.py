@@ -1,6 +1,7 @@
 """Puts the parts together, one function a command; the only room that names concrete classes."""
 
 from scanner.app.doctor import run_doctor
+from scanner.app.feeds import read_feed, read_feeds
 from scanner.app.plan import run_plan
 from scanner.app.publish import PublishReport, run_publish
 from scanner.app.scan import run_scan
@@ -9,6 +10,8 @@ from scanner.store.open import open_store
 __all__ = [
     "PublishReport",
     "open_store",
+    "read_feed",
+    "read_feeds",
     "run_doctor",
     "run_plan",
     "run_publish",

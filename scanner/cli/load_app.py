@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from scanner.core.interfaces import Observer
     from scanner.core.settings import Settings
     from scanner.reports.diagnosis import Diagnosis
+    from scanner.reports.feeds.feed import Feed, FeedKind
     from scanner.reports.plan import Plan
     from scanner.reports.scan_result import ScanResult
     from scanner.store.store import Store
@@ -28,6 +29,10 @@ class App(Protocol):
     async def run_doctor(self, settings: Settings, *, demo: bool, stdout: BinaryIO) -> Diagnosis: ...
 
     async def run_publish(self, settings: Settings, scan_id: str | None, *, stdout: BinaryIO) -> PublishReport: ...
+
+    async def read_feed(self, settings: Settings, kind: FeedKind, wanted: frozenset[str] | None = None) -> Feed: ...
+
+    async def read_feeds(self, settings: Settings) -> list[Feed]: ...
 
     def open_store(self, settings: Settings) -> AbstractAsyncContextManager[Store]: ...
 

@@ -122,6 +122,12 @@ STORE: dict[str, tuple[str, str]] = {
 STALE: dict[str, tuple[str, str]] = {
     "stale_after_days": ("DAYS", "Treat a node as unknown whose patch data is older than this."),
 }
+FEEDS: dict[str, tuple[str, str]] = {
+    "feeds.kev": ("FILE", "CISA's catalogue of known exploited vulnerabilities: JSON or CSV."),
+    "feeds.epss": ("FILE", "EPSS scores: csv.gz or csv."),
+    "feeds.msrc": ("FILE", "MSRC CVRF documents: JSON, a folder or an archive of them. Repeatable."),
+    "feeds.osv": ("FILE", "OSV records of Ubuntu and Debian: JSON, a folder or an archive. Repeatable."),
+}
 SINKS: dict[str, tuple[str, str]] = {
     "sinks": ("SPEC", "Send results here too, as type:where (jsonl:-, csv:DIR, …). Repeatable."),
 }

@@ -106,6 +106,15 @@ class StoreSettings(Struct, frozen=True, forbid_unknown_fields=True):
     resume_without_lease: bool | None = None
 
 
+class FeedSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """Vulnerability feeds that the user downloaded, each a path or `s3://bucket/key`; patchsweep fetches none."""
+
+    kev: str | None = None  # CISA's catalogue of known exploited vulnerabilities, JSON or CSV
+    epss: str | None = None  # EPSS scores, CSV, also gzipped
+    msrc: tuple[str, ...] = ()  # Microsoft's monthly CVRF documents, JSON; also folders or archives of them
+    osv: tuple[str, ...] = ()  # OSV records of Ubuntu and Debian, JSON; also folders or archives of them
+
+
 class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     """Everything a run needs to know; field names are the keys of the TOML file."""
 
@@ -115,6 +124,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     limits: LimitSettings = field(default_factory=LimitSettings)
     coverage: CoverageSettings = field(default_factory=CoverageSettings)
     store: StoreSettings = field(default_factory=StoreSettings)
+    feeds: FeedSettings = field(default_factory=FeedSettings)
     mode: Mode = "full"
     #: How SSM requests travel: signed and sent by patchsweep, or through the SDK's own slower pipeline.
     transport: TransportName = "direct"

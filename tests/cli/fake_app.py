@@ -8,6 +8,7 @@ from typing import BinaryIO
 
 from msgspec import Struct
 
+from scanner.app.feeds import read_feed, read_feeds
 from scanner.core.interfaces import Observer
 from scanner.core.model import ManagedNode, NodeScan, NodeStatus, Scope, Target, TargetOutcome, TargetStatus
 from scanner.core.patch_rows import NO_PATCHES
@@ -104,6 +105,12 @@ class FakeApp:
     async def run_publish(self, settings: Settings, scan_id: str | None, *, stdout: BinaryIO) -> PublishReport:
         self.settings, self.published = settings, scan_id
         return PublishReport(scan_id or "the-newest", 1_234, self.publish_failures)
+
+    async def read_feed(self, settings, kind, wanted=None):
+        return await read_feed(settings, kind, wanted)
+
+    async def read_feeds(self, settings):
+        return await read_feeds(settings)
 
     @asynccontextmanager
     async def open_store(self, settings: Settings) -> AsyncIterator[Store]:

@@ -51,7 +51,7 @@ class Key(Struct, frozen=True):
     @property
     def is_repeatable(self) -> bool:
         """Returns whether the option is given once for each value, because a value may hold a comma."""
-        return self.is_table or self.path == "sinks"
+        return self.is_table or self.path in {"sinks", "feeds.msrc", "feeds.osv"}
 
     @property
     def separator(self) -> str:

@@ -22,6 +22,7 @@ _WANTED: tuple[tuple[object, str], ...] = (
     (float, "a number"),
     (int, "a whole number"),
     (bool | None, "true or false"),
+    (int | None, "a whole number"),
     (str, "a text"),
     (str | None, "a text"),
 )
