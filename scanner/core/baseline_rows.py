@@ -26,10 +26,11 @@ def baseline_row(baseline: Baseline) -> dict[str, object]:
         "owner": baseline.owner,
         "approve_after_days_min": min(days, default=None),
         "approve_after_days_max": max(days, default=None),
-        "approve_until_date": max(dates, default=None),
+        "approve_until_date": min(dates, default=None),
         "classifications": _merged(rule.classifications for rule in rules),
         "severities": _merged(rule.severities for rule in rules),
-        "security_severities": _security_severities(rules),
+        "security_severities": _security_severities(baseline),
+        "narrowed_by": _narrowed_by(baseline),
         "compliance_level": max(levels, key=_rank, default=None),
         "approved_patches": list(baseline.approved_patches),
         "rejected_patches": list(baseline.rejected_patches),
@@ -39,14 +40,24 @@ def baseline_row(baseline: Baseline) -> dict[str, object]:
     }
 
 
-def _security_severities(rules: Iterable[ApprovalRule]) -> list[str] | None:
-    """Returns the severities of the rules that approve security patches, or None if there is no such rule.
+def _security_severities(baseline: Baseline) -> list[str] | None:
+    """Returns the severities of the rules that approve security patches of everything, or None if there is none.
+
+    A rule for some products says nothing of a patch of another one, so it does not count.
 
     They are apart from `severities`, because the rules that AWS ships approve every bug fix beside the security patches
     of two severities: merged, that reads as if all security patches were approved.
     """
-    of_security = [rule for rule in rules if not rule.classifications or any(map(_is_security, rule.classifications))]
-    return _merged(_without_wildcard(rule.severities) for rule in of_security) if of_security else None
+    rules = () if baseline.narrowed_by else [rule for rule in _security_rules(baseline) if not rule.narrowed_by]
+    return _merged(_without_wildcard(rule.severities) for rule in rules) if rules else None
+
+
+def _narrowed_by(baseline: Baseline) -> list[str]:
+    return sorted({*baseline.narrowed_by, *(key for rule in _security_rules(baseline) for key in rule.narrowed_by)})
+
+
+def _security_rules(baseline: Baseline) -> list[ApprovalRule]:
+    return [rule for rule in baseline.rules if not rule.classifications or any(map(_is_security, rule.classifications))]
 
 
 def _is_security(classification: str) -> bool:

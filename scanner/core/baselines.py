@@ -14,6 +14,7 @@ class ApprovalRule(Struct, frozen=True):
     approve_until_date: str | None = None  # YYYY-MM-DD
     compliance_level: str | None = None
     enable_non_security: bool = False
+    narrowed_by: tuple[str, ...] = ()  # keys of its further filters, such as PRODUCT, that do not take every value
 
 
 class Baseline(Struct, frozen=True):
@@ -32,4 +33,5 @@ class Baseline(Struct, frozen=True):
     rejected_patches: tuple[str, ...] = ()
     rejected_patches_action: str | None = None
     available_security_updates: str | None = None
+    narrowed_by: tuple[str, ...] = ()  # keys of the filters that hold for all rules (GlobalFilters)
     modified_at: int | None = None  # milliseconds since 1970-01-01T00:00Z

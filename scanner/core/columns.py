@@ -114,12 +114,18 @@ BASELINE_COLUMNS = (
     Column("owner", "AWS for a baseline that AWS owns, Self for one of the account."),
     Column("approve_after_days_min", "Fewest days after release at which a rule approves a patch.", COUNT),
     Column("approve_after_days_max", "Most days after release at which a rule approves a patch.", COUNT),
-    Column("approve_until_date", "Latest date up to which a rule approves patches, YYYY-MM-DD (ApproveUntilDate)."),
+    Column("approve_until_date", "Earliest date up to which a rule approves, YYYY-MM-DD (ApproveUntilDate)."),
     Column("classifications", "Classifications that its rules approve; empty means all of them.", TEXTS),
     Column("severities", "Severities that its rules approve; empty means all of them.", TEXTS),
     Column(
         "security_severities",
-        "Severities at which a rule approves security patches; empty means all of them, null that no rule does.",
+        "Severities at which a rule approves security patches of everything; empty means all of them, null none.",
+        TEXTS,
+    ),
+    Column(
+        "narrowed_by",
+        "Filters, such as PRODUCT, that limit rules for security patches; empty means none. Such a rule does not count "
+        "in security_severities.",
         TEXTS,
     ),
     Column("compliance_level", "Highest compliance level of its rules (ComplianceLevel)."),

@@ -39,7 +39,9 @@ _PATCHES = """
 _BASELINES = """
   read_baselines AS (
     SELECT DISTINCT ON (account_id, region, baseline_id) account_id, region, baseline_id, rejected_patches,
-      try_cast(approve_until_date AS DATE) AS approves_until,
+      CASE WHEN approve_until_date IS NOT NULL
+        THEN coalesce(try_cast(approve_until_date AS DATE), '-infinity') END AS approves_until,
+      len(narrowed_by) > 0 AS is_narrowed, modified_at,
       CASE
         WHEN approve_after_days_max IS NOT NULL THEN approve_after_days_max
         WHEN approve_until_date IS NOT NULL THEN 0
@@ -52,6 +54,8 @@ _BASELINES = """
 
 _UNTIL_APPROVED = """
 CASE
+  WHEN modified_at > operation_end_time THEN $baseline_changed
+  WHEN approved IS NULL AND is_narrowed THEN $products_limited
   WHEN delay_days IS NULL OR approved IS NULL THEN $nothing_approved
   WHEN NOT (len(approved) = 0 OR (len(fixes.severities) > 0 AND list_has_all(approved, fixes.severities))
     OR len([1 FOR complete IN $severity_scales IF list_has_all(approved, string_split(complete, ','))]) > 0)

@@ -16,6 +16,8 @@ class Finding(StrEnum):
     NOT_AFFECTED = "not_affected"
     UNNAMED_CVES = "unnamed_cves"
     BASELINE_UNREAD = "baseline_unread"
+    BASELINE_CHANGED = "baseline_changed"
+    PRODUCTS_LIMITED = "products_limited"
     NOTHING_APPROVED = "nothing_approved"
     SEVERITY_NOT_APPROVED = "severity_not_approved"
     MAY_BE_REJECTED = "may_be_rejected"
@@ -38,6 +40,8 @@ UNKNOWN_SENTENCES: dict[str, str] = {
     **{reason.value: reason.sentence for reason in StaleReason},
     Finding.UNNAMED_CVES: "AWS names no CVEs for a patch that is missing and may hold the fix",
     Finding.BASELINE_UNREAD: "its patch baseline was not read, so it may not have approved the fix",
+    Finding.BASELINE_CHANGED: "its patch baseline was changed after its last patch scan",
+    Finding.PRODUCTS_LIMITED: "its patch baseline approves security patches of some products only",
     Finding.NOTHING_APPROVED: "no rule of its patch baseline approves security patches",
     Finding.SEVERITY_NOT_APPROVED: (
         "its patch baseline does not approve every severity, and that of the fix is not known to be approved "

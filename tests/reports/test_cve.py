@@ -172,6 +172,25 @@ SECURITY = {"classifications": ("Security",), "severities": ("Critical", "Import
             (Baseline("pb-1", rules=(ApprovalRule(approve_until_date="2026-01-31", compliance_level="HIGH"),)),),
             "approved_until_date",
         ),
+        (
+            (
+                Baseline(
+                    "pb-1",
+                    rules=(
+                        ApprovalRule(classifications=("Security",), approve_until_date="2026-01-31"),
+                        ApprovalRule(classifications=("Bugfix",), approve_until_date="2030-12-31"),
+                    ),
+                ),
+            ),
+            "approved_until_date",
+        ),
+        ((Baseline("pb-1", rules=(ApprovalRule(approve_until_date="soon"),)),), "approved_until_date"),
+        (
+            (Baseline("pb-1", rules=(ApprovalRule(approve_after_days=0, narrowed_by=("PRODUCT",)),)),),
+            "products_limited",
+        ),
+        ((structs.replace(APPROVES_ALL, narrowed_by=("PRODUCT",)),), "products_limited"),
+        ((structs.replace(APPROVES_ALL, modified_at=ENDED + 1),), "baseline_changed"),
     ],
     ids=[
         "not read",
@@ -182,6 +201,11 @@ SECURITY = {"classifications": ("Security",), "severities": ("Critical", "Import
         "every bug fix beside the worst severities",
         "rejects by name",
         "up to a date",
+        "security patches up to an earlier date than others",
+        "up to no date",
+        "a rule for some products",
+        "some products",
+        "changed after the scan",
     ],
 )
 async def test_a_baseline_that_may_hide_the_fix_is_no_clear_answer(baselines, why, tmp_path):
@@ -210,6 +234,15 @@ async def test_a_baseline_of_all_severities_of_a_vendor_answers_for_every_fix(tm
     _, counts = await asked(tmp_path, [machine(1)], baselines=[Baseline("pb-1", rules=(rule,))])
 
     assert (counts.not_affected, counts.unknown) == (1, {})
+
+
+async def test_a_rule_for_some_products_beside_one_for_all_leaves_the_answer_clear(tmp_path):
+    some = ApprovalRule(approve_after_days=0, narrowed_by=("PRODUCT",))
+    both = structs.replace(APPROVES_ALL, rules=(some, *APPROVES_ALL.rules), modified_at=ENDED - 1)
+
+    _, counts = await asked(tmp_path, [machine(1)], baselines=[both])
+
+    assert brief(counts) == (0, 0, 1, {})
 
 
 async def test_a_rejected_patch_that_is_not_the_fix_leaves_the_answer_clear(tmp_path):

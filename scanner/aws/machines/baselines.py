@@ -6,7 +6,7 @@ their ARN alone.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from functools import partial
 
 import msgspec
@@ -55,6 +55,7 @@ class _Baseline(Struct, rename="pascal"):
     baseline_id: str
     name: str | None = None
     operating_system: str | None = None
+    global_filters: _FilterGroup | None = None
     approval_rules: _Rules | None = None
     approved_patches: tuple[str, ...] | None = None
     rejected_patches: tuple[str, ...] | None = None
@@ -62,6 +63,10 @@ class _Baseline(Struct, rename="pascal"):
     available_security_updates_compliance_status: str | None = None
     modified_date: float | str | None = None
 
+
+_CLASSIFICATION = "CLASSIFICATION"
+_SEVERITIES = ("SEVERITY", "MSRC_SEVERITY", "PRIORITY")  # one word for each family of operating systems
+_EVERY_VALUE = "*"
 
 _IDENTITIES = msgspec.json.Decoder(_Identities)
 _ONE = msgspec.json.Decoder(_Baseline)
@@ -114,6 +119,7 @@ async def baseline(ask: Ask, full_id: str, *, is_default: bool | None) -> Baseli
         rejected_patches=row.rejected_patches or (),
         rejected_patches_action=row.rejected_patches_action or None,
         available_security_updates=row.available_security_updates_compliance_status or None,
+        narrowed_by=_narrowing(row.global_filters.patch_filters, ()) if row.global_filters else (),
         modified_at=epoch_ms(row.modified_date),
     )
 
@@ -124,15 +130,22 @@ def short_id(baseline_id: str) -> str:
 
 
 def _rule(rule: _Rule) -> ApprovalRule:
+    filters = rule.patch_filter_group.patch_filters
+
     def values(keys: Collection[str]) -> tuple[str, ...]:
-        filters = rule.patch_filter_group.patch_filters
         return tuple(value for chosen in filters if chosen.key in keys for value in chosen.values)
 
     return ApprovalRule(
-        classifications=values({"CLASSIFICATION"}),
-        severities=values({"SEVERITY", "MSRC_SEVERITY", "PRIORITY"}),
+        classifications=values({_CLASSIFICATION}),
+        severities=values(_SEVERITIES),
         approve_after_days=rule.approve_after_days,
         approve_until_date=rule.approve_until_date or None,
         compliance_level=rule.compliance_level or None,
         enable_non_security=bool(rule.enable_non_security),
+        narrowed_by=_narrowing(filters, {_CLASSIFICATION, *_SEVERITIES}),
     )
+
+
+def _narrowing(filters: Iterable[_Filter], known: Collection[str]) -> tuple[str, ...]:
+    """Returns the keys of the filters that do not take every value, less the known ones."""
+    return tuple(sorted({each.key for each in filters if each.key not in known and _EVERY_VALUE not in each.values}))

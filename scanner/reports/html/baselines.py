@@ -32,6 +32,7 @@ class Baseline(Struct, frozen=True):
     approve_until_date: str | None
     classifications: tuple[str, ...]
     severities: tuple[str, ...]
+    narrowed_by: tuple[str, ...]
     compliance_level: str | None
     approved_patches: tuple[str, ...]
     rejected_patches: tuple[str, ...]
@@ -69,6 +70,7 @@ _RULES = {
     "approve_until_date": "approved until",
     "classifications": "classifications",
     "severities": "severities",
+    "narrowed_by": "limited by",
     "compliance_level": "compliance level",
     "approved_patches": "approved patches",
     "rejected_patches": "rejected patches",

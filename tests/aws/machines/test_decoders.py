@@ -195,6 +195,42 @@ async def test_baselines_are_found_by_the_short_id_that_patch_states_name():
     assert (rule.severities, rule.approve_after_days) == (("Critical",), 3)
 
 
+@pytest.mark.parametrize(
+    ("key", "values", "narrowed_by"),
+    [
+        ("PRODUCT", ["*"], ()),
+        ("PRODUCT", ["AmazonLinux2023"], ("PRODUCT",)),
+        ("PRODUCT_FAMILY", ["Windows"], ("PRODUCT_FAMILY",)),
+        ("PATCH_SET", ["APPLICATION"], ("PATCH_SET",)),
+        ("SECTION", ["main"], ("SECTION",)),
+        ("CLASSIFICATION", ["Security"], ()),
+        ("MSRC_SEVERITY", ["Critical"], ()),
+        ("PRIORITY", ["Required"], ()),
+    ],
+)
+async def test_a_rule_names_the_filters_that_keep_it_from_holding_for_every_patch(key, values, narrowed_by):
+    group = {"PatchFilters": [{"Key": key, "Values": values}]}
+    answer = {"BaselineId": "pb-1", "ApprovalRules": {"PatchRules": [{"PatchFilterGroup": group}]}}
+
+    async def answering(operation, payload, decode):
+        return decode(msgspec.json.encode(answer))
+
+    (rule,) = (await baseline(answering, "pb-1", is_default=None)).rules
+    assert rule.narrowed_by == narrowed_by
+
+
+@pytest.mark.parametrize(
+    ("key", "values", "narrowed_by"), [("PRODUCT", ["*"], ()), ("SEVERITY", ["Critical"], ("SEVERITY",))]
+)
+async def test_the_filters_of_a_whole_baseline_are_read(key, values, narrowed_by):
+    answer = {"BaselineId": "pb-1", "GlobalFilters": {"PatchFilters": [{"Key": key, "Values": values}]}}
+
+    async def answering(operation, payload, decode):
+        return decode(msgspec.json.encode(answer))
+
+    assert (await baseline(answering, "pb-1", is_default=None)).narrowed_by == narrowed_by
+
+
 async def test_host_management_and_hybrid_tags_are_read():
     made = world(hybrid=3)
     assert await is_host_management_on(Asker(made))

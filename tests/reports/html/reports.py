@@ -86,6 +86,7 @@ _BASELINE = {
     "approve_until_date": "2026-01-31",
     "classifications": ["Security"],
     "severities": ["Critical"],
+    "narrowed_by": ["PRODUCT"],
     "compliance_level": "HIGH",
     "approved_patches": ["kernel"],
     "rejected_patches": ["httpd"],
