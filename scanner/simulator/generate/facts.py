@@ -115,6 +115,7 @@ def wire_patch_state(
     if node.is_empty or node.traits & {Trait.STATE_MISSING, Trait.GONE}:
         return None
     platform = PLATFORMS[node.platform]
+    installed_before_s = as_of_s + (generation - 1) * DAY_S - Random(f"installed:{node.seed}").randrange(600, 80_000)
     rng = Random(f"state:{node.seed}:{generation}" + (f":{rescans}" if rescans else ""))
     patches = patches_of(node, generation, as_of_s)
     counts = _reported_counts(node, patches.by_state)
@@ -144,7 +145,7 @@ def wire_patch_state(
         snapshot_id=UNSET if Trait.NO_SNAPSHOT in node.traits else str(UUID(int=rng.getrandbits(128), version=4)),
         reboot_option=("NoReboot" if pending else "RebootIfNeeded") if installs else UNSET,
         available_security_update_count=counts.get("AvailableSecurityUpdate", 0) if is_windows else UNSET,
-        last_no_reboot_install_operation_time=end_s - DAY_S if pending else UNSET,
+        last_no_reboot_install_operation_time=installed_before_s if pending else UNSET,
     )
     return _without_counts(state) if Trait.COUNTS_UNKNOWN in node.traits else state
 

@@ -54,12 +54,15 @@ class _Image(Struct, frozen=True):
 _NOTHING = NodePatches([], {}, 0, 0, 0)
 
 
-def patches_of(node: Node, generation: int, as_of_s: int) -> NodePatches:
-    """Returns what the node lists after its `generation`-th patching operation; from the second on they install."""
+def patches_of(node: Node, generation: int, as_of_s: int, *, supersessions: int = 0) -> NodePatches:
+    """Returns what the node lists after its `generation`-th patching operation; from the second on they install.
+
+    `supersessions` counts how often since then newer updates took the place of the missing ones, one for one.
+    """
     if node.is_empty:
         return _NOTHING
     names_cves = node.windows_cve_ids or PLATFORMS[node.platform].family != "windows"
-    return _patches(node.platform, node.seed, node.rows, generation, as_of_s, names_cves)
+    return _patches(node.platform, node.seed, node.rows, generation, as_of_s, names_cves, supersessions)
 
 
 @lru_cache(maxsize=2048)
@@ -70,11 +73,13 @@ def _patches(
     generation: int,
     as_of_s: int,
     names_cves: bool,  # noqa: FBT001 - keywords would make the cache slower
+    supersessions: int,
 ) -> NodePatches:
     platform = PLATFORMS[platform_key]
     image = _image(platform_key, seed % IMAGES_A_PLATFORM, rows_wanted, as_of_s)
     rng = Random(f"{seed}:{generation}")
     own = _own_rows(platform, image, rng, as_of_s, rows_wanted, installs=generation > 0)
+    own["Missing"] = [superseded(row, platform.family, supersessions) for row in own["Missing"]]
     by_state = image.by_state + Counter(row.state for rows in own.values() for row in rows)
     lacking = [row for state in ("Missing", "Failed", "InstalledRejected") for row in own[state]]
     rows = [
@@ -92,6 +97,16 @@ def _patches(
     security = sum(row.classification.startswith("Security") for row in lacking)
     other = sum(row.severity != "Critical" and not row.classification.startswith("Security") for row in lacking)
     return NodePatches(rows if names_cves else _without_cve_ids(rows), by_state, critical, security, other)
+
+
+def superseded(row: PatchRow, family: str, times: int) -> PatchRow:
+    """Returns the missing update that took the row's place: the next KB on Windows, else the package's next version."""
+    if not times:
+        return row
+    if family != "windows":
+        return structs.replace(row, title=f"{row.title}.{times}")
+    kb_id = f"KB{int(row.kb_id.removeprefix('KB')) + 1_000_000 * times}"
+    return structs.replace(row, kb_id=kb_id, title=row.title.replace(row.kb_id, kb_id))
 
 
 def _without_cve_ids(rows: list[PatchRow]) -> list[PatchRow]:

@@ -26,6 +26,7 @@ class WorldState:
         """(account id, Region) that were disabled."""
         self._generations: Counter[int] = Counter()
         self._rescans: Counter[int] = Counter()
+        self._supersessions: Counter[int] = Counter()
         self._indexes: dict[tuple[str, str], dict[str, Node]] = {}
         self._changed: dict[tuple[str, str], Region] = {}
 
@@ -77,13 +78,20 @@ class WorldState:
         """Runs a patching operation on the node: its rows, counts and snapshot change."""
         self._generations[node.seed] += 1
         self._rescans[node.seed] = 0
+        self._supersessions[node.seed] = 0
 
     def patches(self, node: Node) -> NodePatches:
-        return patches_of(node, self.generation(node), self.world.as_of_s)
+        supersessions = self._supersessions[node.seed] if self._supersessions else 0
+        return patches_of(node, self.generation(node), self.world.as_of_s, supersessions=supersessions)
 
     def rescan(self, node: Node) -> None:
         """Runs a scan on the node with the same result: only its end time and its snapshot change."""
         self._rescans[node.seed] += 1
+
+    def supersede(self, node: Node) -> None:
+        """Runs a scan on the node that misses other updates, as many as before: no count changes."""
+        self._rescans[node.seed] += 1
+        self._supersessions[node.seed] += 1
 
     def machines(self, account_id: str, region: str) -> list[Machine]:
         """Returns the EC2 instances of a target: those behind its managed nodes, then the others."""

@@ -92,6 +92,17 @@ class Simulator:
                 for node in region.nodes if region else ():
                     self._simulation.world_state.rescan(node)
 
+    def supersede_node(self, account_id: str, region: str, instance_id: str) -> None:
+        """Scans a node that misses newer updates in the place of the missing ones: same counts, other rows.
+
+        Raises:
+            KeyError: there is no such node.
+        """
+        node = self._simulation.world_state.node(account_id, region, instance_id)
+        if node is None:
+            raise KeyError(instance_id)
+        self._simulation.world_state.supersede(node)
+
     def set_nodes(self, account_id: str, region: str, nodes: Sequence[Node]) -> None:
         """Gives a Region these nodes from now on; those left out are gone.
 

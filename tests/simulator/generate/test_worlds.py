@@ -170,3 +170,27 @@ def test_the_truth_words_rows_as_the_tables_do():
     assert all(row.installed_time is None or row.installed_time > 10**12 for row in rows)
     assert all(list(row.cve_ids) == sorted(set(row.cve_ids)) for row in rows)
     assert {row.state for row in rows} >= {"INSTALLED", "INSTALLED_OTHER", "MISSING", "NOT_APPLICABLE"}
+
+
+@pytest.mark.parametrize("platform", ["windows-2022", "ubuntu-22.04", "amazon-linux-2023"])
+def test_a_scan_that_misses_newer_updates_changes_rows_and_no_count(platform):
+    nodes = _nodes(platform)
+    state = WorldState(make_world(accounts=1, regions=1, nodes=12, platforms=(platform,)))
+    before = {node: (state.patches(node), state.patch_state(*_HOME, node)) for node in nodes}
+
+    for node in nodes:
+        state.supersede(node)
+
+    assert any(state.patches(node).rows != patches.rows for node, (patches, _) in before.items())
+    for node, (patches, old) in before.items():
+        new = state.patch_state(*_HOME, node)
+        assert Counter(row.state for row in state.patches(node).rows) == Counter(row.state for row in patches.rows)
+        kept = [row for row in patches.rows if row.state != "Missing"]
+        assert [row for row in state.patches(node).rows if row.state != "Missing"] == kept
+        assert new.operation_end_time > old.operation_end_time
+        assert new.last_no_reboot_install_operation_time == old.last_no_reboot_install_operation_time
+        assert new.snapshot_id != old.snapshot_id
+        assert new.operation == "Scan"
+
+
+_HOME = ("111122223000", "eu-west-1")
