@@ -110,6 +110,7 @@ class FakeTarget:
     state_calls: list[list[str]] = field(default_factory=list)
     reading_now: int = 0
     most_at_once: int = 0
+    filters: list[tuple[str, ...]] = field(default_factory=list)
     counts: CallCounts = field(default_factory=CallCounts)
     sources: FakeSources = field(default_factory=FakeSources)
 
@@ -129,7 +130,8 @@ class FakeTarget:
         found = {instance_id: self.nodes[instance_id].state() for instance_id in instance_ids}
         return {instance_id: state for instance_id, state in found.items() if state is not None}
 
-    async def patch_page(self, instance_id: str, next_token: str | None) -> PatchPage:
+    async def patch_page(self, instance_id: str, next_token: str | None, states: tuple[str, ...] = ()) -> PatchPage:
+        self.filters.append(states)
         self.reading_now += 1
         self.most_at_once = max(self.most_at_once, self.reading_now)
         try:

@@ -19,6 +19,7 @@ from scanner.core.errors import AwsError, InvalidNode, NodeGone, PatchsweepError
 from scanner.core.interfaces import Fleet, TargetReader
 from scanner.core.model import Target, TargetStatus
 from scanner.core.safe_text import mask_secrets
+from scanner.core.scan_request import patch_filters
 from scanner.core.settings import Settings
 from scanner.files.write_test import probe
 from scanner.reports.diagnosis import Diagnosis, PlaceCheck, TargetCheck
@@ -79,31 +80,31 @@ async def _sink(settings: Settings, sink: str, stdout: BinaryIO) -> PlaceCheck:
 async def _targets(aws: Aws) -> tuple[TargetCheck, ...]:
     discovery = await aws.discover()
     unreachable = [TargetCheck(outcome.target, outcome.status, outcome.reason) for outcome in discovery.outcomes]
-    check = partial(check_target, aws.fleet)
+    check = partial(check_target, aws.fleet, states=patch_filters(aws.settings).wanted_states)
     return (*unreachable, *await map_bounded(check, discovery.targets, aws.settings.limits.max_open_targets))
 
 
-async def check_target(fleet: Fleet, target: Target) -> TargetCheck:
-    """Opens a target and tries each operation of a scan once.
+async def check_target(fleet: Fleet, target: Target, states: tuple[str, ...] = ()) -> TargetCheck:
+    """Opens a target and tries each operation of a scan once, with its State filter.
 
     Raises:
         RequestRejected: AWS calls the request itself wrong.
     """
     try:
         async with fleet.open(target) as reader:
-            return TargetCheck(target, TargetStatus.SCANNED, has_nodes=await _try_a_node(reader))
+            return TargetCheck(target, TargetStatus.SCANNED, has_nodes=await _try_a_node(reader, states))
     except AwsError as error:
         return TargetCheck(target, target_status_of(error), str(error))
 
 
-async def _try_a_node(reader: TargetReader) -> bool:
+async def _try_a_node(reader: TargetReader, states: tuple[str, ...]) -> bool:
     """Reads the patch states and a page of patches of the nodes listed first; returns False where there are none."""
     async with aclosing(reader.nodes()) as listing:
         async for nodes in listing:
             if nodes:
                 await reader.patch_states([node.instance_id for node in nodes])
                 with suppress(NodeGone, InvalidNode):
-                    await reader.patch_page(nodes[0].instance_id, None)
+                    await reader.patch_page(nodes[0].instance_id, None, states)
                 return True
     return False
 
@@ -118,7 +119,8 @@ async def _takes_large_pages(
     patches = structs.replace(settings.patches, page_size=LARGE_PAGE)
     try:
         async with open_aws(structs.replace(settings, patches=patches), access) as aws:
-            return (await check_target(aws.fleet, target)).status is TargetStatus.SCANNED or None
+            states = patch_filters(settings).wanted_states
+            return (await check_target(aws.fleet, target, states)).status is TargetStatus.SCANNED or None
     except RequestRejected:
         return False
     except AwsError:

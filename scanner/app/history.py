@@ -10,6 +10,7 @@ from scanner.core.errors import ScanNotFound, StoreError
 from scanner.core.model import Target
 from scanner.core.scan_request import patch_filters
 from scanner.core.settings import Settings
+from scanner.scan.choice import CarryAll, Choose, ReadWhole, always_read_whole
 from scanner.store.history import History
 from scanner.store.store import Store
 
@@ -41,6 +42,13 @@ async def known_nodes(store: Store, settings: Settings, targets: Iterable[Target
     since = int(time.time() * 1000) - settings.full_scan_every_days * DAY_MS
     keys = {(target.account_id, target.region) for target in targets}
     return await store.history(keys, patch_filters(settings), since)
+
+
+def choices(past: History | None) -> Choose:
+    """Returns what decides, node by node, whether it is read whole, refreshed or not read at all."""
+    if past is None:
+        return always_read_whole
+    return lambda target, state: CarryAll() if past.is_unchanged(target, state) else ReadWhole()
 
 
 def history_notes(past: History | None) -> list[str]:

@@ -6,6 +6,7 @@ from functools import partial
 
 from scanner.app.demo import demo_settings, serving_demo
 from scanner.app.outcomes import scope_of
+from scanner.app.reading_rules import reading_rules
 from scanner.aws.open import open_aws
 from scanner.core.concurrency import map_bounded
 from scanner.core.errors import AwsError
@@ -13,8 +14,9 @@ from scanner.core.interfaces import Fleet
 from scanner.core.model import Target, TargetStatus
 from scanner.core.settings import Settings
 from scanner.reports.plan import Plan, PlannedTarget, planned
+from scanner.scan.cost import Cost, cost
 from scanner.scan.error_status import target_status_of
-from scanner.scan.estimate import Estimate, ListedNode, estimate
+from scanner.scan.estimate import ListedNode
 
 
 async def run_plan(settings: Settings, *, demo: bool) -> Plan:
@@ -29,7 +31,7 @@ async def run_plan(settings: Settings, *, demo: bool) -> Plan:
         async with open_aws(settings, access) as aws:
             discovery = await aws.discover()
             unreachable = [
-                _planned(outcome.target, outcome.status, outcome.reason, Estimate(), settings)
+                _planned(outcome.target, outcome.status, outcome.reason, Cost(), settings)
                 for outcome in discovery.outcomes
             ]
             plan = partial(_plan_target, aws.fleet, settings)
@@ -38,7 +40,8 @@ async def run_plan(settings: Settings, *, demo: bool) -> Plan:
 
 
 async def _plan_target(fleet: Fleet, settings: Settings, target: Target) -> PlannedTarget:
-    total = Estimate()
+    question = reading_rules(settings).whole
+    total = Cost()
     status, reason = TargetStatus.SCANNED, None
     try:
         async with fleet.open(target) as reader:
@@ -47,14 +50,14 @@ async def _plan_target(fleet: Fleet, settings: Settings, target: Target) -> Plan
                 # A state that cannot be decoded is estimated like one that is absent.
                 known = {key: state for key, state in states.items() if not isinstance(state, AwsError)}
                 listed = [ListedNode(node, known.get(node.instance_id)) for node in nodes]
-                total += estimate(listed, settings.patches.states)
+                total = sum((cost(each, question, settings.patches.page_size) for each in listed), total)
     except AwsError as error:
         status, reason = target_status_of(error), str(error)
     return _planned(target, status, reason, total, settings)
 
 
 def _planned(
-    target: Target, status: TargetStatus, reason: str | None, total: Estimate, settings: Settings
+    target: Target, status: TargetStatus, reason: str | None, total: Cost, settings: Settings
 ) -> PlannedTarget:
     return planned(
         target,
@@ -62,6 +65,6 @@ def _planned(
         reason,
         nodes=total.nodes,
         rows=total.rows,
-        patch_calls=total.patch_calls,
+        patch_calls=total.calls,
         settings=settings,
     )

@@ -10,18 +10,17 @@ from msgspec import Struct, field
 
 from scanner.app.deliver import Delivery
 from scanner.app.demo import serving_demo
-from scanner.app.history import known_nodes, largest_targets_first
+from scanner.app.history import choices, known_nodes, largest_targets_first
 from scanner.app.outcomes import scope_of
+from scanner.app.reading_rules import reading_rules
 from scanner.app.resume import resume_command
 from scanner.app.signals import Stop
 from scanner.aws.open import open_aws
 from scanner.core.errors import CredentialsError
 from scanner.core.interfaces import Observer
 from scanner.core.model import CallCounts, NodeScan, TargetOutcome
-from scanner.core.settings import Settings
 from scanner.scan.batcher import FlushRules, write_segments
-from scanner.scan.job import DeliverNode, ReadingRules, ScanJob, never_unchanged
-from scanner.scan.reconcile import comparable_states
+from scanner.scan.job import DeliverNode, ScanJob
 from scanner.scan.scan_targets import scan_targets
 from scanner.store.history import History
 
@@ -89,28 +88,15 @@ async def _read_targets(delivery: Delivery, observers: Sequence[Observer], deliv
                     observer.target_ended(outcome)
             history = await known_nodes(store, settings, discovery.targets)
             job = ScanJob(
-                rules=_rules(settings),
+                rules=reading_rules(settings),
                 max_open_targets=settings.limits.max_open_targets,
                 deliver=deliver,
                 now=time.time,
                 observers=observers,
                 done={key: target.instance_ids for key, target in scan.done.targets.items()},
                 done_baseline_ids={key: target.baseline_ids for key, target in scan.done.targets.items()},
-                is_unchanged=never_unchanged if history is None else history.is_unchanged,
+                choose=choices(history),
             )
             targets = await largest_targets_first(store, discovery.targets)
             outcomes = await scan_targets(targets, aws.fleet, job)
             return Reading([*discovery.outcomes, *outcomes], aws.counts, history, discovery.notes)
-
-
-def _rules(settings: Settings) -> ReadingRules:
-    patches = settings.patches
-    return ReadingRules(
-        states=patches.states,
-        comparable=comparable_states(
-            patches.states, other_filters=bool(patches.severities or patches.classifications or patches.kb_ids)
-        ),
-        max_nodes=settings.limits.max_nodes_per_target,
-        max_restarts=settings.limits.max_node_restarts,
-        nodes=settings.nodes,
-    )

@@ -29,13 +29,13 @@ def is_wanted(node: ManagedNode, settings: NodeSettings) -> bool:
     )
 
 
-def patch_filters(settings: PatchSettings) -> Filters:
-    """Returns the filters of DescribeInstancePatches; a patch must meet all.
+def patch_filters(settings: PatchSettings, states: Sequence[str]) -> Filters:
+    """Returns the filters of DescribeInstancePatches: these states, and the rest of the settings' filters.
 
     States go in CamelCase, as the service stores them.
     """
     wanted = {
-        "State": [wire_state(state) for state in settings.states],
+        "State": [wire_state(state) for state in states],
         "Severity": settings.severities,
         "Classification": settings.classifications,
         "KBId": settings.kb_ids,

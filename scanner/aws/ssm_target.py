@@ -51,10 +51,8 @@ class SsmTarget:
         self._undecodable: dict[str, AwsError] = {}
         self._max_restarts = max_restarts
         self._node_filters = node_filters(nodes)
-        self._patch_options: Payload = {
-            "MaxResults": patches.page_size,
-            **_if_any(Filters=patch_filters(patches)),
-        }
+        self._patches = patches
+        self._options_by_states: dict[tuple[str, ...], Payload] = {}
 
     @property
     def counts(self) -> CallCounts:
@@ -130,8 +128,8 @@ class SsmTarget:
                     states.update(dict.fromkeys(missing, error))
         return {**states, **{key: self._undecodable[key] for key in instance_ids if key in self._undecodable}}
 
-    async def patch_page(self, instance_id: str, next_token: str | None) -> PatchPage:
-        """Returns one page of a node's patches.
+    async def patch_page(self, instance_id: str, next_token: str | None, states: tuple[str, ...] = ()) -> PatchPage:
+        """Returns one page of a node's patches in these states; empty: in all of them.
 
         Raises:
             NodeGone: AWS calls the node id invalid and does not list the node any more.
@@ -139,12 +137,21 @@ class SsmTarget:
             PaginationBroken: the token is not valid any more.
             Denied: a policy hides this node.
         """
-        payload = {"InstanceId": instance_id, **self._patch_options, **_if_any(NextToken=next_token)}
+        payload = {"InstanceId": instance_id, **self._patch_options(states), **_if_any(NextToken=next_token)}
         try:
             answer = await self._requests.ask(DESCRIBE_INSTANCE_PATCHES, payload, wire.decode_patches)
         except InvalidNode as error:
             raise await self._corroborate(instance_id, error) from error
         return PatchPage(answer.patches, answer.next_token or None)
+
+    def _patch_options(self, states: tuple[str, ...]) -> Payload:
+        """Returns the members that every page of a listing under this State filter has, made once for each filter."""
+        options = self._options_by_states.get(states)
+        if options is None:
+            filters = patch_filters(self._patches, states)
+            options = {"MaxResults": self._patches.page_size, **_if_any(Filters=filters)}
+            self._options_by_states[states] = options
+        return options
 
     async def _corroborate(self, instance_id: str, refusal: InvalidNode) -> AwsError:
         """Asks AWS again about a node whose id it called invalid; `NodeGone` only if it is not listed any more.

@@ -98,6 +98,7 @@ PATCHES: dict[str, tuple[str, str]] = {
     "patches.severities": ("LIST", "Only these severities, as AWS writes them: Critical,Important."),
     "patches.classifications": ("LIST", "Only these classifications: Security,SecurityUpdates."),
     "patches.kb_ids": ("LIST", "Only these KB ids or package names."),
+    "patches.not_applicable": ("", "List patches that do not apply, too.  [default: in all modes but lean]"),
 }
 COVERAGE: dict[str, tuple[str, str]] = {
     "coverage.ec2": ("USE", "EC2: unmanaged and stopped machines, tags; auto, off or required."),

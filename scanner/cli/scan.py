@@ -15,7 +15,7 @@ from scanner.cli.output import data_stdout
 from scanner.core.scan_request import LATEST_OR_NEW
 
 _RUN = {
-    "mode": ("MODE", "full, or delta: read only nodes whose patch state changed."),
+    "mode": ("MODE", "full; delta: read only nodes whose patch state changed; lean: read only what is lacking."),
     **options.STORE,
     **options.SINKS,
     **options.STALE,

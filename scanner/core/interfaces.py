@@ -48,8 +48,11 @@ class TargetReader(Protocol):
         """
         ...
 
-    async def patch_page(self, instance_id: str, next_token: str | None) -> PatchPage:
-        """Returns one page of a node's patches under the scan's filters; `next_token` None asks for the first page."""
+    async def patch_page(self, instance_id: str, next_token: str | None, states: tuple[str, ...] = ()) -> PatchPage:
+        """Returns one page of a node's patches; `next_token` None asks for the first page.
+
+        `states` is the State filter in the documented form (empty: none), beside the scan's other filters.
+        """
         ...
 
     @property

@@ -15,7 +15,7 @@ from scanner.core.patch_rows import PatchRows
 
 EpochMs = int  # milliseconds since 1970-01-01T00:00Z
 
-Mode = Literal["full", "delta"]
+Mode = Literal["full", "delta", "lean"]
 
 
 class NodeStatus(StrEnum):
@@ -24,6 +24,7 @@ class NodeStatus(StrEnum):
     VERIFIED = "verified"
     MISMATCHED = "mismatched"
     UNCHANGED = "unchanged"
+    REFRESHED = "refreshed"
     NO_PATCH_DATA = "no_patch_data"
     SUMMARY_ONLY = "summary_only"
     STOPPED = "stopped"

@@ -11,6 +11,7 @@ from msgspec import Struct, convert, field, to_builtins
 from scanner.core.model import Mode
 from scanner.core.safe_text import mask_secrets
 from scanner.core.settings import Settings
+from scanner.core.state_names import PATCH_STATES
 
 # In the place of a scan id to resume: the newest unfinished scan of the same request or, without one, a new scan.
 LATEST_OR_NEW = "latest-or-new"
@@ -45,6 +46,14 @@ class PatchFilters(Struct, frozen=True):
     severities: tuple[str, ...] = ()
     classifications: tuple[str, ...] = ()
     kb_ids: tuple[str, ...] = ()
+    not_applicable: bool = True
+
+    @property
+    def wanted_states(self) -> tuple[str, ...]:
+        """Returns the State filter: the states that are named, else all but NOT_APPLICABLE, or none (empty)."""
+        if self.states or self.not_applicable:
+            return self.states
+        return tuple(state for state in PATCH_STATES if state != "NOT_APPLICABLE")
 
 
 class RequestedCoverage(Struct, frozen=True):
@@ -97,4 +106,5 @@ def request_of(settings: Settings) -> ScanRequest:
 def patch_filters(settings: Settings) -> PatchFilters:
     """Returns the filters of patches in these settings."""
     patches = settings.patches
-    return PatchFilters(patches.states, patches.severities, patches.classifications, patches.kb_ids)
+    not_applicable = settings.mode != "lean" if patches.not_applicable is None else patches.not_applicable
+    return PatchFilters(patches.states, patches.severities, patches.classifications, patches.kb_ids, not_applicable)

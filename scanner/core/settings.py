@@ -48,6 +48,8 @@ class PatchSettings(Struct, frozen=True, forbid_unknown_fields=True):
     severities: tuple[str, ...] = ()
     classifications: tuple[str, ...] = ()
     kb_ids: tuple[str, ...] = ()
+    #: Whether patches are listed that do not apply to the node; None: in every mode but `lean`.
+    not_applicable: bool | None = None
     page_size: int = 50
 
 
@@ -128,7 +130,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     mode: Mode = "full"
     #: How SSM requests travel: signed and sent by patchsweep, or through the SDK's own slower pipeline.
     transport: TransportName = "direct"
-    full_scan_every_days: int = 7  # In delta mode, how old the last full reading may be
+    full_scan_every_days: int = 7  # In delta and lean mode, how old the last whole reading of a node may be
     #: How old the data of a node may be before answers about it count as unknown; AWS's own schedules are daily.
     stale_after_days: int = 7
     sinks: tuple[str, ...] = ()  # `type:where`, one a sink

@@ -17,6 +17,9 @@ PATCH_STATES: tuple[str, ...] = (
 #: The states of a patch whose fix is not in effect on the node.
 LACKING_STATES: tuple[str, ...] = ("MISSING", "FAILED", "INSTALLED_PENDING_REBOOT", "AVAILABLE_SECURITY_UPDATE")
 
+#: The states of a patch that is installed and stays so: what lean mode carries over from an earlier scan.
+CARRIED_STATES: tuple[str, ...] = ("INSTALLED", "INSTALLED_OTHER")
+
 #: The state of a fix that is on the disk and takes effect with the next reboot.
 PENDING_REBOOT = "INSTALLED_PENDING_REBOOT"
 
@@ -35,6 +38,9 @@ COUNTED_STATES: dict[str, str] = {
     "FAILED": "failed_count",
     "AVAILABLE_SECURITY_UPDATE": "available_security_update_count",
 }
+
+#: The states that lean mode reads in every scan: what is lacking, and what is installed though it is rejected.
+REFRESHED_STATES: tuple[str, ...] = tuple(state for state in COUNTED_STATES if state not in CARRIED_STATES)
 
 _DOCUMENTED = {state.replace("_", "").lower(): state for state in PATCH_STATES}
 

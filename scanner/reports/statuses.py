@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from scanner.core.model import NodeStatus, Scope, TargetStatus
 
 #: The rows agree with AWS's own counts: read now, carried over, or what is lacking read now and the rest carried over.
-VERIFIED = (NodeStatus.VERIFIED, NodeStatus.UNCHANGED)
+VERIFIED = (NodeStatus.VERIFIED, NodeStatus.UNCHANGED, NodeStatus.REFRESHED)
 #: The scan has the node's rows, whether or not AWS's counts agree.
 WITH_ROWS = (*VERIFIED, NodeStatus.MISMATCHED)
 #: Nothing is known of the node's patches, not even whether AWS has any.

@@ -1,9 +1,10 @@
-"""Estimates the rows and calls of nodes from the counts of their patch states, before a patch is read."""
+"""Estimates how many rows a node will list, from the counts of its patch state, before a patch is read."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from math import ceil
+from typing import TypeVar
 
 from msgspec import Struct
 
@@ -15,29 +16,14 @@ MIN_ROWS_A_PAGE = 10  # the smallest MaxResults that the service takes
 SPARE_PAGES = 50  # for empty pages in between, and for rows that the counts leave out
 MAX_PAGES = 2_000  # no node has more: an inventory type holds 10,000 entries a node, so 1,000 pages of 10
 
+T = TypeVar("T")
+
 
 class ListedNode(Struct, frozen=True):
     """A node of a listing, with its patch state (None: AWS gave none)."""
 
     node: ManagedNode
     state: PatchState | None
-
-
-class Estimate(Struct, frozen=True):
-    """The nodes on one page of nodes, their expected rows, and the calls to read these."""
-
-    nodes: int = 0
-    rows: int = 0
-    patch_calls: int = 0
-
-    def __add__(self, other: Estimate) -> Estimate:
-        return Estimate(self.nodes + other.nodes, self.rows + other.rows, self.patch_calls + other.patch_calls)
-
-
-def estimate(listed: Iterable[ListedNode], states: Collection[str]) -> Estimate:
-    """Returns what these nodes cost: at least one call each, then one for each further page of rows."""
-    rows = [expected_rows(item, states) for item in listed]
-    return Estimate(len(rows), sum(rows), sum(max(1, ceil(count / ROWS_A_PAGE)) for count in rows))
 
 
 def expected_rows(listed: ListedNode, states: Collection[str]) -> int:
@@ -55,6 +41,11 @@ def expected_rows(listed: ListedNode, states: Collection[str]) -> int:
     return sum(count for name, count in counted.items() if not states or name in states)
 
 
+def expected_pages(rows: int, page_size: int = ROWS_A_PAGE) -> int:
+    """Returns how many calls a listing of so many rows takes: at least one."""
+    return max(1, ceil(rows / page_size))
+
+
 def max_pages(listed: ListedNode, broken: int) -> int:
     """Returns after how many pages a listing counts as endless: far beyond what is expected of the shortest pages.
 
@@ -66,12 +57,12 @@ def max_pages(listed: ListedNode, broken: int) -> int:
     return min(MAX_PAGES, (SPARE_PAGES + 2 * shortest_pages) << (2 * broken))
 
 
-def batches(listed: Sequence[ListedNode], states: Collection[str], max_rows: int) -> Iterator[list[ListedNode]]:
-    """Yields the nodes in groups of at most `max_rows` expected rows, or of one node that has more."""
-    group: list[ListedNode] = []
+def batches(items: Sequence[T], rows_of: Callable[[T], int], max_rows: int) -> Iterator[list[T]]:
+    """Yields the items in groups of at most `max_rows` expected rows, or of one item that has more."""
+    group: list[T] = []
     rows = 0
-    for item in listed:
-        expected = expected_rows(item, states)
+    for item in items:
+        expected = rows_of(item)
         if group and rows + expected > max_rows:
             yield group
             group, rows = [], 0

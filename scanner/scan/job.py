@@ -4,25 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from scanner.core.interfaces import Clock, Observer
-from scanner.core.model import NodeScan, PatchState, Target
+from scanner.core.model import NodeScan
 from scanner.core.settings import NodeSettings
+from scanner.scan.choice import Choose, always_read_whole
+from scanner.scan.filter_measure import FilterMeasure
+from scanner.scan.question import Question
 
 DeliverNode = Callable[[NodeScan], Awaitable[None]]  # takes a finished node; waits while the store or a sink is behind
 NodesDone = Mapping[tuple[str, str], Collection[str]]  # ids by (account id, Region)
 
 
-def never_unchanged(_target: Target, _state: PatchState) -> bool:
-    """Returns False: a full scan reads every node."""
-    return False
-
-
 class ReadingRules(Struct, frozen=True):
     """How nodes are read: the State filter (empty: none), the states whose counts are compared, and the bounds.
 
-    `nodes` says which machines are wanted, and which of their tags.
+    `nodes` says which machines are wanted, and which of their tags. `page_size` is how many patches a page has.
     `max_nodes` bounds the nodes of one target that are read side by side, `max_restarts` how often one is read again.
     """
 
@@ -31,14 +29,19 @@ class ReadingRules(Struct, frozen=True):
     max_nodes: int
     max_restarts: int
     nodes: NodeSettings = NodeSettings()
+    page_size: int = 50
+
+    @property
+    def whole(self) -> Question:
+        """Returns what is asked of a node that is read whole."""
+        return Question(self.states, self.comparable)
 
 
 class ScanJob(Struct, frozen=True):
     """The work of one scan.
 
     `done` holds the nodes that an interrupted run has delivered already, `done_baseline_ids` the baselines that they
-    name. `is_unchanged` says whether a committed scan holds the rows of this very patch state, so that the node need
-    not be read.
+    name. `choose` says what is done with a node of this patch state. `filtering` measures what filtered listings cost.
     """
 
     rules: ReadingRules
@@ -48,4 +51,5 @@ class ScanJob(Struct, frozen=True):
     observers: Sequence[Observer] = ()
     done: NodesDone = {}
     done_baseline_ids: NodesDone = {}
-    is_unchanged: Callable[[Target, PatchState], bool] = never_unchanged
+    choose: Choose = always_read_whole
+    filtering: FilterMeasure = field(default_factory=FilterMeasure)

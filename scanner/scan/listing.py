@@ -13,14 +13,19 @@ class Listing:
     """The pages of one node so far. Once a page does not fit, none of them counts.
 
     `next_token` is what the next request has to send: None for the first page, and again once `is_complete`.
+    With `wanted`, the rows that AWS counts in each state, the listing ends as soon as it has them. It `ended_early` if
+    AWS had more pages: the patch state has to be the same afterwards before such a listing can be trusted.
     """
 
-    def __init__(self, max_pages: int) -> None:
+    def __init__(self, max_pages: int, wanted: Counter[str] | None = None) -> None:
         self._max_pages = max_pages
+        self._wanted = wanted
+        self._counts: Counter[str] = Counter()
         self._rows = PatchRowsBuilder()
         self._tokens: set[str] = set()
         self.next_token: str | None = None
         self.pages = 0
+        self.ended_early = False
 
     @property
     def is_complete(self) -> bool:
@@ -43,8 +48,11 @@ class Listing:
                     f"the listing did not end within {self._max_pages} pages", code="EndlessPagination"
                 )
             self._tokens.add(token)
-        self.next_token = token
         self._rows.add(page.patches)
+        if self._wanted is not None:
+            self._counts.update(documented_state(patch.state or "") for patch in page.patches)
+            self.ended_early = token is not None and self._counts == self._wanted
+        self.next_token = None if self.ended_early else token
 
     def rows(self) -> PatchRows:
         """Returns the rows of all pages, in their order, duplicates included."""

@@ -3,21 +3,26 @@
 A reading is verified if the patch state is the same before and after it and if every count that AWS gives equals the
 number of rows. A listing of one page is one instant; between two pages a patching operation may end and replace the
 rows, which equal counts alone do not show.
+
+A node that is only refreshed is read whole instead as soon as anything speaks against its carried rows.
 """
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 
 from msgspec import Struct
 
 from scanner.core.errors import AwsError, PaginationBroken
 from scanner.core.model import ManagedNode, NodeStatus, PatchState
 from scanner.core.patch_rows import NO_PATCHES, PatchRows
+from scanner.scan.choice import Choice, ReadWhole, Refresh
 from scanner.scan.error_status import node_status_of
 from scanner.scan.estimate import ListedNode, max_pages
 from scanner.scan.job import ReadingRules
 from scanner.scan.listing import Listing, rows_by_state
+from scanner.scan.question import REFRESH, Question
 from scanner.scan.reconcile import disagreements, has_comparable_count
 
 
@@ -41,11 +46,17 @@ UNSTEADY = "AWS has no patch state to compare the rows with, and two readings di
 
 
 class _Reading(Struct, frozen=True):
-    """A listing that was read to its end."""
+    """A listing that was read to its end, or until it had every row that AWS counts; `pages` 0: none was needed."""
 
     pages: int
     rows: PatchRows
     by_state: Counter[str]
+    ended_early: bool = False
+
+
+NOTHING_WANTED = _Reading(0, NO_PATCHES, Counter())
+
+Rechoose = Callable[[PatchState], Choice]
 
 
 class NodeAttempt:
@@ -53,15 +64,25 @@ class NodeAttempt:
 
     The caller reads listings while `next_listing` gives one, reports how each went with `listed` or `broke_off`, looks
     up the patch state again if `needs_patch_state`, and then calls `decide`. After `ReadAgain` it starts over.
+    `rechoose` decides again whether a refreshed node may be, once its patch state has changed.
     """
 
-    def __init__(self, node: ManagedNode, state: PatchState | None, rules: ReadingRules) -> None:
+    def __init__(
+        self,
+        node: ManagedNode,
+        state: PatchState | None,
+        rules: ReadingRules,
+        choice: Choice = ReadWhole(),  # noqa: B008 - frozen
+        rechoose: Rechoose = lambda _: ReadWhole(),
+    ) -> None:
         self.node = node
         self.state = state
         self.rows = NO_PATCHES
         self.pages = 0
         self.restarts = 0
         self._rules = rules
+        self._refresh = choice if isinstance(choice, Refresh) else None
+        self._rechoose = rechoose
         self._rounds = 1
         self._broken = 0
         self._read: _Reading | AwsError | None = None
@@ -69,17 +90,34 @@ class NodeAttempt:
         self._earlier: PatchRows | None = None
         self._disagreed = False
 
+    @property
+    def question(self) -> Question:
+        """Returns what the listings of this round have to ask for."""
+        return REFRESH if self._refresh is not None else self._rules.whole
+
+    @property
+    def is_refresh(self) -> bool:
+        """Returns whether only what is lacking is read, and the rest carried over."""
+        return self._refresh is not None
+
+    def read_whole(self) -> None:
+        """Carries nothing over, whatever was chosen; call it between two rounds."""
+        self._refresh = None
+
     def next_listing(self) -> Listing | None:
         """Returns an empty listing to read into, or None once this round has a complete one or an error."""
+        listed = ListedNode(self.node, self.state)
+        if self._read is None and self.question.expects_nothing(listed):
+            self._read = NOTHING_WANTED
         if self._read is not None:
             return None
-        return Listing(max_pages(ListedNode(self.node, self.state), self._broken))
+        return Listing(max_pages(listed, self._broken), self.question.wanted_counts(listed))
 
     def listed(self, listing: Listing) -> None:
         """Takes a complete listing as this round's reading."""
         rows = listing.rows()
         self.pages += listing.pages
-        self._read = _Reading(listing.pages, rows, rows_by_state(rows))
+        self._read = _Reading(listing.pages, rows, rows_by_state(rows), listing.ended_early)
 
     def broke_off(self, listing: Listing, error: AwsError) -> None:
         """Drops a listing that ended in an error; broken pagination may be tried again, `max_restarts` times."""
@@ -96,9 +134,9 @@ class NodeAttempt:
         read = self._read
         if not isinstance(read, _Reading):
             return False
-        if self.state is None or read.pages > 1:
+        if self.state is None or read.pages > 1 or read.ended_early:
             return True
-        return bool(disagreements(self.state, read.by_state, self._rules.comparable))
+        return bool(disagreements(self.state, read.by_state, self.question.comparable))
 
     def decide(self, after: PatchState | AwsError | None) -> Decision:
         """Ends the round.
@@ -115,9 +153,12 @@ class NodeAttempt:
             after = self.state
         if isinstance(after, AwsError):
             return self.fail(after)
+        was_refresh = self.is_refresh
         decision = self._judge(read, after)
+        if self._refresh is not None:
+            decision = self._judge_refresh(self._refresh, read, decision)
         if isinstance(decision, ReadAgain):
-            self._start_over(read, after)
+            self._start_over(read, after, was_refresh=was_refresh)
         else:
             self.rows = read.rows
         self.state = after or self.state
@@ -136,13 +177,25 @@ class NodeAttempt:
             return ReadAgain() if self._may_read_again else Deliver(NodeStatus.MISMATCHED, MOVING)
         if after is None:
             return self._judge_without_state(read)
-        sentences = disagreements(after, read.by_state, self._rules.comparable)
+        comparable = self.question.comparable
+        sentences = disagreements(after, read.by_state, comparable)
         if not sentences:
-            is_compared = has_comparable_count(after, self._rules.comparable)
+            is_compared = not read.pages or has_comparable_count(after, comparable)
             return Deliver(NodeStatus.VERIFIED, None if is_compared else NO_COUNT)
         if self._may_read_again and not self._disagreed:
             return ReadAgain()
         return Deliver(NodeStatus.MISMATCHED, "; ".join(sentences))
+
+    def _judge_refresh(self, refresh: Refresh, read: _Reading, decision: Decision) -> Decision:
+        """Returns the end of a node whose lacking patches were read: refreshed, or to be read again."""
+        if isinstance(decision, ReadAgain):
+            return decision
+        is_trusted = decision.status is NodeStatus.VERIFIED
+        if is_trusted and not refresh.are_carried_rows_old(read.rows.column("kb_id")):
+            return Deliver(NodeStatus.REFRESHED)
+        # Whatever is wrong, the rows of one operation settle it.
+        self.read_whole()
+        return ReadAgain()
 
     def _judge_without_state(self, read: _Reading) -> Decision:
         if not read.by_state:
@@ -158,8 +211,11 @@ class NodeAttempt:
             return False
         return (self.state and self.state.fingerprint) != (after and after.fingerprint)
 
-    def _start_over(self, read: _Reading, after: PatchState | None) -> None:
-        self._disagreed = after is not None and self.state is not None and self.state.fingerprint == after.fingerprint
+    def _start_over(self, read: _Reading, after: PatchState | None, *, was_refresh: bool) -> None:
+        has_moved = after is None or self.state is None or self.state.fingerprint != after.fingerprint
+        choice = self._rechoose(after) if self.is_refresh and has_moved and after is not None else ReadWhole()
+        self._refresh = choice if isinstance(choice, Refresh) else None
+        self._disagreed = not (has_moved or was_refresh)
         self._earlier = read.rows if after is None else None
         self._read = None
         self._broken = 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 import anyio
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
@@ -10,8 +11,11 @@ from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStre
 from scanner.core.errors import AwsError
 from scanner.core.interfaces import TargetReader
 from scanner.core.model import ManagedNode, NodeScan, NodeStatus, PatchState, Target
-from scanner.scan.estimate import ListedNode, batches
+from scanner.scan.choice import CarryAll, Choice, ReadWhole
+from scanner.scan.cost import filtered_pages
+from scanner.scan.estimate import ListedNode, batches, expected_rows
 from scanner.scan.job import ScanJob
+from scanner.scan.listing import Listing
 from scanner.scan.node_attempt import Deliver, NodeAttempt
 from scanner.scan.target_machines import TargetFindings, TargetMachines
 
@@ -19,7 +23,7 @@ BATCH_ROWS = 2_500  # rows that wait together for the second look at their patch
 NODES_A_PAGE = 50  # the most ids that DescribeInstancePatchStates takes
 BATCHES_SIDE_BY_SIDE = 3  # so that a target never idles while the last node of a batch is read
 
-Batch = list[ListedNode]
+Batch = list[NodeAttempt]
 
 
 async def read_target(target: Target, reader: TargetReader, job: ScanJob) -> TargetFindings:
@@ -78,7 +82,7 @@ class _TargetReading:
         for observer in self._job.observers:
             observer.nodes_found(self._target, len(nodes))
         to_read = await self._to_read([node for node in nodes if node.instance_id not in self._done])
-        for batch in batches(to_read, self._job.rules.states, BATCH_ROWS):
+        for batch in batches(to_read, self._rows_in_memory, BATCH_ROWS):
             await send.send(batch)
 
     async def _end_unlisted(self, send: MemoryObjectSendStream[Batch]) -> None:
@@ -95,7 +99,12 @@ class _TargetReading:
         for start in range(0, len(stopped), NODES_A_PAGE):
             await self._send(stopped[start : start + NODES_A_PAGE], send)
 
-    async def _to_read(self, nodes: Sequence[ManagedNode]) -> list[ListedNode]:
+    def _rows_in_memory(self, attempt: NodeAttempt) -> int:
+        """Returns about how many rows of a node wait for its batch; a refresh may yet become a whole reading."""
+        question = attempt.question if self._job.filtering.is_cheap else self._job.rules.whole
+        return expected_rows(ListedNode(attempt.node, attempt.state), question.states)
+
+    async def _to_read(self, nodes: Sequence[ManagedNode]) -> list[NodeAttempt]:
         """Looks up the patch states of a page of nodes; delivers those that have none to read or are unchanged."""
         if not nodes:
             return []
@@ -114,22 +123,25 @@ class _TargetReading:
                 await self._deliver(attempt, attempt.fail(state))
             elif state is None and node.instance_id in self._stopped:
                 await self._deliver(NodeAttempt(node, None, self._job.rules), Deliver(NodeStatus.NO_PATCH_DATA))
-            elif self._is_unchanged(node, state):
-                await self._deliver(NodeAttempt(node, state, self._job.rules), Deliver(NodeStatus.UNCHANGED))
             else:
-                to_read.append(ListedNode(node, state))
+                choice = self._choice(node, state)
+                attempt = NodeAttempt(node, state, self._job.rules, choice, partial(self._job.choose, self._target))
+                if isinstance(choice, CarryAll):
+                    await self._deliver(attempt, Deliver(NodeStatus.UNCHANGED))
+                else:
+                    to_read.append(attempt)
         return to_read
 
-    def _is_unchanged(self, node: ManagedNode, state: PatchState | None) -> bool:
-        """Returns whether a committed scan holds the node's rows; those of a stopped node are always read again."""
+    def _choice(self, node: ManagedNode, state: PatchState | None) -> Choice:
+        """Returns what is done with the node; the rows of a stopped one are always read again."""
         if state is None or node.instance_id in self._stopped:
-            return False
-        return self._job.is_unchanged(self._target, state)
+            return ReadWhole()
+        return self._job.choose(self._target, state)
 
     async def read_batches(self, receive: MemoryObjectReceiveStream[Batch]) -> None:
         """Reads the nodes of each batch, in rounds, until all are delivered."""
         async for batch in receive:
-            attempts = [NodeAttempt(listed.node, listed.state, self._job.rules) for listed in batch]
+            attempts = batch
             while attempts:
                 async with anyio.create_task_group() as nodes:
                     for attempt in attempts:
@@ -141,13 +153,29 @@ class _TargetReading:
             await self._read_node(attempt)
 
     async def _read_node(self, attempt: NodeAttempt) -> None:
+        self._refuse_costly_refresh(attempt)
+        instance_id, states = attempt.node.instance_id, attempt.question.states
         while (listing := attempt.next_listing()) is not None:
             try:
                 while not listing.is_complete:
-                    listing.add(await self._reader.patch_page(attempt.node.instance_id, listing.next_token))
+                    listing.add(await self._reader.patch_page(instance_id, listing.next_token, states))
+                self._measure(attempt, listing)
                 attempt.listed(listing)
             except AwsError as error:
                 attempt.broke_off(listing, error)
+
+    def _refuse_costly_refresh(self, attempt: NodeAttempt) -> None:
+        """Reads a node whole where what is lacking would cost as many pages: the same calls then bring every row."""
+        listed = ListedNode(attempt.node, attempt.state)
+        is_costly = self._job.filtering.is_cheap is False
+        if attempt.is_refresh and is_costly and not attempt.question.expects_nothing(listed):
+            attempt.read_whole()
+
+    def _measure(self, attempt: NodeAttempt, listing: Listing) -> None:
+        if attempt.question.states:
+            listed = ListedNode(attempt.node, attempt.state)
+            page_size = self._job.rules.page_size
+            self._job.filtering.add(filtered_pages(listed, attempt.question, listing.pages, page_size))
 
     async def _deliver_finished(self, attempts: Sequence[NodeAttempt]) -> list[NodeAttempt]:
         """Ends the round of these nodes; returns those that have to be read again."""

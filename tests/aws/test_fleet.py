@@ -47,9 +47,9 @@ async def states_of(*instance_ids):
         return await reader.patch_states(instance_ids)
 
 
-async def patches_of(token=None, settings=SETTINGS, target=AT_HUB):
+async def patches_of(token=None, settings=SETTINGS, target=AT_HUB, states=()):
     async with open_aws(settings) as aws, aws.fleet.open(target) as reader:
-        return await reader.patch_page("i-1", token)
+        return await reader.patch_page("i-1", token, states)
 
 
 def listed(*names, token=None, **fields):
@@ -162,7 +162,7 @@ async def test_the_filters_of_the_settings_go_with_every_page(aws):
         kb_ids=("KB1",),
         page_size=20,
     )
-    await patches_of(settings=Settings(limits=QUICK, patches=wanted))
+    await patches_of(settings=Settings(limits=QUICK, patches=wanted), states=wanted.states)
     assert aws.of("DescribeInstancePatches")[0].members == {
         "InstanceId": "i-1",
         "MaxResults": 20,

@@ -122,7 +122,7 @@ class ScriptedTarget:
         found = {instance_id: self._nodes[instance_id].state(instance_id) for instance_id in instance_ids}
         return {instance_id: state for instance_id, state in found.items() if state}
 
-    async def patch_page(self, instance_id, next_token):
+    async def patch_page(self, instance_id, next_token, states=()):
         await anyio.lowlevel.checkpoint()
         return self._nodes[instance_id].page(next_token)
 

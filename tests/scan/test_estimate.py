@@ -6,19 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scanner.core.model import ManagedNode, PatchState
-from scanner.scan.estimate import MAX_PAGES, Estimate, ListedNode, batches, estimate, expected_rows, max_pages
+from scanner.scan.estimate import MAX_PAGES, ListedNode, batches, expected_rows, max_pages
 
 
 def listed(installed, number=1):
     return ListedNode(ManagedNode(f"i-{number}"), PatchState(f"i-{number}", installed_count=installed))
-
-
-def test_every_node_costs_a_call_and_every_further_page_another():
-    assert estimate([listed(0), listed(50), listed(51)], ()) == Estimate(nodes=3, rows=101, patch_calls=4)
-
-
-def test_estimates_of_pages_add_up():
-    assert estimate([listed(10)], ()) + estimate([listed(60)], ()) == Estimate(nodes=2, rows=70, patch_calls=3)
 
 
 def test_what_is_not_applicable_is_listed_on_windows_only():
@@ -38,7 +30,7 @@ def test_a_listing_counts_as_endless_far_beyond_the_expected_pages_and_later_the
 def test_batches_keep_every_node_once_and_pass_the_bound_only_with_a_single_node(counts, max_rows):
     nodes = [listed(count, number) for number, count in enumerate(counts)]
 
-    grouped = list(batches(nodes, (), max_rows))
+    grouped = list(batches(nodes, lambda each: expected_rows(each, ()), max_rows))
 
     assert [item for group in grouped for item in group] == nodes
     assert all(len(group) == 1 or sum(item.state.installed_count for item in group) <= max_rows for group in grouped)

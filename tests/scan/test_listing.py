@@ -81,3 +81,29 @@ def test_every_row_counts_once_under_its_documented_state(states):
     rows = [patch("a", state) for state in states]
 
     assert counts_of(rows) == Counter(documented_state(state or "") for state in states)
+
+
+def listing_until(wanted, *rows_by_page):
+    listing = Listing(MAX_PAGES, Counter(wanted))
+    for page in pages(*rows_by_page):
+        if listing.is_complete:
+            break
+        listing.add(page)
+    return listing
+
+
+def test_a_filtered_listing_ends_when_it_has_every_row_that_aws_counts():
+    listing = listing_until({"MISSING": 2}, [patch("a", "Missing")], [patch("b", "Missing")], [], [])
+
+    assert (listing.is_complete, listing.ended_early, listing.pages, len(listing.rows())) == (True, True, 2, 2)
+
+
+@pytest.mark.parametrize("wanted", [{"MISSING": 3}, {"MISSING": 1, "FAILED": 1}, {"MISSING": 1}])
+def test_a_listing_whose_rows_are_not_those_that_aws_counts_is_read_to_its_end(wanted):
+    listing = listing_until(wanted, [patch("a", "Missing"), patch("b", "Missing")], [], [])
+
+    assert (listing.is_complete, listing.ended_early, listing.pages) == (True, False, 3)
+
+
+def test_a_listing_that_has_every_row_on_its_last_page_did_not_end_early():
+    assert not listing_until({"MISSING": 1}, [patch("a", "Missing")]).ended_early

@@ -10,9 +10,11 @@ from scanner.core.errors import Denied, PaginationBroken, Unavailable
 from scanner.core.model import ManagedNode, NodeStatus, PatchState
 from scanner.core.patch_rows import NO_PATCHES, PatchPage, patch_rows_of
 from scanner.core.state_names import COUNTED_STATES
+from scanner.scan.choice import ReadWhole, Refresh
 from scanner.scan.job import ReadingRules
 from scanner.scan.listing import rows_by_state
 from scanner.scan.node_attempt import MOVING, NO_COUNT, NO_STATE, UNSTEADY, Deliver, NodeAttempt, ReadAgain
+from scanner.scan.question import REFRESH
 from scanner.scan.reconcile import comparable_states, disagreements
 from tests.fake_fleet import pages, patch, state_of
 
@@ -220,3 +222,99 @@ def test_whatever_aws_answers_a_node_ends_in_time_and_only_trusted_rows_are_veri
     if decision.status is NodeStatus.NO_PATCH_DATA:
         assert (rows, seen) == ([], None)
     assert decision.reason or decision.status is not MISMATCHED
+
+
+LINUX = ManagedNode("i-1", platform_type="Linux")
+MISSING_ONE = [patch("m", "Missing")]
+FILTERED = ReadingRules(("MISSING",), comparable_states(("MISSING",), other_filters=False), max_nodes=1, max_restarts=3)
+LEAN_STATE = state_of("i-1", [patch("a"), patch("b"), *MISSING_ONE])
+
+
+def never_old(_kb_ids):
+    return False
+
+
+def refreshing(state=LEAN_STATE, *, clashes=never_old, rechoose=lambda _: ReadWhole(), max_restarts=3):
+    rules = ReadingRules((), ALL, max_nodes=1, max_restarts=max_restarts)
+    return NodeAttempt(LINUX, state, rules, Refresh(clashes), rechoose)
+
+
+def test_a_node_of_which_aws_counts_no_wanted_patch_is_verified_without_a_call():
+    attempt = NodeAttempt(LINUX, state_of("i-1", ONE), FILTERED)
+
+    assert attempt.next_listing() is None
+    assert not attempt.needs_patch_state
+    assert attempt.decide(None) == Deliver(VERIFIED)
+    assert (attempt.pages, len(attempt.rows)) == (0, 0)
+
+
+def test_a_listing_that_ended_early_is_trusted_only_after_a_second_look_at_the_patch_state():
+    state = state_of("i-1", MISSING_ONE)
+    for after, expected in [(state, Deliver(VERIFIED)), (state_of("i-1", MISSING_ONE, "s2"), ReadAgain())]:
+        attempt = NodeAttempt(LINUX, state, FILTERED)
+        listing = attempt.next_listing()
+        listing.add(PatchPage(MISSING_ONE, "more"))
+        assert listing.is_complete
+        attempt.listed(listing)
+        assert attempt.needs_patch_state
+        assert attempt.decide(after) == expected
+
+
+def test_a_refreshed_node_is_asked_for_what_is_lacking_and_held_against_these_counts():
+    attempt = refreshing()
+    assert attempt.question == REFRESH
+    read(attempt, MISSING_ONE)
+
+    assert not attempt.needs_patch_state
+    assert attempt.decide(None) == Deliver(NodeStatus.REFRESHED)
+    assert attempt.rows == patch_rows_of(MISSING_ONE)
+
+
+def test_a_refreshed_node_that_lacks_nothing_costs_no_call():
+    attempt = refreshing(state_of("i-1", ONE))
+
+    assert attempt.next_listing() is None
+    assert attempt.decide(None) == Deliver(NodeStatus.REFRESHED)
+
+
+@pytest.mark.parametrize("rows", [[], [*MISSING_ONE, patch("n", "Missing")], [patch("m", "Failed")]])
+def test_a_refreshed_node_whose_rows_differ_from_the_counts_is_read_whole(rows):
+    attempt = refreshing()
+    read(attempt, rows)
+    assert attempt.needs_patch_state
+
+    assert attempt.decide(LEAN_STATE) == ReadAgain()
+    assert attempt.question.states == ()
+    read(attempt, [patch("a"), patch("b"), *MISSING_ONE])
+    assert attempt.decide(LEAN_STATE) == Deliver(VERIFIED)
+
+
+def test_a_lacking_row_that_proves_the_carried_rows_old_has_the_node_read_whole():
+    attempt = refreshing(clashes=lambda kb_ids: kb_ids == ["m"])
+    read(attempt, MISSING_ONE)
+
+    assert attempt.decide(None) == ReadAgain()
+    assert not attempt.is_refresh
+
+
+@pytest.mark.parametrize("choice", [ReadWhole(), Refresh(never_old)])
+def test_a_node_whose_patch_state_moved_while_it_was_refreshed_is_chosen_for_again(choice):
+    moved = state_of("i-1", [patch("a"), patch("b"), *MISSING_ONE], "s2")
+    attempt = refreshing(rechoose=lambda state: choice if state == moved else None)
+    read(attempt, MISSING_ONE, [])
+
+    assert attempt.decide(moved) == ReadAgain()
+    assert attempt.is_refresh is isinstance(choice, Refresh)
+    assert attempt.state == moved
+
+
+def test_a_node_that_keeps_moving_is_never_called_refreshed():
+    attempt = refreshing(rechoose=lambda _: Refresh(never_old), max_restarts=1)
+    decision, number = ReadAgain(), 1
+    while isinstance(decision, ReadAgain):
+        number += 1
+        read(attempt, MISSING_ONE, [])
+        decision = attempt.decide(state_of("i-1", [patch("a"), patch("b"), *MISSING_ONE], f"s{number}"))
+
+    assert decision == Deliver(MISMATCHED, MOVING)
+    assert number <= 5

@@ -11,6 +11,7 @@ from scanner.core.errors import Denied, Disabled, NodeGone, PaginationBroken, Re
 from scanner.core.model import NodeStatus, PatchState, Target, TargetStatus
 from scanner.core.patch_rows import NO_PATCHES, PatchPage, patch_rows_of
 from scanner.core.state_names import wire_state
+from scanner.scan.choice import CarryAll, ReadWhole
 from scanner.scan.job import ReadingRules, ScanJob
 from scanner.scan.reconcile import comparable_states
 from scanner.scan.scan_targets import scan_targets
@@ -237,7 +238,10 @@ async def test_nodes_that_an_earlier_run_delivered_are_not_read_again():
 async def test_an_unchanged_node_is_not_read():
     fake = node(patch("a"))
 
-    delivered = await scan_one(fake, is_unchanged=lambda target, state: state.snapshot_id == "s1")
+    def choose(_target, state):
+        return CarryAll() if state.snapshot_id == "s1" else ReadWhole()
+
+    delivered = await scan_one(fake, choose=choose)
 
     assert (delivered.status, fake.reads) == (NodeStatus.UNCHANGED, 0)
 

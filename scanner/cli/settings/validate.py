@@ -31,6 +31,7 @@ def problems(settings: Settings, where: Callable[[str], str] = str) -> list[str]
         *scope_problems(settings.scope),
         *_tag_problems(settings.nodes.tags),
         *_patch_problems(settings.patches),
+        *_mode_problems(settings),
         *_limit_problems(settings.limits),
         *_run_problems(settings),
         *_sink_problems(settings.sinks),
@@ -94,6 +95,18 @@ def _patch_problems(patches: PatchSettings) -> Iterator[Problem]:
                 yield f"patches.{name}", f"a value has 1 to {_LONGEST_FILTER_VALUE} characters, one has {len(value)}"
     if patches.page_size not in _PAGE_SIZES:
         yield "patches.page_size", f"{patches.page_size} is outside 10 to 100"
+
+
+def _mode_problems(settings: Settings) -> Iterator[Problem]:
+    patches = settings.patches
+    if patches.not_applicable is False and "NOT_APPLICABLE" in patches.states:
+        yield "patches.not_applicable", "patches.states asks for NOT_APPLICABLE; leave one of the two out"
+    given = [name for name in ("states", "severities", "classifications", "kb_ids") if getattr(patches, name)]
+    if settings.mode == "lean" and given:
+        yield (
+            "mode",
+            f"lean mode takes no filter of patches ({', '.join(given)}); use full, which a filter makes as cheap",
+        )
 
 
 def _limit_problems(limits: LimitSettings) -> Iterator[Problem]:

@@ -20,6 +20,10 @@ _EPOCH = datetime.fromtimestamp(0, UTC)
 _NODES: dict[NodeStatus, tuple[Tone, str]] = {
     NodeStatus.VERIFIED: ("sure", "read, and the rows agree with AWS's own counts"),
     NodeStatus.UNCHANGED: ("sure", "unchanged since an earlier scan: no patching operation has ended on it since then"),
+    NodeStatus.REFRESHED: (
+        "sure",
+        "what is lacking was read, and the installed patches carried over from an earlier scan",
+    ),
     NodeStatus.SUMMARY_ONLY: ("dim", "scanned by an association that reports counts and no list of patches"),
     NodeStatus.STOPPED: ("dim", "its instance is stopped"),
     NodeStatus.UNMANAGED: ("warn", "an EC2 instance that Systems Manager does not manage"),

@@ -155,7 +155,7 @@ def test_a_switch_as_a_variable_takes_the_usual_words(text, progress):
 def test_control_characters_of_a_value_do_not_reach_the_message():
     (line,) = lines_of(options={"mode": "\x1b[31mred"})
 
-    assert line == '--mode (mode): expected one of full, delta, got "\\u001b[31mred"'
+    assert line == '--mode (mode): expected one of full, delta, lean, got "\\u001b[31mred"'
 
 
 def test_no_message_and_no_repr_shows_a_secret():
