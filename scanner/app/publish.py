@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterable, AsyncIterator, Sequence
 from contextlib import aclosing
 from typing import BinaryIO
 
 from msgspec import Struct
 
-from scanner.core.interfaces import ScanSummary, Sink
+from scanner.core.interfaces import NodeBatch, Observer, ScanSummary, Sink
 from scanner.core.settings import Settings
 from scanner.sinks.open import open_sinks
 from scanner.sinks.publish import publish
@@ -39,10 +40,27 @@ async def run_publish(settings: Settings, scan_id: str | None, *, stdout: Binary
             return PublishReport(scan_id, summary.scan.patch_rows, failures)
 
 
-async def replay(store: Store, summary: ScanSummary, sinks: dict[str, Sink], timeout_s: float) -> dict[str, str]:
+async def replay(
+    store: Store,
+    summary: ScanSummary,
+    sinks: dict[str, Sink],
+    timeout_s: float,
+    observers: Sequence[Observer] = (),
+) -> dict[str, str]:
     """Sends a committed scan to sinks; returns the reason for each that failed."""
     if not sinks:
         return {}
+    for observer in observers:
+        observer.publishing([*sinks], summary.scan.patch_rows)
     async with aclosing(store.replay(summary.scan.scan_id)) as batches:
-        failures = await publish(batches, summary, sinks, call_deadline_s=timeout_s)
+        observed = _observed(batches, observers)
+        failures = await publish(observed, summary, sinks, call_deadline_s=timeout_s)
     return {sink: str(error) for sink, error in failures.items()}
+
+
+async def _observed(batches: AsyncIterable[NodeBatch], observers: Sequence[Observer]) -> AsyncIterator[NodeBatch]:
+    """Yields the batches; one counts as published when the next is asked for."""
+    async for batch in batches:
+        yield batch
+        for observer in observers:
+            observer.rows_published(batch.patches.num_rows)

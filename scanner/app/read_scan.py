@@ -83,6 +83,8 @@ async def _read_targets(delivery: Delivery, observers: Sequence[Observer], deliv
     with serving_demo(scan.demo) as access:
         async with open_aws(settings, access) as aws:
             discovery = await aws.discover()
+            for observer in observers:
+                observer.targets_found(len(discovery.outcomes) + len(discovery.targets))
             for outcome in discovery.outcomes:
                 for observer in observers:
                     observer.target_ended(outcome)

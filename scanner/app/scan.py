@@ -77,11 +77,12 @@ async def _read_commit_publish(
     outcomes = await _carry_over(delivery, reading, stop)
     row = ended_row(delivery.scan, outcomes, delivery.tally.nodes, reading.calls, finished_at=int(time.time() * 1000))
     summary = await delivery.scan.stored.commit(row, outcomes)
-    failures = await _publish(delivery, replayed, summary, stop)
+    failures = await _publish(delivery, replayed, summary, observers, stop)
     return ScanResult(
         scan=summary.scan,
         outcomes=outcomes,
         node_gaps=gaps.gaps,
+        node_gaps_by_cause=gaps.by_cause,
         missing=delivery.tally.missing,
         failed=delivery.tally.failed,
         lacking_by_account=delivery.tally.lacking_by_account,
@@ -113,7 +114,9 @@ def _how_to_resume(delivery: Delivery) -> str:
     return f"stopped; resume with `{resume_command(scan.settings, scan.scan_id)}`"
 
 
-async def _publish(delivery: Delivery, replayed: dict[str, Sink], summary: ScanSummary, stop: Stop) -> dict[str, str]:
+async def _publish(
+    delivery: Delivery, replayed: dict[str, Sink], summary: ScanSummary, observers: Sequence[Observer], stop: Stop
+) -> dict[str, str]:
     """Shows the committed scan in the live sinks and sends it to the others; returns the reasons of those that failed.
 
     Raises:
@@ -122,7 +125,7 @@ async def _publish(delivery: Delivery, replayed: dict[str, Sink], summary: ScanS
     live = delivery.live
     with stop.phase():
         await live.commit(summary)
-        failures = await replay(delivery.store, summary, replayed, delivery.scan.settings.sink_timeout_s)
+        failures = await replay(delivery.store, summary, replayed, delivery.scan.settings.sink_timeout_s, observers)
     await live.aclose()
     if stop.signal_number is not None:
         command = f"patchsweep publish {summary.scan.scan_id}"

@@ -11,6 +11,7 @@ import anyio
 import click
 
 from scanner.cli import options
+from scanner.cli.completion import complete_scan_id
 from scanner.cli.exit_codes import answer_exit_code
 from scanner.cli.load_app import AppLoader
 from scanner.cli.options import Sectioned, SectionedCommand, section, settings_of
@@ -34,6 +35,7 @@ _EARLIER_SCANS = 3  # read beside the one that is asked, for the CVE ids of patc
     "--scan",
     "scan_id",
     metavar="ID",
+    shell_complete=complete_scan_id,
     default="latest",
     cls=Sectioned,
     section="Run",

@@ -8,6 +8,7 @@ import anyio
 import click
 
 from scanner.cli import options
+from scanner.cli.completion import complete_scan_id
 from scanner.cli.exit_codes import answer_exit_code
 from scanner.cli.load_app import AppLoader
 from scanner.cli.options import SectionedCommand, section, settings_of
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
 
 
 @click.command("diff", cls=SectionedCommand)
-@click.argument("before", required=False)
-@click.argument("after", required=False)
+@click.argument("before", required=False, shell_complete=complete_scan_id)
+@click.argument("after", required=False, shell_complete=complete_scan_id)
 @section("Run", {**options.STORE, **options.STALE})
 @format_options
 @options.log_options

@@ -19,11 +19,12 @@ CRASHED = "patchsweep crashed; the traceback follows. Stored results are kept; c
 
 def print_usage_error(error: click.ClickException) -> int:
     """Prints what is wrong with a command line in one sentence, and where to read more."""
-    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+    is_bare = isinstance(error, click.exceptions.NoArgsIsHelpError)
+    if is_bare and not messages_are_json.get():
         error.show()
         return ExitCode.WRONG_USAGE
     context = error.ctx if isinstance(error, click.UsageError) else None
-    text = error.format_message().rstrip(".")
+    text = "name a command" if is_bare else error.format_message().rstrip(".")
     # The parser names no command where it failed on the words of one.
     print_error(f"{text}; see: {context.command_path if context else 'patchsweep COMMAND'} --help")
     return error.exit_code

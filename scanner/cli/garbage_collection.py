@@ -5,11 +5,9 @@ from __future__ import annotations
 import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from scanner.core.interfaces import Observer
-    from scanner.core.model import NodeScan, Scope, Target, TargetOutcome
+from scanner.core.interfaces import Observer
+from scanner.core.model import CallCounts, Target
 
 
 @contextmanager
@@ -26,24 +24,12 @@ def start_up_uncollected() -> Iterator[Observer]:
         gc.enable()
 
 
-class _StartUp:
+class _StartUp(Observer):
     def __init__(self) -> None:
         self._lasts = True
 
-    def scan_opened(self, scope: Scope) -> None:
-        """Does nothing: no node is read yet."""
-
-    def target_opened(self, target: Target) -> None:  # noqa: ARG002 - whichever it is
+    def target_opened(self, target: Target, counts: CallCounts) -> None:  # noqa: ARG002 - whichever it is
         if self._lasts:
             self._lasts = False
             gc.freeze()
             gc.enable()
-
-    def nodes_found(self, target: Target, count: int) -> None:
-        """Does nothing: start-up ended when the first target opened."""
-
-    def node_ended(self, scan: NodeScan) -> None:
-        """Does nothing: start-up ended when the first target opened."""
-
-    def target_ended(self, outcome: TargetOutcome) -> None:
-        """Does nothing: another target may still open."""

@@ -16,7 +16,8 @@ import structlog
 from structlog.tracebacks import ExceptionDictTransformer
 
 from scanner.cli.output import messages_are_json
-from scanner.core.model import NodeScan, Scope, Target, TargetOutcome
+from scanner.core.interfaces import Observer
+from scanner.core.model import NodeScan, Scope, TargetOutcome
 from scanner.core.safe_text import MASK, mask_foreign_text, terminal_json, terminal_text
 from scanner.core.settings import LogFormat, LogLevel
 
@@ -138,7 +139,7 @@ def _printable(_logger: WrappedLogger, _method: str, event: EventDict) -> EventD
     }
 
 
-class LogObserver:
+class LogObserver(Observer):
     """Logs a line for each target that ended and for each node that keeps the scan from being complete."""
 
     def __init__(self) -> None:
@@ -148,12 +149,6 @@ class LogObserver:
     def scan_opened(self, scope: Scope) -> None:
         """Keeps the scope; the run's last line shows what came of it."""
         self._scope = scope
-
-    def target_opened(self, target: Target) -> None:
-        """Logs nothing: the line at the target's end says the same and more."""
-
-    def nodes_found(self, target: Target, count: int) -> None:
-        """Logs nothing: the line at the target's end has the count."""
 
     def node_ended(self, scan: NodeScan) -> None:
         if not self._scope.is_node_gap(scan.status):
@@ -201,22 +196,12 @@ def log_scan_ended(result: ScanResult, exit_code: int) -> None:
         patch_rows=scan.patch_rows,
         missing=dict(result.missing),
         failed=dict(result.failed),
-        gaps=_gaps_by_reason(result),
+        gaps=result.gaps_by_cause(),
         requests=scan.requests,
         throttles=scan.throttles,
         seconds=_seconds(scan.started_at, scan.finished_at),
         notes=list(result.notes) or None,
     )
-
-
-def _gaps_by_reason(result: ScanResult) -> dict[str, int]:
-    """Counts the gaps of one status and reason, targets and nodes, the latter as far as the result names them."""
-    from scanner.reports.gap_groups import Gap, group_gaps
-
-    is_gap = result.scan.scope.is_gap
-    gaps = [Gap(each.target, each.status, each.reason) for each in result.outcomes if is_gap(each.status)]
-    gaps += [Gap(each.target, each.status, each.reason, each.instance_id) for each in result.node_gaps]
-    return {": ".join(filter(None, group.gaps[0].cause)): len(group.gaps) for group in group_gaps(gaps)}
 
 
 def _seconds(started_at: int | None, finished_at: int | None) -> float | None:

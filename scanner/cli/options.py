@@ -10,6 +10,7 @@ from typing import TypeVar
 
 import click
 
+from scanner.cli.completion import complete_file, completer_of
 from scanner.cli.output import errors_only, messages_are_json
 from scanner.cli.settings.keys import KEYS, Key
 from scanner.cli.settings.load import load
@@ -66,7 +67,15 @@ def _option(key: Key, title: str, metavar: str, help_text: str) -> Callable[[_F]
         return click.option(flag, name, cls=Sectioned, section=title, default=None, help=text)
     multiple = key.is_repeatable
     return click.option(
-        key.option, name, cls=Sectioned, section=title, metavar=metavar, multiple=multiple, type=str, help=text
+        key.option,
+        name,
+        cls=Sectioned,
+        section=title,
+        metavar=metavar,
+        multiple=multiple,
+        type=str,
+        help=text,
+        shell_complete=completer_of(key),
     )
 
 
@@ -158,7 +167,7 @@ def log_options(command: _F) -> _F:
 def config_option(command: _F) -> _F:
     """Adds `--config FILE`; its variable is `PATCHSWEEP_CONFIG`."""
     text = "TOML file with settings; see config/patchsweep.toml."
-    return click.option("--config", metavar="FILE", help=text)(command)
+    return click.option("--config", metavar="FILE", help=text, shell_complete=complete_file)(command)
 
 
 def demo_option(command: _F) -> _F:

@@ -1,11 +1,11 @@
-"""Progress on a terminal: one bar over the nodes found, and a line each for some of the open targets.
+"""Progress on a terminal: a line of counts with the time left, a bar, and a line each for some of the open targets.
 
 Events only count; drawing happens five times a second however many events there are.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from time import monotonic
@@ -17,12 +17,16 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from scanner.core.model import NodeScan, Scope, Target, TargetOutcome
-from scanner.reports.lines import counted
+from scanner.cli.pace import Pace, seconds_left
+from scanner.core.interfaces import Observer
+from scanner.core.model import CallCounts, NodeScan, Scope, Target, TargetOutcome
+from scanner.core.safe_text import terminal_text
+from scanner.reports.lines import counted, rough_duration
 
 SLOTS = 8
 DRAWS_PER_S = 5
 _BAR_WIDTH = 24
+_BETWEEN = " · "
 
 
 class _Nodes(Struct):
@@ -30,69 +34,125 @@ class _Nodes(Struct):
     ended: int = 0
 
 
-class Progress:
-    """An `Observer` that counts, and draws what it counted."""
+class _Targets(Struct):
+    found: int = 0
+    opened: int = 0
+    ended: int = 0
+
+
+class _Publishing(Struct):
+    sinks: Sequence[str]
+    rows: int
+    started: float
+    published: int = 0
+
+
+class Progress(Observer):
+    """Counts, and draws what it counted."""
 
     def __init__(self, clock: Callable[[], float] = monotonic) -> None:
         self._clock = clock
         self._started = clock()
-        self._total = _Nodes()
-        self._open: dict[Target, _Nodes] = {}
+        self._nodes = _Nodes()
+        self._targets = _Targets()
+        self._open: dict[Target, tuple[_Nodes, CallCounts]] = {}
+        self._calls = CallCounts()  # of targets that ended
+        self._pace = Pace(self._started)
         self._rows = 0
-        self._targets_ended = 0
         self._node_gaps = 0
         self._target_gaps = 0
         self._scope = Scope("", "")
+        self._publishing: _Publishing | None = None
 
     def scan_opened(self, scope: Scope) -> None:
         self._scope = scope
 
-    def target_opened(self, target: Target) -> None:
-        self._open[target] = _Nodes()
+    def targets_found(self, count: int) -> None:
+        self._targets.found = count
+
+    def target_opened(self, target: Target, counts: CallCounts) -> None:
+        self._open[target] = _Nodes(), counts
+        self._targets.opened += 1
 
     def nodes_found(self, target: Target, count: int) -> None:
-        self._open.setdefault(target, _Nodes()).listed += count
-        self._total.listed += count
+        self._nodes_of(target).listed += count
+        self._nodes.listed += count
 
     def node_ended(self, scan: NodeScan) -> None:
-        self._open.setdefault(scan.target, _Nodes()).ended += 1
-        self._total.ended += 1
+        self._nodes_of(scan.target).ended += 1
+        self._nodes.ended += 1
         self._rows += len(scan.patches)
         self._node_gaps += self._scope.is_node_gap(scan.status)
 
     def target_ended(self, outcome: TargetOutcome) -> None:
-        self._open.pop(outcome.target, None)
-        self._targets_ended += 1
+        if self._open.pop(outcome.target, None) is None:
+            self._targets.opened += 1
+        self._targets.ended += 1
+        self._calls.requests += outcome.requests
+        self._calls.throttles += outcome.throttles
         self._target_gaps += self._scope.is_gap(outcome.status)
 
-    def __rich__(self) -> Group:
+    def publishing(self, sinks: Sequence[str], patch_rows: int) -> None:
+        self._publishing = _Publishing(sinks, patch_rows, self._clock())
+
+    def rows_published(self, patch_rows: int) -> None:
+        if self._publishing is not None:
+            self._publishing.published += patch_rows
+
+    def _nodes_of(self, target: Target) -> _Nodes:
+        return self._open.setdefault(target, (_Nodes(), CallCounts()))[0]
+
+    def __rich__(self) -> RenderableType:
         """Returns the display as it is now."""
+        if self._publishing is not None:
+            return _line(self._published(self._publishing))
         # One C call each, so that an event between two draws cannot change the dict under the loop.
         shown = list(islice(self._open.items(), SLOTS))
         hidden = len(self._open) - len(shown)
-        lines: list[RenderableType] = [self._bar(), self._counts()]
-        lines += [Text(f"  {target!s:<32} {_share(nodes)} nodes", style="dim") for target, nodes in shown]
+        lines: list[RenderableType] = [_line(self._counts()), self._bar()]
+        lines += [_line(f"  {target!s:<32} {_share(nodes)} nodes", "dim") for target, (nodes, _) in shown]
         if hidden > 0:
-            lines.append(Text(f"  and {counted(hidden, 'target')} more open", style="dim"))
+            lines.append(_line(f"  and {counted(hidden, 'target')} more open", "dim"))
         return Group(*lines)
+
+    def _counts(self) -> str:
+        targets = self._targets
+        open_counts = [counts for _, counts in list(self._open.values())]
+        calls = self._calls.requests + sum(counts.requests for counts in open_counts)
+        throttles = self._calls.throttles + sum(counts.throttles for counts in open_counts)
+        now = self._clock()
+        self._pace.add(now, calls)
+        left = seconds_left(now - self._started, self._nodes.ended, self._nodes.listed, targets.opened, targets.found)
+        parts = [
+            f"nodes {_share(self._nodes)}",
+            f"targets {targets.ended:,}/{max(targets.found, targets.ended):,}",
+            f"{counted(calls, 'call')}, {self._pace.per_s():.0f}/s",
+            f"{throttles:,} throttled" if throttles else "",
+            f"about {rough_duration(left)} left" if left is not None else "",
+        ]
+        return _BETWEEN.join(filter(None, parts))
 
     def _bar(self) -> Table:
         bar = Table.grid(padding=(0, 1))
-        found = self._total.listed
-        bar.add_row(
-            Text("nodes"),
-            ProgressBar(total=max(found, 1), completed=min(self._total.ended, found), width=_BAR_WIDTH),
-            Text(_share(self._total) + " nodes (still listing)"),
-            Text(_clock_text(self._clock() - self._started), style="cyan"),
-        )
-        return bar
-
-    def _counts(self) -> Text:
-        text = Text(f"  {counted(self._rows, 'patch row')}, {counted(self._targets_ended, 'target')} ended")
+        listed = self._nodes.listed
+        text = _line(_clock_text(self._clock() - self._started), "cyan")
+        text.append(f"{_BETWEEN}{counted(self._rows, 'patch row')}", style="default")
         if self._node_gaps or self._target_gaps:
             gaps = f"{counted(self._node_gaps, 'node')}, {counted(self._target_gaps, 'target')}"
-            text.append(f", problems: {gaps}", style="yellow")
-        return text
+            text.append(f"{_BETWEEN}problems: {gaps}", style="yellow")
+        progress = ProgressBar(total=max(listed, 1), completed=min(self._nodes.ended, listed), width=_BAR_WIDTH)
+        bar.add_row(progress, text)
+        return bar
+
+    def _published(self, publishing: _Publishing) -> str:
+        rows = f"{min(publishing.published, publishing.rows):,}/{publishing.rows:,} patch rows"
+        took = _clock_text(self._clock() - publishing.started)
+        return _BETWEEN.join([f"publishing {rows}", took, f"to {', '.join(map(terminal_text, publishing.sinks))}"])
+
+
+def _line(text: str, style: str = "") -> Text:
+    """Returns one line that a narrow terminal cuts instead of wrapping it."""
+    return Text(text, style=style, no_wrap=True, overflow="ellipsis")
 
 
 def _share(nodes: _Nodes) -> str:

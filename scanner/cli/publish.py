@@ -9,6 +9,7 @@ import anyio
 import click
 
 from scanner.cli import options
+from scanner.cli.completion import complete_scan_id
 from scanner.cli.exit_codes import ExitCode
 from scanner.cli.load_app import AppLoader
 from scanner.cli.options import SectionedCommand, is_quiet, section, settings_of
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @click.command("publish", cls=SectionedCommand)
-@click.argument("scan_id", required=False)
+@click.argument("scan_id", required=False, shell_complete=complete_scan_id)
 @section("Run", options.STORE | options.SINKS)
 @options.log_options
 @options.config_option

@@ -10,6 +10,7 @@ import anyio
 import click
 
 from scanner.cli import options
+from scanner.cli.completion import complete_scan_id
 from scanner.cli.load_app import AppLoader
 from scanner.cli.options import Sectioned, SectionedCommand, section, settings_of
 from scanner.cli.queries import RowFormat, format_options, open_scans, print_answer
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     "--scan",
     "scans",
     metavar="ID",
+    shell_complete=complete_scan_id,
     multiple=True,
     default=["latest"],
     cls=Sectioned,

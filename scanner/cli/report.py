@@ -13,6 +13,7 @@ from anyio import to_thread
 
 from scanner.cli import options
 from scanner.cli.atomic_file import check_file, write_file
+from scanner.cli.completion import complete_scan_id
 from scanner.cli.exit_codes import ExitCode
 from scanner.cli.load_app import AppLoader
 from scanner.cli.options import Sectioned, SectionedCommand, section, settings_of
@@ -32,7 +33,7 @@ STDOUT = "-"
 
 
 @click.command("report", cls=SectionedCommand)
-@click.argument("scan_id", required=False)
+@click.argument("scan_id", required=False, shell_complete=complete_scan_id)
 @section("Run", {**options.STORE, **options.STALE})
 @click.option(
     "--by",

@@ -8,6 +8,7 @@ import anyio
 import click
 
 from scanner.cli import options
+from scanner.cli.completion import complete_unfinished
 from scanner.cli.exit_codes import scan_exit_code
 from scanner.cli.load_app import AppLoader
 from scanner.cli.options import Sectioned, SectionedCommand, section, settings_of
@@ -39,6 +40,7 @@ _OUTPUT = {
     is_flag=False,
     flag_value="latest",
     metavar="[SCAN_ID]",
+    shell_complete=complete_unfinished,
     cls=Sectioned,
     section="Run",
     help="Continue an unfinished scan: the newest one, or this one.",

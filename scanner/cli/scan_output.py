@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -76,4 +77,6 @@ def watched(settings: Settings) -> Iterator[ScanOutput]:
 def _may_draw(settings: Settings) -> bool:
     """Returns whether stderr is a terminal that shows neither a log for machines nor the data."""
     shows_data = sys.stdout.isatty() and any(sink.endswith(":-") for sink in settings.sinks)
+    if os.environ.get("TERM") == "dumb":  # it cannot draw over a line
+        return False
     return sys.stderr.isatty() and settings.log_format != "json" and not is_quiet(settings) and not shows_data

@@ -11,6 +11,7 @@ import click
 from msgspec import Struct
 
 from scanner.cli import options
+from scanner.cli.completion import complete_scan_id
 from scanner.cli.exit_codes import ExitCode
 from scanner.cli.json_document import print_document, table_or_json_option
 from scanner.cli.load_app import AppLoader
@@ -56,7 +57,7 @@ def list_scans(app: AppLoader, /, *, as_json: bool, config: str | None, **given:
 
 
 @command.command("verify", cls=SectionedCommand, short_help="Check the files of scans.")
-@click.argument("scan_id", required=False)
+@click.argument("scan_id", required=False, shell_complete=complete_scan_id)
 @section("Run", options.STORE)
 @options.log_options
 @options.config_option

@@ -1,6 +1,7 @@
 """What the rooms ask of each other: where nodes come from, where results go, who observes a run.
 
-These are protocols: implementations need no base class. Nothing here names AWS, a file format or a terminal.
+These are protocols: implementations need no base class. `Observer` alone is one. Nothing here names AWS, a file format
+or a terminal.
 """
 
 from __future__ import annotations
@@ -101,28 +102,35 @@ class Fleet(Protocol):
         ...
 
 
-class Observer(Protocol):
-    """Is called with what happens while it happens; must return at once and never raise."""
+class Observer:
+    """Is called with what happens while it happens; must return at once and never raise.
+
+    A base class whose methods do nothing, so that an observer defines those that it needs.
+    """
 
     def scan_opened(self, scope: Scope) -> None:
         """Comes first, with the scope that decides which targets count as gaps."""
-        ...
 
-    def target_opened(self, target: Target) -> None:
-        """Comes when the target's credentials work and its nodes are about to be listed."""
-        ...
+    def targets_found(self, count: int) -> None:
+        """Comes once, when the targets of the scope are known."""
+
+    def target_opened(self, target: Target, counts: CallCounts) -> None:
+        """Comes when the target's credentials work and its nodes are about to be listed; `counts` grows from now on."""
 
     def nodes_found(self, target: Target, count: int) -> None:
         """Comes with each page of a target's nodes; `count` may be 0."""
-        ...
 
     def node_ended(self, scan: NodeScan) -> None:
         """Comes once for each node, after it was delivered."""
-        ...
 
     def target_ended(self, outcome: TargetOutcome) -> None:
         """Comes once for each target, the ones that were never opened included."""
-        ...
+
+    def publishing(self, sinks: Sequence[str], patch_rows: int) -> None:
+        """Comes when the committed scan is about to be sent to sinks, which are named with secrets masked."""
+
+    def rows_published(self, patch_rows: int) -> None:
+        """Comes with each batch that all sinks have taken."""
 
 
 class NodeBatch(Struct, frozen=True):

@@ -31,6 +31,11 @@ class Gap(Struct, frozen=True):
         reason = _INSTANCE_ID.sub("…", _ACCOUNT_ID.sub("…", self.reason or ""))
         return self.status, reason.replace(self.target.region, "…")
 
+    @property
+    def cause_text(self) -> str:
+        """Returns the cause as `status: reason`."""
+        return ": ".join(filter(None, self.cause))
+
 
 class GapGroup(Struct, frozen=True):
     """Gaps with one cause; status and reason are those of the first."""

@@ -47,6 +47,15 @@ def duration(seconds: float) -> str:
     return f"{hours:,} h {minutes_left} min" if hours else f"{minutes} min {rest} s"
 
 
+def rough_duration(seconds: float) -> str:
+    """Returns `40 s`, `2 min`, `3 h`: as exact as an estimate is."""
+    if seconds >= 1.5 * 3600:
+        return f"{round(seconds / 3600):,} h"
+    if seconds >= 1.5 * 60:
+        return f"{round(seconds / 60)} min"
+    return f"{max(10, round(seconds / 10) * 10)} s"
+
+
 def breakdown(counts: Mapping[str, int]) -> str:
     """Returns `409 scanned, 2 denied`, without the zeroes; `none` where nothing is left."""
     return ", ".join(f"{number:,} {name.replace('_', ' ')}" for name, number in counts.items() if number) or "none"

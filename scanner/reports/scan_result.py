@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 
+from scanner.core.interfaces import Observer
 from scanner.core.model import NodeScan, NodeStatus, ScanRow, Scope, Target, TargetOutcome
+from scanner.reports.gap_groups import Gap
 from scanner.reports.staleness import StaleReason
 
+EARLIER_GAPS = "nodes of the run before this one"
 GAPS_KEPT = 8  # as many as a summary shows; the rest is one query away
 
 
@@ -27,7 +31,7 @@ class ScanResult(Struct, frozen=True):
     `node_gaps` holds the first `GAPS_KEPT` only. `missing` and `failed` count patches by severity,
     `lacking_by_account` counts both together. `sink_failures` holds the reason for each sink that failed, by its label.
     `store` is the location as the user wrote it. `stale` counts verified nodes whose data is too old, by the
-    reason for it.
+    reason for it. `node_gaps_by_cause` counts all node gaps of this run.
     """
 
     scan: ScanRow
@@ -41,29 +45,35 @@ class ScanResult(Struct, frozen=True):
     store: str
     elapsed_s: float = 0.0
     stale: Mapping[StaleReason, int] = {}
+    node_gaps_by_cause: Mapping[str, int] = {}
+
+    def gaps_by_cause(self) -> dict[str, int]:
+        """Returns how many targets and nodes were not read for each cause; nodes of an earlier run come together."""
+        scope = self.scan.scope
+        counts = Counter(
+            Gap(each.target, each.status, each.reason).cause_text for each in self.outcomes if scope.is_gap(each.status)
+        )
+        counts.update(self.node_gaps_by_cause)
+        earlier = scope.count_node_gaps(self.scan.nodes) - sum(self.node_gaps_by_cause.values())
+        return {**dict(counts.most_common()), **({EARLIER_GAPS: earlier} if earlier > 0 else {})}
 
 
-class GapObserver:
-    """Keeps the first node gaps of a run for its result."""
+class GapObserver(Observer):
+    """Counts the node gaps of a run by their causes, and keeps the first ones, for its result."""
 
     def __init__(self) -> None:
         self.gaps: list[NodeGap] = []
+        self.by_cause: Counter[str] = Counter()
         self._scope = Scope("", "")
 
     def scan_opened(self, scope: Scope) -> None:
         """Keeps the scope, which decides which nodes are gaps."""
         self._scope = scope
 
-    def target_opened(self, target: Target) -> None:
-        """Ignores the event: an open target is no gap."""
-
-    def nodes_found(self, target: Target, count: int) -> None:
-        """Ignores the event: a listed node is no gap yet."""
-
     def node_ended(self, scan: NodeScan) -> None:
-        """Keeps the node if it is a gap and one of the first."""
-        if self._scope.is_node_gap(scan.status) and len(self.gaps) < GAPS_KEPT:
+        """Counts the node if it is a gap, and keeps it if it is one of the first."""
+        if not self._scope.is_node_gap(scan.status):
+            return
+        self.by_cause[Gap(scan.target, scan.status, scan.reason, scan.node.instance_id).cause_text] += 1
+        if len(self.gaps) < GAPS_KEPT:
             self.gaps.append(NodeGap(scan.target, scan.node.instance_id, scan.status, scan.reason))
-
-    def target_ended(self, outcome: TargetOutcome) -> None:
-        """Ignores the event: the result has every outcome."""

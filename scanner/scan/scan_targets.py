@@ -50,7 +50,7 @@ async def _scan_target(target: Target, fleet: Fleet, job: ScanJob) -> TargetOutc
         async with fleet.open(target) as reader:
             counts = reader.counts
             for observer in job.observers:
-                observer.target_opened(target)
+                observer.target_opened(target, counts)
             findings = await read_target(target, reader, structs.replace(job, deliver=deliver))
     except AwsError as error:
         gap: AwsError | None = error

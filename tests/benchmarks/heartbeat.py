@@ -16,13 +16,13 @@ import anyio
 from scanner.app import run_scan
 from scanner.cli import main
 from scanner.core.interfaces import Observer
-from scanner.core.model import NodeScan, Scope, Target, TargetOutcome
+from scanner.core.model import NodeScan
 from scanner.reports.scan_result import ScanResult
 
 BEAT_S = 0.005
 
 
-class Heartbeat:
+class Heartbeat(Observer):
     """Of each beat, how late it came and what CPU the loop's own thread took meanwhile, in ms.
 
     Observes the scan to know when its first node has ended.
@@ -39,20 +39,8 @@ class Heartbeat:
             late_s = time.perf_counter() - before_s - BEAT_S
             self.beats[self._phase].append((late_s * 1000, (time.thread_time() - cpu_before_s) * 1000))
 
-    def scan_opened(self, scope: Scope) -> None:
-        """Nothing is read yet."""
-
-    def target_opened(self, target: Target) -> None:
-        """Nothing is read yet."""
-
-    def nodes_found(self, target: Target, count: int) -> None:
-        """Nothing is read yet."""
-
     def node_ended(self, scan: NodeScan) -> None:
         self._phase = "reading"
-
-    def target_ended(self, outcome: TargetOutcome) -> None:
-        """Others are still read."""
 
 
 class BeatingApp:

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from scanner.app.feeds import read_feed, read_feeds
 from scanner.core.interfaces import Observer
-from scanner.core.model import ManagedNode, NodeScan, NodeStatus, Scope, Target, TargetOutcome, TargetStatus
+from scanner.core.model import CallCounts, ManagedNode, NodeScan, NodeStatus, Scope, Target, TargetOutcome, TargetStatus
 from scanner.core.patch_rows import NO_PATCHES
 from scanner.core.settings import LimitSettings, Settings
 from scanner.files.local import LocalFiles
@@ -86,7 +86,7 @@ class FakeApp:
             raise self.ending
         for result in self.ending.outcomes:
             for observer in observers:
-                observer.target_opened(result.target)
+                observer.target_opened(result.target, CallCounts())
                 observer.nodes_found(result.target, 1)
                 observer.node_ended(node_scan(result.target))
                 observer.target_ended(result)

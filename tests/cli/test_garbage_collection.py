@@ -7,6 +7,7 @@ import gc
 import pytest
 
 from scanner.cli.garbage_collection import start_up_uncollected
+from scanner.core.model import CallCounts
 from tests.cli.fake_app import TARGETS, FakeApp, finished
 from tests.cli.running import run
 
@@ -21,7 +22,7 @@ def _as_before():
 def test_nothing_is_collected_until_a_target_opens():
     with start_up_uncollected() as start_up:
         assert not gc.isenabled()
-        start_up.target_opened(TARGETS[0])
+        start_up.target_opened(TARGETS[0], CallCounts())
 
         assert gc.isenabled()
 
@@ -29,9 +30,9 @@ def test_nothing_is_collected_until_a_target_opens():
 def test_what_was_made_before_the_first_target_is_never_visited_again_and_what_came_later_is():
     with start_up_uncollected() as start_up:
         early = [[]]
-        start_up.target_opened(TARGETS[0])
+        start_up.target_opened(TARGETS[0], CallCounts())
         late = [[]]
-        start_up.target_opened(TARGETS[1])
+        start_up.target_opened(TARGETS[1], CallCounts())
         visited = gc.get_objects()
 
     assert not any(found is early for found in visited)

@@ -8,7 +8,7 @@ import pytest
 import structlog
 
 from scanner.cli.log_setup import Event, LogObserver, configure, log_scan_ended
-from scanner.core.model import ManagedNode, NodeScan, NodeStatus, Scope, Target, TargetOutcome, TargetStatus
+from scanner.core.model import CallCounts, ManagedNode, NodeScan, NodeStatus, Scope, Target, TargetOutcome, TargetStatus
 from scanner.core.patch_rows import NO_PATCHES
 from tests.cli.fake_app import finished
 
@@ -39,7 +39,7 @@ def outcome(status=TargetStatus.SCANNED, reason=None):
 def test_a_target_has_one_line_with_all_there_is_to_say(stderr):
     configure("json", terminal=False)
     observer = LogObserver()
-    observer.target_opened(TARGET)
+    observer.target_opened(TARGET, CallCounts())
     observer.nodes_found(TARGET, 2)
     observer.node_ended(node(NodeStatus.VERIFIED))
     observer.target_ended(outcome())

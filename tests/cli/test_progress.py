@@ -4,8 +4,10 @@ import io
 
 from rich.console import Console
 
+from scanner.cli.pace import seconds_left
 from scanner.cli.progress import SLOTS, Progress
-from scanner.core.model import NodeStatus, Target, TargetStatus
+from scanner.core.model import CallCounts, NodeStatus, Target, TargetStatus
+from scanner.reports.lines import rough_duration
 from tests.cli.fake_app import node_scan, outcome
 
 A, B = Target("111122223333", "eu-west-1"), Target("444455556666", "us-east-1")
@@ -18,29 +20,70 @@ class Clock:
         return self.now
 
 
-def drawn(progress):
-    console = Console(file=io.StringIO(), width=80, force_terminal=False)
+def drawn(progress, width=100):
+    console = Console(file=io.StringIO(), width=width, force_terminal=False)
     console.print(progress)
     return [line.rstrip() for line in console.file.getvalue().splitlines()]
 
 
-def test_progress_counts_nodes_rows_and_ended_targets_and_shows_the_open_ones():
+def opened(progress, *targets):
+    counts = {target: CallCounts() for target in targets}
+    for target in targets:
+        progress.target_opened(target, counts[target])
+    return counts
+
+
+def test_one_line_counts_nodes_targets_calls_and_throttles_and_the_open_targets_follow():
     clock = Clock()
     progress = Progress(clock)
-    progress.target_opened(A)
-    progress.target_opened(B)
+    progress.targets_found(3)
+    counts = opened(progress, A, B)
     progress.nodes_found(A, 1_500)
     progress.nodes_found(B, 10)
     for _ in range(3):
         progress.node_ended(node_scan(A))
+    counts[A].requests, counts[A].throttles = 1_204, 3
     clock.now = 3_723.9
     progress.target_ended(outcome(B))
 
-    bar, counts, *slots = drawn(progress)
-    assert bar.startswith("nodes ")
-    assert bar.endswith("3/1,510 nodes (still listing) 1:02:03")
-    assert counts == "  0 patch rows, 1 target ended"
+    line, bar, *slots = drawn(progress)
+    assert line == "nodes 3/1,510 · targets 1/3 · 1,204 calls, 0/s · 3 throttled"
+    assert bar.endswith("1:02:03 · 0 patch rows")
     assert slots == ["  111122223333/eu-west-1           3/1,500 nodes"]
+
+
+def test_calls_a_second_and_the_time_left_follow_the_pace():
+    clock = Clock()
+    progress = Progress(clock)
+    progress.targets_found(2)
+    counts = opened(progress, A, B)
+    progress.nodes_found(A, 300)
+    for second in range(1, 11):
+        clock.now = float(second)
+        counts[A].requests = 40 * second
+        progress.node_ended(node_scan(A))
+        line = drawn(progress)[0]
+
+    assert line == "nodes 10/300 · targets 0/2 · 400 calls, 40/s · about 5 min left"
+
+
+def test_publishing_takes_the_place_of_the_counts():
+    clock = Clock()
+    progress = Progress(clock)
+    opened(progress, A)
+    progress.publishing(["parquet:out", "duckdb:\x1b[31m"], 9_000)
+    progress.rows_published(4_500)
+    clock.now = 61.0
+
+    assert drawn(progress) == ["publishing 4,500/9,000 patch rows · 0:01:01 · to parquet:out, duckdb:\\x1b[31m"]
+
+
+def test_a_narrow_terminal_cuts_lines_and_never_wraps_them():
+    progress = Progress()
+    opened(progress, A, B)
+    progress.nodes_found(A, 1_000_000)
+
+    assert len(drawn(progress, width=30)) == 4
 
 
 def test_gaps_are_shown_as_they_come():
@@ -55,8 +98,7 @@ def test_gaps_are_shown_as_they_come():
 
 def test_only_so_many_open_targets_have_a_line():
     progress = Progress()
-    for number in range(1_000):
-        progress.target_opened(Target(f"{number:012}", "eu-west-1"))
+    opened(progress, *(Target(f"{number:012}", "eu-west-1") for number in range(1_000)))
 
     lines = drawn(progress)
     assert len(lines) == 2 + SLOTS + 1
@@ -64,11 +106,26 @@ def test_only_so_many_open_targets_have_a_line():
 
 
 def test_nothing_found_yet_is_drawn_too():
-    assert "0/0 nodes (still listing)" in drawn(Progress())[0]
+    assert drawn(Progress())[0] == "nodes 0/0 · targets 0/0 · 0 calls, 0/s"
 
 
 def test_a_target_that_ended_before_it_was_opened_is_counted():
     progress = Progress()
+    progress.targets_found(4)
     progress.target_ended(outcome(A, TargetStatus.DENIED, "no role"))
 
-    assert "1 target ended" in drawn(progress)[1]
+    assert "targets 1/4" in drawn(progress)[0]
+
+
+def test_an_estimate_is_given_only_when_there_is_something_to_go_by():
+    assert seconds_left(1.0, 100, 200, 1, 1) is None
+    assert seconds_left(60.0, 3, 200, 1, 1) is None
+    assert seconds_left(60.0, 100, 200, 1, 1) == 60.0
+    assert seconds_left(60.0, 100, 200, 1, 3) == 300.0
+    assert [rough_duration(seconds) for seconds in (1, 44, 100, 5_000, 9_000)] == [
+        "10 s",
+        "40 s",
+        "2 min",
+        "83 min",
+        "2 h",
+    ]

@@ -47,7 +47,7 @@ def _read(terminal):
 def test_progress_and_a_coloured_summary_are_for_a_terminal():
     seen = on_a_terminal()
 
-    assert "still listing" in seen
+    assert " · targets " in seen
     assert "\x1b[32mScan 20261123T210611Z-a1b2c3 is complete" in seen
     assert "target_ended" not in seen
 
@@ -55,7 +55,7 @@ def test_progress_and_a_coloured_summary_are_for_a_terminal():
 def test_progress_can_be_declined_and_then_the_log_is_shown():
     seen = on_a_terminal("--no-progress")
 
-    assert "still listing" not in seen
+    assert " · targets " not in seen
     assert "target_ended" in seen
     assert '{"' not in seen
 
@@ -63,18 +63,18 @@ def test_progress_can_be_declined_and_then_the_log_is_shown():
 def test_a_log_for_machines_is_not_drawn_over():
     seen = on_a_terminal("--log-format", "json")
 
-    assert "still listing" not in seen
+    assert " · targets " not in seen
     assert "\x1b" not in seen
 
 
 def test_a_log_for_machines_is_complete_where_progress_is_asked_for_too():
     seen = on_a_terminal("--log-format", "json", "--progress")
 
-    assert "still listing" in seen
+    assert " · targets " in seen
     assert '"target_ended"' in seen
     assert '"scan_ended"' in seen
 
 
 def test_data_on_the_same_terminal_is_not_drawn_over():
-    assert "still listing" not in on_a_terminal("--sink", "jsonl:-", stdout_too=True)
-    assert "still listing" in on_a_terminal("--sink", "jsonl:-")
+    assert " · targets " not in on_a_terminal("--sink", "jsonl:-", stdout_too=True)
+    assert " · targets " in on_a_terminal("--sink", "jsonl:-")

@@ -10,6 +10,7 @@ import anyio
 import pytest
 
 from scanner.core.errors import StoreError
+from scanner.core.interfaces import Observer
 from scanner.files.local import LocalFiles
 from scanner.simulator.generate.build import make_world
 from scanner.store.store import Store
@@ -29,7 +30,7 @@ def no_file_above(size: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-class AtNode:
+class AtNode(Observer):
     """An observer that does something when so many nodes have ended."""
 
     def __init__(self, number, act):
@@ -39,18 +40,6 @@ class AtNode:
         self._ended += 1
         if self._ended == self._number:
             self._act()
-
-    def scan_opened(self, scope):
-        """Nothing."""
-
-    def target_opened(self, target):
-        """Nothing."""
-
-    def nodes_found(self, target, count):
-        """Nothing."""
-
-    def target_ended(self, outcome):
-        """Nothing."""
 
 
 async def unfinished_scan(folder):

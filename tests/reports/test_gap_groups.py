@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from scanner.core.model import Target
+from scanner.core.model import NodeStatus, Scope, Target
 from scanner.reports.gap_groups import Gap, group_gaps
+from scanner.reports.scan_result import GAPS_KEPT, GapObserver
+from tests.cli.fake_app import node_scan
 
 REASON = "Role arn:aws:iam::{account}:role/reader cannot be assumed in account {account}, Region {region}"
 
@@ -44,3 +46,14 @@ def test_a_gap_without_a_reason_is_its_label():
 
     assert group_gaps([gap])[0].text("target", 2) == f"{'1' * 12}/eu-west-1"
     assert group_gaps([gap, gap])[0].text("target", 1) == f"2 targets ({'1' * 12}/eu-west-1 and 1 more)"
+
+
+def test_every_node_gap_is_counted_by_its_cause_though_only_the_first_are_kept():
+    observer = GapObserver()
+    observer.scan_opened(Scope("organization", "enabled"))
+    for number in range(40):
+        target = Target(f"{number:012}", "eu-west-1")
+        observer.node_ended(node_scan(target, NodeStatus.DENIED, f"role in {number:012} of eu-west-1 refused"))
+
+    assert len(observer.gaps) == GAPS_KEPT
+    assert observer.by_cause == {"denied: role in … of … refused": 40}

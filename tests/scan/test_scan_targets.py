@@ -8,6 +8,7 @@ import anyio
 import pytest
 
 from scanner.core.errors import Denied, Disabled, NodeGone, PaginationBroken, RequestRejected, Unavailable
+from scanner.core.interfaces import Observer
 from scanner.core.model import NodeStatus, PatchState, Target, TargetStatus
 from scanner.core.patch_rows import NO_PATCHES, PatchPage, patch_rows_of
 from scanner.core.state_names import wire_state
@@ -253,14 +254,14 @@ async def test_a_request_that_aws_calls_wrong_stops_the_run():
         await scan({HERE: FakeTarget({"i-1": bad})})
 
 
-class Watcher:
+class Watcher(Observer):
     def __init__(self):
         self.events = []
 
     def scan_opened(self, scope):
         self.events.append(("scan", scope))
 
-    def target_opened(self, target):
+    def target_opened(self, target, counts):
         self.events.append(("opened", target))
 
     def nodes_found(self, target, count):
