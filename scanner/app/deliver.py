@@ -75,6 +75,7 @@ class Delivery:
                 await self._pass_on(batch)
 
     async def _put_table(self, table: pa.Table) -> None:
+        table = await self.scan.stored.dated(table)
         await self.scan.stored.add_segment(table)
         await self._pass_on(await to_thread.run_sync(batch_of, table))
 

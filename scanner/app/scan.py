@@ -87,7 +87,12 @@ async def _read_commit_publish(
         failed=delivery.tally.failed,
         lacking_by_account=delivery.tally.lacking_by_account,
         sink_failures=failures,
-        notes=(*delivery.scan.notes, *reading.notes, *history_notes(reading.history)),
+        notes=(
+            *delivery.scan.notes,
+            *reading.notes,
+            *history_notes(reading.history),
+            *(f"missing since: {sentence}" for sentence in delivery.scan.stored.history_problems),
+        ),
         store=delivery.store.url,
         stale=delivery.tally.stale,
     )

@@ -64,6 +64,10 @@ class ScanNames(Struct, frozen=True):
         """Returns a name of its own for each writer, so that none replaces the file that another has committed."""
         return f"{self.folder}/targets-{writer}-{sha256[:16]}.parquet"
 
+    def history(self, writer: str, sha256: str) -> str:
+        """Returns a name of its own for each writer, like `targets`."""
+        return f"{self.folder}/history-{writer}-{sha256[:16]}.parquet"
+
     @property
     def segments(self) -> str:
         """Returns the prefix of its segments."""

@@ -6,6 +6,7 @@ from msgspec import Struct
 
 from scanner.core.model import EpochMs, ScanRow
 from scanner.core.scan_request import ScanRequest
+from scanner.core.statistics import ScanStatistics
 
 FORMAT = 2  # 1 embedded all settings in scan.json; docs/store-format.md says when it grows
 
@@ -40,11 +41,17 @@ class SegmentEntry(FileEntry, frozen=True):
 
 
 class Manifest(Struct, frozen=True):
-    """`manifest.json`: a scan's row and every file that is part of it."""
+    """`manifest.json`: a scan's row and every file that is part of it.
+
+    `history` is what the store knows of nodes by now, this scan's and those that it did not read; `statistics` are for
+    trends. Both are None in scans of versions that had neither.
+    """
 
     scan: ScanRow
     segments: tuple[SegmentEntry, ...]
     targets: FileEntry
+    history: FileEntry | None = None
+    statistics: ScanStatistics | None = None
     format: int = FORMAT
 
 

@@ -23,6 +23,7 @@ from scanner.store.latest import point_to_latest
 from scanner.store.layout import ScanNames
 from scanner.store.lease import Lease
 from scanner.store.manifest import Manifest, ScanHeader, SegmentEntry
+from scanner.store.missing_since.keeper import HistoryKeeper
 from scanner.store.replay import batches_of
 from scanner.store.segment_reader import FoundSegment, IgnoredFile, SegmentList, list_segments, read_segment
 from scanner.store.segment_writer import SegmentWriter, entry_of
@@ -57,6 +58,7 @@ class OpenScan:
         self._lease = lease
         self._has_conditions = has_conditions
         self._writer = SegmentWriter(files, names)
+        self._history = HistoryKeeper(files, names)
         self._surplus: Mapping[str, set[int]] = {}
         self._is_committed = False
 
@@ -73,12 +75,23 @@ class OpenScan:
         """Writes the header: from here on the scan is unfinished."""
         await self._files.put(self._names.header, to_json(header))
 
+    @property
+    def history_problems(self) -> list[str]:
+        """Returns a sentence for each file of earlier scans that was not used for `dated`."""
+        return self._history.problems
+
+    async def dated(self, table: pa.Table) -> pa.Table:
+        """Returns a segment table with since when its patches are lacking, as far as committed scans can tell."""
+        return await self._history.dated(table)
+
     async def add_segment(self, table: pa.Table) -> SegmentEntry:
-        """Makes the nodes of a segment table (`tables.segment_table`) durable; they are when this returns.
+        """Makes the nodes of a segment table (`segment_table`, then `dated`) durable; they are when this returns.
 
         Calls may run side by side, in several processes too.
         """
-        return entry_of(await self._writer.write(table))
+        segment = await self._writer.write(table)
+        await self._history.add(segment.file.name, table)
+        return entry_of(segment)
 
     async def prepare_resume(self) -> DoneNodes:
         """Reads what earlier runs of the scan delivered. Their gaps will be left out, for those nodes are read again.
@@ -124,7 +137,9 @@ class OpenScan:
         target_file = target_file_table(row.scan_id, outcomes)
         summary = summary_of(row, target_file)
         targets = await self._writer.write_targets(target_file)
-        await self._put_manifest(Manifest(row, tuple(map(entry_of, segments)), targets))
+        data, statistics = await self._history.finish(segments, outcomes, row.finished_at)
+        history = await self._writer.write_history(data)
+        await self._put_manifest(Manifest(row, tuple(map(entry_of, segments)), targets, history, statistics))
         await self._clean_up(found.segments, segments)
         await point_to_latest(self._files, has_conditions=self._has_conditions)
         return summary

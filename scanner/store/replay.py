@@ -15,6 +15,7 @@ from scanner.core.interfaces import Files, NodeBatch
 from scanner.core.tables import TARGET_FILE, batch_of
 from scanner.store.layout import ScanNames
 from scanner.store.manifest import FileEntry, Manifest, SegmentEntry
+from scanner.store.missing_since.history_file import read_history
 from scanner.store.segment_reader import FILES_AT_ONCE, fetch, read_segment
 from scanner.store.segments import parquet_table
 
@@ -63,13 +64,24 @@ async def read_targets(files: Files, entry: FileEntry) -> pa.Table:
         raise StoreError(f"{files.url}/{entry.name} cannot be read: {error}; restore it, or scan again") from error
 
 
+async def check_history(files: Files, entry: FileEntry) -> None:
+    """Reads the history file of a committed scan; raises `StoreError` where that fails."""
+    data = await fetch(files, entry)
+    try:
+        await to_thread.run_sync(read_history, data)
+    except StoreError as error:
+        raise StoreError(f"{files.url}/{entry.name} cannot be read: {error}; restore it from a copy") from error
+
+
 async def problems(files: Files, names: ScanNames, manifest: Manifest) -> list[str]:
     """Returns a sentence for each file of a committed scan that is missing, changed or unreadable."""
     found = await map_bounded(partial(_problem, files, names), manifest.segments, FILES_AT_ONCE)
-    try:
-        await read_targets(files, manifest.targets)
-    except StoreError as error:
-        found.append(str(error))
+    for read, entry in ((read_targets, manifest.targets), (check_history, manifest.history)):
+        try:
+            if entry is not None:
+                await read(files, entry)
+        except StoreError as error:
+            found.append(str(error))
     return [problem for problem in found if problem is not None]
 
 

@@ -53,7 +53,14 @@ class SegmentWriter:
         """Makes the target file durable."""
         data = await to_thread.run_sync(parquet_bytes, table)
         sha256 = await digest(data)
-        name = self._names.targets(self._id, sha256)
+        return await self._written(self._names.targets(self._id, sha256), sha256, data)
+
+    async def write_history(self, data: bytes) -> FileEntry:
+        """Makes the history file durable."""
+        sha256 = await digest(data)
+        return await self._written(self._names.history(self._id, sha256), sha256, data)
+
+    async def _written(self, name: str, sha256: str, data: bytes) -> FileEntry:
         await self._files.put(name, data)
         return FileEntry(name, sha256, len(data))
 

@@ -151,7 +151,7 @@ def newer_segment(scan_id: str, scans: Sequence[NodeScan]) -> pa.Table:
     added = pa.array(["2026-11-25"] * len(patches.values), pa.string())
     values = pa.StructArray.from_arrays(
         [added, *(patches.values.field(field.name) for field in members)],
-        fields=[pa.field("missing_since", pa.string()), *members],
+        fields=[pa.field("ticket", pa.string()), *members],
     )
     place = table.schema.get_field_index("patches")
     newer = table.set_column(place, "patches", pa.ListArray.from_arrays(patches.offsets, values))

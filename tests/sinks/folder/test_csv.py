@@ -52,7 +52,7 @@ def test_a_file_keeps_control_characters_and_line_ends_as_they_are():
 def test_lists_are_joined_and_nothing_is_an_empty_cell():
     rows = list(csv.reader(io.StringIO(CSV.encoder("patches", PATCHES)(SCAN.batches[0].patches).decode(), newline="")))
     assert rows[0][9:11] == ["2026-11-23T12:00:00.000Z", "CVE-2024-1 CVE-2024-2"]
-    assert rows[2][5:] == ["", "", "", "MISSING", "", ""]
+    assert rows[2][5:11] == ["", "", "", "MISSING", "", ""]
     scans = CSV.encoder("scans", SCANS)(SCAN.summary.scans).decode()
     assert ",INSTALLED MISSING," in scans
 
@@ -69,7 +69,7 @@ def test_the_lines_are_those_of_the_standard_library_for_guarded_cells(titles):
     expected = io.StringIO(newline="")
     before, after = [sample[name] for name in PATCHES.names[:5]], ["Security", "Important", "INSTALLED"]
     csv.writer(expected).writerows(
-        [*before, title and safe_cell(title), *after, "2026-11-23T12:00:00.000Z", "CVE-2024-1 CVE-2024-2"]
+        [*before, title and safe_cell(title), *after, "2026-11-23T12:00:00.000Z", "CVE-2024-1 CVE-2024-2", "", ""]
         for title in titles
     )
 

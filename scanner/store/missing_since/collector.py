@@ -1,0 +1,70 @@
+"""Collects the history file and the statistics of a scan while its segments pass, in little memory."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from msgspec import Struct
+
+from scanner.core.model import EpochMs
+from scanner.core.scan_request import PatchFilters
+from scanner.core.statistics import ScanStatistics
+from scanner.store.missing_since.advance import advanced
+from scanner.store.missing_since.dates import dated
+from scanner.store.missing_since.figures import Figures
+from scanner.store.missing_since.history_file import NODE, HistoryBytes
+from scanner.store.missing_since.known_nodes import KnownNodes, keys_of
+from scanner.store.missing_since.reading import reading
+
+#: How long a node is kept that its target does not list any more: it may be stopped, or filtered out, and come back.
+KEPT_UNLISTED_MS = 90 * 24 * 60 * 60 * 1000
+
+
+class Listed(Struct, frozen=True):
+    """What a scan has listed: its nodes by `keys_of`, and the targets that it listed to the end."""
+
+    nodes: Collection[str]
+    targets: Collection[tuple[str, str]]
+    at: EpochMs
+
+
+class Collector:
+    """Takes the segments of one scan; `known` is what earlier scans have seen, `began_at` when it began."""
+
+    def __init__(self, known: KnownNodes, patches: PatchFilters, began_at: EpochMs) -> None:
+        self._known = known
+        self._patches = patches
+        self._bytes = HistoryBytes()
+        self._figures = Figures(began_at)
+        self._read: set[int] = set()
+
+    def dated(self, segment: pa.Table) -> pa.Table:
+        """Returns the segment table with the dates that earlier scans tell."""
+        return dated(reading(segment, self._known, self._patches))
+
+    def add(self, segment: pa.Table) -> None:
+        """Adds a dated segment."""
+        seen = reading(segment, self._known, self._patches)
+        rows, closed = advanced(seen)
+        self._bytes.add(rows)
+        self._figures.add(seen, closed)
+        self._read.update(seen.numbers.filter(seen.is_read).drop_null().to_pylist())
+
+    def finish(self, listed: Listed) -> tuple[bytes, ScanStatistics]:
+        """Returns the history file, with the nodes that the scan did not read as they were, and the statistics."""
+        self._bytes.add(self._known.rows_without(self._read | self._gone(listed)))
+        return self._bytes.finish(), self._figures.result()
+
+    def _gone(self, listed: Listed) -> set[int]:
+        """Returns nodes that were not read for long and are not listed any more, though their target was."""
+        nodes = self._known.nodes()
+        unread_since = pc.less(nodes.column("read_at").cast(pa.int64()), listed.at - KEPT_UNLISTED_MS)
+        old = pc.indices_nonzero(pc.fill_null(unread_since, False))
+        if not len(old):
+            return set()
+        nodes = nodes.take(old)
+        targets = zip(*(nodes.column(name).to_pylist() for name in NODE[:2]), strict=True)
+        rows = zip(old.to_pylist(), keys_of(nodes), targets, strict=True)
+        return {number for number, key, target in rows if key not in listed.nodes and target in listed.targets}

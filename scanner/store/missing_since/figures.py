@@ -1,0 +1,84 @@
+"""Adds up the statistics of a scan while its segments pass."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from scanner.core.model import EpochMs
+from scanner.core.state_names import LACKING_STATES, NONCOMPLIANT_STATES
+from scanner.core.statistics import NodesByAge, PatchedCount, RowCount, ScanStatistics
+from scanner.store.missing_since.reading import Reading
+
+_DAY_MS = 24 * 60 * 60 * 1000
+_COUNTED = pa.array(sorted({*LACKING_STATES, *NONCOMPLIANT_STATES}))
+_NONCOMPLIANT_COUNTS = ("missing_count", "failed_count", "installed_pending_reboot_count", "installed_rejected_count")
+
+
+class Figures:
+    """The statistics of the segments that were added; `began_at` is when the scan began."""
+
+    def __init__(self, began_at: EpochMs) -> None:
+        self._began_at = began_at
+        self._nodes: Counter[int | None] = Counter()
+        self._compliant: Counter[int | None] = Counter()
+        self._rows: Counter[tuple[str, str | None]] = Counter()
+        self._patched: dict[str | None, PatchedCount] = {}
+
+    def add(self, seen: Reading, closed: pa.Table) -> None:
+        """Adds a segment, and the packages that it closed."""
+        counted = seen.rows.filter(pc.is_in(seen.rows.field("state"), _COUNTED))
+        by_kind = pa.table({"state": counted.field("state"), "severity": counted.field("severity")})
+        for row in by_kind.group_by(["state", "severity"]).aggregate([([], "count_all")]).to_pylist():
+            self._rows[row["state"], row["severity"]] += row["count_all"]
+        is_trusted = seen.is_trusted
+        ages = (
+            pc.subtract(self._began_at, seen.column("operation_end_time").cast(pa.int64()))
+            .filter(is_trusted)
+            .to_pylist()
+        )
+        for age_ms, is_compliant in zip(ages, _compliant(seen).filter(is_trusted).to_pylist(), strict=True):
+            age_days = None if age_ms is None else max(age_ms, 0) // _DAY_MS
+            self._nodes[age_days] += 1
+            self._compliant[age_days] += is_compliant
+        self._add_patched(closed)
+
+    def _add_patched(self, closed: pa.Table) -> None:
+        since, until, begins = (closed.column(name).cast(pa.int64()) for name in ("since", "until", "history_since"))
+        is_known = pc.greater(since, begins)
+        took = pc.if_else(is_known, pc.subtract(until, since), 0)
+        table = pa.table({"severity": closed.column("severity"), "took": took, "known": is_known.cast(pa.int64())})
+        sums = table.group_by("severity").aggregate([("took", "sum"), ("known", "sum"), ([], "count_all")])
+        for row in sums.to_pylist():
+            severity, earlier = row["severity"], self._patched.get(row["severity"], PatchedCount(row["severity"], 0, 0))
+            self._patched[severity] = PatchedCount(
+                severity,
+                earlier.packages + row["known_sum"],
+                earlier.total_ms + row["took_sum"],
+                earlier.begun_earlier + row["count_all"] - row["known_sum"],
+            )
+
+    def result(self) -> ScanStatistics:
+        """Returns the statistics in a fixed order."""
+        ages = sorted(self._nodes, key=lambda age: (age is None, age or 0))
+        rows = sorted(self._rows, key=lambda kind: (kind[0], kind[1] or ""))
+        return ScanStatistics(
+            nodes=tuple(NodesByAge(age, self._nodes[age], self._compliant[age]) for age in ages),
+            rows=tuple(RowCount(state, severity, self._rows[state, severity]) for state, severity in rows),
+            patched=tuple(self._patched[severity] for severity in sorted(self._patched, key=lambda each: each or "")),
+        )
+
+
+def _compliant(seen: Reading) -> pa.Array:
+    """Returns of each node whether neither AWS's counts nor its rows are non-compliant.
+
+    The counts tell where a filter left rows out, the rows where AWS keeps no patch state of the node.
+    """
+    is_counted = pa.repeat(pa.scalar(value=False), len(seen.segment))
+    for name in _NONCOMPLIANT_COUNTS:
+        is_counted = pc.or_(is_counted, pc.fill_null(pc.greater(seen.column(name), 0), False))
+    owners = seen.all_owners.filter(pc.is_in(seen.rows.field("state"), pa.array(NONCOMPLIANT_STATES))).unique()
+    places = pa.array(range(len(seen.segment)), seen.all_owners.type)
+    return pc.invert(pc.or_(is_counted, pc.is_in(places, owners)))

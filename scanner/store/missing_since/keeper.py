@@ -1,0 +1,170 @@
+"""Carries the history of nodes from the committed scans of a store into the one that is being written."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Sequence
+from functools import partial
+
+import anyio
+import pyarrow as pa
+from anyio import to_thread
+from msgspec import Struct
+
+from scanner.core.concurrency import map_bounded
+from scanner.core.errors import ScanNotFound, StoreError
+from scanner.core.interfaces import Files
+from scanner.core.model import EpochMs, TargetOutcome, TargetStatus
+from scanner.core.scan_request import PatchFilters
+from scanner.core.statistics import ScanStatistics
+from scanner.store.catalog import catalog
+from scanner.store.layout import ScanNames
+from scanner.store.manifest import Manifest, ScanHeader
+from scanner.store.missing_since.collector import Collector, Listed
+from scanner.store.missing_since.history_file import HistoryBytes, read_history
+from scanner.store.missing_since.known_nodes import KnownNodes, keys_of, merged
+from scanner.store.segment_reader import FILES_AT_ONCE, FoundSegment, fetch, load, load_manifest, read_segment
+
+#: Of so many newest scans the one that ended last has the history: a long scan may end after a later, shorter one.
+_LOOKED_AT = 10
+
+
+class _Start(Struct, frozen=True):
+    """What a scan begins with: the filters that it was asked for, the scans committed by then, what they know."""
+
+    patches: PatchFilters
+    started_at: EpochMs
+    committed: frozenset[str]
+    known: KnownNodes
+    collector: Collector
+
+
+class HistoryKeeper:
+    """The history of one open scan. `problems` name stored files that were not used."""
+
+    def __init__(self, files: Files, names: ScanNames) -> None:
+        self._files = files
+        self._names = names
+        self._lock = anyio.Lock()
+        self._start: _Start | None = None
+        self._added: set[str] = set()
+        self.problems: list[str] = []
+
+    async def dated(self, segment: pa.Table) -> pa.Table:
+        """Returns a segment table with since when its patches are lacking, as far as committed scans can tell."""
+        start = await self._started()
+        return await to_thread.run_sync(start.collector.dated, segment)
+
+    async def add(self, name: str, segment: pa.Table) -> None:
+        """Takes a dated segment that was written under this name into the history."""
+        start = await self._started()
+        async with self._lock:
+            await to_thread.run_sync(start.collector.add, segment)
+            self._added.add(name)
+
+    async def finish(
+        self, segments: Sequence[FoundSegment], outcomes: Sequence[TargetOutcome], finished_at: EpochMs
+    ) -> tuple[bytes, ScanStatistics]:
+        """Returns the history file and the statistics of a scan that consists of these segments.
+
+        Those that another process or an earlier run wrote are read again.
+        """
+        start = await self._started()
+        collector = start.collector
+        if {segment.file.name for segment in segments} != self._added:
+            collector = Collector(start.known, start.patches, start.started_at)
+            for segment in segments:
+                table = await read_segment(self._files, self._names, segment.file)
+                await to_thread.run_sync(collector.add, table)
+        listed = Listed(
+            nodes={key for segment in segments for key in keys_of(segment.keys)},
+            targets={
+                (each.target.account_id, each.target.region) for each in outcomes if each.status is TargetStatus.SCANNED
+            },
+            at=finished_at,
+        )
+        data, statistics = await to_thread.run_sync(collector.finish, listed)
+        return await self._with_meanwhile(data, start.committed), statistics
+
+    async def _started(self) -> _Start:
+        async with self._lock:
+            if self._start is None:
+                self._start = await self._begun()
+            return self._start
+
+    async def _begun(self) -> _Start:
+        try:
+            header = await load(self._files, self._names.header, ScanHeader)
+            patches, started_at = header.request.patches, header.started_at
+        except ScanNotFound:
+            patches, started_at = PatchFilters(), int(time.time() * 1000)
+        committed = (await catalog(self._files)).committed
+        known = await self._known(committed)
+        return _Start(patches, started_at, frozenset(committed), known, Collector(known, patches, started_at))
+
+    async def _known(self, committed: Sequence[str]) -> KnownNodes:
+        """Returns the history of the scan that ended last; an older one where that cannot be read."""
+        manifests = [each async for each in self._manifests(committed)]
+        manifests.sort(key=lambda manifest: manifest.scan.finished_at, reverse=True)
+        for manifest in [each for each in manifests if each.history is not None]:
+            known = await self._read(manifest)
+            if known is not None:
+                return known
+        for manifest in manifests[:1]:
+            return await self._made_of(manifest)
+        return KnownNodes()
+
+    async def _manifests(self, committed: Sequence[str]) -> AsyncIterator[Manifest]:
+        recent = committed[-_LOOKED_AT:]
+        for found in await map_bounded(self._manifest, recent, FILES_AT_ONCE):
+            if found is not None:
+                yield found
+
+    async def _manifest(self, scan_id: str) -> Manifest | None:
+        try:
+            return await load_manifest(self._files, ScanNames(scan_id))
+        except StoreError as error:
+            self.problems.append(str(error))
+        except ScanNotFound:
+            pass  # removed meanwhile
+        return None
+
+    async def _read(self, manifest: Manifest) -> KnownNodes | None:
+        entry = manifest.history
+        if entry is None:
+            return None
+        try:
+            table = await to_thread.run_sync(read_history, await fetch(self._files, entry))
+        except StoreError as error:
+            self.problems.append(str(error))
+            return None
+        return await to_thread.run_sync(KnownNodes, table)
+
+    async def _made_of(self, manifest: Manifest) -> KnownNodes:
+        """Returns what a scan knows that an earlier version wrote, from its segments."""
+        names = ScanNames(manifest.scan.scan_id)
+        try:
+            patches = (await load(self._files, names.header, ScanHeader)).request.patches
+            collector = Collector(KnownNodes(), patches, manifest.scan.finished_at)
+            for entry in manifest.segments:
+                await to_thread.run_sync(collector.add, await read_segment(self._files, names, entry))
+        except (StoreError, ScanNotFound) as error:
+            self.problems.append(str(error))
+            return KnownNodes()
+        data, _ = collector.finish(Listed((), (), manifest.scan.finished_at))
+        return await to_thread.run_sync(lambda: KnownNodes(read_history(data)))
+
+    async def _with_meanwhile(self, data: bytes, committed: frozenset[str]) -> bytes:
+        """Returns the history file with what scans know that were committed while this one was read."""
+        later = [scan_id for scan_id in (await catalog(self._files)).committed if scan_id not in committed]
+        for manifest in [each async for each in self._manifests(later)]:
+            other = await self._read(manifest)
+            if other is not None:
+                data = await to_thread.run_sync(partial(_merged_bytes, data, other))
+        return data
+
+
+def _merged_bytes(data: bytes, other: KnownNodes) -> bytes:
+    together = HistoryBytes()
+    together.add(merged(KnownNodes(read_history(data)), other).table)
+    return together.finish()

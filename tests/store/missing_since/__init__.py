@@ -1,0 +1,1 @@
+"""Since when patches are lacking."""
