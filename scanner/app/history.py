@@ -3,33 +3,33 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
-from scanner.aws.scope.targets import largest_first
 from scanner.core.errors import ScanNotFound, StoreError
 from scanner.core.model import Target
 from scanner.core.scan_request import patch_filters
 from scanner.core.settings import Settings
 from scanner.scan.choice import CarryAll, Choose, ReadWhole, always_read_whole
 from scanner.store.history import History
+from scanner.store.node_index import TargetKey
 from scanner.store.store import Store
 
 DAY_MS = 24 * 60 * 60 * 1000
 
 
-async def largest_targets_first(store: Store, targets: Sequence[Target]) -> list[Target]:
-    """Returns the targets with those first that had the most patch rows in the last committed scan.
+async def target_sizes(store: Store) -> dict[TargetKey, int]:
+    """Returns the patch rows of each target in the last committed scan; empty where there is none.
 
-    A large target that starts last would run alone at the end.
+    Large targets are read first, because one that starts last would run alone at the end.
     """
     try:
         committed = await store.committed()
         last = (await store.summary(committed[-1])).targets.to_pydict() if committed else {}
     except (StoreError, ScanNotFound):
         # A damaged scan is named by `scans verify`; here it only costs the order.
-        return list(targets)
+        return {}
     keys = zip(last.get("account_id", ()), last.get("region", ()), strict=True)
-    return largest_first(targets, dict(zip(keys, last.get("patch_rows", ()), strict=True)))
+    return dict(zip(keys, last.get("patch_rows", ()), strict=True))
 
 
 async def known_nodes(store: Store, settings: Settings, targets: Iterable[Target]) -> History | None:

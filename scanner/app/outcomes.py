@@ -1,4 +1,4 @@
-"""Adds up the outcomes of a run and of the earlier runs that it continues; pure."""
+"""Adds up the outcomes of a scan from what its segments hold; pure."""
 
 from __future__ import annotations
 
@@ -8,44 +8,43 @@ from msgspec import structs
 
 from scanner import __version__
 from scanner.app.resume import ActiveScan
-from scanner.core.model import CallCounts, EpochMs, NodeStatus, ScanRow, Scope, Target, TargetOutcome, TargetStatus
+from scanner.core.model import CallCounts, EpochMs, ScanRow, Scope, Target, TargetOutcome, TargetStatus
 from scanner.core.settings import Settings
 from scanner.reports.scan_row import ScanIdentity, scan_row
-from scanner.store.open_scan import DoneNodes
+from scanner.store.ended_targets import sum_of_calls
+from scanner.store.plan_file import PlannedTarget
+from scanner.store.survey import Survey
+from scanner.store.target_records import NOTHING_HELD, TargetCounts, best_record
+
+NOT_READ = "no worker has read it to its end"
+LEFT_SCOPE = "it left the scope before the scan was resumed"
 
 
-def ended_outcomes(
-    outcomes: Sequence[TargetOutcome], done: DoneNodes, carried_rows: Mapping[tuple[str, str], int]
-) -> list[TargetOutcome]:
-    """Returns the outcomes with what earlier runs of the scan delivered and what was carried over from earlier scans.
+def final_outcomes(survey: Survey) -> list[TargetOutcome]:
+    """Returns an outcome for each target of the scan, its nodes and rows counted from the segments.
 
-    A target that left the scope before the scan was resumed is included.
+    Targets whose record says more than the segments hold are `unfinished` here; the commit refuses them.
     """
-    added = [_with_earlier(outcome, done, carried_rows) for outcome in outcomes]
+    outcomes = [*survey.plan.unreachable, *(_outcome(survey, each) for each in survey.plan.targets)]
     seen = {(outcome.target.account_id, outcome.target.region) for outcome in outcomes}
-    return added + [_left_behind(Target(*key), done) for key in done.targets if key not in seen]
+    left = [key for key in survey.counts if key not in seen]
+    return outcomes + [_unfinished(Target(*key), LEFT_SCOPE, survey.counts[key]) for key in left]
 
 
-def _with_earlier(
-    outcome: TargetOutcome, done: DoneNodes, carried_rows: Mapping[tuple[str, str], int]
-) -> TargetOutcome:
-    key = (outcome.target.account_id, outcome.target.region)
-    earlier = done.targets.get(key)
-    return structs.replace(
-        outcome,
-        nodes=outcome.nodes + (len(earlier.instance_ids) if earlier else 0),
-        patch_rows=outcome.patch_rows + (earlier.patch_rows if earlier else 0) + carried_rows.get(key, 0),
-    )
+def _outcome(survey: Survey, planned: PlannedTarget) -> TargetOutcome:
+    key = (planned.target.account_id, planned.target.region)
+    held = survey.counts.get(key, NOTHING_HELD)
+    best = best_record(survey.records.get(key, ()), held)
+    return _unfinished(planned.target, NOT_READ, held) if best is None else best
 
 
-def _left_behind(target: Target, done: DoneNodes) -> TargetOutcome:
-    earlier = done.targets[target.account_id, target.region]
+def _unfinished(target: Target, reason: str, held: TargetCounts) -> TargetOutcome:
     return TargetOutcome(
         target=target,
         status=TargetStatus.UNFINISHED,
-        reason="it left the scope before the scan was resumed",
-        nodes=len(earlier.instance_ids),
-        patch_rows=earlier.patch_rows,
+        reason=reason,
+        nodes=held.nodes,
+        patch_rows=held.patch_rows,
         requests=0,
         throttles=0,
         retries=0,
@@ -54,10 +53,16 @@ def _left_behind(target: Target, done: DoneNodes) -> TargetOutcome:
     )
 
 
+def final_row(scan: ActiveScan, survey: Survey, outcomes: Sequence[TargetOutcome], finished_at: EpochMs) -> ScanRow:
+    """Returns the `scans` row of a scan whose targets ended with these outcomes."""
+    hub = sum_of_calls([survey.plan.calls, survey.ended.calls])
+    return ended_row(scan, outcomes, survey.nodes, hub, finished_at=finished_at)
+
+
 def ended_row(
     opened: ActiveScan,
     outcomes: Sequence[TargetOutcome],
-    nodes: Mapping[NodeStatus, int],
+    nodes: Mapping[str, int],
     hub: CallCounts,
     *,
     finished_at: EpochMs,

@@ -9,23 +9,27 @@ from typing import BinaryIO
 
 from msgspec import structs
 
+from scanner.app.begin import make_plan
 from scanner.app.check_outputs import check_sinks
 from scanner.app.deliver import Delivery
-from scanner.app.history import history_notes
-from scanner.app.outcomes import ended_outcomes, ended_row
+from scanner.app.demo import serving_demo
+from scanner.app.finish import commit_scan
+from scanner.app.outcomes import scope_of
 from scanner.app.publish import replay
-from scanner.app.read_scan import Reading, read_scan
 from scanner.app.resume import open_scan, resume_command
 from scanner.app.resume_choice import choose_scan
 from scanner.app.signals import Stop, stoppable
+from scanner.app.work import Work, end_work, read_targets, writing
+from scanner.aws.open import open_aws
 from scanner.core.concurrency import unwrap_single_error
-from scanner.core.errors import Interrupted
+from scanner.core.errors import CredentialsError, Interrupted
 from scanner.core.interfaces import Observer, ScanSummary, Sink
-from scanner.core.model import TargetOutcome
 from scanner.core.settings import Settings
 from scanner.reports.scan_result import GapObserver, ScanResult
+from scanner.scan.batcher import PutRead
 from scanner.sinks.fan_out import GuardedSinks
 from scanner.sinks.open import open_sinks
+from scanner.store.history import History
 from scanner.store.open import open_store
 
 
@@ -73,43 +77,73 @@ async def _read_commit_publish(
     delivery: Delivery, replayed: dict[str, Sink], observers: Sequence[Observer], stop: Stop
 ) -> ScanResult:
     gaps = GapObserver()
-    reading = await read_scan(delivery, [*observers, gaps], stop)
-    outcomes = await _carry_over(delivery, reading, stop)
-    row = ended_row(delivery.scan, outcomes, delivery.tally.nodes, reading.calls, finished_at=int(time.time() * 1000))
-    summary = await delivery.scan.stored.commit(row, outcomes)
-    failures = await _publish(delivery, replayed, summary, observers, stop)
+    await _read(delivery, [*observers, gaps], stop)
+    if stop.signal_number is not None:
+        raise Interrupted(_how_to_resume(delivery), stop.signal_number)
+    committed = await commit_scan(delivery.scan)
+    failures = await _publish(delivery, replayed, committed.summary, observers, stop)
     return ScanResult(
-        scan=summary.scan,
-        outcomes=outcomes,
+        scan=committed.summary.scan,
+        outcomes=committed.outcomes,
         node_gaps=gaps.gaps,
         node_gaps_by_cause=gaps.by_cause,
         missing=delivery.tally.missing,
         failed=delivery.tally.failed,
         lacking_by_account=delivery.tally.lacking_by_account,
         sink_failures=failures,
-        notes=(
-            *delivery.scan.notes,
-            *reading.notes,
-            *history_notes(reading.history),
-            *(f"missing since: {sentence}" for sentence in delivery.scan.stored.history_problems),
-        ),
+        notes=(*delivery.scan.notes, *committed.notes),
         store=delivery.store.url,
         stale=delivery.tally.stale,
     )
 
 
-async def _carry_over(delivery: Delivery, reading: Reading, stop: Stop) -> list[TargetOutcome]:
-    """Gives the unchanged nodes their stored rows; returns the outcomes of the whole scan.
+async def _read(delivery: Delivery, observers: Sequence[Observer], stop: Stop) -> None:
+    """Plans the scan and reads its targets; after a signal it is incomplete, and `stop.signal_number` is set.
 
     Raises:
-        Interrupted: a signal came by now; nothing is committed.
+        CredentialsError: AWS does not accept the credentials of the run, or not any more; every node read by then is
+            in the store, and the message says how to resume.
+        PatchsweepError: the scope could not be found out, AWS rejects the request itself, or the store failed.
     """
-    if reading.history is not None:
+    history: History | None = None
+    refusal: CredentialsError | None = None
+    async with writing(delivery) as put:
         with stop.phase():
-            await delivery.carry_over(reading.history)
-    if stop.signal_number is not None:
-        raise Interrupted(_how_to_resume(delivery), stop.signal_number)
-    return ended_outcomes(reading.outcomes, delivery.scan.done, delivery.carried_rows)
+            if delivery.scan.is_resumed:
+                await delivery.repeat()
+            try:
+                history = await _plan_and_read(delivery, observers, put)
+            except CredentialsError as error:
+                # Raised only when the writer has stored what was read.
+                refusal = error
+    if refusal is not None:
+        raise _with_resume_command(refusal, delivery) from refusal
+    with stop.phase():
+        await end_work(delivery, history)
+
+
+async def _plan_and_read(delivery: Delivery, observers: Sequence[Observer], put: PutRead) -> History | None:
+    scan = delivery.scan
+    for observer in observers:
+        observer.scan_opened(scope_of(scan.settings))
+    with serving_demo(scan.demo) as access:
+        async with open_aws(scan.settings, access) as aws:
+            delivery.hub.watch(aws.counts)
+            plan = await make_plan(delivery.store, scan, aws, delivery.hub)
+            for observer in observers:
+                observer.targets_found(len(plan.unreachable) + len(plan.targets))
+            for outcome in plan.unreachable:
+                for observer in observers:
+                    observer.target_ended(outcome)
+            work = Work([planned.target for planned in plan.targets], observers)
+            return await read_targets(delivery, aws, work, put)
+
+
+def _with_resume_command(refusal: CredentialsError, delivery: Delivery) -> CredentialsError:
+    scan = delivery.scan
+    if not scan.is_resumed and not delivery.tally.nodes:
+        return refusal
+    return CredentialsError(f"{refusal}, then resume with `{resume_command(scan.settings, scan.scan_id)}`")
 
 
 def _how_to_resume(delivery: Delivery) -> str:

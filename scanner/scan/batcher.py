@@ -1,4 +1,8 @@
-"""Groups delivered nodes into segments and writes each at a number of rows or after some seconds."""
+"""Groups delivered nodes into segments and writes each at a number of rows or after some seconds.
+
+The outcome of a target comes after its last node, and is recorded after the segment that holds that node: a target that
+is recorded as ended is whole in the store.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +12,12 @@ import anyio
 from anyio.abc import ObjectReceiveStream
 from msgspec import Struct
 
-from scanner.core.model import NodeScan
+from scanner.core.model import NodeScan, TargetOutcome
 
-PutSegment = Callable[[Sequence[NodeScan]], Awaitable[None]]  # returns once these nodes are durable
+#: Returns once these nodes are durable, and after them the outcomes of the targets that have ended.
+PutSegment = Callable[[Sequence[NodeScan], Sequence[TargetOutcome]], Awaitable[None]]
+Read = NodeScan | TargetOutcome
+PutRead = Callable[[Read], Awaitable[None]]  # waits while the store is behind
 
 
 class FlushRules(Struct, frozen=True):
@@ -21,27 +28,35 @@ class FlushRules(Struct, frozen=True):
 
 
 class _PendingNodes:
-    """Holds the nodes of the next segment. Flushes run one at a time, and none is cancelled halfway."""
+    """Holds the nodes of the next segment, and the targets that ended among them.
+
+    Flushes run one at a time, and none is cancelled halfway.
+    """
 
     def __init__(self, put: PutSegment, rules: FlushRules) -> None:
         self._put = put
         self._rules = rules
         self._lock = anyio.Lock()
         self._scans: list[NodeScan] = []
+        self._ended: list[TargetOutcome] = []
         self._rows = 0
 
-    async def add(self, scan: NodeScan) -> None:
-        self._scans.append(scan)
+    async def add(self, read: Read) -> None:
+        if isinstance(read, TargetOutcome):
+            self._ended.append(read)
+            return
+        self._scans.append(read)
         # A node costs a row of its own, so that nodes without patches fill a segment too.
-        self._rows += 1 + len(scan.patches)
+        self._rows += 1 + len(read.patches)
         if self._rows >= self._rules.rows:
             await self.flush()
 
     async def flush(self) -> None:
         async with self._lock:
             scans, self._scans, self._rows = self._scans, [], 0
-            if scans:
-                await self._put(scans)
+            ended, self._ended = self._ended, []
+            if scans or ended:
+                await self._put(scans, ended)
 
     async def flush_periodically(self) -> None:
         while True:
@@ -50,8 +65,8 @@ class _PendingNodes:
                 await self.flush()
 
 
-async def write_segments(receive: ObjectReceiveStream[NodeScan], put: PutSegment, rules: FlushRules) -> None:
-    """Writes every node that arrives until the stream ends; a slow `put` fills the stream and so slows the readers.
+async def write_segments(receive: ObjectReceiveStream[Read], put: PutSegment, rules: FlushRules) -> None:
+    """Writes all that arrives until the stream ends; a slow `put` fills the stream and so slows the readers.
 
     The caller closes the stream after the readers have ended: if it were closed here when `put` fails, they would raise
     an error of their own. The timer flushes from a task of its own: a time-out around `receive` could lose a node.
@@ -59,7 +74,7 @@ async def write_segments(receive: ObjectReceiveStream[NodeScan], put: PutSegment
     pending = _PendingNodes(put, rules)
     async with anyio.create_task_group() as timer:
         timer.start_soon(pending.flush_periodically)
-        async for scan in receive:
-            await pending.add(scan)
+        async for read in receive:
+            await pending.add(read)
         await pending.flush()
         timer.cancel_scope.cancel()

@@ -7,14 +7,19 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from msgspec import Struct, field
 
 from scanner.core.interfaces import Clock, Observer
-from scanner.core.model import NodeScan
+from scanner.core.model import NodeScan, TargetOutcome
 from scanner.core.settings import NodeSettings
 from scanner.scan.choice import Choose, always_read_whole
 from scanner.scan.filter_measure import FilterMeasure
 from scanner.scan.question import Question
 
 DeliverNode = Callable[[NodeScan], Awaitable[None]]  # takes a finished node; waits while the store or a sink is behind
+EndTarget = Callable[[TargetOutcome], Awaitable[None]]  # takes the outcome of a target after its last node
 NodesDone = Mapping[tuple[str, str], Collection[str]]  # ids by (account id, Region)
+
+
+async def _ignore(_outcome: TargetOutcome) -> None:
+    """Does nothing with the outcome: `scan_targets` returns it too."""
 
 
 class ReadingRules(Struct, frozen=True):
@@ -40,14 +45,16 @@ class ReadingRules(Struct, frozen=True):
 class ScanJob(Struct, frozen=True):
     """The work of one scan.
 
-    `done` holds the nodes that an interrupted run has delivered already, `done_baseline_ids` the baselines that they
-    name. `choose` says what is done with a node of this patch state. `filtering` measures what filtered listings cost.
+    `end_target` gets the outcome of each target after `deliver` got its last node. `done` holds the nodes that an
+    interrupted run has delivered already, `done_baseline_ids` the baselines that they name. `choose` says what is done
+    with a node of this patch state. `filtering` measures what filtered listings cost.
     """
 
     rules: ReadingRules
     max_open_targets: int
     deliver: DeliverNode
     now: Clock
+    end_target: EndTarget = _ignore
     observers: Sequence[Observer] = ()
     done: NodesDone = {}
     done_baseline_ids: NodesDone = {}

@@ -25,6 +25,7 @@ async def scan_targets(targets: Iterable[Target], fleet: Fleet, job: ScanJob) ->
 
     async def scan(target: Target) -> TargetOutcome:
         outcome = await _scan_target(target, fleet, job)
+        await job.end_target(outcome)
         for observer in job.observers:
             observer.target_ended(outcome)
         return outcome

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from msgspec import Struct
@@ -14,7 +15,7 @@ SCANS = "scans/"
 LATEST = "latest.json"
 _STARTED = "%Y%m%dT%H%M%SZ"
 _SCAN_ID = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{6}\Z")
-_SEGMENT = re.compile(r"(?P<sequence>\d{6,})-(?P<writer>[0-9a-f]{8})-(?P<digest>[0-9a-f]{16})\.parquet\Z")
+_PART = re.compile(r"(?P<sequence>\d{6,})-(?P<writer>[0-9a-f]{8})-(?P<digest>[0-9a-f]{16})\.(?P<kind>parquet|json)\Z")
 
 
 def new_scan_id(now_ms: EpochMs) -> str:
@@ -60,6 +61,31 @@ class ScanNames(Struct, frozen=True):
     def lease(self) -> str:
         return f"{self.folder}/lease.json"
 
+    @property
+    def plan(self) -> str:
+        return f"{self.folder}/plan.json"
+
+    @property
+    def ended(self) -> str:
+        """Returns the prefix of the records of targets that were read to their end."""
+        return f"{self.folder}/ended/"
+
+    def ended_file(self, sequence: int, writer: str, sha256: str) -> str:
+        """Returns a name that no other record has; the digest is of the content."""
+        return f"{self.ended}{sequence:06d}-{writer}-{sha256[:16]}.json"
+
+    @property
+    def open(self) -> str:
+        """Returns the prefix of what each process says of the targets that it has open."""
+        return f"{self.folder}/open/"
+
+    def open_file(self, writer: str) -> str:
+        return f"{self.open}{writer}.json"
+
+    def working_files(self, names: Iterable[str]) -> list[str]:
+        """Returns those of the names that only an unfinished scan needs, besides its header and its nodes."""
+        return [name for name in names if name == self.plan or name.startswith((self.ended, self.open))]
+
     def targets(self, writer: str, sha256: str) -> str:
         """Returns a name of its own for each writer, so that none replaces the file that another has committed."""
         return f"{self.folder}/targets-{writer}-{sha256[:16]}.parquet"
@@ -78,7 +104,7 @@ class ScanNames(Struct, frozen=True):
         return f"{self.segments}{sequence:06d}-{writer}-{sha256[:16]}.parquet"
 
 
-def digest_in(segment: str) -> str | None:
-    """Returns the start of the SHA-256 in a segment's name, or None if it is not a segment's name."""
-    found = _SEGMENT.match(segment.rpartition("/")[2])
-    return found["digest"] if found else None
+def digest_in(name: str, kind: str = "parquet") -> str | None:
+    """Returns the start of the SHA-256 in the name of a segment, or of another part with this ending; else None."""
+    found = _PART.match(name.rpartition("/")[2])
+    return found["digest"] if found and found["kind"] == kind else None

@@ -87,11 +87,11 @@ def _numbered(keys: pa.Table, segment: int) -> pa.Table:
 
 def gap_rows(keys: Sequence[pa.Table]) -> Rows:
     """Returns the rows of nodes that were not delivered, which a resumed scan reads again."""
-    rows = {number: set(pc.indices_nonzero(_is_gap(table)).to_pylist()) for number, table in enumerate(keys)}
+    rows = {number: set(pc.indices_nonzero(is_gap(table)).to_pylist()) for number, table in enumerate(keys)}
     return {number: gaps for number, gaps in rows.items() if gaps}
 
 
-def _is_gap(keys: pa.Table) -> pa.ChunkedArray:
+def is_gap(keys: pa.Table) -> pa.ChunkedArray:
     return pc.invert(pc.is_in(keys.column("status"), value_set=_DELIVERED_VALUES))
 
 
@@ -115,7 +115,7 @@ def done_targets(keys: Sequence[pa.Table], left_out: Rows = NO_ROWS) -> dict[Tar
     baseline_ids: dict[TargetKey, set[str]] = defaultdict(set)
     for number, table in enumerate(keys):
         kept = without(table, left_out.get(number, ()))
-        columns = kept.filter(pc.invert(_is_gap(kept))).to_pydict()
+        columns = kept.filter(pc.invert(is_gap(kept))).to_pydict()
         for account_id, region, instance_id, status, rows, baseline_id in zip(
             *(columns[name] for name in (*_NODE, "status", "patch_rows", "baseline_id")), strict=True
         ):

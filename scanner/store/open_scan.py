@@ -17,25 +17,32 @@ from scanner.core.errors import StoreError
 from scanner.core.interfaces import Files, NodeBatch, ScanSummary
 from scanner.core.model import ScanRow, TargetOutcome
 from scanner.core.tables import summary_of, target_file_table
-from scanner.store import node_index
+from scanner.store import node_index, target_records
+from scanner.store.ended_targets import list_ended
 from scanner.store.json_files import to_json
 from scanner.store.latest import point_to_latest
 from scanner.store.layout import ScanNames
 from scanner.store.lease import Lease
 from scanner.store.manifest import Manifest, ScanHeader, SegmentEntry
-from scanner.store.missing_since.keeper import HistoryKeeper
+from scanner.store.plan_file import ScanPlan, read_plan, write_plan
 from scanner.store.replay import batches_of
+from scanner.store.scan_writer import ScanWriter
 from scanner.store.segment_reader import FoundSegment, IgnoredFile, SegmentList, list_segments, read_segment
-from scanner.store.segment_writer import SegmentWriter, entry_of
+from scanner.store.segment_writer import entry_of
+from scanner.store.survey import Survey, check_nothing_lost, survey
 
 BATCH_ROWS = 50_000  # patch rows in a batch of a replay
 
 
 class DoneNodes(Struct, frozen=True):
-    """What an unfinished scan holds already, by (account_id, region), and the files that were not used."""
+    """What an unfinished scan holds already, by (account_id, region), and the files that were not used.
+
+    `ended` has the records of the targets that need no further reading.
+    """
 
     targets: dict[node_index.TargetKey, node_index.DoneTarget]
     ignored: list[IgnoredFile]
+    ended: Mapping[node_index.TargetKey, TargetOutcome] = {}
 
     def instance_ids(self, account_id: str, region: str) -> frozenset[str]:
         """Returns the delivered nodes of a target."""
@@ -44,7 +51,7 @@ class DoneNodes(Struct, frozen=True):
 
 
 class OpenScan:
-    """One scan as its writer sees it. Every method may raise `StoreError`, in a sentence that names the file.
+    """One scan as the process that holds it sees it. Every method may raise `StoreError` that names the file.
 
     `lease` is what keeps other processes off the scan where the store has no locks; `has_conditions` is whether the
     store honours conditional writes.
@@ -57,8 +64,7 @@ class OpenScan:
         self._names = names
         self._lease = lease
         self._has_conditions = has_conditions
-        self._writer = SegmentWriter(files, names)
-        self._history = HistoryKeeper(files, names)
+        self.writer = ScanWriter(files, names)
         self._surplus: Mapping[str, set[int]] = {}
         self._is_committed = False
 
@@ -75,33 +81,34 @@ class OpenScan:
         """Writes the header: from here on the scan is unfinished."""
         await self._files.put(self._names.header, to_json(header))
 
-    @property
-    def history_problems(self) -> list[str]:
-        """Returns a sentence for each file of earlier scans that was not used for `dated`."""
-        return self._history.problems
-
     async def dated(self, table: pa.Table) -> pa.Table:
-        """Returns a segment table with since when its patches are lacking, as far as committed scans can tell."""
-        return await self._history.dated(table)
+        """Returns a segment table with since when its patches are lacking; see `ScanWriter.dated`."""
+        return await self.writer.dated(table)
+
+    async def read_plan(self) -> ScanPlan | None:
+        """Returns the plan of the scan, or None where it has none."""
+        return await read_plan(self._files, self._names)
+
+    async def write_plan(self, plan: ScanPlan) -> None:
+        """Writes the plan of the scan, or replaces it."""
+        await write_plan(self._files, self._names, plan)
 
     async def add_segment(self, table: pa.Table) -> SegmentEntry:
-        """Makes the nodes of a segment table (`segment_table`, then `dated`) durable; they are when this returns.
-
-        Calls may run side by side, in several processes too.
-        """
-        segment = await self._writer.write(table)
-        await self._history.add(segment.file.name, table)
-        return entry_of(segment)
+        """Makes the nodes of a segment table durable; see `ScanWriter.add_segment`."""
+        return await self.writer.add_segment(table)
 
     async def prepare_resume(self) -> DoneNodes:
         """Reads what earlier runs of the scan delivered. Their gaps will be left out, for those nodes are read again.
 
         Writes and deletes nothing. Call it before `replay`, the first `add_segment` and `commit`.
         """
+        ended = await list_ended(self._files, self._names)
         found = await list_segments(self._files, self._names)
         surplus = _surplus_of_earlier_runs(found)
         self._surplus = {found.segments[number].file.name: rows for number, rows in surplus.items()}
-        return DoneNodes(node_index.done_targets(found.keys, surplus), found.ignored)
+        counts = target_records.target_counts(found.keys, surplus)
+        done = target_records.done_records(target_records.records_by_target(ended.outcomes), counts)
+        return DoneNodes(node_index.done_targets(found.keys, surplus), [*found.ignored, *ended.ignored], done)
 
     async def replay(self, batch_rows: int = BATCH_ROWS) -> AsyncGenerator[NodeBatch, None]:
         """Yields what earlier runs delivered, each node once: what a live sink has to be sent again."""
@@ -112,57 +119,54 @@ class OpenScan:
                 async for batch in batches_of(table, batch_rows):
                     yield batch
 
-    async def commit(self, row: ScanRow, outcomes: Sequence[TargetOutcome]) -> ScanSummary:
+    async def survey(self) -> Survey:
+        """Reads all that the processes of the scan have stored, and decides which rows count."""
+        return await survey(self._files, self._names, self._surplus)
+
+    async def commit(self, row: ScanRow, outcomes: Sequence[TargetOutcome], whole: Survey | None = None) -> ScanSummary:
         """Commits the scan: every node once, every segment readable, `manifest.json` after all that it lists.
 
         The summary's row has the node counts and the patch rows of the segments, whatever `row` has.
 
+        Args:
+            row: the row of the scan.
+            outcomes: how each target ended.
+            whole: what is committed; None: what the store holds now.
+
         Raises:
-            StoreError: the segments hold fewer nodes than `row.nodes` counts, or another process has taken the scan
-                over or committed it; nothing is committed then and nothing is deleted.
+            StoreError: the segments hold fewer nodes than were written, or another process has taken the scan over or
+                committed it; nothing is committed then and nothing is deleted.
         """
-        found = await list_segments(self._files, self._names)
-        earlier = {
-            number: self._surplus[segment.file.name]
-            for number, segment in enumerate(found.segments)
-            if segment.file.name in self._surplus
-        }
-        self._check_nothing_lost(row, found, sum(map(len, earlier.values())))
-        surplus = node_index.joined(earlier, node_index.duplicate_rows(found.keys, earlier))
-        segments = await self._writer.rewrite_without(found.segments, surplus)
+        if whole is None:
+            whole = await self.survey()
+        check_nothing_lost(whole, row, f"{self._files.url}/{self._names.segments}")
+        before = whole.segments.segments
+        segments = await self.writer.segments.rewrite_without(before, whole.surplus)
         keys = [segment.keys for segment in segments]
         row = msgspec.structs.replace(
             row, nodes=node_index.status_counts(keys), patch_rows=node_index.patch_row_count(keys)
         )
         target_file = target_file_table(row.scan_id, outcomes)
         summary = summary_of(row, target_file)
-        targets = await self._writer.write_targets(target_file)
-        data, statistics = await self._history.finish(segments, outcomes, row.finished_at)
-        history = await self._writer.write_history(data)
+        targets = await self.writer.segments.write_targets(target_file)
+        data, statistics = await self.writer.history.finish(segments, outcomes, row.finished_at)
+        history = await self.writer.segments.write_history(data)
         await self._put_manifest(Manifest(row, tuple(map(entry_of, segments)), targets, history, statistics))
-        await self._clean_up(found.segments, segments)
+        await self._clean_up(before, segments)
         await point_to_latest(self._files, has_conditions=self._has_conditions)
         return summary
 
     async def discard_if_empty(self) -> bool:
-        """Removes a scan that holds nothing but its header, so that it leaves no trace. Returns whether it did."""
+        """Removes a scan that holds no nodes and no other files, so that it leaves no trace. Returns whether it did."""
         held = set(await self._files.names(f"{self._names.folder}/"))
-        if held - {self._names.header, self._names.lease}:
+        working = self._names.working_files(held)
+        if held - {self._names.header, self._names.lease, *working}:
             return False
         await self._files.delete([self._names.header])
+        await self._files.delete(working)
         if self._lease is not None:
             await self._lease.drop()
         return True
-
-    def _check_nothing_lost(self, row: ScanRow, found: SegmentList, surplus_rows: int) -> None:
-        counted, held = sum(row.nodes.values()), sum(map(len, found.keys)) - surplus_rows
-        if held < counted:
-            ignored = "".join(f"; {file.name} was ignored: {file.reason}" for file in found.ignored)
-            raise StoreError(
-                f"{self._files.url}/{self._names.segments} holds {held} of the {counted} nodes that were written"
-                f"{ignored}: nothing was committed, run `patchsweep scan --resume {row.scan_id}` to read the missing "
-                "ones again"
-            )
 
     async def _put_manifest(self, manifest: Manifest) -> None:
         if self._lease is not None:
@@ -182,10 +186,11 @@ class OpenScan:
         self._is_committed = True
 
     async def _clean_up(self, before: Sequence[FoundSegment], after: Sequence[FoundSegment]) -> None:
-        """Deletes the segments that were written again, and the lease; what cannot be deleted is never read."""
+        """Deletes what only an unfinished scan needs, and the lease; what cannot be deleted is never read."""
         kept = {segment.file.name for segment in after}
         with suppress(StoreError):
             await self._files.delete([segment.file.name for segment in before if segment.file.name not in kept])
+            await self._files.delete(self._names.working_files(await self._files.names(f"{self._names.folder}/")))
             if self._lease is not None:
                 await self._lease.drop()
 

@@ -23,14 +23,14 @@ class SegmentWriter:
     def __init__(self, files: Files, names: ScanNames) -> None:
         self._files = files
         self._names = names
-        self._id = secrets.token_hex(4)
+        self.id = secrets.token_hex(4)
         self._sequence = count()
 
     async def write(self, table: pa.Table) -> FoundSegment:
         """Makes a segment durable; raises `StoreError` if that cannot be done."""
         data = await encode(table)
         sha256 = await digest(data)
-        name = self._names.segment(next(self._sequence), self._id, sha256)
+        name = self._names.segment(next(self._sequence), self.id, sha256)
         await self._files.put(name, data)
         return FoundSegment(FileEntry(name, sha256, len(data)), table.select(INDEX_COLUMNS[1:]))
 
@@ -53,12 +53,12 @@ class SegmentWriter:
         """Makes the target file durable."""
         data = await to_thread.run_sync(parquet_bytes, table)
         sha256 = await digest(data)
-        return await self._written(self._names.targets(self._id, sha256), sha256, data)
+        return await self._written(self._names.targets(self.id, sha256), sha256, data)
 
     async def write_history(self, data: bytes) -> FileEntry:
         """Makes the history file durable."""
         sha256 = await digest(data)
-        return await self._written(self._names.history(self._id, sha256), sha256, data)
+        return await self._written(self._names.history(self.id, sha256), sha256, data)
 
     async def _written(self, name: str, sha256: str, data: bytes) -> FileEntry:
         await self._files.put(name, data)

@@ -12,6 +12,7 @@ import pytest
 
 from scanner.files.local import LocalFiles
 from scanner.simulator.generate.build import make_world
+from scanner.store.open_scan import DoneNodes
 from scanner.store.store import Store
 from tests.faults.lives import KILLED, Life
 from tests.faults.worlds import LIMITS, assert_is_the_truth, organization, stored
@@ -30,6 +31,8 @@ class Scans:
         self.folder = folder
         self.sink = folder.parent / "sink"
         self.read = Counter()
+        self.listed = set()
+        self.ended_before = 0
         self._kill_at = 0
         self.requests = 0
         self._life = None
@@ -39,6 +42,8 @@ class Scans:
         self.requests += 1
         if call.operation == PATCHES:
             self.read[msgspec.json.decode(call.body)["InstanceId"]] += 1
+        if call.operation == "DescribeInstanceInformation":
+            self.listed.add((call.account_id, call.region))
         if self.requests == self._kill_at:
             self._life.kill()
 
@@ -70,11 +75,14 @@ class Scans:
         if await store.committed():
             return None
         unfinished = await store.unfinished()
-        held = (await opened(store, unfinished[-1]).prepare_resume()).targets if unfinished else {}
+        done = await opened(store, unfinished[-1]).prepare_resume() if unfinished else DoneNodes({}, [])
         self.read.clear()
+        self.listed.clear()
         ended = self.live("scan", *(["--resume"] if unfinished else []), **dies)
-        for target in held.values():
+        for target in done.targets.values():
             assert not target.instance_ids & set(self.read)
+        self.ended_before += len(done.ended)
+        assert not set(done.ended) & self.listed
         return ended
 
     async def assert_is_whole(self, truth):
@@ -110,6 +118,7 @@ async def test_a_run_killed_at_a_request_is_resumed_to_the_truth(number, scans):
     assert code == 0, life.said
     await scans.assert_is_whole(truth)
     assert max(scans.read.values()) == 1
+    assert scans.ended_before or number < REQUESTS / 2
 
 
 @pytest.mark.parametrize("number", range(1, 52, 6))

@@ -8,7 +8,7 @@ import pytest
 from scanner.core.errors import StoreError
 from scanner.core.model import ManagedNode, NodeScan, NodeStatus, Target
 from scanner.core.patch_rows import patch_rows_of
-from scanner.scan.batcher import FlushRules, write_segments
+from scanner.scan.batcher import FlushRules, Read, write_segments
 from tests.fake_fleet import patch
 
 NEVER_S = 3600.0
@@ -21,7 +21,7 @@ def scanned(instance_id, rows=1):
 
 
 async def write(scans, rules, put):
-    send, receive = anyio.create_memory_object_stream[NodeScan](1)
+    send, receive = anyio.create_memory_object_stream[Read](1)
     async with receive, anyio.create_task_group() as group:
         group.start_soon(write_segments, receive, put, rules)
         async with send:
@@ -32,7 +32,7 @@ async def write(scans, rules, put):
 async def test_a_segment_is_put_whenever_it_has_enough_rows_and_the_rest_at_the_end():
     segments = []
 
-    async def put(scans):
+    async def put(scans, ended):
         segments.append([scan.node.instance_id for scan in scans])
 
     await write([scanned(f"i-{n}", rows=4) for n in range(5)], FlushRules(10, NEVER_S), put)
@@ -41,7 +41,7 @@ async def test_a_segment_is_put_whenever_it_has_enough_rows_and_the_rest_at_the_
 
 
 async def test_nothing_delivered_makes_no_segment():
-    async def put(scans):
+    async def put(scans, ended):
         raise AssertionError(scans)
 
     await write([], FlushRules(10, 0.0), put)
@@ -51,11 +51,11 @@ async def test_nodes_that_wait_too_long_are_put_before_the_segment_is_full():
     arrived = anyio.Event()
     segments = []
 
-    async def put(scans):
+    async def put(scans, ended):
         segments.append(len(scans))
         arrived.set()
 
-    send, receive = anyio.create_memory_object_stream[NodeScan](1)
+    send, receive = anyio.create_memory_object_stream[Read](1)
     async with receive, anyio.create_task_group() as group:
         group.start_soon(write_segments, receive, put, FlushRules(1_000, 0.01))
         async with send:
@@ -67,10 +67,10 @@ async def test_nodes_that_wait_too_long_are_put_before_the_segment_is_full():
 async def test_a_slow_store_stops_the_readers():
     held = anyio.Event()
 
-    async def put(scans):
+    async def put(scans, ended):
         await held.wait()
 
-    send, receive = anyio.create_memory_object_stream[NodeScan](1)
+    send, receive = anyio.create_memory_object_stream[Read](1)
     async with receive, anyio.create_task_group() as group:
         group.start_soon(write_segments, receive, put, FlushRules(1, NEVER_S))
         async with send:
@@ -85,7 +85,7 @@ async def test_a_slow_store_stops_the_readers():
 async def test_a_reader_that_waits_while_the_store_fails_hears_of_the_store_alone():
     full = anyio.Event()
 
-    async def put(scans):
+    async def put(scans, ended):
         await full.wait()
         raise StoreError("disk full")
 
@@ -95,7 +95,7 @@ async def test_a_reader_that_waits_while_the_store_fails_hears_of_the_store_alon
                 await send.send(scanned(f"i-{number}"))
 
     async def run():
-        send, receive = anyio.create_memory_object_stream[NodeScan](1)
+        send, receive = anyio.create_memory_object_stream[Read](1)
         async with receive, anyio.create_task_group() as group:
             group.start_soon(write_segments, receive, put, FlushRules(1, NEVER_S))
             group.start_soon(read, send)
@@ -109,7 +109,7 @@ async def test_a_reader_that_waits_while_the_store_fails_hears_of_the_store_alon
 
 
 async def test_a_store_that_fails_stops_the_run():
-    async def put(scans):
+    async def put(scans, ended):
         raise StoreError("disk full")
 
     with pytest.raises(ExceptionGroup) as caught:

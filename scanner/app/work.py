@@ -1,0 +1,95 @@
+"""Reads the targets of a plan into the store; a signal ends the reading, and every node read by then is stored."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+import anyio
+from msgspec import Struct
+
+from scanner.app.deliver import Delivery
+from scanner.app.history import choices, history_notes, known_nodes
+from scanner.app.reading_rules import reading_rules
+from scanner.aws.open import Aws
+from scanner.core.interfaces import Observer
+from scanner.core.model import Target
+from scanner.scan.batcher import FlushRules, PutRead, Read, write_segments
+from scanner.scan.job import ScanJob
+from scanner.scan.scan_targets import scan_targets
+from scanner.store.history import History
+
+NODES_IN_HAND = 16  # delivered nodes that wait for the writer; more would only cost memory
+
+
+@asynccontextmanager
+async def writing(delivery: Delivery) -> AsyncIterator[PutRead]:
+    """Yields what takes nodes and the outcomes of targets, in their order; all is stored when the block has ended.
+
+    Raises:
+        StoreError: something could not be stored.
+    """
+    settings = delivery.scan.settings.store
+    send, receive = anyio.create_memory_object_stream[Read](NODES_IN_HAND)
+    async with receive, anyio.create_task_group() as writer:
+        flush = FlushRules(settings.flush_rows, settings.flush_interval_s)
+        writer.start_soon(write_segments, receive, delivery.put, flush)
+        async with send:
+            yield send.send
+
+
+class Work(Struct, frozen=True):
+    """What one process reads: these targets, less those that the scan holds already."""
+
+    targets: Sequence[Target]
+    observers: Sequence[Observer] = ()
+
+
+async def read_targets(delivery: Delivery, aws: Aws, work: Work, put: PutRead) -> History | None:
+    """Reads every target that is not done; returns what committed scans hold of them, None in full mode.
+
+    Targets that an earlier run of the scan has read to their end are not opened again.
+
+    Raises:
+        CredentialsError: AWS does not accept the credentials of the run, or not any more.
+        PatchsweepError: AWS rejects the request itself, or the store failed.
+    """
+    done = delivery.scan.done
+    targets = []
+    for target in work.targets:
+        ended = done.ended.get((target.account_id, target.region))
+        if ended is None:
+            targets.append(target)
+        else:
+            for observer in work.observers:
+                observer.target_ended(ended)
+    history = await known_nodes(delivery.store, delivery.scan.settings, targets)
+    await scan_targets(targets, aws.fleet, _job(delivery, history, work.observers, put))
+    return history
+
+
+def _job(delivery: Delivery, history: History | None, observers: Sequence[Observer], put: PutRead) -> ScanJob:
+    settings, done = delivery.scan.settings, delivery.scan.done
+    return ScanJob(
+        rules=reading_rules(settings),
+        max_open_targets=settings.limits.max_open_targets,
+        deliver=put,
+        end_target=put,
+        now=time.time,
+        observers=observers,
+        done={key: target.instance_ids for key, target in done.targets.items()},
+        done_baseline_ids={key: target.baseline_ids for key, target in done.targets.items()},
+        choose=choices(history),
+    )
+
+
+async def end_work(delivery: Delivery, history: History | None) -> None:
+    """Gives the unchanged nodes their stored rows, and records the targets that waited for them.
+
+    Raises:
+        StoreError: they could not be stored.
+    """
+    if history is not None:
+        await delivery.carry_over(history)
+    await delivery.end(history_notes(history))
