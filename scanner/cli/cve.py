@@ -9,19 +9,22 @@ from typing import TYPE_CHECKING
 
 import anyio
 import click
+from msgspec import Struct
 
 from scanner.cli import options
 from scanner.cli.completion import complete_scan_id
+from scanner.cli.cve_split import write_group_files
 from scanner.cli.exit_codes import answer_exit_code
 from scanner.cli.load_app import AppLoader
 from scanner.cli.options import Sectioned, SectionedCommand, section, settings_of
 from scanner.cli.output import print_note
 from scanner.cli.queries import RowFormat, format_options, open_scans, print_answer
-from scanner.core.errors import StoreError
+from scanner.core.errors import ConfigError, StoreError
 
 if TYPE_CHECKING:
     from scanner.core.settings import Settings
     from scanner.reports.cve import CveQuestion
+    from scanner.reports.grouping import Grouping
     from scanner.reports.sql.query import Views
     from scanner.reports.sql.render import Format
     from scanner.store.store import Store
@@ -64,6 +67,18 @@ _EARLIER_SCANS = 3  # read beside the one that is asked, for the CVE ids of patc
     section="Answer",
     help="List the machines without an answer too, each with the reason.",
 )
+@options.by_option("Count the answers of each group instead of listing patches")
+@options.split_by_option(
+    "Write the answer as a CSV file for each group into the folder that --output names, such as one a team with "
+    "tag:Team."
+)
+@click.option(
+    "--output",
+    metavar="FOLDER",
+    cls=Sectioned,
+    section="Output",
+    help="The folder of the files with --split-by.",
+)
 @format_options
 @options.log_options
 @options.config_option
@@ -79,6 +94,9 @@ def command(  # noqa: PLR0913 - one parameter for each option
     show_unknown: bool,
     form: Format,
     max_rows: int | None,
+    by: str | None,
+    split_by: str | None,
+    output: str | None,
     config: str | None,
     **given: object,
 ) -> int:
@@ -90,6 +108,7 @@ def command(  # noqa: PLR0913 - one parameter for each option
     every machine has an answer, 3 otherwise.
     """
     from scanner.reports.cve import CveQuestion, cve_id_of, published_on
+    from scanner.reports.grouping import parse_grouping
 
     settings = settings_of(config, given)
     question = CveQuestion(
@@ -99,7 +118,21 @@ def command(  # noqa: PLR0913 - one parameter for each option
         published=None if published is None else published_on(published),
         severity=severity,
     )
-    return anyio.run(_answer, app, settings, question, scan_id, RowFormat(form, max_rows), show_unknown)
+    grouping, split = (None if text is None else parse_grouping(text) for text in (by, split_by))
+    if (split is None) != (output is None):
+        raise ConfigError("--split-by GROUP and --output FOLDER need each other")
+    shown = _Shown(RowFormat(form, max_rows), show_unknown=show_unknown, by=grouping, split=split, folder=output or "")
+    return anyio.run(_answer, app, settings, question, scan_id, shown)
+
+
+class _Shown(Struct, frozen=True):
+    """How the answer is shown: the rows of stdout, or files in a folder."""
+
+    form: RowFormat
+    show_unknown: bool
+    by: Grouping | None
+    split: Grouping | None
+    folder: str
 
 
 async def _answer(
@@ -107,13 +140,15 @@ async def _answer(
     settings: Settings,
     question: CveQuestion,
     asked: str,
-    form: RowFormat,
-    show_unknown: bool,  # noqa: FBT001 - anyio.run takes no keywords
+    shown: _Shown,
 ) -> int:
     from scanner.reports.cve import check_filters, cve_coverage, parameters, sentences
-    from scanner.reports.cve_sql import LACKING, LACKING_AND_UNKNOWN
+    from scanner.reports.cve_sql import LACKING, LACKING_AND_UNKNOWN, by_group
+    from scanner.reports.lines import counted
 
-    sql = LACKING_AND_UNKNOWN if show_unknown else LACKING
+    rows_sql = LACKING_AND_UNKNOWN if shown.show_unknown else LACKING
+    sql = rows_sql if shown.by is None else by_group(shown.by.members("main.nodes"))
+    of_group = None if shown.by is None else shown.by.parameters
     async with app().open_store(settings) as store:
         scan_id = await store.resolve(asked)
         check_filters(scan_id, (await store.header(scan_id)).request.patches)
@@ -122,10 +157,15 @@ async def _answer(
             coverage = await cve_coverage(views, scan, question)
             code = answer_exit_code(covers_all_nodes=coverage.covers_all_nodes)
             answer = {"cve_id": question.cve_id, "scan_id": scan_id, "coverage": coverage, "exit_code": code.value}
-            await print_answer(views, sql, form, parameters(sql, question, scan), members=lambda: answer)
+            if shown.split is not None:
+                files = await write_group_files(views, rows_sql, question, scan, shown.split, shown.folder)
+                print_note(f"{counted(files, 'file')} by {shown.split.label} in {shown.folder}")
+            if shown.split is None or shown.by is not None:
+                known = parameters(sql, question, scan, of_group)
+                await print_answer(views, sql, shown.form, known, members=lambda: answer)
     for sentence in sentences(coverage, question.cve_id, scan_id):
         print_note(sentence)
-    if coverage.unknown and not show_unknown:
+    if coverage.unknown and not shown.show_unknown:
         print_note("list the machines without an answer with --show-unknown")
     return code
 

@@ -20,6 +20,7 @@ from scanner.core.settings import Settings
 _F = TypeVar("_F", bound=Callable[..., object])
 _DEFAULTS = Settings()
 _VERBOSITY = "verbosity"
+_GROUPS = "tag:KEY, ou, account, region, os or patch_group"
 _COLUMN = len("--progress / --no-progress")
 
 
@@ -162,6 +163,16 @@ def verbosity_options(command: _F) -> _F:
 def log_options(command: _F) -> _F:
     """Adds `--log-format`, `--log-level`, `--quiet` and `--verbose`: what stderr shows, and how."""
     return section("Output", LOG)(verbosity_options(command))
+
+
+def by_option(text: str) -> Callable[[_F], _F]:
+    """Returns what adds `--by GROUP`, handed to the command as `by`; the groups are those of `reports.grouping`."""
+    return click.option("--by", metavar="GROUP", cls=Sectioned, section="Output", help=f"{text}: {_GROUPS}.")
+
+
+def split_by_option(text: str) -> Callable[[_F], _F]:
+    """Returns what adds `--split-by GROUP`, handed to the command as `split_by`."""
+    return click.option("--split-by", metavar="GROUP", cls=Sectioned, section="Output", help=text)
 
 
 def config_option(command: _F) -> _F:

@@ -35,19 +35,9 @@ STDOUT = "-"
 @click.command("report", cls=SectionedCommand)
 @click.argument("scan_id", required=False, shell_complete=complete_scan_id)
 @section("Run", {**options.STORE, **options.STALE})
-@click.option(
-    "--by",
-    metavar="GROUP",
-    cls=Sectioned,
-    section="Output",
-    help="Count what each group lacks, too: tag:KEY, account, region, os or patch_group.",
-)
-@click.option(
-    "--split-by",
-    metavar="GROUP",
-    cls=Sectioned,
-    section="Output",
-    help="Write a report for each group into the folder that --output names, such as one a team with tag:Team.",
+@options.by_option("Count what each group lacks, too")
+@options.split_by_option(
+    "Write a report for each group into the folder that --output names, such as one a team with tag:Team."
 )
 @click.option(
     "--output",

@@ -1,4 +1,4 @@
-"""The files of a report that is split: one for each group of machines, named after its value."""
+"""Names the files of an answer that is split: one for each group of machines, after its value."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _OUTSIDE_NAMES = re.compile(r"[^\w.-]+", re.ASCII)
 _LIKE_A_DIGEST = re.compile(r"-[0-9a-f]{8}$", re.IGNORECASE)
 
 
-def file_names(values: Sequence[str | None]) -> dict[str | None, str]:
+def file_names(values: Sequence[str | None], suffix: str = ".html") -> dict[str | None, str]:
     """Returns a file name for each value: letters, digits, `_`, `.` and `-`, no two alike on any file system.
 
     Of values that would share a name, each gets the first digits of its own hash; so do those that look as if they had.
@@ -28,7 +28,7 @@ def file_names(values: Sequence[str | None]) -> dict[str | None, str]:
     """
     if len(values) > MOST_FILES:
         raise ConfigError(
-            f"there are {len(values):,} values, and a report is split into {MOST_FILES:,} files at most: "
+            f"there are {len(values):,} values, and an answer is split into {MOST_FILES:,} files at most: "
             "choose what has fewer"
         )
     names = {value: _safe(value) for value in values if value is not None}
@@ -37,11 +37,11 @@ def file_names(values: Sequence[str | None]) -> dict[str | None, str]:
         value: f"{name}-{_digest(value)}" if taken[name.casefold()] > 1 or _LIKE_A_DIGEST.search(name) else name
         for value, name in names.items()
     }
-    return {value: f"{UNTAGGED if value is None else unique[value]}.html" for value in values}
+    return {value: f"{UNTAGGED if value is None else unique[value]}{suffix}" for value in values}
 
 
 def check_folder(path: str) -> None:
-    """Makes the folder if there is none, for its owner only.
+    """Makes the folder of split files if there is none, for its owner only.
 
     Raises:
         ConfigError: it cannot be made, or something else than a folder stands there.
@@ -49,9 +49,9 @@ def check_folder(path: str) -> None:
     try:
         Path(path).mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
-        raise ConfigError(f"the folder {path!a} of the reports cannot be made: {error.strerror or error}") from error
+        raise ConfigError(f"the folder {path!a} of the files cannot be made: {error.strerror or error}") from error
     if not os.access(path, os.W_OK | os.X_OK):
-        raise ConfigError(f"the folder {path!a} of the reports is not writable")
+        raise ConfigError(f"the folder {path!a} of the files is not writable")
 
 
 def _safe(value: str) -> str:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import TYPE_CHECKING
 
 import anyio
 import click
+from msgspec import structs
 
 from scanner.cli import options
 from scanner.cli.completion import complete_unfinished
@@ -13,7 +15,13 @@ from scanner.cli.exit_codes import scan_exit_code
 from scanner.cli.load_app import AppLoader
 from scanner.cli.options import Sectioned, SectionedCommand, section, settings_of
 from scanner.cli.output import data_stdout
+from scanner.core.errors import StoreError
 from scanner.core.scan_request import LATEST_OR_NEW
+
+if TYPE_CHECKING:
+    from scanner.core.settings import Settings
+    from scanner.reports.grouping import Grouping
+    from scanner.reports.scan_result import ScanResult
 
 _RUN = {
     "mode": ("MODE", "full; delta: read only nodes whose patch state changed; lean: read only what is lacking."),
@@ -52,6 +60,7 @@ _OUTPUT = {
     section="Run",
     help="For schedulers: continue the newest unfinished scan of the same scope, filters and mode, else start one.",
 )
+@options.by_option("Count what each group of machines lacks in the summary, too")
 @section("Speed", options.SPEED)
 @section("Output", _OUTPUT)
 @options.verbosity_options
@@ -72,6 +81,7 @@ def command(
     resume: str | None,
     resume_or_start: bool,
     profile: str | None,
+    by: str | None,
     config: str | None,
     **given: object,
 ) -> int:
@@ -89,6 +99,7 @@ def command(
         if resume is not None:
             raise click.UsageError("--resume and --resume-or-start exclude each other")
         resume = LATEST_OR_NEW
+    grouping = None if by is None else _parsed(by)
     settings = settings_of(config, given, demo=demo)
     with start_up_uncollected() as start_up, watched(settings) as watch:
         observers = [start_up, *watch.observers]
@@ -96,6 +107,29 @@ def command(
         # In uvloop a profiler takes the waiting for a part of whichever function ran last.
         with profiled(profile):
             result = anyio.run(run, backend_options=EVENT_LOOP if profile is None else None)
+    if grouping is not None:
+        result = anyio.run(_with_groups, app, settings, result, grouping)
     code = scan_exit_code(result.scan, result.sink_failures)
     watch.ended(result, code)
     return code
+
+
+def _parsed(by: str) -> Grouping:
+    """Returns the grouping; a wrong one is reported before the scan rather than after it."""
+    from scanner.reports.grouping import parse_grouping
+
+    return parse_grouping(by)
+
+
+async def _with_groups(app: AppLoader, settings: Settings, result: ScanResult, grouping: Grouping) -> ScanResult:
+    """Returns the result with what each group lacks, or a note: the scan is committed, whatever its store does now."""
+    from scanner.cli.queries import open_scans
+    from scanner.reports.html.data import groups_of_scan
+
+    days = settings.stale_after_days
+    try:
+        async with app().open_store(settings) as store, open_scans(store, [result.scan.scan_id]) as views:
+            groups = await groups_of_scan(views, result.scan, grouping, stale_after_days=days)
+    except StoreError as error:
+        return structs.replace(result, notes=(*result.notes, f"not counted by {grouping.label}: {error}"))
+    return structs.replace(result, groups=groups)

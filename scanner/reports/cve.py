@@ -115,9 +115,13 @@ def check_filters(scan_id: str, patches: PatchFilters) -> None:
             )
 
 
-def parameters(sql: str, question: CveQuestion, scan: ScanRow) -> Parameters:
-    """Returns the parameters that a SELECT of `cve_sql` names, for one scan of the open views."""
-    known: dict[str, str | int | float | list[str] | None] = {
+def parameters(sql: str, question: CveQuestion, scan: ScanRow, of_group: Parameters | None = None) -> Parameters:
+    """Returns the parameters that a SELECT of `cve_sql` names, for one scan of the open views.
+
+    `of_group` holds those of a grouping.
+    """
+    known: dict[str, str | int | float | bool | list[str] | None] = {
+        **(of_group or {}),
         **stale_parameters(question.now, question.stale_after_days),
         **{finding.value: finding.value for finding in Finding},
         "cve_id": question.cve_id,

@@ -135,3 +135,28 @@ SELECT account_id, region, instance_id, computer_name, platform_name, ping_statu
 FROM machines WHERE NOT list_contains($answers, finding)
 ORDER BY answer, account_id, region, instance_id, kb_id, title
 """  # noqa: S608 - our own words
+
+
+def by_group(members: str) -> str:
+    """Returns the SELECT that counts the machines of each group by their answer; `members` is one of `Grouping`."""
+    return f"""
+{_WITH}
+SELECT value AS "group", count(*) AS machines,
+  count(*) FILTER (finding = $lacks_fix) AS lacks_fix,
+  count(*) FILTER (finding = $pending_reboot) AS pending_reboot,
+  count(*) FILTER (finding = $not_affected) AS not_affected,
+  count(*) FILTER (NOT list_contains($answers, finding)) AS unknown
+FROM machines JOIN ({members}) AS member USING (account_id, region, instance_id)
+WHERE member.scan_id = $scan_id
+GROUP BY ALL ORDER BY lacks_fix DESC, pending_reboot DESC, unknown DESC, "group" NULLS LAST
+"""  # noqa: S608 - our own words
+
+
+def of_group(sql: str, members: str) -> str:
+    """Returns `LACKING` or `LACKING_AND_UNKNOWN` for the machines of the group `$group_value` alone."""
+    return f"""
+SELECT answers.* FROM ({sql}) AS answers SEMI JOIN (
+  SELECT * FROM ({members}) WHERE scan_id = $scan_id AND value IS NOT DISTINCT FROM $group_value::VARCHAR
+) AS member USING (account_id, region, instance_id)
+ORDER BY answer, account_id, region, instance_id, kb_id, title
+"""  # noqa: S608 - our own words

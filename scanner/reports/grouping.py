@@ -1,4 +1,4 @@
-"""Groups of machines: by a tag, by account, by Region, by operating system or by patch group."""
+"""Groups machines by a tag, organizational unit, account, Region, operating system or patch group."""
 
 from __future__ import annotations
 
@@ -13,20 +13,31 @@ from scanner.reports.scan_row import scan_status
 from scanner.reports.sql.query import Fetcher, Parameters
 
 _TAG = "tag:"
+_UNIT = "ou"
 _COLUMNS = {"account": "account_id", "region": "region", "os": "platform_name", "patch_group": "patch_group"}
-_LABELS = {"region": "Region", "os": "operating system", "patch_group": "patch group"}
+_LABELS = {_UNIT: "organizational unit", "region": "Region", "os": "operating system", "patch_group": "patch group"}
+#: What `parse_grouping` takes, for help texts and messages.
+GROUPINGS = f"{_TAG}KEY, {_UNIT}, {', '.join(_COLUMNS)}"
 
 #: A machine without the tag, or with an empty value, has the value null.
 _BY_TAG = """
-  SELECT account_id, region, instance_id, nullif(tagged.value, '') AS value, status, baseline_id
+  SELECT scan_id, account_id, region, instance_id, nullif(tagged.value, '') AS value, status, baseline_id
   FROM {nodes} LEFT JOIN (
-    SELECT account_id, region, instance_id, min(value) AS value FROM tags WHERE key = $tag_key GROUP BY ALL
-  ) AS tagged USING (account_id, region, instance_id)
+    SELECT scan_id, account_id, region, instance_id, min(value) AS value FROM tags WHERE key = $tag_key GROUP BY ALL
+  ) AS tagged USING (scan_id, account_id, region, instance_id)
+"""
+
+#: A unit is the path of an account from the root of the organization; null where the account was not listed.
+_BY_UNIT = """
+  SELECT scan_id, account_id, region, instance_id, nullif(units.value, '') AS value, status, baseline_id
+  FROM {nodes} LEFT JOIN (
+    SELECT scan_id, account_id, min(ou_path) AS value FROM targets GROUP BY ALL
+  ) AS units USING (scan_id, account_id)
 """
 
 
 class Grouping(Struct, frozen=True):
-    """What machines are grouped by: a column of `nodes`, or the value of a tag."""
+    """What machines are grouped by: a column of `nodes`, the unit of their account, or the value of a tag."""
 
     name: str  # as the user wrote it
     tag_key: str | None = None
@@ -42,11 +53,13 @@ class Grouping(Struct, frozen=True):
         return {} if self.tag_key is None else {"tag_key": self.tag_key}
 
     def members(self, nodes: str = "nodes") -> str:
-        """Returns a SELECT of the machines in `nodes`: key, `value`, `status` and `baseline_id`."""
+        """Returns a SELECT of the machines in `nodes`: scan id, key, `value`, `status` and `baseline_id`."""
         if self.tag_key is not None:
             return _BY_TAG.format(nodes=nodes)
+        if self.name == _UNIT:
+            return _BY_UNIT.format(nodes=nodes)
         value = f"nullif({_COLUMNS[self.name]}, '') AS value"
-        return f"SELECT account_id, region, instance_id, {value}, status, baseline_id FROM {nodes}"  # noqa: S608 - ours
+        return f"SELECT scan_id, account_id, region, instance_id, {value}, status, baseline_id FROM {nodes}"  # noqa: S608 - ours
 
 
 class Group(Struct, frozen=True):
@@ -81,16 +94,16 @@ class GroupViews:
 
 
 def parse_grouping(text: str) -> Grouping:
-    """Returns what `tag:KEY`, `account`, `region`, `os` or `patch_group` stands for.
+    """Returns what `tag:KEY`, `ou`, `account`, `region`, `os` or `patch_group` stands for.
 
     Raises:
         ConfigError: it is none of them.
     """
     if text.startswith(_TAG) and text != _TAG:
         return Grouping(text, text.removeprefix(_TAG))
-    if text in _COLUMNS:
+    if text == _UNIT or text in _COLUMNS:
         return Grouping(text)
-    raise ConfigError(f"machines cannot be grouped by {text!a}; use tag:KEY or {', '.join(_COLUMNS)}")
+    raise ConfigError(f"machines cannot be grouped by {text!a}; use one of {GROUPINGS}")
 
 
 async def groups_of(views: Fetcher, grouping: Grouping) -> list[Group]:

@@ -15,7 +15,7 @@ _WORDS: tuple[tuple[str, tuple[NodeStatus, ...]], ...] = (
     ("unmanaged", (NodeStatus.UNMANAGED,)),
     ("stopped", (NodeStatus.STOPPED,)),
     ("managed by a service of AWS", (NodeStatus.SERVICE_MANAGED,)),
-    ("with counts only", (NodeStatus.SUMMARY_ONLY,)),
+    ("scanned by an association", (NodeStatus.SUMMARY_ONLY,)),
     ("without patch data", (NodeStatus.NO_PATCH_DATA,)),
     ("mismatched", (NodeStatus.MISMATCHED,)),
     ("not read", UNREAD),

@@ -10,6 +10,7 @@ from msgspec import Struct
 from scanner.core.interfaces import Observer
 from scanner.core.model import NodeScan, NodeStatus, ScanRow, Scope, Target, TargetOutcome
 from scanner.reports.gap_groups import Gap
+from scanner.reports.group_counts import Groups
 from scanner.reports.staleness import StaleReason
 
 EARLIER_GAPS = "nodes of the run before this one"
@@ -31,7 +32,8 @@ class ScanResult(Struct, frozen=True):
     `node_gaps` holds the first `GAPS_KEPT` only. `missing` and `failed` count patches by severity,
     `lacking_by_account` counts both together. `sink_failures` holds the reason for each sink that failed, by its label.
     `store` is the location as the user wrote it. `stale` counts verified nodes whose data is too old, by the
-    reason for it. `node_gaps_by_cause` counts all node gaps of this run.
+    reason for it. `node_gaps_by_cause` counts all node gaps of this run. `groups` is None where the user did not ask
+    for groups.
     """
 
     scan: ScanRow
@@ -45,6 +47,7 @@ class ScanResult(Struct, frozen=True):
     store: str
     elapsed_s: float = 0.0
     stale: Mapping[StaleReason, int] = {}
+    groups: Groups | None = None
     node_gaps_by_cause: Mapping[str, int] = {}
 
     def gaps_by_cause(self) -> dict[str, int]:

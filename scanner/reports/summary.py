@@ -11,6 +11,7 @@ from msgspec import json, structs
 from scanner.core.model import EpochMs, ScanRow, ScanStatus, Scope, TargetStatus
 from scanner.core.settings import StoreSettings
 from scanner.reports.gap_groups import Gap, GapGroup, group_gaps
+from scanner.reports.group_counts import group_lines
 from scanner.reports.lines import Line, Tone, breakdown, counted, duration, entry, wrapped
 from scanner.reports.machines import machines_sentence, stale_sentence
 from scanner.reports.not_asked import not_asked_lines
@@ -34,6 +35,7 @@ def summary(result: ScanResult, width: int = 80) -> list[Line]:
         *wrapped(headline(result.scan), width, _TONES[result.scan.status]),
         *_coverage(result, width),
         *_patches(result, width),
+        *(group_lines(result.groups, width) if result.groups is not None else ()),
         *_run(result, width),
         *_next(result),
     ]
@@ -52,6 +54,7 @@ def summary_json(result: ScanResult, exit_code: int) -> bytes:
         "stale": result.stale,
         "not_asked": _not_asked(result),
         "notes": result.notes,
+        **({} if result.groups is None else {"groups": result.groups}),
         "store": result.store,
         "elapsed_s": round(result.elapsed_s, 3),
         "exit_code": exit_code,

@@ -109,3 +109,59 @@ def test_wrong_usage_is_a_sentence(argv, says, store):
     assert (ended.code, ended.stdout) == (2, "")
     assert says in ended.stderr
     assert len(ended.stderr.splitlines()) == 1
+
+
+def test_the_answers_of_each_group_are_counted(store):
+    ended = ask(CVE, "--by", "region", "--format", "json", store=store)
+
+    document = json.loads(ended.stdout)
+    assert document["rows"] == [
+        {
+            "group": "eu-west-1",
+            "machines": 1,
+            "lacks_fix": 1,
+            "pending_reboot": 0,
+            "not_affected": 0,
+            "unknown": 0,
+        }
+    ]
+    assert document["coverage"]["lacking"] == 1
+
+
+def test_each_group_gets_a_file_with_its_machines(store, tmp_path):
+    folder = tmp_path / "out"
+
+    ended = ask(CVE, "--split-by", "tag:Team", "--output", str(folder), store=store)
+
+    assert (ended.code, ended.stdout) == (0, "")
+    assert ended.stderr.startswith(f"patchsweep: 1 file by tag Team in {folder}\n")
+    (file,) = folder.iterdir()
+    head, *rows = file.read_text().splitlines()
+    assert (file.name, len(rows)) == ("untagged.csv", 2)
+    assert head.startswith("account_id,region,instance_id")
+    assert all("'=cmd()" in row for row in rows)
+
+
+def test_a_group_in_which_nothing_is_lacking_any_more_has_its_file_emptied(store, tmp_path):
+    argv = ("--split-by", "account", "--output", str(tmp_path), "--scan")
+    ask(CVE, *argv, NEW, store=store)
+
+    ask(CVE, *argv, OLD, store=store)
+
+    assert len((tmp_path / "111122223333.csv").read_text().splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("argv", "says"),
+    [
+        (("--by", "team"), "use one of tag:KEY, ou"),
+        (("--split-by", "os"), "--split-by GROUP and --output FOLDER need each other"),
+        (("--output", "x"), "--split-by GROUP and --output FOLDER need each other"),
+    ],
+    ids=str,
+)
+def test_groups_that_make_no_sense_are_a_sentence(argv, says, store):
+    ended = ask(CVE, *argv, store=store)
+
+    assert (ended.code, ended.stdout) == (2, "")
+    assert says in ended.stderr

@@ -128,8 +128,8 @@ def test_a_report_can_count_what_each_group_lacks(store):
 @pytest.mark.parametrize(
     ("argv", "says"),
     [
-        (("--by", "team"), "use tag:KEY or"),
-        (("--split-by", "tag:"), "use tag:KEY or"),
+        (("--by", "team"), "use one of tag:KEY"),
+        (("--split-by", "tag:"), "use one of tag:KEY"),
         (("--split-by", "os"), "give --output a folder"),
         (("--split-by", "os", "--output", "-"), "give --output a folder"),
         (("--split-by", "os", "--output", "x", "--open"), "no --open"),

@@ -20,6 +20,10 @@ def test_files_are_named_after_the_values_and_machines_without_one_are_in_untagg
     }
 
 
+def test_files_of_another_kind_end_as_it_does():
+    assert file_names(["payments"], ".csv") == {"payments": "payments.csv"}
+
+
 @pytest.mark.parametrize("values", [["a b", "a/b"], ["Team", "team"], ["untagged", None], ["", "..", "😀"]])
 def test_values_that_would_share_a_name_get_one_each(values):
     names = file_names(values)

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from scanner.cli.scan import command
 from scanner.cli.settings.keys import KEYS
@@ -12,6 +14,7 @@ from scanner.core.scan_request import LATEST_OR_NEW
 from scanner.core.settings import Settings
 from tests.cli.fake_app import TARGETS, FakeApp, finished, outcome
 from tests.cli.running import run
+from tests.cli.stored import NEW
 
 PARTIAL = finished(
     [outcome(TARGETS[0], nodes=2), outcome(TARGETS[1], TargetStatus.DENIED, "the role reader cannot be assumed")],
@@ -208,3 +211,44 @@ def test_a_config_file_is_read(tmp_path):
     run("scan", "--config", "a.toml", "--store", "here", app=app)
 
     assert app.settings == load(None, {}, {"mode": "delta", "store.location": "here"})
+
+
+def stored(scan_id):
+    ending = finished([outcome(TARGETS[0], nodes=1)], {NodeStatus.VERIFIED: 1})
+    return FakeApp(structs.replace(ending, scan=structs.replace(ending.scan, scan_id=scan_id)))
+
+
+@pytest.mark.slow
+def test_the_summary_counts_what_each_group_lacks(store, tmp_path):
+    summary = tmp_path / "summary.json"
+    argv = ("--by", "region", "--summary", str(summary), "--store", store, "--log-format", "console")
+
+    ended = run("scan", *argv, app=stored(NEW))
+
+    assert ended.code == 0
+    assert "\nBy Region\n" in ended.stderr
+    assert ["eu-west-1", "1", "0", "1", "0", "2", "0"] in [line.split() for line in ended.stderr.splitlines()]
+    groups = json.loads(summary.read_text())["groups"]
+    assert (groups["name"], [row["value"] for row in groups["rows"]]) == ("Region", ["eu-west-1"])
+
+
+def test_groups_that_do_not_exist_are_refused_before_the_scan():
+    app = FakeApp()
+
+    ended = run("scan", "--by", "team", app=app)
+
+    assert ended.code == 2
+    assert "use one of tag:KEY, ou, account" in ended.stderr
+    assert app.settings is None
+
+
+@pytest.mark.slow
+def test_a_store_that_fails_after_the_scan_costs_the_groups_and_no_more(store):
+    argv = ("--by", "tag:Team", "--store", store, "--log-format", "console")
+    for segment in Path(store).glob(f"scans/{NEW}/segments/*"):
+        segment.unlink()
+
+    ended = run("scan", *argv, app=stored(NEW))
+
+    assert ended.code == 0
+    assert "not counted by tag Team: " in " ".join(ended.stderr.split())

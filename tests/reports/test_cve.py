@@ -25,7 +25,8 @@ from scanner.reports.cve import (
     published_on,
     sentences,
 )
-from scanner.reports.cve_sql import LACKING, LACKING_AND_UNKNOWN
+from scanner.reports.cve_sql import LACKING, LACKING_AND_UNKNOWN, by_group, of_group
+from scanner.reports.grouping import parse_grouping
 from scanner.reports.staleness import DAY_MS
 from scanner.store.store import Store
 from tests.reports.open_store import views_of
@@ -417,6 +418,38 @@ async def test_targets_that_were_not_read_keep_the_answer_from_being_complete(re
     _, counts = await asked(tmp_path, [machine(1)], scan=scan)
 
     assert (counts.unread_targets, counts.covers_all_nodes) == (unread, False)
+
+
+async def test_groups_take_the_tags_of_the_scan_that_is_asked(tmp_path):
+    def of_team(made, team):
+        return structs.replace(made, tags=(("Team", team),))
+
+    team = parse_grouping("tag:Team")
+    store = Store(LocalFiles(tmp_path))
+    lacking = patch("a", "Missing", CVE)
+    ids = [
+        await commit(store, [of_team(machine(1, lacking), "aardvark")]),
+        await commit(
+            store,
+            [of_team(machine(1, lacking), "web"), of_team(machine(2), "db"), machine(3, status=NodeStatus.STOPPED)],
+            started_ms=STARTED_MS + 60_000,
+        ),
+    ]
+    scan = scan_row(ids[1], {})
+
+    async with views_of(store, ids) as views:
+        sql = by_group(team.members("main.nodes"))
+        rows = (await views.fetch(sql, parameters(sql, QUESTION, scan, team.parameters))).to_pylist()
+        sql = of_group(LACKING, team.members("main.nodes"))
+        of_web = {**team.parameters, "group_value": "web"}
+        lacking_rows = (await views.fetch(sql, parameters(sql, QUESTION, scan, of_web))).to_pylist()
+
+    assert [tuple(row.values()) for row in rows] == [
+        ("web", 1, 1, 0, 0, 0),
+        (None, 1, 0, 0, 0, 1),
+        ("db", 1, 0, 0, 1, 0),
+    ]
+    assert [row["instance_id"] for row in lacking_rows] == ["i-0001"]
 
 
 async def test_sources_that_were_not_asked_are_named(tmp_path):

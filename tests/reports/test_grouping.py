@@ -44,14 +44,16 @@ async def views(tmp_path):
     scan_id = store.new_scan_id(STARTED_MS)
     await opened(store, scan_id).begin(header(scan_id))
     await opened(store, scan_id).add_segment(segment_table(scan_id, fleet()))
-    await opened(store, scan_id).commit(scan_row(scan_id, {}), [outcome(), outcome(OTHER)])
+    await opened(store, scan_id).commit(
+        scan_row(scan_id, {}), [outcome(), outcome(structs.replace(OTHER, ou_path="o-a/r-b/ou-c"))]
+    )
     async with views_of(store, [scan_id]) as views:
         yield views
 
 
-@pytest.mark.parametrize("text", ["", "tag", "tag:", "ou", "Team", "account_id; DROP TABLE nodes"])
+@pytest.mark.parametrize("text", ["", "tag", "tag:", "OU", "Team", "account_id; DROP TABLE nodes"])
 def test_what_cannot_be_grouped_by_is_refused_in_a_sentence(text):
-    with pytest.raises(ConfigError, match="use tag:KEY or account, region, os, patch_group"):
+    with pytest.raises(ConfigError, match="use one of tag:KEY, ou, account, region, os, patch_group"):
         parse_grouping(text)
 
 
@@ -60,6 +62,7 @@ def test_what_cannot_be_grouped_by_is_refused_in_a_sentence(text):
     [
         ("tag:Team", {"payments": 2, "web": 1, None: 2}),
         ("tag:it's", {None: 5}),
+        ("ou", {"o-a/r-b/ou-c": 1, None: 4}),
         ("account", {"111111111111": 4, "222222222222": 1}),
         ("region", {"eu-west-1": 4, "us-east-1": 1}),
         ("os", {None: 5}),

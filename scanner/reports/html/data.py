@@ -8,9 +8,10 @@ from msgspec import Struct
 from scanner.core.model import EpochMs, NodeStatus, ScanRow, TargetStatus
 from scanner.core.scan_request import PatchFilters
 from scanner.core.state_names import LACKING_STATES
+from scanner.reports.group_counts import Groups
 from scanner.reports.grouping import Grouping
 from scanner.reports.html.baselines import Baselines, read_baselines
-from scanner.reports.html.groups import Groups, read_groups
+from scanner.reports.html.groups import read_groups
 from scanner.reports.html.machines import Machines, read_machines
 from scanner.reports.html.sql import FOUND, KNOWN_NODES
 from scanner.reports.sql.query import Fetcher, Parameters
@@ -214,6 +215,13 @@ async def report(
     machines, baselines = await read_machines(views, SHORT_LIST), await read_baselines(views, SHORT_LIST)
     row |= {"machines": msgspec.to_builtins(machines), "baselines": msgspec.to_builtins(baselines)}
     if by is not None:
-        of_nodes = {name: known[name] for name in _NODE_PARAMETERS}
-        row["groups"] = msgspec.to_builtins(await read_groups(views, by, KNOWN_NODES, of_nodes, LONG_LIST))
+        groups = await groups_of_scan(views, scan, by, stale_after_days=stale_after_days)
+        row["groups"] = msgspec.to_builtins(groups)
     return Report(scan, filters, msgspec.convert(row, Found), part)
+
+
+async def groups_of_scan(views: Fetcher, scan: ScanRow, by: Grouping, *, stale_after_days: int) -> Groups:
+    """Returns what each group of the scan's machines lacks, as a report and a summary show it."""
+    known = parameters(scan, stale_after_days)
+    of_nodes = {name: known[name] for name in _NODE_PARAMETERS}
+    return await read_groups(views, by, KNOWN_NODES, of_nodes, LONG_LIST)

@@ -1,32 +1,12 @@
-"""What each group of machines lacks, such as each team by its tag."""
+"""Reads what each group of machines lacks, such as each team by its tag."""
 
 from __future__ import annotations
 
 import msgspec
-from msgspec import Struct
 
+from scanner.reports.group_counts import GroupCounts, Groups
 from scanner.reports.grouping import Grouping
 from scanner.reports.sql.query import Fetcher, Parameters
-
-
-class GroupCounts(Struct, frozen=True):
-    """The machines of one value; `missing` and `failed` are patches, the others nodes, as in the list of accounts."""
-
-    value: str | None
-    nodes: int
-    unknown: int
-    lacking: int
-    pending_reboot: int
-    missing: int
-    failed: int
-
-
-class Groups(Struct, frozen=True):
-    """The groups with the most missing and failed patches; `total` is how many there are."""
-
-    name: str
-    rows: tuple[GroupCounts, ...]
-    total: int
 
 
 async def read_groups(views: Fetcher, grouping: Grouping, nodes_sql: str, parameters: Parameters, limit: int) -> Groups:
