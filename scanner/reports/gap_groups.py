@@ -9,8 +9,18 @@ from msgspec import Struct
 
 from scanner.core.model import Target
 
-_ACCOUNT_ID = re.compile(r"\b\d{12}\b")
-_INSTANCE_ID = re.compile(r"\bm?i-[0-9a-f]{8,17}\b")
+_ACCOUNT_ID = re.compile(r"\b\d{12}\b", re.ASCII)
+_INSTANCE_ID = re.compile(r"\bm?i-[0-9a-f]{8,17}\b", re.ASCII)
+
+#: `Gap.cause` without the status, over the columns `reason` and `region`.
+CAUSE = f"""
+  replace(
+    regexp_replace(
+      regexp_replace(coalesce(reason, ''), '{_ACCOUNT_ID.pattern}', '…', 'g'), '{_INSTANCE_ID.pattern}', '…', 'g'
+    ),
+    region, '…'
+  )
+"""
 
 
 class Gap(Struct, frozen=True):

@@ -8,24 +8,25 @@ from msgspec import Struct
 
 from scanner.reports.lines import Line, aligned, counted
 
-_HEADER = ("", "machines", "unknown", "lacking", "reboot", "missing", "failed")
+_HEADER = ("", "machines", "unknown", "lacking", "reboot", "critical", "missing", "failed")
 GROUPS_SHOWN = 20
 
 
 class GroupCounts(Struct, frozen=True):
-    """The machines of one value; `missing` and `failed` are patches, the others nodes, as in the list of accounts."""
+    """The machines of one value; `critical`, `missing` and `failed` are patches, the others nodes, as of an account."""
 
     value: str | None
     nodes: int
     unknown: int
     lacking: int
     pending_reboot: int
+    critical: int
     missing: int
     failed: int
 
 
 class Groups(Struct, frozen=True):
-    """The groups with the most missing and failed patches; `total` is how many there are."""
+    """The groups with the most critical patches, then the most; `total` is how many there are."""
 
     name: str
     rows: tuple[GroupCounts, ...]
@@ -37,7 +38,11 @@ def group_lines(groups: Groups, width: int) -> Iterator[Line]:
     yield from (Line(), Line(f"By {groups.name}", "head"))
     shown = groups.rows[:GROUPS_SHOWN]
     rows = [
-        (row.value or "(none)", row.nodes, row.unknown, row.lacking, row.pending_reboot, row.missing, row.failed)
+        (
+            row.value or "(none)",
+            *(row.nodes, row.unknown, row.lacking, row.pending_reboot),
+            *(row.critical, row.missing, row.failed),
+        )
         for row in shown
     ]
     if rows:

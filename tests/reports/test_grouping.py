@@ -77,7 +77,7 @@ async def test_every_machine_is_in_one_group_and_those_without_a_value_come_last
 
 async def test_a_report_counts_what_each_group_lacks(views):
     ended = structs.replace(scan(), finished_at=STARTED_MS)
-    found = (await report(views, ended, PatchSettings(), TEAM)).found
+    found = (await report(views, ended, PatchSettings(), TEAM)).findings
 
     rows = [(row.value, row.nodes, row.unknown, row.lacking, row.missing, row.failed) for row in found.groups.rows]
     assert rows == [("payments", 2, 0, 2, 3, 0), ("web", 1, 0, 1, 1, 1), (None, 2, 2, 1, 1, 0)]
@@ -92,7 +92,7 @@ async def test_a_report_of_one_group_has_its_machines_only(value, missing, accou
 
     shown = await report(GroupViews(views, TEAM, value), scan_of_group(scan(), group), PatchSettings(), part="a part")
 
-    found = shown.found
+    found = shown.findings
     assert found.totals.missing == missing
     assert {account.account_id for account in found.accounts} == {
         {"prod": "111111111111", "dev": "222222222222"}[name] for name in accounts
@@ -103,10 +103,10 @@ async def test_a_report_of_one_group_has_its_machines_only(value, missing, accou
 
 
 async def test_the_groups_of_a_report_sum_up_to_the_whole(views):
-    whole = (await report(views, scan(), PatchSettings())).found.totals
+    whole = (await report(views, scan(), PatchSettings())).findings.totals
 
     parts = [
-        (await report(GroupViews(views, TEAM, value), scan(), PatchSettings())).found
+        (await report(GroupViews(views, TEAM, value), scan(), PatchSettings())).findings
         for value in ("payments", "web", None)
     ]
 

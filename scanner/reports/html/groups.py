@@ -19,11 +19,12 @@ async def read_groups(views: Fetcher, grouping: Grouping, nodes_sql: str, parame
             count(*) FILTER (is_unknown) AS unknown,
             count(*) FILTER (is_lacking) AS lacking,
             count(*) FILTER (pending_reboot > 0) AS pending_reboot,
+            sum(critical)::BIGINT AS critical,
             sum(missing)::BIGINT AS missing, sum(failed)::BIGINT AS failed
           FROM known JOIN members USING (account_id, region, instance_id) GROUP BY value
         )
         SELECT *, count(*) OVER () AS total FROM groups
-        ORDER BY missing + failed DESC, lacking DESC, value NULLS LAST LIMIT $long
+        ORDER BY critical DESC, missing + failed DESC, lacking DESC, value NULLS LAST LIMIT $long
     """  # noqa: S608 - our own words
     table = await views.fetch(sql, {**parameters, **grouping.parameters, "long": limit})
     rows = table.to_pylist()

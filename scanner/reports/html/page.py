@@ -11,9 +11,10 @@ from scanner.core.model import NodeStatus, ScanRow
 from scanner.core.safe_text import terminal_text
 from scanner.reports.html import wording as words
 from scanner.reports.html.baselines import Variant, approval, variants
-from scanner.reports.html.data import Found, Report
+from scanner.reports.html.findings import Findings, Report
 from scanner.reports.html.machines import MACHINES_BY_REASON, NOT_ASKED_TARGETS, machines_of
 from scanner.reports.html.sql import REBOOTING_NODES, UNKNOWN_NODES
+from scanner.reports.html.verdict import Task, Verdict, by_aws, tasks, verdict
 from scanner.reports.lines import counted
 from scanner.reports.summary import UNREAD_TARGETS, headline, incomplete_nodes, query_command, store_option
 
@@ -48,7 +49,10 @@ class View(Struct, frozen=True):
     """All that the templates show. A new section adds its part here, its SELECT in `sql` and its markup."""
 
     scan: ScanRow
-    found: Found
+    findings: Findings
+    verdict: Verdict
+    by_aws: str | None
+    tasks: list[Task]
     headline: str
     restrictions: list[str]
     part: str | None
@@ -72,7 +76,10 @@ def _view(report: Report, store: str) -> View:
     scan = report.scan
     return View(
         scan=scan,
-        found=report.found,
+        findings=report.findings,
+        verdict=verdict(report),
+        by_aws=by_aws(report.findings.totals),
+        tasks=tasks(report),
         headline=headline(scan),
         restrictions=list(words.restrictions(report)),
         part=report.part,
@@ -80,10 +87,10 @@ def _view(report: Report, store: str) -> View:
         counts=words.counts_shown(scan),
         shows_lacking=words.shows_lacking(scan),
         coverage=Coverage(words.targets_by_status(scan), words.nodes_by_status(scan), words.verified(scan)),
-        ages=words.nodes_by_age(report.found.ages),
+        ages=words.nodes_by_age(report.findings.ages),
         facts=words.facts(report),
         commands=_commands(scan, store),
-        drifted=variants(report.found.baselines.drifted),
+        drifted=variants(report.findings.baselines.drifted),
     )
 
 

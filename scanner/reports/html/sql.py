@@ -6,6 +6,7 @@ It is a single one so that the patches, which may be millions, are read once.
 from __future__ import annotations
 
 from scanner.core.model import NodeStatus
+from scanner.reports.gap_groups import CAUSE
 
 UNKNOWN_NODES = f"FROM nodes WHERE status = '{NodeStatus.NO_PATCH_DATA.value}'"
 REBOOTING_NODES = "FROM nodes WHERE installed_pending_reboot_count > 0"
@@ -19,6 +20,7 @@ _NODES = """
     SELECT account_id, region, instance_id,
       count(*) FILTER (state = 'MISSING') AS missing,
       count(*) FILTER (state = 'FAILED') AS failed,
+      count(*) FILTER (state IN ('MISSING', 'FAILED') AND severity = $critical) AS critical,
       count(*) FILTER (state = 'AVAILABLE_SECURITY_UPDATE') AS available,
       count(*) FILTER (state = 'INSTALLED_PENDING_REBOOT') AS pending,
       epoch_ms(min(installed_time) FILTER (state = 'INSTALLED_PENDING_REBOOT')) AS pending_since,
@@ -30,11 +32,18 @@ _NODES = """
     SELECT account_id, accounts_named.account_name, region, instance_id, computer_name, platform_name,
       platform_version, ping_status, status, reason, reboot_option, pending_since,
       epoch_ms(operation_end_time) AS operation_ended_at,
-      coalesce(missing, 0) AS missing, coalesce(failed, 0) AS failed, coalesce(available, 0) AS available,
+      coalesce(missing, 0) AS missing, coalesce(failed, 0) AS failed, coalesce(critical, 0) AS critical,
+      coalesce(available, 0) AS available,
       greatest(pending, installed_pending_reboot_count, 0) AS pending_reboot,
       missing IS NOT NULL AS is_lacking, NOT coalesce(names_cves, true) AS is_without_cves,
+      coalesce(regexp_matches(platform_name, $apt_systems, 'i'), false) AS is_apt,
+      status <> $service_managed AS is_ours,
       NOT list_contains($verified, status)
         OR coalesce($finished_at - epoch_ms(operation_end_time) > $stale_after_ms, true) AS is_unknown,
+      -- Null where AWS gave no counts, whatever patches the scan asked for.
+      missing_count + failed_count + installed_pending_reboot_count + coalesce(installed_rejected_count, 0) = 0
+        AS is_compliant_by_aws,
+      coalesce(is_ours AND NOT is_unknown AND NOT is_lacking AND is_compliant_by_aws, false) AS is_compliant,
       ($finished_at - epoch_ms(operation_end_time)) // 86_400_000 AS days
     FROM nodes
     LEFT JOIN lacked_by_node USING (account_id, region, instance_id)
@@ -43,7 +52,7 @@ _NODES = """
   ),
 """
 
-_PLACES = """
+_PLACES = f"""
   target_gaps AS (
     SELECT account_id, accounts_named.account_name, region, status, reason
     FROM targets JOIN accounts_named USING (account_id) WHERE list_contains($target_gaps, status)
@@ -52,19 +61,35 @@ _PLACES = """
     SELECT account_id, accounts_named.account_name, region, status, reason
     FROM targets JOIN accounts_named USING (account_id) WHERE list_contains($disabled, status)
   ),
+  target_gap_groups AS (
+    SELECT status, count(*) AS gaps, count(DISTINCT account_id) AS accounts,
+      min_by(t, (account_id, region), $few) AS first
+    FROM target_gaps t GROUP BY status, {CAUSE}
+  ),
+  disabled_groups AS (
+    SELECT status, count(*) AS gaps, count(DISTINCT account_id) AS accounts,
+      min_by(t, (account_id, region), $few) AS first
+    FROM disabled_targets t GROUP BY status, {CAUSE}
+  ),
+  node_gap_groups AS (
+    SELECT status, count(*) AS gaps, count(DISTINCT account_id) AS accounts,
+      min_by(n, (account_id, region, instance_id), $few) AS first
+    FROM known n WHERE list_contains($node_gaps, status) GROUP BY status, {CAUSE}
+  ),
   places AS (
     SELECT account_id, account_name, region,
       count(instance_id) AS nodes,
       count(*) FILTER (is_unknown) AS unknown,
       count(*) FILTER (is_lacking) AS lacking,
       count(*) FILTER (pending_reboot > 0) AS pending_reboot,
+      coalesce(sum(critical), 0)::BIGINT AS critical,
       coalesce(sum(missing), 0)::BIGINT AS missing,
       coalesce(sum(failed), 0)::BIGINT AS failed,
       count(*) FILTER (instance_id IS NULL) AS unread_targets
     FROM (FROM known UNION ALL BY NAME SELECT account_id, account_name, region FROM target_gaps)
     GROUP BY GROUPING SETS ((account_id, account_name), (region))
   ),
-"""
+"""  # noqa: S608 - our own words
 
 _PATCHES = """
   ranked AS (
@@ -73,11 +98,15 @@ _PATCHES = """
     FROM lacked
   ),
   by_severity AS (
-    SELECT severity, any_value(severity_rank) AS severity_rank,
-      count(*) FILTER (state = 'MISSING') AS missing,
-      count(*) FILTER (state = 'FAILED') AS failed,
-      count(DISTINCT node) AS nodes
-    FROM ranked WHERE state IN ('MISSING', 'FAILED') GROUP BY severity
+    -- A node has few severities and may have thousands of rows, so the rows are counted before the nodes are joined.
+    SELECT severity, is_apt, any_value(severity_rank) AS severity_rank,
+      sum(missing)::BIGINT AS missing, sum(failed)::BIGINT AS failed, count(*) AS nodes
+    FROM (
+      SELECT account_id, region, instance_id, severity, any_value(severity_rank) AS severity_rank,
+        count(*) FILTER (state = 'MISSING') AS missing, count(*) FILTER (state = 'FAILED') AS failed
+      FROM ranked WHERE state IN ('MISSING', 'FAILED') GROUP BY account_id, region, instance_id, severity
+    ) JOIN (SELECT account_id, region, instance_id, is_apt FROM known) USING (account_id, region, instance_id)
+    GROUP BY severity, is_apt
   ),
   by_patch AS (
     SELECT kb_id, min(title) AS title, count(DISTINCT title) AS titles,
@@ -97,8 +126,8 @@ _PATCHES = """
 #: Defines `known`, the nodes with what each lacks, for a SELECT that goes on with definitions of its own.
 KNOWN_NODES = f"WITH {_NODES}"
 
-#: A row that fits `scanner.reports.html.data.Found`; a node that left is in none of its lists and numbers.
-FOUND = f"""
+#: A row that fits `scanner.reports.html.findings.Findings`; a node that left is in none of its lists and numbers.
+FINDINGS = f"""
 WITH {_NODES} {_PLACES} {_PATCHES}
 SELECT
   (SELECT {{
@@ -107,6 +136,10 @@ SELECT
     missing: coalesce(sum(missing), 0)::BIGINT, missing_nodes: count(*) FILTER (missing > 0),
     failed: coalesce(sum(failed), 0)::BIGINT, failed_nodes: count(*) FILTER (failed > 0),
     affected: count(*) FILTER (missing + failed > 0),
+    critical: coalesce(sum(critical), 0)::BIGINT, critical_nodes: count(*) FILTER (critical > 0),
+    machines: count(*) FILTER (is_ours), compliant: count(*) FILTER (is_compliant),
+    unknown: count(*) FILTER (is_ours AND is_unknown AND NOT is_lacking),
+    counted_by_aws: count(is_compliant_by_aws), compliant_by_aws: count(*) FILTER (is_compliant_by_aws),
     pending_reboot: count(*) FILTER (pending_reboot > 0),
     node_gaps: count(*) FILTER (list_contains($node_gaps, status)),
     target_gaps: (SELECT count(*) FROM target_gaps),
@@ -120,29 +153,35 @@ SELECT
     never: count(*) FILTER (days IS NULL AND NOT list_contains($unread, status)),
     unread: count(*) FILTER (days IS NULL AND list_contains($unread, status))
   }} FROM known) AS ages,
-  ARRAY(SELECT t FROM target_gaps t ORDER BY account_id, region LIMIT $long) AS target_gaps,
-  ARRAY(SELECT t FROM disabled_targets t ORDER BY account_id, region LIMIT $long) AS disabled_targets,
+  ARRAY(SELECT g FROM target_gap_groups g ORDER BY gaps DESC, status, first LIMIT $short) AS target_gaps,
+  ARRAY(SELECT g FROM disabled_groups g ORDER BY gaps DESC, first LIMIT $short) AS disabled_targets,
+  ARRAY(SELECT g FROM node_gap_groups g ORDER BY gaps DESC, status, first LIMIT $short) AS node_gaps,
   ARRAY(
-    SELECT n FROM known n WHERE list_contains($node_gaps, status)
-    ORDER BY status, account_id, region, instance_id LIMIT $long
-  ) AS node_gaps,
-  ARRAY(SELECT s FROM by_severity s ORDER BY severity_rank, missing + failed DESC, severity) AS severities,
+    SELECT s FROM by_severity s WHERE NOT is_apt ORDER BY severity_rank, missing + failed DESC, severity
+  ) AS severities,
+  ARRAY(SELECT s FROM by_severity s WHERE is_apt ORDER BY missing + failed DESC, severity) AS priorities,
   ARRAY(
     SELECT p FROM places p WHERE account_id IS NOT NULL
-    ORDER BY missing + failed DESC, lacking DESC, unread_targets DESC, account_id LIMIT $long
+    ORDER BY critical DESC, missing + failed DESC, lacking DESC, unread_targets DESC, account_id LIMIT $long
   ) AS accounts,
   ARRAY(
     SELECT p FROM places p WHERE region IS NOT NULL
-    ORDER BY missing + failed DESC, lacking DESC, unread_targets DESC, region LIMIT $long
+    ORDER BY critical DESC, missing + failed DESC, lacking DESC, unread_targets DESC, region LIMIT $long
   ) AS regions,
   ARRAY(SELECT p FROM by_patch p ORDER BY nodes DESC, severity_rank, kb_id LIMIT $short) AS patches,
   ARRAY(
     SELECT n FROM known n WHERE missing + failed > 0
-    ORDER BY missing + failed DESC, account_id, region, instance_id LIMIT $short
+    ORDER BY critical DESC, missing + failed DESC, account_id, region, instance_id LIMIT $short
   ) AS nodes,
   ARRAY(SELECT c FROM by_cve c ORDER BY nodes DESC, severity_rank, cve_id LIMIT $short) AS cves,
   ARRAY(
     SELECT n FROM known n WHERE pending_reboot > 0
     ORDER BY pending_since NULLS LAST, account_id, region, instance_id LIMIT $long
-  ) AS reboots
+  ) AS reboots,
+  ARRAY(
+    SELECT u FROM (
+      SELECT CASE WHEN list_contains($verified, status) THEN 'stale' ELSE status END AS reason, count(*) AS machines
+      FROM known WHERE is_ours AND is_unknown AND NOT is_lacking GROUP BY ALL
+    ) u ORDER BY machines DESC, reason
+  ) AS unknown
 """  # noqa: S608 - our own words

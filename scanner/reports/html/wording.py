@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from scanner.core.model import EpochMs, NodeStatus, ScanRow, ScanStatus, TargetStatus
 from scanner.core.state_names import LACKING_STATES
-from scanner.reports.html.data import Ages, Report
+from scanner.reports.html.findings import Ages, Report
 from scanner.reports.lines import counted, duration
 from scanner.reports.statuses import VERIFIED
 
@@ -61,22 +61,25 @@ def counts_shown(scan: ScanRow) -> dict[str, str]:
 
 def sections(report: Report) -> dict[str, str]:
     """Returns the sections in their order; a scan that read nothing has only those about coverage."""
-    scan, groups = report.scan, report.found.groups
+    scan, groups = report.scan, report.findings.groups
     coverage = {"coverage": "What was covered", "gaps": "What was not read or not verified"}
     if scan.status is ScanStatus.FAILED:
         return coverage
     counts = counts_shown(scan)
     words = " and ".join(counts)
     return {
+        "first": "What to do first",
+        **({"groups": f"By {groups.name}"} if groups else {}),
+        "places": "By account and Region",
+        **({"severities": f"{words.capitalize()} patches by severity"} if counts else {}),
+        **({"cves": "CVEs affecting most nodes"} if shows_lacking(scan) else {}),
+        **({"patches": f"Patches {words} on most nodes"} if counts else {}),
+        "systems": "By operating system",
+        **({"nodes": "Nodes with most missing patches"} if counts else {}),
+        "reboots": "Nodes pending reboot",
         **coverage,
         "machines": "Machines that are not covered",
         "age": "How old the patch data is",
-        **({"severities": f"{words.capitalize()} patches by severity"} if counts else {}),
-        **({"groups": f"By {groups.name}"} if groups else {}),
-        "places": "By account and Region",
-        **({"patches": f"Patches {words} on most nodes", "nodes": "Nodes with most missing patches"} if counts else {}),
-        **({"cves": "CVEs affecting most nodes"} if shows_lacking(scan) else {}),
-        "reboots": "Nodes pending reboot",
         "baselines": "Patch baselines",
     }
 

@@ -7,8 +7,9 @@ from msgspec import structs
 
 from scanner.core.model import EpochMs, ScanRow, ScanStatus, Scope
 from scanner.core.settings import PatchSettings
+from scanner.reports.group_counts import Groups
 from scanner.reports.html.baselines import Baselines
-from scanner.reports.html.data import Ages, Found, Report, Totals
+from scanner.reports.html.findings import Ages, Findings, Report, Totals
 from scanner.reports.html.machines import Machines
 
 AT: EpochMs = 1_795_381_571_000
@@ -27,17 +28,38 @@ _NODE = {
     "pending_since": AT,
     "missing": 5,
     "failed": 1,
+    "critical": 3,
     "available": 0,
     "pending_reboot": 2,
 }
-_COUNTS = {"nodes": 3, "unknown": 1, "lacking": 2, "pending_reboot": 1, "missing": 1_234, "failed": 1}
+_COUNTS = {"nodes": 3, "unknown": 1, "lacking": 2, "pending_reboot": 1, "critical": 9, "missing": 1_234, "failed": 1}
 _LISTS = {
-    "target_gaps": [{**_ACCOUNT, "status": "denied", "reason": "the role reader cannot be assumed"}],
-    "disabled_targets": [
-        {**_ACCOUNT, "region": "af-south-1", "status": "disabled", "reason": "the account's list says not-opted-in"}
+    "target_gaps": [
+        {
+            "status": "denied",
+            "gaps": 1,
+            "accounts": 1,
+            "first": [{**_ACCOUNT, "status": "denied", "reason": "the role reader cannot be assumed"}],
+        }
     ],
-    "node_gaps": [_NODE],
+    "disabled_targets": [
+        {
+            "status": "disabled",
+            "gaps": 1,
+            "accounts": 1,
+            "first": [
+                {
+                    **_ACCOUNT,
+                    "region": "af-south-1",
+                    "status": "disabled",
+                    "reason": "the account's list says not-opted-in",
+                }
+            ],
+        }
+    ],
+    "node_gaps": [{"status": "mismatched", "gaps": 1, "accounts": 1, "first": [_NODE]}],
     "severities": [{"severity": "Critical", "missing": 1_234, "failed": 1, "nodes": 2}],
+    "priorities": [{"severity": "important", "missing": 4, "failed": 0, "nodes": 1}],
     "accounts": [{**_ACCOUNT, **_COUNTS, "region": None, "unread_targets": 1}],
     "regions": [{**_COUNTS, "account_id": None, "account_name": None, "region": "eu-west-1", "unread_targets": 0}],
     "patches": [
@@ -46,6 +68,7 @@ _LISTS = {
     "nodes": [_NODE],
     "cves": [{"cve_id": "CVE-1", "severity": "Critical", "kb_ids": ["KB1"], "nodes": 2, "accounts": 1}],
     "reboots": [_NODE],
+    "unknown": [{"reason": "stale", "machines": 1}],
 }
 _MACHINE = {
     **_ACCOUNT,
@@ -77,6 +100,7 @@ _GROUPS = {
     "rows": [{"value": "payments", **_COUNTS}, {"value": None, **_COUNTS}],
     "total": 2,
 }
+_SYSTEMS = {"name": "operating system", "rows": [{"value": "Amazon Linux", **_COUNTS}], "total": 1}
 _BASELINE = {
     "name": "linux-prod",
     "operating_system": "AMAZON_LINUX_2023",
@@ -110,12 +134,21 @@ _BASELINES = {
 }
 NO_TOTALS = Totals(*[0] * len(Totals.__struct_fields__))
 NO_AGES = Ages(*[0] * len(Ages.__struct_fields__))
-NOTHING = Found(NO_TOTALS, NO_AGES, *[()] * len(_LISTS), Machines(with_ec2_state=3), Baselines())
+NOTHING = Findings(
+    NO_TOTALS, NO_AGES, *[()] * len(_LISTS), Machines(with_ec2_state=3), Baselines(), Groups("operating system", (), 0)
+)
 
 
 def full() -> Report:
     """A partial scan with one entry in each list."""
     totals = Totals(
+        machines=3,
+        compliant=0,
+        unknown=1,
+        counted_by_aws=2,
+        compliant_by_aws=1,
+        critical=9,
+        critical_nodes=1,
         lacking=2,
         without_cves=1,
         missing=1_234,
@@ -136,7 +169,8 @@ def full() -> Report:
     lists = msgspec.to_builtins(_LISTS)
     parts = {"totals": structs.asdict(totals), "ages": structs.asdict(ages)}
     found = msgspec.convert(
-        {**parts, **lists, "machines": _MACHINES, "baselines": _BASELINES, "groups": _GROUPS}, Found
+        {**parts, **lists, "machines": _MACHINES, "baselines": _BASELINES, "systems": _SYSTEMS, "groups": _GROUPS},
+        Findings,
     )
     return Report(scan(), PatchSettings(), found)
 
@@ -160,6 +194,6 @@ def scan(status: ScanStatus = ScanStatus.PARTIAL, **others) -> ScanRow:
     return structs.replace(row, **others)
 
 
-def complete(found: Found = NOTHING, **others) -> Report:
+def complete(found: Findings = NOTHING, **others) -> Report:
     row = scan(ScanStatus.COMPLETE, nodes={"verified": 3}, targets={"scanned": 2}, **others)
     return Report(row, PatchSettings(), found)

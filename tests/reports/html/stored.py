@@ -51,4 +51,4 @@ async def found(folder, nodes, outcomes=(), scope=None):
     )
     await opened(store, scan_id).commit(row, outcomes)
     async with views_of(store, [scan_id]) as views:
-        return (await report(views, row, PatchSettings())).found
+        return (await report(views, row, PatchSettings())).findings

@@ -8,7 +8,7 @@ from msgspec import structs
 from scanner.core.baselines import ApprovalRule, Baseline
 from scanner.core.model import NodeStatus
 from scanner.reports.html.baselines import approval, variants
-from scanner.reports.html.data import SHORT_LIST
+from scanner.reports.html.findings import SHORT_LIST
 from tests.reports.html.reports import full
 from tests.reports.html.stored import OTHER, found, patched
 from tests.store.samples import TARGET, outcome
@@ -97,7 +97,7 @@ async def test_a_long_list_of_baselines_is_cut_and_its_whole_length_is_kept(tmp_
     ],
 )
 def test_approval_is_said_in_days_or_as_a_date(fewest, most, until, text):
-    (used,) = full().found.baselines.used
+    (used,) = full().findings.baselines.used
     rules = {"approve_after_days_min": fewest, "approve_after_days_max": most, "approve_until_date": until}
 
     assert approval(structs.replace(used, **rules)) == text

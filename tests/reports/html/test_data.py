@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import duckdb
+import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from msgspec import structs
 
 from scanner.core.model import NodeStatus, Scope, Target, TargetOutcome, TargetStatus
 from scanner.core.patch_rows import Patch, patch_rows_of
 from scanner.core.state_names import LACKING_STATES
 from scanner.files.local import LocalFiles
-from scanner.reports.html.data import LONG_LIST, SHORT_LIST, Severity
+from scanner.reports.gap_groups import CAUSE, Gap, group_gaps
+from scanner.reports.html.findings import LONG_LIST, SHORT_LIST, Severity
 from scanner.reports.html.sql import REBOOTING_NODES, UNKNOWN_NODES
 from scanner.store.store import Store
 from tests.reports.html.stored import FINISHED_MS, OTHER, found, patched
 from tests.reports.open_store import views_of
 from tests.store.samples import outcome
 
+reasons = st.lists(
+    st.sampled_from(["111111111111", "i-0123456789abcdef0", "mi-01234567", "eu-west-1", " in ", "é", "2", "'"])
+).map("".join)
+regions = st.sampled_from(["eu-west-1", "us-east-1", "*"])
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
 
@@ -85,10 +94,10 @@ async def test_an_account_that_was_not_read_is_there_without_nodes_and_named_wit
     told = await found(tmp_path, [patched(1)], outcomes, Scope("organization", regions))
 
     assert sorted(gap.status for gap in told.target_gaps) == gaps
-    (denied,) = [gap for gap in told.target_gaps if gap.status is TargetStatus.DENIED]
+    (denied,) = [gap for group in told.target_gaps for gap in group.first if gap.status is TargetStatus.DENIED]
     assert (denied.account_id, denied.account_name, denied.region, denied.reason) == ("3", "lost", "*", "why")
     assert told.totals.target_gaps == len(gaps)
-    off = [target.region for target in told.disabled_targets]
+    off = [target.region for group in told.disabled_targets for target in group.first]
     assert off == ([] if "disabled" in gaps else [OTHER.region])
     assert told.totals.disabled_targets == len(off)
     unknown = {place.account_name: place for place in told.accounts if place.unread_targets}
@@ -104,10 +113,35 @@ async def test_nodes_that_keep_the_scan_from_being_complete_are_named_and_others
 
     told = await found(tmp_path, nodes)
 
-    assert {(gap.status, gap.reason) for gap in told.node_gaps} == {
+    assert {(gap.status, node.reason) for gap in told.node_gaps for node in gap.first} == {
         (status, f"because {status}") for status in NodeStatus if not status.is_complete
     }
     assert told.totals.node_gaps == 4
+
+
+@pytest.mark.parametrize(
+    "reasons", [("a denial in account 111111111111", "a denial in account 222222222222"), ("a", "b")]
+)
+async def test_one_denial_in_many_accounts_is_one_line_with_a_count(reasons, tmp_path):
+    targets = [Target("111111111111", "eu-west-1", "prod"), Target("222222222222", "us-east-1", "dev")]
+    outcomes = [unread(target, TargetStatus.DENIED, reason) for target, reason in zip(targets, reasons, strict=True)]
+
+    told = await found(tmp_path, [], outcomes)
+
+    same = group_gaps(Gap(each.target, each.status, each.reason) for each in outcomes)
+    assert [(group.gaps, group.accounts) for group in told.target_gaps] == [(len(g.gaps), len(g.gaps)) for g in same]
+    assert told.totals.target_gaps == 2
+
+
+@given(st.lists(st.tuples(reasons, regions), min_size=1))
+def test_a_cause_is_the_same_in_sql(gaps):
+    """Of reason and Region, as `Gap.cause` says it."""
+    table = pa.table({"reason": [reason for reason, _ in gaps], "region": [region for _, region in gaps]})
+    causes = duckdb.from_arrow(table).project(CAUSE).fetchall()
+
+    assert [cause for (cause,) in causes] == [
+        Gap(Target("1", region), "denied", reason).cause[1] for reason, region in gaps
+    ]
 
 
 async def test_long_lists_are_cut_and_their_whole_length_is_told(tmp_path):
@@ -120,7 +154,13 @@ async def test_long_lists_are_cut_and_their_whole_length_is_told(tmp_path):
 
     told = await found(tmp_path, nodes)
 
-    assert (len(told.node_gaps), told.totals.node_gaps) == (LONG_LIST, many)
+    (slow,) = told.node_gaps
+    assert (slow.gaps, slow.accounts, ids(slow.first), told.totals.node_gaps) == (
+        many,
+        1,
+        ["i-0000", "i-0001", "i-0002"],
+        many,
+    )
     assert (len(told.reboots), told.totals.pending_reboot) == (LONG_LIST, many)
     assert (len(told.patches), told.totals.patches) == (SHORT_LIST, many)
     assert (len(told.nodes), told.totals.affected) == (SHORT_LIST, many)
@@ -273,3 +313,41 @@ async def test_a_node_whose_data_is_stale_is_unknown_where_accounts_are_listed(e
     told = await found(tmp_path, [patched(1), patched(2, operation_end_time=ended)])
 
     assert [(place.nodes, place.unknown) for place in told.accounts] == [(2, 1)]
+
+
+async def test_a_priority_of_debian_is_no_severity(tmp_path):
+    debian = patched(2, ("Missing", "b", "important"), ("Missing", "c", "Critical"))
+    debian = structs.replace(debian, node=structs.replace(debian.node, platform_name="Debian GNU/Linux"))
+
+    told = await found(tmp_path, [patched(1, ("Missing", "a", "Important")), debian])
+
+    assert [(each.severity, each.nodes) for each in told.severities] == [("Important", 1)]
+    assert [(each.severity, each.nodes) for each in told.priorities] == [("Critical", 1), ("important", 1)]
+
+
+NOTHING_LACKING = {
+    "missing_count": 0,
+    "failed_count": 0,
+    "installed_pending_reboot_count": 0,
+    "installed_rejected_count": 0,
+}
+
+
+@pytest.mark.parametrize(
+    ("node", "counts"),
+    [
+        (patched(1, ("Installed",), **NOTHING_LACKING), (1, 1, 0, 1)),
+        (patched(1, ("Installed",), **NOTHING_LACKING | {"installed_rejected_count": 1}), (1, 0, 0, 0)),
+        (patched(1, ("AvailableSecurityUpdate",), **NOTHING_LACKING), (1, 0, 0, 1)),
+        (patched(1, ("Installed",), **NOTHING_LACKING | {"missing_count": None}), (1, 0, 0, 0)),
+        (patched(1, **NOTHING_LACKING | {"operation_end_time": FINISHED_MS - 8 * DAY_MS}), (1, 0, 1, 1)),
+        (patched(1, status=NodeStatus.UNMANAGED, **NOTHING_LACKING | {"missing_count": None}), (1, 0, 1, 0)),
+        (patched(1, status=NodeStatus.SERVICE_MANAGED, **NOTHING_LACKING | {"missing_count": None}), (0, 0, 0, 0)),
+        (patched(1, ("Missing", "k", "Critical"), **NOTHING_LACKING | {"missing_count": 1}), (1, 0, 0, 0)),
+    ],
+    ids=["fine", "rejected", "offered", "no counts", "stale", "unmanaged", "a service's", "missing"],
+)
+async def test_a_machine_is_compliant_by_evidence_alone(node, counts, tmp_path):
+    totals = (await found(tmp_path, [node])).totals
+
+    assert (totals.machines, totals.compliant, totals.unknown, totals.compliant_by_aws) == counts

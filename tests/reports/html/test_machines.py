@@ -7,7 +7,7 @@ from msgspec import structs
 
 from scanner.core.instances import Instance
 from scanner.core.model import NodeStatus, Target
-from scanner.reports.html.data import SHORT_LIST
+from scanner.reports.html.findings import SHORT_LIST
 from scanner.reports.html.machines import NotAsked, sources_not_asked
 from scanner.reports.html.page import page
 from tests.reports.html.page_reader import Page

@@ -10,7 +10,7 @@ from msgspec import structs
 
 from scanner.core.model import NodeStatus, ScanStatus, Scope, TargetStatus
 from scanner.core.settings import PatchSettings
-from scanner.reports.html.data import LONG_LIST, SHORT_LIST, Found, Report
+from scanner.reports.html.findings import FEW, LONG_LIST, SHORT_LIST, Findings, Report
 from scanner.reports.html.page import page
 from tests.reports.html.page_reader import Page
 from tests.reports.html.reports import NOTHING, complete, full, scan
@@ -39,7 +39,7 @@ def hostile(value, name=""):
 
 def hostile_report():
     """A report in which every text that is not our own is hostile."""
-    found = msgspec.convert(hostile(msgspec.to_builtins(full().found)), Found)
+    found = msgspec.convert(hostile(msgspec.to_builtins(full().findings)), Findings)
     names = ("accounts", "regions", "excluded_accounts", "excluded_regions", "tag", "value", "version", "severities")
     texts = {name: hostile("", name) for name in (*names, "classifications", "kb_ids")}
     left_out = (texts["excluded_accounts"],), (texts["excluded_regions"],)
@@ -60,7 +60,7 @@ def texts_in(value):
 
 def test_whatever_a_text_holds_comes_out_as_text():
     report, asked = hostile_report()
-    texts = {text for text in texts_in(msgspec.to_builtins(report.found)) if HOSTILE in text} | {*asked}
+    texts = {text for text in texts_in(msgspec.to_builtins(report.findings)) if HOSTILE in text} | {*asked}
 
     shown = read(report, HOSTILE)
 
@@ -83,9 +83,9 @@ def test_every_member_that_is_shown_is_shown_as_it_is():
 
 def test_characters_that_do_not_show_are_written_as_escapes():
     report = full()
-    (node,) = report.found.nodes
+    (node,) = report.findings.nodes
     sly = structs.replace(node, computer_name="a\u202eb\x1b[2J\x00")
-    html = page(structs.replace(report, found=structs.replace(report.found, nodes=(sly,))), STORE)
+    html = page(structs.replace(report, findings=structs.replace(report.findings, nodes=(sly,))), STORE)
 
     assert "a\\u202eb\\x1b[2J\\x00" in html
     assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e]", html)
@@ -121,15 +121,51 @@ def test_a_page_is_built_for_readers_that_do_not_see_it(report):
     assert dict(shown.elements)["html"] == {"lang": "en"}
 
 
-def test_the_first_thing_told_is_how_much_of_the_fleet_was_read():
+def test_the_first_thing_said_is_how_many_machines_are_compliant_and_then_what_to_do():
     text = read(full()).text
 
-    head = text[: text.index("1. What was covered")]
+    head, rest = text.split("1. What to do first", 2)[0], text.split("1. What to do first", 2)[1]
+    assert (
+        "0 of 3 machines (0 %) are compliant: 1 lacks Critical patches, 1 lacks other patches and 1 is unknown." in head
+    )
     assert "Scan 20261123T210611Z-a1b2c3 is partial: 1 of 3 targets and 1 of 3 nodes not read or not verified." in head
-    assert "read and verified, of 3 nodes found 2" in head
-    assert "read, of 3 targets in scope 2" in head
-    assert "missing patches, on 2 nodes 1,234" in head
-    assert "failed patch, on 1 node 1" in head
+    assert "AWS counts 50 % of the 2 nodes that report as compliant 0 %" in head
+    assert "machine lacks Critical patches, 9 in all 1" in head
+    assert "missing patches, on 2 nodes; 1 failed, on 1 node 1,234" in head
+    assert "unknown: unmanaged, stale, stopped or not read 1" in head
+    steps = [
+        "1 machine Install 9 Critical patches",
+        "1 machine Restart them: their patches take effect only then, the first since 22 Nov 2026",
+        "1 machine Find out why 1 patch failed to install",
+        "1 machine Find out what they lack: 1 stale",
+        "1 target Open accounts and Regions that could not be read",
+    ]
+    assert [step for step in steps if step not in rest] == []
+    assert [rest.index(step) for step in steps] == sorted(rest.index(step) for step in steps)
+
+
+@pytest.mark.parametrize(("compliant", "said"), [(3, "3 of 3 machines (100 %) are compliant."), (2, "(66 %)")])
+def test_a_percentage_is_rounded_down(compliant, said):
+    totals = structs.replace(NOTHING.totals, machines=3, compliant=compliant, unknown=3 - compliant)
+
+    text = read(complete(structs.replace(NOTHING, totals=totals))).text
+
+    assert said in text
+    assert ("Nothing: every machine was verified lately, and none lacks a patch." in text) == (compliant == 3)
+
+
+def test_the_same_reason_is_one_entry_with_a_count():
+    (group,) = full().findings.target_gaps
+    many = structs.replace(group, gaps=39, accounts=38, first=group.first * FEW)
+    totals = structs.replace(full().findings.totals, target_gaps=39)
+
+    text = read(
+        Report(scan(), PatchSettings(), structs.replace(full().findings, target_gaps=(many,), totals=totals))
+    ).text
+
+    assert (
+        "39 targets in 38 accounts: payments, payments, payments and 36 more denied The first: the role reader" in text
+    )
 
 
 def test_every_status_is_explained():
@@ -143,7 +179,7 @@ def test_every_status_is_explained():
 
 def test_a_scan_that_failed_tells_of_no_patches_at_all():
     failed = scan(ScanStatus.FAILED, nodes={}, targets={"denied": 1})
-    gaps = structs.replace(NOTHING, target_gaps=full().found.target_gaps)
+    gaps = structs.replace(NOTHING, target_gaps=full().findings.target_gaps)
 
     shown = read(Report(failed, PatchSettings(), gaps))
 
@@ -158,7 +194,9 @@ def test_a_complete_scan_of_nodes_that_lack_nothing_says_so():
 
     assert "is complete: everything in scope was read, 3 machines in all." in text
     assert "No gaps: every usable target" in text
-    assert "2. What was not read or not verified" in text
+    assert "10. What was not read or not verified" in text
+    assert "No machine was found." in text
+    assert "every machine was verified lately" not in text
     assert text.count("None") == 5
 
 
@@ -166,16 +204,16 @@ def test_filters_are_told_before_any_number():
     filters = PatchSettings(states=("MISSING",), severities=("Critical",))
     row = scan(states=("MISSING",), scope=Scope("current", "current", node_filters={"tag:Env": ("prod", "test")}))
 
-    text = read(Report(row, filters, full().found)).text
+    text = read(Report(row, filters, full().findings)).text
 
     told = text.index("Only patches in the states MISSING were asked for.")
-    assert told < text.index("Only patches of the severities Critical") < text.index("read and verified, of")
+    assert told < text.index("Only patches of the severities Critical") < text.index("compliant: verified")
     assert "Only nodes whose tag:Env is prod or test were asked for." in text
 
 
 def test_what_was_not_asked_for_is_left_out_and_never_shown_as_none():
     # The counts of machines that an association scans are AWS's own, whatever states were asked for.
-    listed = structs.replace(full().found, machines=NOTHING.machines)
+    listed = structs.replace(full().findings, machines=NOTHING.machines)
     missing = read(Report(scan(states=("MISSING",)), PatchSettings(), listed))
     installed = read(Report(scan(states=("INSTALLED",)), PatchSettings(), NOTHING))
 
@@ -187,19 +225,21 @@ def test_what_was_not_asked_for_is_left_out_and_never_shown_as_none():
 
 def test_an_account_that_was_not_read_has_dashes_for_numbers():
     report = full()
-    (account,) = report.found.accounts
+    (account,) = report.findings.accounts
     nobody = structs.replace(account, nodes=0, lacking=0, missing=0, failed=0, unknown=0, pending_reboot=0)
 
-    text = read(structs.replace(report, found=structs.replace(report.found, accounts=(nobody,)))).text
+    text = read(structs.replace(report, findings=structs.replace(report.findings, accounts=(nobody,)))).text
 
     assert "payments 111122223333 1 target not read \N{EN DASH} \N{EN DASH}" in text
 
 
 def test_a_list_that_is_cut_says_of_how_many_and_how_to_see_all():
     report = full()
-    totals = structs.replace(report.found.totals, node_gaps=1_500, target_gaps=7, patches=68, pending_reboot=3)
+    totals = structs.replace(report.findings.totals, node_gaps=1_500, target_gaps=7, patches=68, pending_reboot=3)
 
-    text = read(structs.replace(report, found=structs.replace(report.found, totals=totals)), "s3://b/my store").text
+    text = read(
+        structs.replace(report, findings=structs.replace(report.findings, totals=totals)), "s3://b/my store"
+    ).text
 
     command = "patchsweep query --store 's3://b/my store' --scan 20261123T210611Z-a1b2c3"
     assert f'These are 1 of 1,500 nodes; all of them: {command} "FROM nodes WHERE status IN (' in text
@@ -210,10 +250,10 @@ def test_a_list_that_is_cut_says_of_how_many_and_how_to_see_all():
 
 def test_many_cves_of_one_patch_are_cut():
     report = full()
-    (patch,) = report.found.patches
+    (patch,) = report.findings.patches
     long = structs.replace(patch, cve_ids=tuple(f"CVE-2026-{n}" for n in range(100)))
 
-    text = read(structs.replace(report, found=structs.replace(report.found, patches=(long,)))).text
+    text = read(structs.replace(report, findings=structs.replace(report.findings, patches=(long,)))).text
 
     assert "CVE-2026-5 and 94 more" in text
 
@@ -223,7 +263,7 @@ def test_the_same_report_is_the_same_page():
 
 
 def test_the_largest_report_is_under_500_kb():
-    found = full().found
+    found = full().findings
     long = {"reason": "why " * 100}
     machines = {
         name: [structs.replace(*getattr(found.machines, name), **long)] * SHORT_LIST
@@ -233,17 +273,19 @@ def test_the_largest_report_is_under_500_kb():
         **{name: [*getattr(found, name)] * SHORT_LIST for name in ("patches", "nodes", "cves", "severities")},
         **{name: [*getattr(found, name)] * LONG_LIST for name in ("accounts", "regions", "reboots")},
         **{
-            name: [structs.replace(*getattr(found, name), **long)] * LONG_LIST
+            name: [structs.replace(group, gaps=5, first=[structs.replace(*group.first, **long)] * FEW)] * SHORT_LIST
             for name in ("target_gaps", "disabled_targets", "node_gaps")
+            for group in getattr(found, name)
         },
         "machines": structs.replace(found.machines, **machines, reasons=found.machines.reasons[:1] * SHORT_LIST),
         "baselines": structs.replace(
             found.baselines, used=[*found.baselines.used] * SHORT_LIST, drifted=found.baselines.drifted[:1] * SHORT_LIST
         ),
         "groups": structs.replace(found.groups, rows=found.groups.rows[:1] * LONG_LIST),
+        "systems": structs.replace(found.systems, rows=found.systems.rows * LONG_LIST),
     }
 
-    html = page(structs.replace(full(), found=structs.replace(found, **lists)), STORE)
+    html = page(structs.replace(full(), findings=structs.replace(found, **lists)), STORE)
 
     assert len(html.encode()) > 300_000
     assert len(html.encode()) < 500_000

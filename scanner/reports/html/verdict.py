@@ -1,0 +1,119 @@
+"""Words what a manager reads first: how many machines are compliant, and what to do about the others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from msgspec import Struct
+
+from scanner.core.model import ScanStatus
+from scanner.reports.html.findings import Place, Report, Totals
+from scanner.reports.html.wording import Tone, counts_shown, day, shows_lacking
+from scanner.reports.lines import breakdown, counted
+
+
+class Verdict(Struct, frozen=True):
+    """The state of the fleet in a sentence; `percent` is that of the compliant machines, None without any machine."""
+
+    sentence: str
+    tone: Tone
+    percent: int | None = None
+
+
+class Task(Struct, frozen=True):
+    """Something to do: to how many of what, what, and the section that shows to which."""
+
+    count: int
+    noun: str
+    text: str
+    section: str
+    tone: Tone
+
+
+def verdict(report: Report) -> Verdict:
+    """Returns the verdict. Every machine counts in one part of it only, and an unknown one never as compliant."""
+    totals = report.findings.totals
+    if report.scan.status is ScanStatus.FAILED:
+        return Verdict("Nothing could be read, so nothing is known about patches.", "bad")
+    if not totals.machines:
+        return Verdict("No machine was found.", "warn")
+    percent = percent_of(totals.compliant, totals.machines)
+    others = totals.machines - totals.compliant - totals.critical_nodes - totals.unknown
+    parts = [
+        (totals.critical_nodes, "lack Critical patches" if totals.critical_nodes != 1 else "lacks Critical patches"),
+        (others, _others(report, others)),
+        (totals.unknown, "are unknown" if totals.unknown != 1 else "is unknown"),
+    ]
+    rest = [f"{count:,} {words}" for count, words in parts if count]
+    tone: Tone = "bad" if totals.critical_nodes else "warn" if rest else "sure"
+    head = f"{totals.compliant:,} of {counted(totals.machines, 'machine')} ({percent} %) are compliant"
+    return Verdict(f"{head}: {_listed(rest)}." if rest else f"{head}.", tone, percent)
+
+
+def _others(report: Report, count: int) -> str:
+    """Returns what is wrong with machines of which patches are lacking, or of which AWS's counts alone say so."""
+    if not shows_lacking(report.scan):
+        return "are non-compliant by AWS's counts" if count != 1 else "is non-compliant by AWS's counts"
+    return "lack other patches" if count != 1 else "lacks other patches"
+
+
+def percent_of(count: int, whole: int) -> int:
+    """Returns the percentage rounded down, so that 100 means all of them."""
+    return 100 * count // whole
+
+
+def by_aws(totals: Totals) -> str | None:
+    """Returns AWS's own figure, which knows only the machines that report, or None if AWS counts none."""
+    if not totals.counted_by_aws:
+        return None
+    percent = percent_of(totals.compliant_by_aws, totals.counted_by_aws)
+    return f"AWS counts {percent} % of the {counted(totals.counted_by_aws, 'node')} that report"
+
+
+def tasks(report: Report) -> list[Task]:
+    """Returns what to do, the most urgent first."""
+    return [task for task in _tasks(report) if task.count]
+
+
+def _tasks(report: Report) -> Iterator[Task]:
+    totals, shown = report.findings.totals, counts_shown(report.scan)
+    if shown:
+        yield Task(totals.critical_nodes, "machine", _critical(report), "places", "bad")
+    yield Task(totals.pending_reboot, "machine", _reboots(report), "reboots", "warn")
+    if "failed" in shown:
+        text = f"find out why {_patches(totals.failed)} failed to install"
+        yield Task(totals.failed_nodes, "machine", text, "nodes", "warn")
+    yield Task(totals.unknown, "machine", f"find out what they lack: {_unknown(report)}", "machines", "warn")
+    yield Task(totals.target_gaps, "target", "open accounts and Regions that could not be read", "gaps", "bad")
+
+
+def _critical(report: Report) -> str:
+    totals = report.findings.totals
+    text = f"install {_patches(totals.critical, 'Critical ')}"
+    worst = [place for place in report.findings.accounts if place.critical][:2]
+    if totals.accounts == 1 or not worst:
+        return text
+    return f"{text}; most are in {' and '.join(map(_named, worst))}"
+
+
+def _named(place: Place) -> str:
+    return f"{place.account_name or place.account_id} ({place.critical:,})"
+
+
+def _reboots(report: Report) -> str:
+    first = next((node for node in report.findings.reboots if node.pending_since is not None), None)
+    since = "" if first is None else f", the first since {day(first.pending_since)}"
+    return f"restart them: their patches take effect only then{since}"
+
+
+def _unknown(report: Report) -> str:
+    return breakdown({each.reason: each.machines for each in report.findings.unknown})
+
+
+def _patches(count: int, kind: str = "") -> str:
+    return f"{count:,} {kind}{'patch' if count == 1 else 'patches'}"
+
+
+def _listed(parts: list[str]) -> str:
+    """Returns `a`, `a and b` or `a, b and c`."""
+    return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
