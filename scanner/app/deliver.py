@@ -102,8 +102,7 @@ class Delivery:
         )
 
     async def _put_table(self, table: pa.Table) -> None:
-        table = await self.scan.stored.writer.dated(table)
-        await self.scan.stored.writer.add_segment(table)
+        table = await self.scan.stored.writer.add_nodes(table)
         await self._pass_on(await to_thread.run_sync(batch_of, table))
 
     async def _pass_on(self, batch: NodeBatch) -> None:

@@ -81,10 +81,6 @@ class OpenScan:
         """Writes the header: from here on the scan is unfinished."""
         await self._files.put(self._names.header, to_json(header))
 
-    async def dated(self, table: pa.Table) -> pa.Table:
-        """Returns a segment table with since when its patches are lacking; see `ScanWriter.dated`."""
-        return await self.writer.dated(table)
-
     async def read_plan(self) -> ScanPlan | None:
         """Returns the plan of the scan, or None where it has none."""
         return await read_plan(self._files, self._names)

@@ -13,6 +13,7 @@ from scanner.store.ended_targets import EndedTargets, write_ended
 from scanner.store.layout import ScanNames
 from scanner.store.manifest import SegmentEntry
 from scanner.store.missing_since.keeper import HistoryKeeper
+from scanner.store.segment_reader import FoundSegment
 from scanner.store.segment_writer import SegmentWriter, entry_of
 
 
@@ -33,18 +34,23 @@ class ScanWriter:
     def scan_id(self) -> str:
         return self._names.scan_id
 
-    async def dated(self, table: pa.Table) -> pa.Table:
-        """Returns a segment table with since when its patches are lacking, as far as committed scans can tell."""
-        return await self.history.dated(table)
+    async def add_nodes(self, table: pa.Table) -> pa.Table:
+        """Makes the nodes of a segment table (`tables.segment_table`) durable; they are when this returns.
 
-    async def add_segment(self, table: pa.Table) -> SegmentEntry:
-        """Makes the nodes of a segment table (`segment_table`, then `dated`) durable; they are when this returns.
-
+        Returns the table as it is stored: with since when patches are lacking, as far as committed scans can tell.
         Calls may run side by side, in several processes too.
         """
+        return (await self._add(table))[1]
+
+    async def add_segment(self, table: pa.Table) -> SegmentEntry:
+        """Does what `add_nodes` does; returns the file."""
+        return entry_of((await self._add(table))[0])
+
+    async def _add(self, table: pa.Table) -> tuple[FoundSegment, pa.Table]:
+        table = await self.history.take(table)
         segment = await self.segments.write(table)
-        await self.history.add(segment.file.name, table)
-        return entry_of(segment)
+        self.history.written(segment.file.name)
+        return segment, table
 
     async def add_ended(
         self, targets: Sequence[TargetOutcome], calls: CallCounts | None = None, notes: Sequence[str] = ()

@@ -7,10 +7,11 @@ import pyarrow.compute as pc
 
 from scanner.core.column import TIME
 from scanner.store.missing_since.history_file import HISTORY, NODE
-from scanner.store.missing_since.reading import Reading, places
+from scanner.store.missing_since.reading import Reading, is_first, places
 
 _OF_PATCH = ("kb_id", "title", "severity", "classification", "state")
 _DATES = ("missing_since", "package_missing_since")
+_KEYS = ("owner", "key", "package")
 
 
 def advanced(dated: Reading) -> tuple[pa.Table, pa.Table]:
@@ -21,35 +22,30 @@ def advanced(dated: Reading) -> tuple[pa.Table, pa.Table]:
     """
     lacking = _own_entries(dated)
     entries = dated.entries
-    is_absent = pc.is_null(places(_key(entries), _key(lacking)))
+    is_absent = pc.is_null(places(entries.column("key"), lacking.column("key")))
     is_closed = pc.and_(is_absent, _would_list_any_state(dated))
     is_doubtful = pc.and_(is_absent, _would_list_same_state(dated))
     place = entries.schema.get_field_index("is_doubtful")
     marked = entries.set_column(
         place, HISTORY.field("is_doubtful"), pc.or_(pc.fill_null(entries.column("is_doubtful"), False), is_doubtful)
     )
-    kept = marked.filter(pc.and_(is_absent, pc.invert(is_closed))).select([*_OF_PATCH, *_DATES, "is_doubtful", "owner"])
+    kept = marked.filter(pc.and_(is_absent, pc.invert(is_closed))).select([*_OF_PATCH, *_DATES, "is_doubtful", *_KEYS])
     return _with_nodes(dated, pa.concat_tables([lacking, kept])), _closed_packages(
         dated, entries.filter(is_closed), [lacking, kept]
     )
 
 
-def _key(entries: pa.Table) -> tuple[pa.ChunkedArray, ...]:
-    return entries.column("owner"), entries.column("kb_id"), entries.column("title")
-
-
 def _own_entries(dated: Reading) -> pa.Table:
     """Returns the lacking patches of a segment, each once; one of unknown beginning begins with this reading."""
-    read_at = dated.column("scanned_at").take(dated.owners)
-    missing = pc.coalesce(dated.of_lacking("missing_since"), read_at)
-    columns = {name: dated.of_lacking(name) for name in _OF_PATCH}
+    rows = dated.lacking
+    owners = rows.column("owner")
+    missing = pc.coalesce(rows.column("missing_since"), dated.column("scanned_at").take(owners))
+    columns = {name: rows.column(name) for name in _OF_PATCH}
     columns["missing_since"] = missing
-    columns["package_missing_since"] = pc.coalesce(dated.of_lacking("package_missing_since"), missing)
-    columns["is_doubtful"] = pa.repeat(pa.scalar(value=False), len(missing))
-    table = pa.table({**columns, "owner": dated.owners})
-    is_read = dated.is_read.take(dated.owners)
-    first = places(_key(table), _key(table))
-    return table.filter(pc.and_(is_read, pc.equal(first, pa.array(range(len(table)), first.type))))
+    columns["package_missing_since"] = pc.coalesce(rows.column("package_missing_since"), missing)
+    columns["is_doubtful"] = pa.repeat(pa.scalar(value=False), len(rows))
+    table = pa.table({**columns, **{name: rows.column(name) for name in _KEYS}})
+    return table.filter(pc.and_(dated.is_read.take(owners), is_first(rows.column("key"))))
 
 
 def _passes(dated: Reading) -> pa.Array:
@@ -80,6 +76,7 @@ def _with_nodes(dated: Reading, entries: pa.Table) -> pa.Table:
     """Returns `HISTORY` rows: the entries of each node that was read, or one row without a patch."""
     read = pc.indices_nonzero(dated.is_read).cast(pa.int64())
     bare = read.filter(pc.invert(pc.is_in(read, entries.column("owner").combine_chunks())))
+    entries = entries.drop_columns(["key", "package"])
     empty = {name: pa.nulls(len(bare), entries.schema.field(name).type) for name in entries.column_names[:-1]}
     everything = pa.concat_tables([entries, pa.table({**empty, "owner": bare}, entries.schema)])
     everything = everything.filter(dated.is_read.take(everything.column("owner"))).sort_by("owner")
@@ -112,10 +109,9 @@ def _closed_packages(dated: Reading, closed: pa.Table, remaining: list[pa.Table]
     """
     rest = pa.concat_tables(remaining)
     closed = closed.filter(pc.invert(pc.fill_null(closed.column("is_doubtful"), False)))
-    package = (closed.column("owner"), closed.column("kb_id"))
-    first = places(package, package)
-    is_last = pc.is_null(places(package, (rest.column("owner"), rest.column("kb_id"))))
-    closed = closed.filter(pc.and_(is_last, pc.equal(first, pa.array(range(len(closed)), first.type))))
+    package = closed.column("package")
+    is_last = pc.is_null(places(package, rest.column("package")))
+    closed = closed.filter(pc.and_(is_last, is_first(package)))
     owners = closed.column("owner")
     return pa.table(
         {

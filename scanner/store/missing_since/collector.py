@@ -16,7 +16,7 @@ from scanner.store.missing_since.dates import dated
 from scanner.store.missing_since.figures import Figures
 from scanner.store.missing_since.history_file import NODE, HistoryBytes
 from scanner.store.missing_since.known_nodes import KnownNodes, keys_of
-from scanner.store.missing_since.reading import reading
+from scanner.store.missing_since.reading import Reading, reading
 
 #: How long a node is kept that its target does not list any more: it may be stopped, or filtered out, and come back.
 KEPT_UNLISTED_MS = 90 * 24 * 60 * 60 * 1000
@@ -40,13 +40,17 @@ class Collector:
         self._figures = Figures(began_at)
         self._read: set[int] = set()
 
-    def dated(self, segment: pa.Table) -> pa.Table:
-        """Returns the segment table with the dates that earlier scans tell."""
-        return dated(reading(segment, self._known, self._patches))
+    def add(self, segment: pa.Table) -> pa.Table:
+        """Adds a segment; returns it with the dates that earlier scans tell."""
+        seen = dated(reading(segment, self._known, self._patches))
+        self._take(seen)
+        return seen.segment
 
-    def add(self, segment: pa.Table) -> None:
-        """Adds a dated segment."""
-        seen = reading(segment, self._known, self._patches)
+    def add_dated(self, segment: pa.Table) -> None:
+        """Adds a segment that has its dates."""
+        self._take(reading(segment, self._known, self._patches))
+
+    def _take(self, seen: Reading) -> None:
         rows, closed = advanced(seen)
         self._bytes.add(rows)
         self._figures.add(seen, closed)

@@ -4,27 +4,32 @@ from __future__ import annotations
 
 import pyarrow as pa
 import pyarrow.compute as pc
+from msgspec import structs
 
 from scanner.core.column import TIME
 from scanner.core.tables import SEGMENT, STORED_PATCH
-from scanner.store.missing_since.reading import Reading, places
+from scanner.store.missing_since.reading import Reading, places, single
 
 
-def dated(seen: Reading) -> pa.Table:
-    """Returns the segment table with the columns that only earlier scans can fill.
+def dated(seen: Reading) -> Reading:
+    """Returns the reading with the columns that only earlier scans can fill.
 
     A patch that an earlier scan saw lacking keeps its time. One that is lacking for the first time has the time of
     this reading if the node was read before by a scan that would have listed it, and null otherwise.
     """
-    missing, package = _since(seen)
-    place = pc.subtract(pc.cumulative_sum(_mask(seen).cast(pa.int64())), 1)
-    place = pc.if_else(_mask(seen), place, None)
-    members = {field.name: seen.rows.field(field.name) for field in STORED_PATCH}
-    members["missing_since"], members["package_missing_since"] = missing.take(place), package.take(place)
-    rows = pa.StructArray.from_arrays(list(members.values()), fields=list(STORED_PATCH))
+    dates = _since(seen)
     nested = seen.column("patches")
-    offsets = pc.subtract(nested.offsets, nested.offsets[0])
-    patches = pa.ListArray.from_arrays(offsets, rows, type=SEGMENT.field("patches").type)
+    rows = nested.flatten()
+    members = {field.name: rows.field(field.name) for field in STORED_PATCH}
+    lacking = seen.lacking
+    for name, values in dates.items():
+        members[name] = pc.replace_with_mask(pa.nulls(len(rows), TIME), seen.is_lacking, values)
+        lacking = lacking.set_column(lacking.column_names.index(name), name, values)
+    patches = pa.ListArray.from_arrays(
+        pc.subtract(nested.offsets, nested.offsets[0]),
+        pa.StructArray.from_arrays(list(members.values()), fields=list(STORED_PATCH)),
+        type=SEGMENT.field("patches").type,
+    )
     table = seen.segment
     for name, values in (
         ("patches", patches),
@@ -33,30 +38,25 @@ def dated(seen: Reading) -> pa.Table:
     ):
         at = table.schema.get_field_index(name)
         table = table.set_column(at, table.schema.field(at), values)
-    return table
+    return structs.replace(seen, segment=table, lacking=lacking)
 
 
-def _mask(seen: Reading) -> pa.Array:
-    return pc.is_in(pa.array(range(len(seen.rows)), pa.uint64()), seen.lacking.cast(pa.uint64()))
-
-
-def _since(seen: Reading) -> tuple[pa.Array, pa.Array]:
+def _since(seen: Reading) -> dict[str, pa.Array]:
     """Returns `missing_since` and `package_missing_since` of the rows that lack a fix."""
-    entries, owners, kb = seen.entries, seen.owners, seen.of_lacking("kb_id")
-    now = pc.if_else(_can_tell(seen), seen.column("scanned_at"), None).take(owners)
+    entries, package = seen.entries, seen.lacking.column("package")
+    now = pc.if_else(_can_tell(seen), seen.column("scanned_at"), None).take(seen.lacking.column("owner"))
     is_firm = pc.invert(pc.fill_null(entries.column("is_doubtful"), False))
     known_since = pc.if_else(is_firm, entries.column("missing_since"), None)
-    at = places(
-        (owners, kb, seen.of_lacking("title")),
-        (entries.column("owner"), entries.column("kb_id"), entries.column("title")),
-    )
-    missing = pc.if_else(pc.is_valid(at), known_since.take(at), now)
+    at = places(seen.lacking.column("key"), entries.column("key"))
     firm = entries.filter(is_firm)
-    package_at = places((owners, kb), (firm.column("owner"), firm.column("kb_id")))
-    doubtful_at = places((owners, kb), (entries.column("owner"), entries.column("kb_id")))
+    package_at = places(package, firm.column("package"))
+    doubtful_at = places(package, entries.column("package")) if len(firm) < len(entries) else package_at
     first = pc.if_else(pc.is_valid(doubtful_at), None, now)
-    package = pc.if_else(pc.is_valid(package_at), firm.column("package_missing_since").take(package_at), first)
-    return _array(missing), _array(package)
+    of_package = pc.if_else(pc.is_valid(package_at), firm.column("package_missing_since").take(package_at), first)
+    return {
+        "missing_since": _array(pc.if_else(pc.is_valid(at), known_since.take(at), now)),
+        "package_missing_since": _array(of_package),
+    }
 
 
 def _can_tell(seen: Reading) -> pa.Array:
@@ -81,5 +81,5 @@ def _pending_since(seen: Reading) -> pa.Array:
 
 
 def _array(values: pa.Array | pa.ChunkedArray) -> pa.Array:
-    array = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
+    array = single(values)
     return array.cast(TIME) if pa.types.is_null(array.type) else array

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from scanner.core.model import EpochMs
-from scanner.core.state_names import LACKING_STATES, NONCOMPLIANT_STATES
+from scanner.core.state_names import NONCOMPLIANT_STATES
 from scanner.core.statistics import NodesByAge, PatchedCount, RowCount, ScanStatistics
 from scanner.store.missing_since.reading import Reading
 
 _DAY_MS = 24 * 60 * 60 * 1000
-_COUNTED = pa.array(sorted({*LACKING_STATES, *NONCOMPLIANT_STATES}))
+_NONE = "\0"  # stands for a null severity
 _NONCOMPLIANT_COUNTS = ("missing_count", "failed_count", "installed_pending_reboot_count", "installed_rejected_count")
 
 
@@ -29,10 +30,8 @@ class Figures:
 
     def add(self, seen: Reading, closed: pa.Table) -> None:
         """Adds a segment, and the packages that it closed."""
-        counted = seen.rows.filter(pc.is_in(seen.rows.field("state"), _COUNTED))
-        by_kind = pa.table({"state": counted.field("state"), "severity": counted.field("severity")})
-        for row in by_kind.group_by(["state", "severity"]).aggregate([([], "count_all")]).to_pylist():
-            self._rows[row["state"], row["severity"]] += row["count_all"]
+        for kind, rows in value_counts(seen.counted.column("state"), seen.counted.column("severity")):
+            self._rows[kind] += rows
         is_trusted = seen.is_trusted
         ages = (
             pc.subtract(self._began_at, seen.column("operation_end_time").cast(pa.int64()))
@@ -46,6 +45,8 @@ class Figures:
         self._add_patched(closed)
 
     def _add_patched(self, closed: pa.Table) -> None:
+        if not len(closed):
+            return
         since, until, begins = (closed.column(name).cast(pa.int64()) for name in ("since", "until", "history_since"))
         is_known = pc.greater(since, begins)
         took = pc.if_else(is_known, pc.subtract(until, since), 0)
@@ -71,6 +72,15 @@ class Figures:
         )
 
 
+def value_counts(states: pa.ChunkedArray, severities: pa.ChunkedArray) -> Iterator[tuple[tuple[str, str | None], int]]:
+    """Yields each pair with its number. A group_by would take 2 ms a segment, a tenth of what all of this takes."""
+    # A state comes first and has no separator in it, so that whatever follows is the severity.
+    pairs = pc.binary_join_element_wise(states, pc.fill_null(severities, _NONE), "\0")
+    for pair in pairs.value_counts().to_pylist():
+        state, _, severity = pair["values"].partition("\0")
+        yield (state, None if severity == _NONE else severity), pair["counts"]
+
+
 def _compliant(seen: Reading) -> pa.Array:
     """Returns of each node whether neither AWS's counts nor its rows are non-compliant.
 
@@ -79,6 +89,5 @@ def _compliant(seen: Reading) -> pa.Array:
     is_counted = pa.repeat(pa.scalar(value=False), len(seen.segment))
     for name in _NONCOMPLIANT_COUNTS:
         is_counted = pc.or_(is_counted, pc.fill_null(pc.greater(seen.column(name), 0), False))
-    owners = seen.all_owners.filter(pc.is_in(seen.rows.field("state"), pa.array(NONCOMPLIANT_STATES))).unique()
-    places = pa.array(range(len(seen.segment)), seen.all_owners.type)
-    return pc.invert(pc.or_(is_counted, pc.is_in(places, owners)))
+    rows = seen.counted.filter(pc.is_in(seen.counted.column("state"), pa.array(NONCOMPLIANT_STATES)))
+    return pc.invert(pc.or_(is_counted, seen.are_among(rows.column("owner"))))

@@ -50,17 +50,18 @@ class HistoryKeeper:
         self._added: set[str] = set()
         self.problems: list[str] = []
 
-    async def dated(self, segment: pa.Table) -> pa.Table:
-        """Returns a segment table with since when its patches are lacking, as far as committed scans can tell."""
-        start = await self._started()
-        return await to_thread.run_sync(start.collector.dated, segment)
+    async def take(self, segment: pa.Table) -> pa.Table:
+        """Returns a segment table with since when its patches are lacking, as far as committed scans can tell.
 
-    async def add(self, name: str, segment: pa.Table) -> None:
-        """Takes a dated segment that was written under this name into the history."""
-        start = await self._started()
+        It counts as a part of the scan when `written` is called with its name.
+        """
         async with self._lock:
-            await to_thread.run_sync(start.collector.add, segment)
-            self._added.add(name)
+            start = self._start = self._start or await self._begun()
+            return await to_thread.run_sync(start.collector.add, segment)
+
+    def written(self, name: str) -> None:
+        """Notes that the segment that was taken last lies under this name in the store."""
+        self._added.add(name)
 
     async def finish(
         self, segments: Sequence[FoundSegment], outcomes: Sequence[TargetOutcome], finished_at: EpochMs
@@ -69,13 +70,13 @@ class HistoryKeeper:
 
         Those that another process or an earlier run wrote are read again.
         """
-        start = await self._started()
+        start = self._start = self._start or await self._begun()
         collector = start.collector
         if {segment.file.name for segment in segments} != self._added:
             collector = Collector(start.known, start.patches, start.started_at)
             for segment in segments:
                 table = await read_segment(self._files, self._names, segment.file)
-                await to_thread.run_sync(collector.add, table)
+                await to_thread.run_sync(collector.add_dated, table)
         listed = Listed(
             nodes={key for segment in segments for key in keys_of(segment.keys)},
             targets={
@@ -85,12 +86,6 @@ class HistoryKeeper:
         )
         data, statistics = await to_thread.run_sync(collector.finish, listed)
         return await self._with_meanwhile(data, start.committed), statistics
-
-    async def _started(self) -> _Start:
-        async with self._lock:
-            if self._start is None:
-                self._start = await self._begun()
-            return self._start
 
     async def _begun(self) -> _Start:
         try:
@@ -147,7 +142,7 @@ class HistoryKeeper:
             patches = (await load(self._files, names.header, ScanHeader)).request.patches
             collector = Collector(KnownNodes(), patches, manifest.scan.finished_at)
             for entry in manifest.segments:
-                await to_thread.run_sync(collector.add, await read_segment(self._files, names, entry))
+                await to_thread.run_sync(collector.add_dated, await read_segment(self._files, names, entry))
         except (StoreError, ScanNotFound) as error:
             self.problems.append(str(error))
             return KnownNodes()

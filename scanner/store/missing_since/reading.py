@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -11,11 +9,14 @@ from msgspec import Struct
 
 from scanner.core.model import NodeStatus
 from scanner.core.scan_request import PatchFilters
-from scanner.core.state_names import LACKING_STATES, PENDING_REBOOT
+from scanner.core.state_names import LACKING_STATES, NONCOMPLIANT_STATES, PENDING_REBOOT
 from scanner.store.missing_since.known_nodes import KnownNodes
 
 #: A patch that such a node does not list is not lacking there: its rows agree with AWS's own counts.
 TRUSTED = ("verified", "unchanged", "refreshed")
+#: Members of a patch that are looked at, with the dates that a dated segment has.
+PATCH_MEMBERS = ("kb_id", "title", "severity", "classification", "state", "missing_since", "package_missing_since")
+_REJECTED = [state for state in NONCOMPLIANT_STATES if state not in LACKING_STATES]
 _WITH_ROWS = (*TRUSTED, NodeStatus.MISMATCHED.value)
 
 
@@ -42,31 +43,26 @@ class Filters(Struct, frozen=True):
 
 
 class Reading(Struct, frozen=True):
-    """A segment table with what is known of its nodes.
+    """A segment table with what is known of its nodes; of its patch rows only those that matter are looked at.
 
-    `rows` are the patch rows of all nodes, `all_owners` the place of the node of each. `lacking` has the places of the
-    rows that lack a fix, `owners` the place of the node of each of these. `numbers` and `facts` are those of
-    `KnownNodes`, one for each node, `entries` what earlier scans saw lacking on them.
+    `is_lacking` says of every patch row whether it lacks a fix. `lacking` has these rows, `counted` those that are
+    non-compliant besides, both with `PATCH_MEMBERS` and the place of their node as `owner`. `numbers` and `facts` are
+    those of `KnownNodes`, one for each node, `entries` what earlier scans saw lacking on them. Of `lacking` and
+    `entries`, `key` is the same for equal patches of a node and `package` for those of one KB id.
     """
 
     segment: pa.Table
     filters: Filters
-    rows: pa.StructArray
-    all_owners: pa.Array
-    lacking: pa.Array
-    owners: pa.Array
+    is_lacking: pa.Array
+    lacking: pa.Table
+    counted: pa.Table
     numbers: pa.Array
     facts: pa.Table
     entries: pa.Table
-    is_pending: pa.Array
 
     def column(self, name: str) -> pa.Array:
         """Returns a column of the nodes."""
-        return self.segment.column(name).combine_chunks()
-
-    def of_lacking(self, name: str) -> pa.Array:
-        """Returns a member of the rows that lack a fix."""
-        return self.rows.field(name).take(self.lacking)
+        return single(self.segment.column(name))
 
     @property
     def is_trusted(self) -> pa.Array:
@@ -79,40 +75,67 @@ class Reading(Struct, frozen=True):
         has_rows = pc.greater(self.column("patch_rows"), 0)
         return pc.or_(pc.is_in(self.column("status"), pa.array(_WITH_ROWS)), has_rows)
 
+    @property
+    def is_pending(self) -> pa.Array:
+        """Returns of each node whether a patch waits for a reboot, by its rows or by AWS's count."""
+        rows = self.lacking.filter(pc.equal(self.lacking.column("state"), PENDING_REBOOT))
+        is_counted = pc.fill_null(pc.greater(self.column("installed_pending_reboot_count"), 0), False)
+        return pc.or_(self.are_among(rows.column("owner")), is_counted)
+
+    def are_among(self, owners: pa.ChunkedArray) -> pa.Array:
+        """Returns of each node whether its place is among these."""
+        return pc.is_in(pa.array(range(len(self.segment)), pa.int64()), single(owners.unique()))
+
 
 def reading(segment: pa.Table, known: KnownNodes, patches: PatchFilters) -> Reading:
     """Returns a segment table with what earlier scans know of its nodes."""
     segment = segment.combine_chunks()
-    nested = segment.column("patches").combine_chunks()
-    rows, all_owners = nested.flatten(), nested.value_parent_indices()
-    states = rows.field("state")
-    lacking = pc.indices_nonzero(pc.is_in(states, pa.array(LACKING_STATES)))
-    pending = all_owners.filter(pc.equal(states, PENDING_REBOOT)).unique()
-    is_pending = pc.or_(
-        pc.is_in(pa.array(range(len(segment)), all_owners.type), pending),
-        pc.fill_null(pc.greater(segment.column("installed_pending_reboot_count").combine_chunks(), 0), False),
+    nested = single(segment.column("patches"))
+    rows = nested.flatten()
+    is_lacking, is_rejected = (
+        pc.is_in(rows.field("state"), pa.array(states)) for states in (LACKING_STATES, _REJECTED)
     )
+    owners = nested.value_parent_indices()
+    lacking, rejected = (_rows(rows, owners, pc.indices_nonzero(mask)) for mask in (is_lacking, is_rejected))
     numbers = known.numbers(segment)
     return Reading(
         segment=segment,
         filters=Filters(patches),
-        rows=rows,
-        all_owners=all_owners,
-        lacking=lacking,
-        owners=all_owners.take(lacking).cast(pa.int64()),
+        is_lacking=is_lacking,
+        lacking=_with_keys(lacking),
+        counted=pa.concat_tables([lacking, rejected]),
         numbers=numbers,
         facts=known.facts(numbers),
-        entries=known.entries(numbers),
-        is_pending=is_pending,
+        entries=_with_keys(known.entries(numbers)),
     )
 
 
-def places(wanted: Sequence[pa.Array], among: Sequence[pa.Array]) -> pa.Array:
-    """Returns where each row of some columns stands among the rows of others, null where it does not."""
-    return pc.index_in(_joined(wanted), value_set=_joined(among))
+def _rows(rows: pa.StructArray, owners: pa.Array, at: pa.Array) -> pa.Table:
+    members = {name: rows.field(name).take(at) for name in PATCH_MEMBERS}
+    return pa.table({**members, "owner": owners.take(at).cast(pa.int64())})
 
 
-def _joined(columns: Sequence[pa.Array | pa.ChunkedArray]) -> pa.Array:
-    plain = [column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column for column in columns]
-    texts = [pc.fill_null(column.cast(pa.string()), "") for column in plain]
-    return pc.binary_join_element_wise(*texts, "\0")
+def _with_keys(rows: pa.Table) -> pa.Table:
+    """Returns the rows with `key`, the same for equal patches of a node, and `package`, for those of one KB id."""
+    owner = single(rows.column("owner")).cast(pa.string())
+    package = pc.binary_join_element_wise(owner, single(rows.column("kb_id")), "\0")
+    key = pc.binary_join_element_wise(package, pc.fill_null(single(rows.column("title")), ""), "\0")
+    return rows.append_column("key", key).append_column("package", package)
+
+
+def places(wanted: pa.ChunkedArray, among: pa.ChunkedArray) -> pa.Array:
+    """Returns where each value stands among others, null where it does not."""
+    return pc.index_in(single(wanted), value_set=single(among))
+
+
+def is_first(keys: pa.ChunkedArray) -> pa.Array:
+    """Returns of each key whether none before it is the same."""
+    at = places(keys, keys)
+    return pc.equal(at, pa.array(range(len(at)), at.type))
+
+
+def single(values: pa.Array | pa.ChunkedArray) -> pa.Array:
+    """Returns the values in one piece, without copying what is in one already."""
+    if not isinstance(values, pa.ChunkedArray):
+        return values
+    return values.chunk(0) if values.num_chunks == 1 else values.combine_chunks()

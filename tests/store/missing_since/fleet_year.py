@@ -118,7 +118,7 @@ async def scan_night(
     scan_id = await begin_night(store, at_ms, filters)
     scan = opened(store, scan_id)
     for nodes in segments:
-        await scan.add_segment(await scan.dated(segment_table(scan_id, nodes)))
+        await scan.add_segment(segment_table(scan_id, nodes))
     await scan.commit(night_row(scan_id, at_ms), [outcome(target) for target in TARGETS])
     return scan_id
 

@@ -60,13 +60,13 @@ async def kill_and_resume(store, at_ms, scans):
     """A run that dies after its first segment, and another that finishes the scan."""
     scan_id = await begin_night(store, at_ms)
     first = opened(store, scan_id)
-    await first.add_segment(await first.dated(segment_table(scan_id, scans[:2])))
+    await first.add_segment(segment_table(scan_id, scans[:2]))
     second = opened(store, scan_id)
     done = await second.prepare_resume()
     ids = {node for target in done.targets.values() for node in target.instance_ids}
     rest = [scan for scan in scans if scan.node.instance_id not in ids]
     if rest:
-        await second.add_segment(await second.dated(segment_table(scan_id, rest)))
+        await second.add_segment(segment_table(scan_id, rest))
     await second.commit(night_row(scan_id, at_ms), [outcome(target) for target in TARGETS])
     return scan_id
 
