@@ -32,7 +32,6 @@ class Scans:
         self.sink = folder.parent / "sink"
         self.read = Counter()
         self.listed = set()
-        self.ended_before = 0
         self._kill_at = 0
         self.requests = 0
         self._life = None
@@ -81,7 +80,6 @@ class Scans:
         ended = self.live("scan", *(["--resume"] if unfinished else []), **dies)
         for target in done.targets.values():
             assert not target.instance_ids & set(self.read)
-        self.ended_before += len(done.ended)
         assert not set(done.ended) & self.listed
         return ended
 
@@ -118,10 +116,9 @@ async def test_a_run_killed_at_a_request_is_resumed_to_the_truth(number, scans):
     assert code == 0, life.said
     await scans.assert_is_whole(truth)
     assert max(scans.read.values()) == 1
-    assert scans.ended_before or number < REQUESTS / 2
 
 
-@pytest.mark.parametrize("number", range(1, 52, 6))
+@pytest.mark.parametrize("number", range(1, 67, 7))
 async def test_a_run_killed_at_a_change_to_its_store_is_resumed_to_the_truth(number, scans):
     scans, truth = scans
     scans.live("scan", dies_at_change=number)

@@ -145,7 +145,7 @@ def wire_patch_state(
         snapshot_id=UNSET if Trait.NO_SNAPSHOT in node.traits else str(UUID(int=rng.getrandbits(128), version=4)),
         reboot_option=("NoReboot" if pending else "RebootIfNeeded") if installs else UNSET,
         available_security_update_count=counts.get("AvailableSecurityUpdate", 0) if is_windows else UNSET,
-        last_no_reboot_install_operation_time=installed_before_s if pending else UNSET,
+        last_no_reboot_install_operation_time=float(installed_before_s) if pending else UNSET,
     )
     return _without_counts(state) if Trait.COUNTS_UNKNOWN in node.traits else state
 
