@@ -5,19 +5,19 @@ A target is recorded as ended once all its nodes are durable: those that are car
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import aclosing
-from functools import partial
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from anyio import to_thread
 from msgspec import structs
 
 from scanner.app.hub_calls import HubCalls
 from scanner.app.resume import ActiveScan
-from scanner.core.errors import StoreError
+from scanner.app.waiting_nodes import CARRIED, WaitingGroup, WaitingNodes
 from scanner.core.interfaces import NodeBatch
-from scanner.core.model import NodeScan, NodeStatus, TargetOutcome
+from scanner.core.model import NodeScan, TargetOutcome
 from scanner.core.tables import batch_of, segment_table
 from scanner.reports.tally import Tally
 from scanner.sinks.fan_out import GuardedSinks
@@ -34,44 +34,55 @@ class Delivery:
         self.live = live
         self.tally = Tally(scan.settings.stale_after_days)
         self.hub = HubCalls()
-        self._unchanged: list[NodeScan] = []
+        self._waiting: WaitingNodes | None = None
         self._ended_later: list[TargetOutcome] = []
+
+    def carry_from(self, history: History) -> None:
+        """Takes rows from these earlier scans; without it no node may need that."""
+        done = {key: target.instance_ids for key, target in self.scan.done.targets.items()}
+        self._waiting = WaitingNodes(history, done)
 
     async def put(self, scans: Sequence[NodeScan], ended: Sequence[TargetOutcome] = ()) -> None:
         """Makes these nodes durable, then passes them on and records the targets that ended with them.
 
-        Unchanged nodes wait for `carry_over`, and so do the records of their targets.
+        Nodes whose rows are carried over may wait for others, and so do the records of their targets.
 
         Raises:
             StoreError: they could not be stored.
         """
-        self._unchanged += [scan for scan in scans if scan.status is NodeStatus.UNCHANGED]
-        fresh = [scan for scan in scans if scan.status is not NodeStatus.UNCHANGED]
+        fresh = [scan for scan in scans if scan.status not in CARRIED]
         if fresh:
-            await self._put_table(await to_thread.run_sync(partial(segment_table, self.scan.scan_id, fresh)))
-        waiting = {scan.target for scan in self._unchanged}
-        self._ended_later += [outcome for outcome in ended if outcome.target in waiting]
-        await self._record([outcome for outcome in ended if outcome.target not in waiting])
+            await self._put_table(await self._table(fresh))
+        if self._waiting is not None:
+            waiting = [scan for scan in scans if scan.status in CARRIED]
+            if waiting:
+                self._waiting.add(await self._table(waiting))
+            self._waiting.deliver(scans)
+            await self._carry_over(self._waiting.take_complete())
+        await self._record([*self._ended_later, *ended])
 
-    async def carry_over(self, history: History) -> None:
-        """Gives the unchanged nodes the rows that are stored for them, one stored segment at a time.
-
-        A node whose stored rows are damaged ends as `failed`: its patch state was read, its rows were not.
+    async def carry_over(self) -> None:
+        """Gives the nodes that still wait the rows that are stored for them, and records their targets.
 
         Raises:
             StoreError: they could not be stored.
         """
-        unchanged, self._unchanged = self._unchanged, []
-        for segment, scans in history.by_segment(unchanged).items():
-            try:
-                table = await history.renewed(segment, self.scan.scan_id, scans)
-            except StoreError as error:
-                reason = f"its rows could not be carried over: {error}; scan in full mode"
-                await self.put([structs.replace(scan, status=NodeStatus.FAILED, reason=reason) for scan in scans])
-                continue
-            await self._put_table(table)
-        ended, self._ended_later = self._ended_later, []
-        await self._record(ended)
+        if self._waiting is not None:
+            await self._carry_over(self._waiting.take_all())
+        await self._record(self._ended_later)
+
+    async def _carry_over(self, groups: Iterable[WaitingGroup]) -> None:
+        """Completes nodes one stored segment at a time, and stores those of small segments together."""
+        tables: list[pa.Table] = []
+        rows = 0
+        for group in groups:
+            tables.append(await group.completed())
+            rows += len(group.nodes) + (pc.sum(tables[-1]["patch_rows"]).as_py() or 0)
+            if rows >= self.scan.settings.store.flush_rows:
+                await self._put_table(pa.concat_tables(tables))
+                tables, rows = [], 0
+        if tables:
+            await self._put_table(pa.concat_tables(tables))
 
     async def end(self, notes: Sequence[str] = ()) -> None:
         """Records what is left to say once every target has ended: notes, and requests that belong to no target."""
@@ -87,8 +98,12 @@ class Delivery:
                 await self._pass_on(batch)
 
     async def _record(self, ended: Sequence[TargetOutcome]) -> None:
-        if ended:
-            await self.scan.stored.writer.add_ended([self._whole(each) for each in ended], self.hub.take())
+        """Records these targets, save those of which nodes still wait."""
+        waiting = set() if self._waiting is None else self._waiting.targets
+        self._ended_later = [each for each in ended if _key(each) in waiting]
+        now = [self._whole(each) for each in ended if _key(each) not in waiting]
+        if now:
+            await self.scan.stored.writer.add_ended(now, self.hub.take())
 
     def _whole(self, outcome: TargetOutcome) -> TargetOutcome:
         """Returns the outcome with the nodes that an earlier run of the scan delivered."""
@@ -101,6 +116,9 @@ class Delivery:
             patch_rows=outcome.patch_rows + earlier.patch_rows,
         )
 
+    async def _table(self, scans: Sequence[NodeScan]) -> pa.Table:
+        return await to_thread.run_sync(segment_table, self.scan.scan_id, scans)
+
     async def _put_table(self, table: pa.Table) -> None:
         table = await self.scan.stored.writer.add_nodes(table)
         await self._pass_on(await to_thread.run_sync(batch_of, table))
@@ -108,3 +126,7 @@ class Delivery:
     async def _pass_on(self, batch: NodeBatch) -> None:
         await self.tally.count(batch)
         await self.live.write(batch)
+
+
+def _key(outcome: TargetOutcome) -> tuple[str, str]:
+    return outcome.target.account_id, outcome.target.region

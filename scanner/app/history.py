@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from functools import partial
 
 from scanner.core.errors import ScanNotFound, StoreError
-from scanner.core.model import Target
+from scanner.core.interfaces import Clock
+from scanner.core.model import PatchState, Target
 from scanner.core.scan_request import patch_filters
 from scanner.core.settings import Settings
-from scanner.scan.choice import CarryAll, Choose, ReadWhole, always_read_whole
-from scanner.store.history import History
+from scanner.scan.choice import CarryAll, Choice, Choose, ReadWhole, always_read_whole
+from scanner.scan.lean import DAY_MS, choose
+from scanner.store.history import History, HistoryQuery
 from scanner.store.node_index import TargetKey
 from scanner.store.store import Store
-
-DAY_MS = 24 * 60 * 60 * 1000
 
 
 async def target_sizes(store: Store) -> dict[TargetKey, int]:
@@ -33,27 +34,40 @@ async def target_sizes(store: Store) -> dict[TargetKey, int]:
 
 
 async def known_nodes(store: Store, settings: Settings, targets: Iterable[Target]) -> History | None:
-    """Returns what committed scans hold of these targets in delta mode, None in full mode.
+    """Returns what committed scans hold of these targets, None in full mode, which looks at no other scan.
 
     Rows that were read from AWS longer ago than `full_scan_every_days` are read again, changed or not.
     """
-    if settings.mode != "delta":
+    if settings.mode == "full":
         return None
     since = int(time.time() * 1000) - settings.full_scan_every_days * DAY_MS
     keys = {(target.account_id, target.region) for target in targets}
-    return await store.history(keys, patch_filters(settings), since)
+    return await store.history(HistoryQuery(keys, patch_filters(settings), since, is_lean=settings.mode == "lean"))
 
 
-def choices(past: History | None) -> Choose:
+def choices(settings: Settings, past: History | None, now: Clock = time.time) -> Choose:
     """Returns what decides, node by node, whether it is read whole, refreshed or not read at all."""
     if past is None:
         return always_read_whole
-    return lambda target, state: CarryAll() if past.is_unchanged(target, state) else ReadWhole()
+
+    def delta(target: Target, state: PatchState) -> Choice:
+        return CarryAll() if past.is_unchanged(target, state) else ReadWhole()
+
+    def lean(target: Target, state: PatchState) -> Choice:
+        reading = past.reading(target, state.instance_id)
+        if reading is None:
+            return ReadWhole()
+        now_ms = int(now() * 1000)
+        is_old = partial(past.has_installed, reading)
+        return choose(reading, state, is_old, now=now_ms, every_days=settings.full_scan_every_days)
+
+    return lean if settings.mode == "lean" else delta
 
 
-def history_notes(past: History | None) -> list[str]:
-    """Returns what the user of a delta scan should know."""
+def history_notes(settings: Settings, past: History | None) -> list[str]:
+    """Returns what the user of a delta or lean scan should know."""
     if past is None:
         return []
-    first = ["delta: no committed scan with the same patch filters to compare with, so every node was read"]
-    return (first if past.is_empty else []) + [f"delta: {sentence}" for sentence in past.damaged]
+    mode = settings.mode
+    first = [f"{mode}: no committed scan with the same patch filters to compare with, so every node was read"]
+    return (first if past.is_empty else []) + [f"{mode}: {sentence}" for sentence in past.damaged]

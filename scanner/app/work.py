@@ -65,6 +65,8 @@ async def read_targets(delivery: Delivery, aws: Aws, work: Work, put: PutRead) -
             for observer in work.observers:
                 observer.target_ended(ended)
     history = await known_nodes(delivery.store, delivery.scan.settings, targets)
+    if history is not None:
+        delivery.carry_from(history)
     await scan_targets(targets, aws.fleet, _job(delivery, history, work.observers, put))
     return history
 
@@ -80,16 +82,15 @@ def _job(delivery: Delivery, history: History | None, observers: Sequence[Observ
         observers=observers,
         done={key: target.instance_ids for key, target in done.targets.items()},
         done_baseline_ids={key: target.baseline_ids for key, target in done.targets.items()},
-        choose=choices(history),
+        choose=choices(settings, history),
     )
 
 
 async def end_work(delivery: Delivery, history: History | None) -> None:
-    """Gives the unchanged nodes their stored rows, and records the targets that waited for them.
+    """Gives the nodes that still wait their stored rows, and records the targets that waited for them.
 
     Raises:
         StoreError: they could not be stored.
     """
-    if history is not None:
-        await delivery.carry_over(history)
-    await delivery.end(history_notes(history))
+    await delivery.carry_over()
+    await delivery.end(history_notes(delivery.scan.settings, history))

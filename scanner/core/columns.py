@@ -40,6 +40,14 @@ PATCH_COLUMNS = (
     ),
 )
 
+#: Which patching operation a row belongs to.
+AS_OF = Column(
+    "as_of",
+    "End of the patching operation under which the row was read, in UTC (OperationEndTime); earlier than the node's if "
+    "the row was carried over.",
+    TIME,
+)
+
 #: What the scans of a store say of a patch besides; AWS keeps no history.
 PATCH_HISTORY_COLUMNS = (
     Column(
@@ -54,7 +62,7 @@ PATCH_HISTORY_COLUMNS = (
 _PATCHES = Table(
     "patches",
     "One row for each patch on a node, as AWS lists it.",
-    (*NODE_KEY, *PATCH_COLUMNS, *PATCH_HISTORY_COLUMNS),
+    (*NODE_KEY, *PATCH_COLUMNS, AS_OF, *PATCH_HISTORY_COLUMNS),
 )
 
 #: What the scans of a store say of a node besides.
@@ -90,6 +98,14 @@ _NODES = Table(
         Column("pages", "Number of answers of DescribeInstancePatches that were read for the node.", COUNT),
         Column("restarts", "How often reading the node started again from its first page.", COUNT),
         Column("scanned_at", "When the node's rows were read, in UTC; earlier than the scan if carried over.", TIME),
+        Column(
+            "installed_as_of",
+            "End of the patching operation under which the installed patches were read, in UTC; earlier than "
+            "operation_end_time if they were carried over. Null where they were not read, or not verified.",
+            TIME,
+        ),
+        Column("installed_read_at", "When the installed patches were read, in UTC; null like installed_as_of.", TIME),
+        Column("carried_rows", "Number of rows of this node in patches that were carried over from a scan.", COUNT),
         *NODE_HISTORY_COLUMNS,
     ),
 )
@@ -181,8 +197,16 @@ _SCANS = Table(
         ),
         Column("started_at", "When the scan started, in UTC.", TIME),
         Column("finished_at", "When the scan ended, in UTC.", TIME),
-        Column("mode", "full: every node was read; delta: nodes whose patch state did not change were carried over."),
-        Column("states", "Patch states the scan was limited to; empty means all states.", TEXTS),
+        Column(
+            "mode",
+            "full: every node was read; delta: nodes whose patch state did not change were carried over; lean: what is "
+            "lacking was read, and what is installed was carried over for some days.",
+        ),
+        Column(
+            "states",
+            "Patch states the scan was limited to; empty means all, less NOT_APPLICABLE where that was left out.",
+            TEXTS,
+        ),
         Column("scope", "What the scan was to cover, as JSON: accounts, Regions, exclusions and node filters."),
         *(Column(f"nodes_{status}", f"Number of nodes with the status {status}.", COUNT) for status in NodeStatus),
         *(

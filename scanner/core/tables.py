@@ -15,6 +15,7 @@ import pyarrow as pa
 from scanner.core.baseline_rows import baseline_row
 from scanner.core.column import TIME, Column
 from scanner.core.columns import (
+    AS_OF,
     BASELINE_COLUMNS,
     DICTIONARY,
     NODE_HISTORY_COLUMNS,
@@ -26,7 +27,7 @@ from scanner.core.columns import (
 )
 from scanner.core.instances import Instance, Tags
 from scanner.core.interfaces import NodeBatch, ScanSummary
-from scanner.core.model import NodeScan, NodeStatus, PatchState, ScanRow, Scope, TargetOutcome, TargetStatus
+from scanner.core.model import EpochMs, NodeScan, NodeStatus, PatchState, ScanRow, Scope, TargetOutcome, TargetStatus
 from scanner.core.node_columns import EC2_COLUMNS, INSTANCE_COLUMNS, PATCH_STATE_COLUMNS
 from scanner.core.patch_rows import PatchRows
 from scanner.core.patch_table import in_words, listed
@@ -37,11 +38,12 @@ TABLE_NAMES = f"{', '.join([*TABLES][:-1])} and {[*TABLES][-1]}"
 PATCHES, NODES, TAGS = (TABLES[name] for name in ("patches", "nodes", "tags"))
 TARGETS, BASELINES, SCANS = (TABLES[name] for name in ("targets", "baselines", "scans"))
 #: A patch as a segment holds it: what AWS lists, and what the history of the store adds.
-STORED_PATCH = pa.struct([column.field for column in (*PATCH_COLUMNS, *PATCH_HISTORY_COLUMNS)])
+STORED_PATCH = pa.struct([column.field for column in (*PATCH_COLUMNS, AS_OF, *PATCH_HISTORY_COLUMNS)])
 TAG = pa.struct([column.field for column in TAG_COLUMNS])
 BASELINE = pa.struct([column.field for column in BASELINE_COLUMNS])
 
 
+_WHOLE = NodeStatus.VERIFIED  # the one status of a node all of whose rows belong to its last patching operation
 _LATER_SCOPE_MEMBERS = ("ous", "excluded_ous", "are_unmanaged_gaps")
 
 
@@ -59,6 +61,7 @@ def segment_table(scan_id: str, scans: Sequence[NodeScan]) -> pa.Table:
     no_state, no_instance = PatchState(""), Instance("")
     states = [scan.state or no_state for scan in scans]
     instances = [scan.instance or no_instance for scan in scans]
+    read = list(zip(scans, states, strict=True))
     columns: dict[str, Sequence[object] | pa.Array] = {
         "scan_id": [scan_id] * len(scans),
         "account_id": [scan.target.account_id for scan in scans],
@@ -75,7 +78,10 @@ def segment_table(scan_id: str, scans: Sequence[NodeScan]) -> pa.Table:
         "restarts": [scan.restarts for scan in scans],
         "scanned_at": [scan.scanned_at for scan in scans],
         **{column.name: pa.nulls(len(scans), column.type) for column in NODE_HISTORY_COLUMNS},
-        "patches": _nested_patches([scan.patches for scan in scans]),
+        "installed_as_of": [state.operation_end_time if scan.status is _WHOLE else None for scan, state in read],
+        "installed_read_at": [scan.scanned_at if scan.status is _WHOLE else None for scan in scans],
+        "carried_rows": [0] * len(scans),
+        "patches": _nested_patches([scan.patches for scan in scans], [state.operation_end_time for state in states]),
         "tags": _nested_tags([scan.tags for scan in scans]),
     }
     return pa.table([_column(columns[field.name], field.type) for field in SEGMENT], schema=SEGMENT)
@@ -88,11 +94,13 @@ def _column(values: Sequence[object] | pa.Array, kind: pa.DataType) -> pa.Array:
     return pa.array(values, pa.int64()).cast(TIME) if kind == TIME else pa.array(values, kind)
 
 
-def _nested_patches(rows_by_node: Sequence[PatchRows]) -> pa.Array:
+def _nested_patches(rows_by_node: Sequence[PatchRows], as_of: Sequence[EpochMs | None]) -> pa.Array:
     offsets = pa.array(accumulate(map(len, rows_by_node), initial=0), pa.int32())
     listed_rows = in_words(listed(rows_by_node))
+    owners = pa.ListArray.from_arrays(offsets, listed_rows).value_parent_indices()
+    dates = pa.array(as_of, pa.int64()).cast(TIME).take(owners)
     unknown = [pa.nulls(len(listed_rows), column.type) for column in PATCH_HISTORY_COLUMNS]
-    rows = pa.StructArray.from_arrays([*listed_rows.flatten(), *unknown], fields=list(STORED_PATCH))
+    rows = pa.StructArray.from_arrays([*listed_rows.flatten(), dates, *unknown], fields=list(STORED_PATCH))
     return pa.ListArray.from_arrays(offsets, rows, type=SEGMENT.field("patches").type)
 
 

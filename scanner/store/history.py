@@ -1,20 +1,26 @@
-"""Reads what committed scans hold of nodes, so that a delta scan reads only those whose patch state has changed."""
+"""Reads what committed scans hold of nodes, so that a delta or lean scan need not read all of them whole."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from functools import partial
+import sys
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 from anyio import to_thread
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from scanner.core.concurrency import map_bounded
 from scanner.core.errors import ScanNotFound, StoreError
 from scanner.core.interfaces import Files
-from scanner.core.model import EpochMs, Fingerprint, NodeScan, NodeStatus, PatchState, Target
+from scanner.core.model import EpochMs, NodeStatus, PatchState, Target
 from scanner.core.scan_request import PatchFilters
-from scanner.core.tables import SEGMENT, segment_table
+from scanner.core.state_names import CARRIED_STATES
+from scanner.core.whole_reading import WholeReading, operation_id
+from scanner.store.carried_rows import NODE_KEY, with_carried_rows
+from scanner.store.installed_ids import InstalledIds
 from scanner.store.layout import ScanNames
 from scanner.store.manifest import FileEntry, ScanHeader
 from scanner.store.node_index import TargetKey
@@ -24,153 +30,176 @@ from scanner.store.segments import decode
 MAX_SCANS = 10  # How many committed scans are looked through for targets that the newest does not hold
 
 _STATE_COLUMNS = [name for name in PatchState.__struct_fields__ if name != "instance_id"]
-_NODE_COLUMNS = ["account_id", "region", "instance_id"]
-_KEPT_COLUMNS = ("patch_rows", "scanned_at", "patches")
-_TRUSTED = frozenset({NodeStatus.VERIFIED.value, NodeStatus.UNCHANGED.value})
-
-NodeKey = tuple[str, str, str]  # (account_id, region, instance_id)
+_READING_COLUMNS = ["status", "scanned_at", "installed_as_of", "installed_read_at"]
+_WHOLE = frozenset({NodeStatus.VERIFIED.value, NodeStatus.UNCHANGED.value})
+_NOT_APPLICABLE = "NOT_APPLICABLE"
 
 
-class _Known(Struct, frozen=True):
-    """A node's patch state as it was stored, and the number of the segment that holds its rows."""
+class HistoryQuery(Struct, frozen=True):
+    """What is looked for: nodes of these targets, read under these filters, their installed patches after `since`.
 
-    state: Fingerprint
-    segment: int
+    `is_lean` asks for nodes too whose installed patches were carried over, and for the ids of what is installed. It
+    takes scans that list what is not applicable though this one does not.
+    """
+
+    targets: Collection[TargetKey]
+    patches: PatchFilters
+    since: EpochMs
+    is_lean: bool = False
+
+    def accepts(self, stored: PatchFilters) -> bool:
+        """Returns whether a scan under these filters has all rows that the new one wants."""
+        if self.is_lean and stored.not_applicable:
+            stored = structs.replace(stored, not_applicable=self.patches.not_applicable)
+        return stored == self.patches
+
+    @property
+    def statuses(self) -> frozenset[str]:
+        """Returns the statuses of the nodes that are looked for."""
+        return _WHOLE | {NodeStatus.REFRESHED.value} if self.is_lean else _WHOLE
 
 
 class History:
     """Verified nodes of committed scans, by their last patch state; `damaged` names stored files that were not used."""
 
-    def __init__(self, files: Files) -> None:
+    def __init__(self, files: Files, query: HistoryQuery) -> None:
         self._files = files
+        self._query = query
         self._segments: list[tuple[ScanNames, FileEntry]] = []
-        self._nodes: dict[NodeKey, _Known] = {}
+        self._installed: list[InstalledIds | None] = []
+        self._nodes: dict[TargetKey, dict[str, WholeReading]] = defaultdict(dict)
         self.damaged: list[str] = []
 
     @property
     def is_empty(self) -> bool:
         """Returns whether no node is held, so that every node will be read."""
-        return not self._nodes
+        return not any(self._nodes.values())
+
+    def reading(self, target: Target, instance_id: str) -> WholeReading | None:
+        """Returns what is held of a node."""
+        return self._nodes.get((target.account_id, target.region), {}).get(instance_id)
 
     def is_unchanged(self, target: Target, state: PatchState) -> bool:
-        """Returns whether the node's rows are stored under this very patch state.
+        """Returns whether all of the node's rows are stored under this very patch state.
 
         A state without snapshot id or end time identifies no operation, so that its node is always read.
         """
-        if state.snapshot_id is None or state.operation_end_time is None:
-            return False
-        known = self._nodes.get((target.account_id, target.region, state.instance_id))
-        return known is not None and known.state == state.fingerprint
+        known = self.reading(target, state.instance_id)
+        operation = operation_id(state)
+        return known is not None and known.is_whole and operation is not None and known.operation == operation
 
-    def by_segment(self, scans: Iterable[NodeScan]) -> dict[int, list[NodeScan]]:
-        """Returns unchanged nodes by the number of the segment that holds their rows."""
-        groups: dict[int, list[NodeScan]] = {}
-        for scan in scans:
-            groups.setdefault(self._nodes[_key(scan)].segment, []).append(scan)
-        return groups
+    def has_installed(self, reading: WholeReading, kb_ids: Collection[str]) -> bool:
+        """Returns whether one of these ids is among the node's installed patches; see `InstalledIds`."""
+        installed = self._installed[reading.segment]
+        return installed is None or installed.has_any(reading.row, kb_ids)
 
-    async def renewed(self, segment: int, scan_id: str, scans: Sequence[NodeScan]) -> pa.Table:
-        """Returns the segment table of these nodes in a new scan: what was read now, with the rows stored then.
+    def nodes_by_segment(self) -> Counter[int]:
+        """Returns how many nodes are held of each segment."""
+        return Counter(reading.segment for nodes in self._nodes.values() for reading in nodes.values())
 
-        `scanned_at` stays the time at which the rows were read from AWS.
+    def segments_of(self, nodes: pa.Table) -> Iterator[int]:
+        """Yields the number of the segment that holds each node of a segment table."""
+        for account_id, region, instance_id in _keys(nodes):
+            yield self._nodes[account_id, region][instance_id].segment
+
+    async def carried(self, segment: int, nodes: pa.Table) -> pa.Table:
+        """Returns these nodes of a new scan, a segment table, with the rows that are stored for them.
 
         Raises:
             StoreError: the segment is missing or damaged; the text names it.
         """
         names, entry = self._segments[segment]
-        table = await read_segment(self._files, names, entry)
-        return await to_thread.run_sync(partial(_renewed, table, scan_id, {_key(scan): scan for scan in scans}))
+        stored = await read_segment(self._files, names, entry)
+        unwanted = () if self._query.patches.not_applicable else (_NOT_APPLICABLE,)
+        carried = CARRIED_STATES if unwanted else (*CARRIED_STATES, _NOT_APPLICABLE)
+        return await to_thread.run_sync(with_carried_rows, nodes, stored, carried, unwanted)
 
-    def add(
-        self, names: ScanNames, entry: FileEntry, index: pa.Table, targets: Collection[TargetKey], since: EpochMs
-    ) -> None:
-        """Adds the nodes of a segment that belong to these targets and were read from AWS after `since`."""
+    async def add(self, names: ScanNames, entry: FileEntry, missing: Collection[TargetKey]) -> set[TargetKey]:
+        """Adds the nodes of a segment that belong to these targets; returns all targets that it holds nodes of."""
+        try:
+            data = await fetch(self._files, entry)
+            index = await decode(data, [*NODE_KEY, *_READING_COLUMNS, *_STATE_COLUMNS])
+            installed = await to_thread.run_sync(_installed_ids, data) if self._query.is_lean else None
+        except StoreError as error:
+            self.damaged.append(str(error))
+            return set()
+        number = len(self._segments)
         self._segments.append((names, entry))
-        number = len(self._segments) - 1
-        for key, state in _trusted(index, targets, since):
-            self._nodes[key] = _Known(state, number)
+        self._installed.append(installed)
+        held = set()
+        for key, status, reading in _readings(index, number):
+            held.add(key[:2])
+            if key[:2] in missing and status in self._query.statuses and reading.read_at > self._query.since:
+                self._nodes[key[:2]][key[2]] = reading
+        return held
 
 
-async def history(
-    files: Files, scan_ids: Sequence[str], targets: Collection[TargetKey], patches: PatchFilters, since: EpochMs
-) -> History:
-    """Returns what the committed scans `scan_ids` (newest last) hold of these targets.
+async def history(files: Files, scan_ids: Sequence[str], query: HistoryQuery) -> History:
+    """Returns what the committed scans `scan_ids` (newest last) hold.
 
-    Each target is taken from the newest scan that holds it and was made under the same patch filters.
+    Each target is taken from the newest scan that holds it and was made under filters that fit.
     """
-    found = History(files)
-    missing = set(targets)
+    found = History(files, query)
+    missing = set(query.targets)
     for scan_id in reversed(scan_ids[-MAX_SCANS:]):
         if not missing:
             break
         try:
-            missing -= await _take_in(found, files, ScanNames(scan_id), missing, patches, since)
+            missing -= await _take_in(found, files, ScanNames(scan_id), missing, query)
         except (StoreError, ScanNotFound) as error:
             found.damaged.append(str(error))
     return found
 
 
 async def _take_in(
-    found: History,
-    files: Files,
-    names: ScanNames,
-    missing: Collection[TargetKey],
-    patches: PatchFilters,
-    since: EpochMs,
+    found: History, files: Files, names: ScanNames, missing: Collection[TargetKey], query: HistoryQuery
 ) -> set[TargetKey]:
     """Adds what one scan holds; returns its targets."""
-    held: set[TargetKey] = set()
-    if (await load(files, names.header, ScanHeader)).request.patches != patches:
-        return held
+    if not query.accepts((await load(files, names.header, ScanHeader)).request.patches):
+        return set()
     entries = (await load_manifest(files, names)).segments
-    indexes = await map_bounded(partial(_index, files), entries, FILES_AT_ONCE)
-    for entry, index in zip(entries, indexes, strict=True):
-        if isinstance(index, StoreError):
-            found.damaged.append(str(index))
-        else:
-            held |= await to_thread.run_sync(_targets_in, index)
-            found.add(names, entry, index, missing, since)
-    return held
+    held = await map_bounded(lambda entry: found.add(names, entry, missing), entries, FILES_AT_ONCE)
+    return set().union(*held)
 
 
-async def _index(files: Files, entry: FileEntry) -> pa.Table | StoreError:
-    """Returns the nodes of a segment with their patch states, or why they cannot be read."""
-    try:
-        return await decode(await fetch(files, entry), [*_NODE_COLUMNS, "status", "scanned_at", *_STATE_COLUMNS])
-    except StoreError as error:
-        return error
+def _installed_ids(data: bytes) -> InstalledIds:
+    """Reads two members of each patch, not all ten."""
+    with pq.ParquetFile(pa.BufferReader(data)) as file:
+        table = file.read(columns=["patches.list.element.kb_id", "patches.list.element.state"])
+    return InstalledIds(table.column("patches").combine_chunks())
 
 
-def _targets_in(index: pa.Table) -> set[TargetKey]:
-    keys = index.group_by(["account_id", "region"]).aggregate([]).to_pydict()
-    return set(zip(keys["account_id"], keys["region"], strict=True))
-
-
-def _trusted(index: pa.Table, targets: Collection[TargetKey], since: EpochMs) -> Iterator[tuple[NodeKey, Fingerprint]]:
-    columns = {
-        name: index.column(name).cast(pa.int64())
-        if pa.types.is_timestamp(index.schema.field(name).type)
-        else index.column(name)
-        for name in index.column_names
-    }
-    values = {name: column.to_pylist() for name, column in columns.items()}
+def _readings(index: pa.Table, segment: int) -> Iterator[tuple[tuple[str, str, str], str, WholeReading]]:
+    """Yields key, status and reading of each node, in their order."""
+    values = {name: _plain(index.column(name)) for name in index.column_names}
     states = zip(*(values[name] for name in _STATE_COLUMNS), strict=True)
-    keys = zip(*(values[name] for name in _NODE_COLUMNS), strict=True)
-    for key, status, read_at, state in zip(keys, values["status"], values["scanned_at"], states, strict=True):
-        if status in _TRUSTED and read_at > since and key[:2] in targets:
-            yield key, PatchState(key[2], *state).fingerprint
+    readings = zip(*(values[name] for name in _READING_COLUMNS), strict=True)
+    for row, (key, state_values, reading) in enumerate(zip(_keys(index), states, readings, strict=True)):
+        status, scanned_at, as_of, read_at = reading
+        state = PatchState(key[2], *state_values)
+        yield (
+            key,
+            status,
+            WholeReading(
+                operation=operation_id(state),
+                is_whole=status in _WHOLE,
+                read_at=scanned_at if read_at is None else read_at,
+                as_of=state.operation_end_time if as_of is None else as_of,
+                # One text for all nodes of a baseline: there are few of these.
+                baseline_id=state.baseline_id and sys.intern(state.baseline_id),
+                installed_count=state.installed_count,
+                installed_other_count=state.installed_other_count,
+                last_no_reboot_install_time=state.last_no_reboot_install_time,
+                segment=segment,
+                row=row,
+            ),
+        )
 
 
-def _renewed(table: pa.Table, scan_id: str, wanted: Mapping[NodeKey, NodeScan]) -> pa.Table:
-    columns = (table.column(name).to_pylist() for name in _NODE_COLUMNS)
-    rows = {key: row for row, key in enumerate(zip(*columns, strict=True)) if key in wanted}
-    stored = table.take(pa.array(list(rows.values()), pa.int64()))
-    renewed = segment_table(scan_id, [wanted[key] for key in rows])
-    for name in _KEPT_COLUMNS:
-        place = SEGMENT.get_field_index(name)
-        renewed = renewed.set_column(place, SEGMENT.field(name), stored.column(name))
-    return renewed
+def _plain(column: pa.ChunkedArray) -> list[Any]:
+    """Returns the values, times as epoch milliseconds."""
+    return list((column.cast(pa.int64()) if pa.types.is_timestamp(column.type) else column).to_pylist())
 
 
-def _key(scan: NodeScan) -> NodeKey:
-    return scan.target.account_id, scan.target.region, scan.node.instance_id
+def _keys(table: pa.Table) -> Iterator[tuple[str, str, str]]:
+    return zip(*(table.column(name).to_pylist() for name in NODE_KEY), strict=True)

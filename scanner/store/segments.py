@@ -29,6 +29,7 @@ _REPEATING = [
     ),
     *(f"patches.list.element.{name}" for name in ("kb_id", "title", "classification", "severity", "state")),
     "patches.list.element.installed_time",
+    "patches.list.element.as_of",
     "patches.list.element.cve_ids.list.element",
 ]
 

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Collection, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing, asynccontextmanager
 
 from scanner.core.errors import StoreError
 from scanner.core.interfaces import Files, NodeBatch, ScanSummary
 from scanner.core.model import EpochMs
-from scanner.core.scan_request import PatchFilters
 from scanner.core.tables import summary_of
 from scanner.files.write_test import probe_store
 from scanner.store import catalog as catalogs
 from scanner.store import layout, replay
-from scanner.store.history import History, history
+from scanner.store.history import History, HistoryQuery, history
 from scanner.store.hold import hold
 from scanner.store.latest import latest_problems
 from scanner.store.layout import ScanNames
 from scanner.store.lease import DEFAULT_LEASE_S
 from scanner.store.local_copy import LocalCopy, local_copy
 from scanner.store.manifest import Manifest, ScanHeader
-from scanner.store.node_index import TargetKey
 from scanner.store.open_scan import BATCH_ROWS, OpenScan
 from scanner.store.prune import prune
 from scanner.store.segment_reader import load, load_manifest
@@ -125,9 +123,9 @@ class Store:
         async with local_copy(self._files, manifests) as copy:
             yield copy
 
-    async def history(self, targets: Collection[TargetKey], patches: PatchFilters, since: EpochMs) -> History:
-        """Returns what committed scans hold of these targets under the same filters, read from AWS after `since`."""
-        return await history(self._files, await self.committed(), targets, patches, since)
+    async def history(self, query: HistoryQuery) -> History:
+        """Returns what committed scans hold of the nodes that are looked for."""
+        return await history(self._files, await self.committed(), query)
 
     async def verify(self, scan_id: str) -> list[str]:
         """Reads every file of a committed scan; returns a sentence for each that is missing, changed or unreadable."""

@@ -9,6 +9,7 @@ from scanner.core.scan_request import PatchFilters
 from scanner.core.tables import NODES, PATCHES, segment_table
 from scanner.files.local import LocalFiles
 from scanner.reports.sql.query import open_views
+from scanner.store.history import HistoryQuery
 from scanner.store.store import Store
 from tests.store.samples import (
     STARTED_MS,
@@ -79,7 +80,7 @@ async def test_it_is_queried_in_the_columns_of_this_version(evolved):
 
 async def test_a_delta_scan_compares_with_it(evolved):
     store, _, _ = evolved
-    history = await store.history([KEY], PatchFilters(), since=0)
+    history = await store.history(HistoryQuery([KEY], PatchFilters(), since=0))
 
     assert history.damaged == []
     assert not history.is_empty

@@ -11,7 +11,9 @@ import pytest
 from scanner.core.model import ManagedNode, NodeScan, NodeStatus, PatchState, Target
 from scanner.core.patch_rows import NO_PATCHES
 from scanner.core.scan_request import PatchFilters
+from scanner.core.tables import segment_table
 from scanner.files.local import LocalFiles
+from scanner.store.history import HistoryQuery
 from scanner.store.json_files import to_json
 from scanner.store.store import Store
 from tests.store.golden_store import COMMITTED, COMPLETE, DELTA, UNFINISHED, golden_copy
@@ -79,7 +81,7 @@ async def test_a_header_with_settings_that_no_version_knows_any_more_is_read(gol
 async def test_a_delta_scan_finds_its_nodes_unchanged_and_carries_their_rows_over(golden):
     rows = [row for row in golden.expected["nodes"] if row["scan_id"] == COMPLETE and row["status"] == "verified"]
     targets = {(row["account_id"], row["region"]) for row in rows}
-    history = await Store(LocalFiles(golden.folder)).history(targets, PatchFilters(), since=0)
+    history = await Store(LocalFiles(golden.folder)).history(HistoryQuery(targets, PatchFilters(), since=0))
     scans = []
     for row in rows:
         target, state = Target(row["account_id"], row["region"]), PatchState(**_state(row))
@@ -87,7 +89,8 @@ async def test_a_delta_scan_finds_its_nodes_unchanged_and_carries_their_rows_ove
         node = ManagedNode(row["instance_id"])
         scans.append(NodeScan(target, node, state, NodeStatus.UNCHANGED, None, NO_PATCHES, 0, 0, 0))
 
-    tables = [await history.renewed(segment, "s", nodes) for segment, nodes in history.by_segment(scans).items()]
+    waiting = segment_table("s", scans)
+    tables = [await history.carried(segment, nodes) for segment, nodes in history.by_segment(waiting)]
 
     assert history.damaged == []
     assert sum(len(table) for table in tables) == len(rows)

@@ -11,6 +11,7 @@ from scanner.core.patch_rows import NO_PATCHES
 from scanner.core.scan_request import PatchFilters
 from scanner.core.settings import PatchSettings, Settings
 from scanner.core.tables import batch_of, segment_table
+from scanner.store.history import HistoryQuery
 from scanner.store.store import Store
 from tests.store.memory_files import MemoryFiles
 from tests.store.samples import STARTED_MS, TARGET, header, node, opened, scan_row
@@ -46,8 +47,8 @@ def store(files):
     return Store(files)
 
 
-async def known(store, *, targets=(KEY,), patches=None, since=0):
-    return await store.history(set(targets), patches or PatchFilters(), since)
+async def known(store, *, targets=(KEY,), patches=None, since=0, is_lean=False):
+    return await store.history(HistoryQuery(set(targets), patches or PatchFilters(), since, is_lean))
 
 
 async def test_a_node_with_the_same_operation_and_counts_is_unchanged(store):
@@ -145,7 +146,8 @@ async def test_carried_rows_are_the_stored_ones_under_what_was_found_now(store):
         for number in (3, 1, 2)
     ]
 
-    tables = [await past.renewed(segment, scan_id(2), scans) for segment, scans in past.by_segment(found).items()]
+    waiting = segment_table(scan_id(2), found)
+    tables = [await past.carried(segment, nodes) for segment, nodes in past.by_segment(waiting)]
 
     batches = [batch_of(table) for table in tables]
     nodes = {row["instance_id"]: row for batch in batches for row in batch.nodes.to_pylist()}
@@ -177,10 +179,47 @@ async def test_a_segment_damaged_since_is_an_error_that_names_it(store, files):
     files.held[damaged] = b""
 
     with pytest.raises(StoreError, match=damaged):
-        await past.renewed(0, scan_id(2), [structs.replace(seen(1), status=NodeStatus.UNCHANGED)])
+        await past.carried(0, segment_table(scan_id(2), [structs.replace(seen(1), status=NodeStatus.UNCHANGED)]))
 
 
 async def test_rows_that_were_carried_over_once_can_be_carried_over_again(store):
     await committed(store, scan_id(1), [seen(1, status=NodeStatus.UNCHANGED, scanned_at=STARTED_MS)])
 
     assert (await known(store, since=STARTED_MS - 1)).is_unchanged(TARGET, seen(1).state)
+
+
+async def test_a_lean_scan_knows_how_old_the_installed_rows_of_a_node_are(store):
+    await committed(store, scan_id(1), [seen(1, scanned_at=1_000)])
+
+    reading = (await known(store, is_lean=True)).reading(TARGET, "i-0001")
+
+    assert (reading.read_at, reading.as_of, reading.is_whole) == (1_000, 5_000, True)
+
+
+async def test_only_a_lean_scan_takes_nodes_whose_installed_rows_were_carried_over(store):
+    await committed(store, scan_id(1), [seen(1, status=NodeStatus.REFRESHED)])
+
+    assert (await known(store)).is_empty
+    assert not (await known(store, is_lean=True)).reading(TARGET, "i-0001").is_whole
+
+
+@pytest.mark.parametrize(
+    ("stored", "wanted", "is_taken"), [(True, False, True), (False, True, False), (False, False, True)]
+)
+async def test_a_scan_without_what_is_not_applicable_cannot_give_it_to_another(store, stored, wanted, is_taken):
+    settings = Settings(patches=PatchSettings(not_applicable=stored))
+    await committed(store, scan_id(1), [seen(1)], settings=settings)
+
+    past = await known(store, patches=PatchFilters(not_applicable=wanted), is_lean=True)
+
+    assert past.is_empty is not is_taken
+
+
+async def test_the_installed_ids_of_a_node_are_its_own(store):
+    await committed(store, scan_id(1), [seen(1, patches=2), seen(2, patches=1)])
+
+    past = await known(store, is_lean=True)
+
+    first, second = (past.reading(TARGET, f"i-000{number}") for number in (1, 2))
+    assert past.has_installed(first, ["KB1-0"])
+    assert not past.has_installed(second, ["KB1-0"])

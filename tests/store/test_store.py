@@ -9,6 +9,7 @@ from scanner.core.model import NodeStatus, ScanStatus, Target
 from scanner.core.scan_request import PatchFilters
 from scanner.core.tables import batch_of, segment_table
 from scanner.files.local import LocalFiles
+from scanner.store.history import HistoryQuery
 from scanner.store.json_files import from_json
 from scanner.store.layout import LATEST, is_scan_id, new_scan_id
 from scanner.store.manifest import Latest
@@ -257,7 +258,7 @@ async def test_segments_are_waited_for_a_few_at_a_time_and_stay_in_their_order()
     await noted(opened(store, NOBODY).prepare_resume())
     await noted(opened(store, NOBODY).commit(scan_row(NOBODY, {}), []))
     await noted(store.verify(NOBODY))
-    await noted(store.history({(TARGET.account_id, TARGET.region)}, PatchFilters(), 0))
+    await noted(store.history(HistoryQuery({(TARGET.account_id, TARGET.region)}, PatchFilters(), 0)))
 
     assert most == [FILES_AT_ONCE] * 4
     segments = (await store.manifest(NOBODY)).segments

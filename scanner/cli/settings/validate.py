@@ -105,7 +105,7 @@ def _mode_problems(settings: Settings) -> Iterator[Problem]:
     if settings.mode == "lean" and given:
         yield (
             "mode",
-            f"lean mode takes no filter of patches ({', '.join(given)}); use full, which a filter makes as cheap",
+            f"lean mode takes no filter of patches ({', '.join(given)}); with a filter, full is as cheap",
         )
 
 

@@ -22,7 +22,7 @@ _NODES: dict[NodeStatus, tuple[Tone, str]] = {
     NodeStatus.UNCHANGED: ("sure", "unchanged since an earlier scan: no patching operation has ended on it since then"),
     NodeStatus.REFRESHED: (
         "sure",
-        "what is lacking was read, and the installed patches carried over from an earlier scan",
+        "what is lacking was read, what is installed was carried over from an earlier scan",
     ),
     NodeStatus.SUMMARY_ONLY: ("dim", "scanned by an association that reports counts and no list of patches"),
     NodeStatus.STOPPED: ("dim", "its instance is stopped"),

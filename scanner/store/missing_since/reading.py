@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from scanner.core.model import NodeStatus
 from scanner.core.scan_request import PatchFilters
@@ -27,8 +27,8 @@ class Filters(Struct, frozen=True):
 
     @property
     def text(self) -> str:
-        """Returns the filters as text that is the same for the same filters."""
-        return msgspec.json.encode(self.patches).decode()
+        """Returns the filters as text that is the same for filters that list the same lacking patches."""
+        return msgspec.json.encode(structs.replace(self.patches, not_applicable=True)).decode()
 
     @property
     def tell_states(self) -> bool:

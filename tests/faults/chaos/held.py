@@ -7,9 +7,9 @@ from collections import Counter
 from datetime import datetime
 from pathlib import Path
 
-from scanner.core.tables import PATCHES
 from scanner.store.store import Store
 from tests.faults.chaos.findings import Held, Row
+from tests.faults.worlds import TRUE_COLUMNS
 
 
 async def held_by(store: Store, scan_id: str) -> Held:
@@ -18,7 +18,7 @@ async def held_by(store: Store, scan_id: str) -> Held:
     patches: Counter[Row] = Counter()
     async for batch in store.replay(scan_id):
         nodes += batch.nodes.to_pylist()
-        columns = [batch.patches.column(name).to_pylist() for name in PATCHES.names[1:]]
+        columns = [batch.patches.column(name).to_pylist() for name in TRUE_COLUMNS]
         patches.update(_row(*values) for values in zip(*columns, strict=True))
     return Held(nodes, patches, (await store.summary(scan_id)).targets.to_pylist())
 
@@ -34,8 +34,8 @@ def differences(folder: Path, held: Held) -> list[str]:
     with (folder / "patches.jsonl").open() as lines:
         for line in lines:
             row = json.loads(line)
-            time = row["installed_time"] and datetime.fromisoformat(row["installed_time"])
-            patches[_row(*(row[name] for name in PATCHES.names[1:-2]), time, row["cve_ids"])] += 1
+            row["installed_time"] = row["installed_time"] and datetime.fromisoformat(row["installed_time"])
+            patches[_row(*(row[name] for name in TRUE_COLUMNS))] += 1
     nodes = [json.loads(line) for line in (folder / "nodes.jsonl").read_text().splitlines()]
     keys = ("account_id", "region", "instance_id", "status", "reason", "patch_rows", "snapshot_id")
     expected = Counter(tuple(node[name] for name in keys) for node in held.nodes)

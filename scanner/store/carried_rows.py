@@ -1,0 +1,92 @@
+"""Gives nodes of a new scan the patch rows that an earlier scan stored for them; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from itertools import accumulate
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from scanner.core.model import NodeStatus
+from scanner.core.tables import SEGMENT
+
+NODE_KEY = ("account_id", "region", "instance_id")
+PATCHES = SEGMENT.field("patches").type
+
+
+def with_carried_rows(now: pa.Table, stored: pa.Table, carried: Collection[str], left_out: Collection[str]) -> pa.Table:
+    """Returns the nodes of `now`, a segment table, with the rows that `stored` holds of them, before their own.
+
+    Of an unchanged node every stored row counts, save those of the states `left_out`; of another one those of the
+    states `carried`. Each row keeps the date of the operation under which it was read. Every node has to be stored.
+    """
+    places = {key: row for row, key in enumerate(_keys(stored))}
+    stored = stored.take(pa.array([places[key] for key in _keys(now)], pa.int64())).combine_chunks()
+    now = now.combine_chunks()
+    is_unchanged = pc.equal(now["status"].combine_chunks(), NodeStatus.UNCHANGED.value)
+    owners, rows = _stored_rows(stored, is_unchanged, carried, left_out)
+    fresh = now["patches"].combine_chunks()
+    merged = _merged(len(now), owners, rows, fresh)
+    columns = {
+        "patches": merged,
+        "patch_rows": _lengths(merged),
+        "carried_rows": pc.subtract(_lengths(merged), _lengths(fresh)),
+        "scanned_at": pc.if_else(is_unchanged, stored["scanned_at"], now["scanned_at"]),
+        "installed_as_of": pc.coalesce(stored["installed_as_of"], stored["operation_end_time"]),
+        "installed_read_at": pc.coalesce(stored["installed_read_at"], stored["scanned_at"]),
+    }
+    for name, values in columns.items():
+        now = now.set_column(now.schema.get_field_index(name), SEGMENT.field(name), values)
+    return now
+
+
+def without_carried_rows(now: pa.Table, reason: str) -> pa.Table:
+    """Returns nodes whose stored rows cannot be read: failed, or with nothing but what was read now."""
+    is_unchanged = pc.equal(now["status"], NodeStatus.UNCHANGED.value)
+    text = f"its {{}} could not be carried over: {reason}; scan in full mode"
+    columns = {
+        "status": pc.if_else(is_unchanged, NodeStatus.FAILED.value, NodeStatus.MISMATCHED.value),
+        "reason": pc.if_else(is_unchanged, text.format("rows"), text.format("installed patches")),
+    }
+    for name, values in columns.items():
+        now = now.set_column(now.schema.get_field_index(name), SEGMENT.field(name), values)
+    return now
+
+
+def _keys(table: pa.Table) -> zip[tuple[str, ...]]:
+    return zip(*(table.column(name).to_pylist() for name in NODE_KEY), strict=True)
+
+
+def _stored_rows(
+    stored: pa.Table, is_unchanged: pa.BooleanArray, carried: Collection[str], left_out: Collection[str]
+) -> tuple[pa.Array, pa.StructArray]:
+    """Returns the rows that are carried, each dated, and for each the place of its node."""
+    patches = stored["patches"].combine_chunks()
+    owners, rows = patches.value_parent_indices(), patches.flatten()
+    state = rows.field("state")
+    is_kept = pc.if_else(
+        is_unchanged.take(owners),
+        pc.invert(pc.is_in(state, pa.array(left_out, pa.string()))),
+        pc.is_in(state, pa.array(carried, pa.string())),
+    )
+    owners, rows = owners.filter(is_kept), rows.filter(is_kept)
+    # Scans from before there was a date hold only rows of the node's last operation.
+    dates = pc.coalesce(rows.field("as_of"), stored["operation_end_time"].combine_chunks().take(owners))
+    members = [dates if field.name == "as_of" else rows.field(field.name) for field in rows.type]
+    return owners, pa.StructArray.from_arrays(members, fields=list(rows.type))
+
+
+def _merged(nodes: int, owners: pa.Array, rows: pa.StructArray, fresh: pa.ListArray) -> pa.ListArray:
+    """Returns the rows of each node: the carried ones, then its own."""
+    if len(fresh.flatten()):
+        owners = pa.concat_arrays([owners, fresh.value_parent_indices()])
+        order = pc.sort_indices(owners)  # stable, so that each node keeps its rows in order
+        owners, rows = owners.take(order), pa.concat_arrays([rows, fresh.flatten()]).take(order)
+    counts = {each["values"]: each["counts"] for each in owners.value_counts().to_pylist()}
+    offsets = pa.array(accumulate((counts.get(node, 0) for node in range(nodes)), initial=0), pa.int32())
+    return pa.ListArray.from_arrays(offsets, rows, type=PATCHES)
+
+
+def _lengths(patches: pa.ListArray) -> pa.Array:
+    return pc.list_value_length(patches).cast(pa.int64())
