@@ -17,6 +17,7 @@ from scanner.store.history import HistoryQuery
 from scanner.store.json_files import to_json
 from scanner.store.store import Store
 from tests.store.golden_store import COMMITTED, COMPLETE, DELTA, UNFINISHED, golden_copy
+from tests.store.test_history import carried
 
 pytestmark = pytest.mark.slow
 
@@ -89,8 +90,7 @@ async def test_a_delta_scan_finds_its_nodes_unchanged_and_carries_their_rows_ove
         node = ManagedNode(row["instance_id"])
         scans.append(NodeScan(target, node, state, NodeStatus.UNCHANGED, None, NO_PATCHES, 0, 0, 0))
 
-    waiting = segment_table("s", scans)
-    tables = [await history.carried(segment, nodes) for segment, nodes in history.by_segment(waiting)]
+    tables = await carried(history, segment_table("s", scans))
 
     assert history.damaged == []
     assert sum(len(table) for table in tables) == len(rows)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pyarrow as pa
 import pytest
 from msgspec import structs
 
@@ -49,6 +50,15 @@ def store(files):
 
 async def known(store, *, targets=(KEY,), patches=None, since=0, is_lean=False):
     return await store.history(HistoryQuery(set(targets), patches or PatchFilters(), since, is_lean))
+
+
+async def carried(past, waiting):
+    """These nodes with their stored rows, one table for each stored segment."""
+    segments = list(past.segments_of(waiting))
+    return [
+        await past.carried(segment, waiting.filter(pa.array([each == segment for each in segments])))
+        for segment in sorted(set(segments))
+    ]
 
 
 async def test_a_node_with_the_same_operation_and_counts_is_unchanged(store):
@@ -146,8 +156,7 @@ async def test_carried_rows_are_the_stored_ones_under_what_was_found_now(store):
         for number in (3, 1, 2)
     ]
 
-    waiting = segment_table(scan_id(2), found)
-    tables = [await past.carried(segment, nodes) for segment, nodes in past.by_segment(waiting)]
+    tables = await carried(past, segment_table(scan_id(2), found))
 
     batches = [batch_of(table) for table in tables]
     nodes = {row["instance_id"]: row for batch in batches for row in batch.nodes.to_pylist()}
