@@ -68,7 +68,7 @@ def test_every_file_that_is_no_feed_is_named_and_the_command_ends_with_2(feeds, 
     ("argv", "says"),
     [
         (("--kev", "nowhere.json"), "No such file"),
-        (("--kev", "."), "kev"),
+        (("--kev", "."), "it is a folder"),
         (("--osv", "empty"), "no JSON file"),
         (("--kev", "/dev/null"), "neither a file nor a folder"),
         (("--kev", "s3://bucket/"), "names no object"),
