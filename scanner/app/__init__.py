@@ -1,7 +1,7 @@
 """Puts the parts together, one function a command; the only room that names concrete classes."""
 
 from scanner.app.doctor import run_doctor
-from scanner.app.feeds import read_feed, read_feeds
+from scanner.app.feeds import read_feed, read_feeds, read_waiver_file
 from scanner.app.plan import run_plan
 from scanner.app.publish import PublishReport, run_publish
 from scanner.app.scan import run_scan
@@ -12,6 +12,7 @@ __all__ = [
     "open_store",
     "read_feed",
     "read_feeds",
+    "read_waiver_file",
     "run_doctor",
     "run_plan",
     "run_publish",

@@ -10,6 +10,7 @@ from anyio import to_thread
 from scanner.core.errors import ConfigError
 from scanner.core.settings import Settings
 from scanner.files.user_files import UserFile, user_files
+from scanner.reports.check.waivers import Waiver, read_waivers
 from scanner.reports.feeds.bounded import Bounds, UnreadableError, read_documents, read_whole
 from scanner.reports.feeds.epss import read_epss
 from scanner.reports.feeds.feed import Feed, FeedKind, not_a_feed
@@ -19,6 +20,25 @@ from scanner.reports.feeds.osv import OsvReader
 
 _BOUNDS = Bounds()
 _OSV_BOUNDS = Bounds(document_bytes=64 * 1024 * 1024)
+
+
+async def read_waiver_file(settings: Settings) -> tuple[Waiver, ...]:
+    """Reads the waivers that the settings name.
+
+    Raises:
+        ConfigError: no file is named, or it cannot be read.
+    """
+    place = settings.check.waivers
+    if place is None:
+        raise ConfigError("no file of waivers is named; give --waivers or the key check.waivers")
+    file = next(await user_files(place, settings), None)
+    if file is None or file.name != place:
+        raise ConfigError(f"{place}: the waivers have to be one file")
+    try:
+        with file.open() as stream:
+            return read_waivers(read_whole(stream, _BOUNDS), place)
+    except UnreadableError as error:
+        raise ConfigError(f"{place}: the waivers cannot be read: {error}") from error
 
 
 def named_feeds(settings: Settings) -> dict[FeedKind, tuple[str, ...]]:

@@ -16,6 +16,7 @@ COMMANDS = {
     "doctor": "Check credentials, roles, permissions, store and sinks.",
     "query": "Query the store with SQL.",
     "cve": "Show the nodes that lack the fix for a CVE.",
+    "check": "Hold a scan against a policy: overdue, unread, waived.",
     "feeds": "Show the vulnerability feeds that are named, with their dates.",
     "diff": "Show what changed between two scans.",
     "report": "Write an HTML report of a scan.",

@@ -14,6 +14,7 @@ from scanner.core.model import ScanStatus, TargetStatus
 
 if TYPE_CHECKING:
     from scanner.core.model import ScanRow
+    from scanner.reports.check.result import Verdict
     from scanner.reports.diagnosis import Diagnosis
     from scanner.reports.plan import Plan
 
@@ -29,6 +30,7 @@ class ExitCode(IntEnum):
     FAILED = 1, "failed: nothing could be read, or the command could not finish"
     WRONG_USAGE = 2, "wrong usage or configuration; nothing was done"
     PARTIAL = 3, "partial: something could not be read, sent or answered, and is named"
+    VIOLATED = 4, "violated: a policy was checked and is not met"
     INTERRUPTED = 130, "stopped by Ctrl-C (SIGINT); a scan can be resumed"
     TERMINATED = 143, "stopped by SIGTERM; a scan can be resumed"
 
@@ -50,6 +52,11 @@ def scan_exit_code(scan: ScanRow, sink_failures: Mapping[str, str]) -> ExitCode:
 def answer_exit_code(*, covers_all_nodes: bool) -> ExitCode:
     """Returns the exit code of an answer about nodes, like those of `cve` and `diff`."""
     return ExitCode.COMPLETE if covers_all_nodes else ExitCode.PARTIAL
+
+
+def verdict_exit_code(verdict: Verdict) -> ExitCode:
+    """Returns the exit code of a check: what cannot be told is never taken for met."""
+    return {"met": ExitCode.COMPLETE, "violated": ExitCode.VIOLATED}.get(verdict, ExitCode.PARTIAL)
 
 
 def diagnosis_exit_code(diagnosis: Diagnosis) -> ExitCode:

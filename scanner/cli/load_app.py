@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from scanner.app import PublishReport
     from scanner.core.interfaces import Observer
     from scanner.core.settings import Settings
+    from scanner.reports.check.waivers import Waiver
     from scanner.reports.diagnosis import Diagnosis
     from scanner.reports.feeds.feed import Feed, FeedKind
     from scanner.reports.plan import Plan
@@ -33,6 +34,8 @@ class App(Protocol):
     async def read_feed(self, settings: Settings, kind: FeedKind, wanted: frozenset[str] | None = None) -> Feed: ...
 
     async def read_feeds(self, settings: Settings) -> list[Feed]: ...
+
+    async def read_waiver_file(self, settings: Settings) -> tuple[Waiver, ...]: ...
 
     def open_store(self, settings: Settings) -> AbstractAsyncContextManager[Store]: ...
 

@@ -139,6 +139,13 @@ FEEDS: dict[str, tuple[str, str]] = {
     "feeds.msrc": ("FILE", "MSRC CVRF documents: JSON, a folder or an archive of them. Repeatable."),
     "feeds.osv": ("FILE", "OSV records of Ubuntu and Debian: JSON, a folder or an archive. Repeatable."),
 }
+CHECK: dict[str, tuple[str, str]] = {
+    "check.max_age": ("LIMITS", "How long patches may be missing: Critical=14d,Important=30d; * for every other one."),
+    "check.clock": ("CLOCK", "patch, or package: the age of the package in any version."),
+    "check.max_unread": ("N", "How many machines may be without evidence."),
+    "check.max_unmanaged": ("N", "How many machines may be unmanaged."),
+    "check.waivers": ("FILE", "Exceptions with an end: TOML or CSV."),
+}
 SINKS: dict[str, tuple[str, str]] = {
     "sinks": ("SPEC", "Send results here too, as type:where (jsonl:-, csv:DIR, …). Repeatable."),
 }

@@ -117,6 +117,22 @@ class FeedSettings(Struct, frozen=True, forbid_unknown_fields=True):
     osv: tuple[str, ...] = ()  # OSV records of Ubuntu and Debian, JSON; also folders or archives of them
 
 
+Clock = Literal["patch", "package"]
+
+
+class CheckSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """The policy of `patchsweep check`; a rule that is not set is not checked."""
+
+    max_age: tuple[str, ...] = ()  # How long a patch may be lacking by severity: `Critical=14d`, `*=90d` for all others
+    #: Which patch the age is counted for: this version of it, or the package or KB in any version.
+    clock: Clock = "patch"
+    #: How many machines may be without evidence: not read, stale, stopped, without patch data. None: with one of them
+    #: nothing is known to be met.
+    max_unread: int | None = None
+    max_unmanaged: int | None = None  # How many machines Systems Manager may not manage
+    waivers: str | None = None  # A TOML or CSV file of exceptions
+
+
 class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     """Everything a run needs to know; field names are the keys of the TOML file."""
 
@@ -127,6 +143,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     coverage: CoverageSettings = field(default_factory=CoverageSettings)
     store: StoreSettings = field(default_factory=StoreSettings)
     feeds: FeedSettings = field(default_factory=FeedSettings)
+    check: CheckSettings = field(default_factory=CheckSettings)
     mode: Mode = "full"
     #: How SSM requests travel: signed and sent by patchsweep, or through the SDK's own slower pipeline.
     transport: TransportName = "direct"

@@ -8,7 +8,7 @@ from typing import BinaryIO
 
 from msgspec import Struct
 
-from scanner.app.feeds import read_feed, read_feeds
+from scanner.app.feeds import read_feed, read_feeds, read_waiver_file
 from scanner.core.interfaces import Observer
 from scanner.core.model import CallCounts, ManagedNode, NodeScan, NodeStatus, Scope, Target, TargetOutcome, TargetStatus
 from scanner.core.patch_rows import NO_PATCHES
@@ -111,6 +111,9 @@ class FakeApp:
 
     async def read_feeds(self, settings):
         return await read_feeds(settings)
+
+    async def read_waiver_file(self, settings):
+        return await read_waiver_file(settings)
 
     @asynccontextmanager
     async def open_store(self, settings: Settings) -> AsyncIterator[Store]:

@@ -29,6 +29,7 @@ _SHORT = {
     "coverage.tags": "coverage_tags",
     "coverage.baselines": "coverage_baselines",
     "coverage.unmanaged": "coverage_unmanaged",
+    "check.clock": "check_clock",
 }
 
 

@@ -130,6 +130,9 @@ def _run_problems(settings: Settings) -> Iterator[Problem]:
     yield from _at_least("stale_after_days", settings.stale_after_days, 1)
     yield from _at_least("sink_timeout_s", settings.sink_timeout_s, 0, exclusive=True)
     yield from store_problems(settings.store)
+    for name in ("max_unread", "max_unmanaged"):
+        value = getattr(settings.check, name)
+        yield from _at_least(f"check.{name}", value, 0) if value is not None else ()
     if settings.summary == "":
         yield "summary", "name a file"
 

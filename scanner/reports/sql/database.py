@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import glob
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import duckdb
@@ -51,6 +51,12 @@ def open_database(
         connection.close()
         raise
     return connection
+
+
+def add_tables(connection: duckdb.DuckDBPyConnection, tables: Mapping[str, pa.Table]) -> None:
+    """Creates these tables; their names are ours, and their rows are copied."""
+    for name, table in tables.items():
+        _create_table(connection, name, table)
 
 
 def select_only(connection: duckdb.DuckDBPyConnection, sql: str) -> str | None:

@@ -18,7 +18,7 @@ from anyio import to_thread
 from scanner.core.errors import ConfigError, StoreError
 from scanner.core.model import ScanRow
 from scanner.core.tables import TABLE_NAMES
-from scanner.reports.sql.database import open_database, select_only
+from scanner.reports.sql.database import add_tables, open_database, select_only
 
 Parameters = Mapping[str, str | int | float | bool | list[str] | None]  # Values for `$name` in the SQL
 
@@ -57,6 +57,10 @@ class Views:
 
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self._connection = connection
+
+    async def add_tables(self, tables: Mapping[str, pa.Table]) -> None:
+        """Adds tables of our own beside the views, such as those of a feed."""
+        await to_thread.run_sync(partial(add_tables, self._connection, tables))
 
     @asynccontextmanager
     async def run(self, sql: str, parameters: Parameters | None = None) -> AsyncIterator[Rows]:

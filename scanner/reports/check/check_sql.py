@@ -1,0 +1,143 @@
+"""The SELECTs behind a check, over the views of one scan; they give only what violates a rule or leaves it open."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from scanner.core.model import EpochMs, NodeStatus
+from scanner.core.state_names import LACKING_STATES, WITHOUT_SECURITY_FIXES
+from scanner.reports.check.policy import EVERY_OTHER, AgeLimit, Policy
+from scanner.reports.grouping import Grouping
+from scanner.reports.sql.query import Parameters
+from scanner.reports.staleness import STALE_REASON, stale_parameters
+from scanner.reports.statuses import VERIFIED, values
+
+#: Machines that a policy is not about: those that left, and those that a service of AWS patches.
+_LEFT_OUT = (NodeStatus.GONE, NodeStatus.SERVICE_MANAGED)
+
+_MACHINES = f"""
+  machines AS (
+    SELECT account_id, region, instance_id, computer_name, platform_name, status, reason, ou_path, history_since,
+      operation_end_time, "group", coalesce(tags, []) AS tags,
+      if(list_contains($verified, status), {STALE_REASON}, status) AS unknown
+    FROM (SELECT *, $read_at AS read_at FROM nodes WHERE NOT list_contains($left_out, status)) AS node
+    LEFT JOIN (SELECT account_id, max(ou_path) AS ou_path FROM targets GROUP BY ALL) AS placed USING (account_id)
+    LEFT JOIN (
+      SELECT account_id, region, instance_id, list(key || '=' || value) AS tags FROM tags
+      WHERE list_contains($tag_keys, key) GROUP BY ALL
+    ) AS tagged USING (account_id, region, instance_id)
+    LEFT JOIN (SELECT account_id, region, instance_id, value AS "group" FROM (GROUPS)) AS grouped
+      USING (account_id, region, instance_id)
+  )
+"""  # noqa: S608 - our own words
+
+_MACHINE = 'account_id, region, instance_id, computer_name, platform_name, ou_path, "group", tags'
+
+#: The machines without evidence: `unknown` is a node status or a reason for which data is stale.
+UNKNOWN_MACHINES = f"""
+WITH {_MACHINES}
+SELECT {_MACHINE}, status, unknown, reason FROM machines WHERE unknown IS NOT NULL
+ORDER BY account_id, region, instance_id
+"""  # noqa: S608 - our own words
+
+#: `at_least_ms` is how long the patch is lacking for certain, `at_most_ms` how long it can be at most, null where
+#: nothing says so. A patch that is lacking since the history of its node began may be lacking for longer.
+_AGES = f"""
+  ages AS (
+    SELECT {_MACHINE}, kb_id, title, severity, state, cve_ids, LIMIT_MS AS limit_ms,
+      epoch_ms(CLOCK) AS since_ms,
+      $now_ms - epoch_ms(coalesce(CLOCK, operation_end_time)) AS at_least_ms,
+      least(if(CLOCK > history_since, $now_ms - epoch_ms(CLOCK), NULL), $now_ms - released_ms) AS at_most_ms
+    FROM patches JOIN machines USING (account_id, region, instance_id)
+    LEFT JOIN (RELEASES) AS released USING (kb_id)
+    WHERE list_contains($lacking, state)
+  )
+"""  # noqa: S608 - our own words
+
+#: The patches that are lacking for longer than their limit, and those that may be.
+AGES = f"""
+WITH {_MACHINES}, {_AGES}
+SELECT * EXCLUDE (at_most_ms), at_least_ms > limit_ms AS is_violated FROM ages
+WHERE limit_ms IS NOT NULL AND NOT coalesce(at_most_ms <= limit_ms AND at_least_ms <= limit_ms, false)
+ORDER BY is_violated DESC NULLS LAST, account_id, region, instance_id, kb_id, title
+"""  # noqa: S608 - our own words
+
+_LACKED = """
+  named AS MATERIALIZED (
+    SELECT kb_id, title, flatten(list(DISTINCT cve_ids)) AS named_cves FROM patches
+    WHERE len(cve_ids) > 0 AND title IS NOT NULL GROUP BY kb_id, title
+  ),
+  lacked AS (
+    SELECT account_id, region, instance_id, kb_id, title, severity, state,
+      if(len(cve_ids) > 0, cve_ids, coalesce(named_cves, [])) AS cves,
+      NOT list_contains($without_security_fixes, coalesce(lower(classification), '')) AS may_be_security
+    FROM patches LEFT JOIN named USING (kb_id, title) WHERE list_contains($lacking, state)
+  )
+"""
+
+#: The patches that fix a known exploited vulnerability whose due date has passed.
+KEV_OVERDUE = f"""
+WITH {_MACHINES}, {_LACKED}
+SELECT {_MACHINE}, kb_id, title, severity, state, min(due_date) AS due, list(DISTINCT kev.cve_id ORDER BY kev.cve_id) AS cve_ids
+FROM (SELECT *, unnest(list_distinct(cves)) AS cve_id FROM lacked) AS row
+JOIN kev USING (cve_id) JOIN machines USING (account_id, region, instance_id)
+WHERE due_date < $today::DATE GROUP BY ALL
+ORDER BY account_id, region, instance_id, kb_id, title
+"""  # noqa: S608, E501 - our own words
+
+#: The machines that lack patches whose CVEs are not named, so that they may fix a known exploited vulnerability.
+KEV_UNKNOWN = f"""
+WITH {_MACHINES}, {_LACKED}
+SELECT {_MACHINE}, count(*) AS patches FROM lacked JOIN machines USING (account_id, region, instance_id)
+WHERE len(cves) = 0 AND may_be_security GROUP BY ALL
+ORDER BY account_id, region, instance_id
+"""  # noqa: S608 - our own words
+
+#: The accounts in which EC2 was not asked which instances there are.
+WITHOUT_INSTANCES = """
+SELECT count(DISTINCT account_id) AS accounts FROM targets WHERE contains(not_asked, 'ec2:DescribeInstances')
+"""
+
+_CLOCKS = {"patch": "missing_since", "package": "package_missing_since"}
+_NO_GROUPS = "SELECT account_id, region, instance_id, NULL::VARCHAR AS value FROM nodes"
+_NO_RELEASES = "SELECT NULL::VARCHAR AS kb_id, NULL::BIGINT AS released_ms WHERE false"
+#: A KB cannot be lacking for longer than it exists.
+_RELEASES = "SELECT kb_id, epoch_ms(min(published)::TIMESTAMP) AS released_ms FROM msrc_fixes GROUP BY kb_id"
+
+
+def with_policy(sql: str, policy: Policy, by: Grouping | None, *, has_releases: bool) -> str:
+    """Returns the SELECT with the parts that depend on the policy: limits by severity, clock, groups."""
+    limits = ", ".join(str(limit.limit_ms) for _, limit in _by_spelling(policy))
+    other = next((str(limit.limit_ms) for limit in policy.max_age if limit.severity == EVERY_OTHER), "NULL")
+    place = "list_position($severities, coalesce(severity, 'Unspecified'))"
+    return (
+        sql.replace("GROUPS", by.members() if by else _NO_GROUPS)
+        .replace("LIMIT_MS", f"coalesce(list_extract([{limits}]::BIGINT[], {place}), {other}::BIGINT)")
+        .replace("CLOCK", _CLOCKS[policy.clock])
+        .replace("RELEASES", _RELEASES if has_releases else _NO_RELEASES)
+    )
+
+
+def check_parameters(
+    policy: Policy, by: Grouping | None, *, now: EpochMs, read_at: EpochMs, stale_after_days: int, tag_keys: list[str]
+) -> dict[str, str | int | float | bool | list[str] | None]:
+    """Returns every parameter that the SELECTs name."""
+    groups: Parameters = by.parameters if by else {}
+    return {
+        **stale_parameters(now, stale_after_days),
+        **groups,
+        "read_at": read_at,
+        "today": datetime.fromtimestamp(now / 1000, UTC).date().isoformat(),
+        "verified": values(VERIFIED),
+        "left_out": values(_LEFT_OUT),
+        "tag_keys": tag_keys,
+        "lacking": list(LACKING_STATES),
+        "without_security_fixes": list(WITHOUT_SECURITY_FIXES),
+        "severities": [spelling for spelling, _ in _by_spelling(policy)],
+    }
+
+
+def _by_spelling(policy: Policy) -> list[tuple[str, AgeLimit]]:
+    """Returns the limits by what AWS may write; one spelling before those that stand for several."""
+    limits = sorted(policy.max_age, key=lambda limit: len(limit.spellings))
+    return [(each, limit) for limit in limits if limit.severity != EVERY_OTHER for each in limit.spellings]
