@@ -334,11 +334,14 @@ async def test_more_findings_than_are_listed_are_counted(monkeypatch):
     assert (len(result.findings), result.unlisted, of_rule(result, Rule.MAX_AGE).violated) == (3, 7, 10)
 
 
+DAYS = st.integers(0, 60 * 24).map(lambda hours: hours / 24)
+
+
 @settings(max_examples=30)
 @given(
-    since=st.one_of(st.none(), st.floats(0, 60)),
-    history=st.one_of(st.none(), st.floats(0, 60)),
-    scanned=st.floats(0, 6.9),
+    since=st.one_of(st.none(), DAYS),
+    history=st.one_of(st.none(), DAYS),
+    scanned=st.integers(0, 160).map(lambda hours: hours / 24),
     limit=st.integers(1, 50),
 )
 async def test_whatever_is_known_of_an_age_met_and_violated_have_their_evidence(since, history, scanned, limit):
