@@ -6,7 +6,7 @@ import msgspec
 
 from scanner.core.model import NodeStatus, ScanRow, TargetStatus
 from scanner.core.scan_request import PatchFilters
-from scanner.core.state_names import LACKING_STATES
+from scanner.core.state_names import LACKING_STATES, NONCOMPLIANT_STATES
 from scanner.reports.group_counts import Groups
 from scanner.reports.grouping import Grouping
 from scanner.reports.html.baselines import read_baselines
@@ -28,6 +28,7 @@ def parameters(scan: ScanRow, stale_after_days: int = 7) -> Parameters:
     gaps = {status for status in TargetStatus if scan.scope.is_gap(status)}
     return {
         "lacking": list(LACKING_STATES),
+        "noncompliant": list(NONCOMPLIANT_STATES),
         "severities": list(SEVERITIES),
         "critical": SEVERITIES[0],
         "apt_systems": APT_SYSTEMS,
@@ -49,6 +50,7 @@ def parameters(scan: ScanRow, stale_after_days: int = 7) -> Parameters:
 BY_SYSTEM = Grouping("os")
 _NODE_PARAMETERS = (
     "lacking",
+    "noncompliant",
     "critical",
     "apt_systems",
     "service_managed",

@@ -9,6 +9,7 @@ from scanner.core.scan_request import PatchFilters
 from scanner.reports.group_counts import Groups
 from scanner.reports.html.baselines import Baselines
 from scanner.reports.html.machines import Machines
+from scanner.reports.html.trend import Trend
 
 LONG_LIST = 100
 SHORT_LIST = 25
@@ -146,9 +147,9 @@ class Totals(Struct, frozen=True):
     """Counts over the whole scan; a list of the report may be shorter than what is counted here.
 
     `affected` nodes have missing or failed patches; `without_cves` nodes lack patches and AWS names no CVE for any of
-    them. `machines` are those that a service of AWS does not patch: `compliant` ones were verified lately and lack
-    nothing, of `unknown` ones nothing is known to be lacking, but they may. `counted_by_aws` are the nodes of which AWS
-    gives counts, `compliant_by_aws` those of them whose counts are all 0.
+    them. `machines` are those that a service of AWS does not patch: `compliant` ones were verified lately and have no
+    patch in a state that AWS counts as non-compliant, of `unknown` ones nothing is known to be lacking, but they may.
+    `counted_by_aws` are the nodes of which AWS gives counts, `compliant_by_aws` those of them whose counts are all 0.
     """
 
     machines: int
@@ -209,3 +210,4 @@ class Report(Struct, frozen=True):
     filters: PatchFilters
     findings: Findings
     part: str | None = None
+    trend: Trend = Trend(())

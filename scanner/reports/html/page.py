@@ -14,6 +14,7 @@ from scanner.reports.html.baselines import Variant, approval, variants
 from scanner.reports.html.findings import Findings, Report
 from scanner.reports.html.machines import MACHINES_BY_REASON, NOT_ASKED_TARGETS, machines_of
 from scanner.reports.html.sql import REBOOTING_NODES, UNKNOWN_NODES
+from scanner.reports.html.trend import Trend
 from scanner.reports.html.verdict import Task, Verdict, by_aws, tasks, verdict
 from scanner.reports.lines import counted
 from scanner.reports.summary import UNREAD_TARGETS, headline, incomplete_nodes, query_command, store_option
@@ -53,6 +54,7 @@ class View(Struct, frozen=True):
     verdict: Verdict
     by_aws: str | None
     tasks: list[Task]
+    trend: Trend
     headline: str
     restrictions: list[str]
     part: str | None
@@ -80,6 +82,7 @@ def _view(report: Report, store: str) -> View:
         verdict=verdict(report),
         by_aws=by_aws(report.findings.totals),
         tasks=tasks(report),
+        trend=report.trend,
         headline=headline(scan),
         restrictions=list(words.restrictions(report)),
         part=report.part,

@@ -24,13 +24,15 @@ _NODES = """
       count(*) FILTER (state = 'AVAILABLE_SECURITY_UPDATE') AS available,
       count(*) FILTER (state = 'INSTALLED_PENDING_REBOOT') AS pending,
       epoch_ms(min(installed_time) FILTER (state = 'INSTALLED_PENDING_REBOOT')) AS pending_since,
-      bool_or(len(cve_ids) > 0) AS names_cves
+      bool_or(len(cve_ids) > 0) AS names_cves,
+      bool_or(list_contains($noncompliant, state)) AS is_noncompliant
     FROM lacked GROUP BY ALL
   ),
   accounts_named AS (SELECT account_id, min(account_name) AS account_name FROM targets GROUP BY account_id),
   known AS MATERIALIZED (
     SELECT account_id, accounts_named.account_name, region, instance_id, computer_name, platform_name,
-      platform_version, ping_status, status, reason, reboot_option, pending_since,
+      platform_version, ping_status, status, reason, reboot_option,
+      coalesce(pending_since, epoch_ms(reboot_pending_since)) AS pending_since,
       epoch_ms(operation_end_time) AS operation_ended_at,
       coalesce(missing, 0) AS missing, coalesce(failed, 0) AS failed, coalesce(critical, 0) AS critical,
       coalesce(available, 0) AS available,
@@ -43,7 +45,8 @@ _NODES = """
       -- Null where AWS gave no counts, whatever patches the scan asked for.
       missing_count + failed_count + installed_pending_reboot_count + coalesce(installed_rejected_count, 0) = 0
         AS is_compliant_by_aws,
-      coalesce(is_ours AND NOT is_unknown AND NOT is_lacking AND is_compliant_by_aws, false) AS is_compliant,
+      coalesce(is_ours AND NOT is_unknown AND NOT coalesce(is_noncompliant, false) AND is_compliant_by_aws, false)
+        AS is_compliant,
       ($finished_at - epoch_ms(operation_end_time)) // 86_400_000 AS days
     FROM nodes
     LEFT JOIN lacked_by_node USING (account_id, region, instance_id)

@@ -69,6 +69,7 @@ def sections(report: Report) -> dict[str, str]:
     words = " and ".join(counts)
     return {
         "first": "What to do first",
+        **({"trend": "Change and trend"} if report.trend.changes else {}),
         **({"groups": f"By {groups.name}"} if groups else {}),
         "places": "By account and Region",
         **({"severities": f"{words.capitalize()} patches by severity"} if counts else {}),

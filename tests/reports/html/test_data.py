@@ -338,7 +338,7 @@ NOTHING_LACKING = {
     [
         (patched(1, ("Installed",), **NOTHING_LACKING), (1, 1, 0, 1)),
         (patched(1, ("Installed",), **NOTHING_LACKING | {"installed_rejected_count": 1}), (1, 0, 0, 0)),
-        (patched(1, ("AvailableSecurityUpdate",), **NOTHING_LACKING), (1, 0, 0, 1)),
+        (patched(1, ("AvailableSecurityUpdate",), **NOTHING_LACKING), (1, 1, 0, 1)),
         (patched(1, ("Installed",), **NOTHING_LACKING | {"missing_count": None}), (1, 0, 0, 0)),
         (patched(1, **NOTHING_LACKING | {"operation_end_time": FINISHED_MS - 8 * DAY_MS}), (1, 0, 1, 1)),
         (patched(1, status=NodeStatus.UNMANAGED, **NOTHING_LACKING | {"missing_count": None}), (1, 0, 1, 0)),

@@ -151,7 +151,7 @@ def test_a_percentage_is_rounded_down(compliant, said):
     text = read(complete(structs.replace(NOTHING, totals=totals))).text
 
     assert said in text
-    assert ("Nothing: every machine was verified lately, and none lacks a patch." in text) == (compliant == 3)
+    assert ("Nothing: every machine was verified lately, and AWS counts each as compliant." in text) == (compliant == 3)
 
 
 def test_the_same_reason_is_one_entry_with_a_count():
