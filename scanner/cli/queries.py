@@ -74,7 +74,7 @@ async def open_scans(store: Store, scan_ids: Sequence[str]) -> AsyncIterator[Vie
 
     async with (
         store.local_copy(scan_ids) as copy,
-        open_views(copy.scans, copy.segments, copy.targets) as views,
+        open_views(copy) as views,
     ):
         yield views
 

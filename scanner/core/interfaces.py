@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Protocol, runtime_checkable
 
 from msgspec import Struct
@@ -158,6 +159,20 @@ class ScanSummary(Struct, frozen=True):
         return {"targets": self.targets, "baselines": self.baselines, "scans": self.scans}
 
 
+class ScanFiles(Struct, frozen=True):
+    """The Parquet files of committed scans on this machine, by absolute path, for SQL over them.
+
+    `nodes` have a row for each node, `patches` the rows of the table `patches`. `nested` are those of `nodes` that hold
+    their patches themselves, as the first release wrote them.
+    """
+
+    scans: tuple[ScanRow, ...]
+    nodes: tuple[Path, ...]
+    nested: tuple[Path, ...]
+    patches: tuple[Path, ...]
+    targets: tuple[Path, ...]
+
+
 class Sink(Protocol):
     """Takes a scan's results besides the store. Any method may raise `SinkError`; nothing is retried for a sink.
 
@@ -238,8 +253,16 @@ class Files(Protocol):
         """Returns the bytes with their version and age, or None where there is no such name."""
         ...
 
+    async def get_range(self, name: str, start: int, length: int) -> bytes | None:
+        """Returns a part of the bytes, fewer where they end before, or None where there is no such name."""
+        ...
+
     async def names(self, prefix: str = "") -> list[str]:
         """Returns every name that starts with `prefix`, sorted; half-written files are not among them."""
+        ...
+
+    async def sizes(self, prefix: str = "") -> dict[str, int]:
+        """Returns the names that start with `prefix`, each with its number of bytes."""
         ...
 
     async def delete(self, names: Sequence[str]) -> None:

@@ -1,7 +1,8 @@
 """The tables as Arrow schemas, and the conversion of scanned nodes into them.
 
 A *segment* table has one row for each node with its patches and tags nested; a `NodeBatch` has the same rows as flat
-tables. A *target file* has one row for each target with its baselines nested. Times are `timestamp[ms, UTC]`.
+tables. The store keeps a segment as two files: its nodes (`NODES_FILE`) and its patches, flat. A *target file* has one
+row for each target with its baselines nested. Times are `timestamp[ms, UTC]`.
 """
 
 from __future__ import annotations
@@ -51,7 +52,8 @@ def _nested_field(name: str, row: pa.StructType) -> pa.Field:
     return pa.field(name, pa.list_(pa.field("element", row, nullable=False)))
 
 
-SEGMENT = NODES.append(_nested_field("patches", STORED_PATCH)).append(_nested_field("tags", TAG))
+NODES_FILE = NODES.append(_nested_field("tags", TAG))
+SEGMENT = NODES.append(_nested_field("patches", STORED_PATCH)).append(NODES_FILE.field("tags"))
 TARGET_FILE = TARGETS.append(_nested_field("baselines", BASELINE))
 
 

@@ -61,6 +61,12 @@ class LocalFiles:
     async def names(self, prefix: str = "") -> list[str]:
         return await to_thread.run_sync(partial(_names, self._root, checked_prefix(prefix)))
 
+    async def get_range(self, name: str, start: int, length: int) -> bytes | None:
+        return await to_thread.run_sync(partial(_get_range, self._root / checked(name), start, length))
+
+    async def sizes(self, prefix: str = "") -> dict[str, int]:
+        return await to_thread.run_sync(partial(_sizes, self._root, checked_prefix(prefix)))
+
     async def delete(self, names: Sequence[str]) -> None:
         await to_thread.run_sync(partial(_delete, self._root, [self._root / checked(name) for name in names]))
 
@@ -107,6 +113,14 @@ def _get(path: Path) -> bytes | None:
             return None
 
 
+def _get_range(path: Path, start: int, length: int) -> bytes | None:
+    with as_store_error("read", path):
+        try:
+            return local_writes.read_range(path, start, length)
+        except FileNotFoundError:
+            return None
+
+
 def _read(path: Path) -> StoredBytes | None:
     with as_store_error("read", path):
         try:
@@ -122,6 +136,14 @@ def _names(root: Path, prefix: str) -> list[str]:
     with as_store_error("list", start):
         names = (path.relative_to(root).as_posix() for path in _visible_files(start))
         return sorted(name for name in names if name.startswith(prefix))
+
+
+def _sizes(root: Path, prefix: str) -> dict[str, int]:
+    sizes = {}
+    for name in _names(root, prefix):
+        with as_store_error("list", root / name), suppress(FileNotFoundError):
+            sizes[name] = (root / name).stat().st_size
+    return sizes
 
 
 def _visible_files(folder: Path) -> Iterator[Path]:

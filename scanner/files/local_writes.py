@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
+from typing import BinaryIO
 
 from scanner.core.errors import StoreError
 from scanner.files.disk_errors import as_store_error
@@ -124,13 +125,25 @@ def _version_at(path: Path) -> str | None:
 
 def read_file(path: Path) -> tuple[bytes, float]:
     """Returns the bytes of a file and the time at which it was written; a pipe or a device is refused unread."""
+    with _opened(path) as file:
+        return file.read(), os.fstat(file.fileno()).st_mtime
+
+
+def read_range(path: Path, start: int, length: int) -> bytes:
+    """Returns a part of the bytes of a file; a pipe or a device is refused unread."""
+    with _opened(path) as file:
+        file.seek(start)
+        return file.read(length)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[BinaryIO]:
     # Without O_NONBLOCK the opening of a pipe waits for a writer.
     handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     with open(handle, "rb") as file:  # noqa: PTH123 - a handle, not a path
-        status = os.fstat(handle)
-        if not stat.S_ISREG(status.st_mode):
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
             raise StoreError(f"{path} is no plain file: move it away")
-        return file.read(), status.st_mtime
+        yield file
 
 
 def now_of(folder: Path) -> float:

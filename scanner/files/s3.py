@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -25,7 +25,7 @@ from scanner.files.s3_parameters import S3Parameters
 if TYPE_CHECKING:
     from aiobotocore.response import StreamingBody
     from types_aiobotocore_s3 import S3Client
-    from types_aiobotocore_s3.type_defs import ListObjectsV2OutputTypeDef
+    from types_aiobotocore_s3.type_defs import ListObjectsV2OutputTypeDef, ObjectTypeDef
 
 T = TypeVar("T")
 
@@ -127,28 +127,48 @@ class S3Files:
         return None if stored is None else stored.data
 
     async def read(self, name: str) -> StoredBytes | None:
-        async def attempt() -> StoredBytes | None:
-            try:
-                answer = await self._client.get_object(Key=self._root + name, **self._parameters.every)
-            except self._client.exceptions.NoSuchKey:
-                return None
-            data = await _whole(answer["Body"], self._read_timeout_s)
-            return StoredBytes(data, answer.get("ETag", ""), _age_s(dict(answer)))
+        return await self._get(name, {})
 
-        return await self._request(attempt, f"{name} cannot be read from {self.url}", "read")
+    async def get_range(self, name: str, start: int, length: int) -> bytes | None:
+        stored = await self._get(name, {"Range": f"bytes={start}-{start + length - 1}"}) if length else None
+        return stored.data if stored is not None else None
 
     async def names(self, prefix: str = "") -> list[str]:
-        names: list[str] = []
+        return sorted([self._name(entry) async for entry in self._listed(prefix)])
+
+    async def sizes(self, prefix: str = "") -> dict[str, int]:
+        return {self._name(entry): entry["Size"] async for entry in self._listed(prefix)}
+
+    async def _listed(self, prefix: str) -> AsyncGenerator[ObjectTypeDef, None]:
         token: str | None = ""
         while token is not None:
             page = await self._page(self._root + prefix, token)
-            names += [entry["Key"].removeprefix(self._root) for entry in page.get("Contents", [])]
+            for entry in page.get("Contents", []):
+                yield entry
             token = page.get("NextContinuationToken")
-        return sorted(names)
+
+    def _name(self, entry: ObjectTypeDef) -> str:
+        return entry["Key"].removeprefix(self._root)
 
     async def delete(self, names: Sequence[str]) -> None:
         for start in range(0, len(names), DELETE_AT_ONCE):
             await self._delete_batch(names[start : start + DELETE_AT_ONCE])
+
+    async def _get(self, name: str, part: Mapping[str, Any]) -> StoredBytes | None:
+        async def attempt() -> StoredBytes | None:
+            try:
+                answer = await self._client.get_object(Key=self._root + name, **self._parameters.every, **part)
+            except self._client.exceptions.NoSuchKey:
+                return None
+            except self._client.exceptions.ClientError as error:
+                # A range that begins behind the last byte.
+                if error.response.get("Error", {}).get("Code") == "InvalidRange":
+                    return StoredBytes(b"", "", 0.0)
+                raise
+            data = await _whole(answer["Body"], self._read_timeout_s)
+            return StoredBytes(data, answer.get("ETag", ""), _age_s(dict(answer)))
+
+        return await self._request(attempt, f"{name} cannot be read from {self.url}", "read")
 
     async def _written_before(self, name: str, data: bytes) -> str | None:
         """Returns the version if the name has these very bytes, None if it has others.

@@ -38,10 +38,10 @@ def _column(table: pa.Table, field: pa.Field, *, is_required: bool) -> pa.Chunke
 
 def _array(array: pa.Array, field: pa.Field, name: str) -> pa.Array:
     """Returns the values in the field's type: the same type, or a list or struct with other members inside."""
-    if array.type.equals(field.type):
-        return array
     if not field.nullable and array.null_count:
         raise StoreError(f"its column {name} has nulls")
+    if array.type.equals(field.type):
+        return array
     mask = array.is_null() if array.null_count else None
     if pa.types.is_list(array.type) and pa.types.is_list(field.type):
         values = _array(array.values, field.type.value_field, f"{name}.{field.type.value_field.name}")

@@ -99,6 +99,15 @@ class ScanNames(Struct, frozen=True):
         """Returns the prefix of its segments."""
         return f"{self.folder}/segments/"
 
+    @property
+    def patches(self) -> str:
+        """Returns the prefix of the patches of its segments."""
+        return f"{self.folder}/patches/"
+
+    def patches_file(self, sequence: int, writer: str, sha256: str) -> str:
+        """Returns the name of the patches of the segment with this number, which no other file has."""
+        return f"{self.patches}{sequence:06d}-{writer}-{sha256[:16]}.parquet"
+
     def segment(self, sequence: int, writer: str, sha256: str) -> str:
         """Returns a name that no other segment has: `sequence` counts within `writer`, the digest is of the content."""
         return f"{self.segments}{sequence:06d}-{writer}-{sha256[:16]}.parquet"

@@ -10,27 +10,18 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from anyio import to_thread
-from msgspec import Struct
 
+from scanner.core.concurrency import map_bounded
 from scanner.core.errors import StoreError
-from scanner.core.interfaces import Files
-from scanner.core.model import ScanRow
+from scanner.core.interfaces import Files, ScanFiles
 from scanner.files.disk_errors import as_store_error
 from scanner.files.local import LocalFiles
 from scanner.store.manifest import FileEntry, Manifest
-from scanner.store.segment_reader import fetch
-
-
-class LocalCopy(Struct, frozen=True):
-    """Absolute paths of the segments and the targets files of these scans."""
-
-    scans: tuple[ScanRow, ...]
-    segments: tuple[Path, ...]
-    targets: tuple[Path, ...]
+from scanner.store.segment_reader import FILES_AT_ONCE, fetch
 
 
 @asynccontextmanager
-async def local_copy(files: Files, manifests: Sequence[Manifest]) -> AsyncIterator[LocalCopy]:
+async def local_copy(files: Files, manifests: Sequence[Manifest]) -> AsyncIterator[ScanFiles]:
     """Yields the files of these scans while the block runs.
 
     Those of a folder stay where they are, others are fetched into a private temporary folder; all are verified.
@@ -38,13 +29,24 @@ async def local_copy(files: Files, manifests: Sequence[Manifest]) -> AsyncIterat
     Raises:
         StoreError: one is missing or damaged; the text names it.
     """
+    segments = [entry for each in manifests for entry in each.segments]
     with TemporaryDirectory(prefix="patchsweep-", ignore_cleanup_errors=True) as folder:
-        segments = [await _local(files, entry, Path(folder)) for each in manifests for entry in each.segments]
-        targets = [await _local(files, each.targets, Path(folder)) for each in manifests]
-        yield LocalCopy(tuple(each.scan for each in manifests), tuple(segments), tuple(targets))
+        local = partial(_all_local, files, Path(folder))
+        nodes = await local(segments)
+        yield ScanFiles(
+            scans=tuple(each.scan for each in manifests),
+            nodes=nodes,
+            nested=tuple(path for path, entry in zip(nodes, segments, strict=True) if entry.is_nested),
+            patches=await local([entry.patches for entry in segments if entry.patches is not None]),
+            targets=await local([each.targets for each in manifests]),
+        )
 
 
-async def _local(files: Files, entry: FileEntry, folder: Path) -> Path:
+async def _all_local(files: Files, folder: Path, entries: Sequence[FileEntry]) -> tuple[Path, ...]:
+    return tuple(await map_bounded(partial(_local, files, folder), entries, FILES_AT_ONCE))
+
+
+async def _local(files: Files, folder: Path, entry: FileEntry) -> Path:
     if isinstance(files, LocalFiles):
         path = files.root / entry.name
         await to_thread.run_sync(partial(_check, path, entry))

@@ -8,7 +8,7 @@ from scanner.core.model import EpochMs, ScanRow
 from scanner.core.scan_request import ScanRequest
 from scanner.core.statistics import ScanStatistics
 
-FORMAT = 2  # 1 embedded all settings in scan.json; docs/store-format.md says when it grows
+FORMAT = 2  # 1 had all settings in scan.json and nested patches; docs/store-format.md says when it grows
 
 
 class ScanHeader(Struct, frozen=True):
@@ -34,10 +34,25 @@ class FileEntry(Struct, frozen=True):
 
 
 class SegmentEntry(FileEntry, frozen=True):
-    """A segment, with the nodes and the patch rows it holds."""
+    """A segment: its nodes file, how many nodes and patch rows it holds, and its patches file.
+
+    `patches` is None where there are no patch rows, and where the nodes file holds them itself, as the first release
+    wrote it.
+    """
 
     nodes: int
     patch_rows: int
+    patches: FileEntry | None = None
+
+    @property
+    def is_nested(self) -> bool:
+        """Returns whether the nodes file holds the patches itself."""
+        return self.patches is None and self.patch_rows > 0
+
+    @property
+    def files(self) -> tuple[FileEntry, ...]:
+        """Returns the files of the segment, that of the nodes first."""
+        return (self,) if self.patches is None else (self, self.patches)
 
 
 class Manifest(Struct, frozen=True):

@@ -185,7 +185,8 @@ class OpenScan:
         """Deletes what only an unfinished scan needs, and the lease; what cannot be deleted is never read."""
         kept = {segment.file.name for segment in after}
         with suppress(StoreError):
-            await self._files.delete([segment.file.name for segment in before if segment.file.name not in kept])
+            gone = [segment for segment in before if segment.file.name not in kept]
+            await self._files.delete([file.name for segment in gone for file in segment.files])
             await self._files.delete(self._names.working_files(await self._files.names(f"{self._names.folder}/")))
             if self._lease is not None:
                 await self._lease.drop()

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from typing import TypeVar
 
 import pyarrow as pa
+from anyio import to_thread
 from msgspec import Struct
 
 from scanner.core.concurrency import map_bounded
 from scanner.core.errors import ScanNotFound, StoreError
 from scanner.core.interfaces import Files
 from scanner.files.names import checked
+from scanner.store import segment_parts
 from scanner.store.json_files import from_json
 from scanner.store.layout import ScanNames, digest_in
 from scanner.store.manifest import FileEntry, Manifest
@@ -30,10 +34,16 @@ class IgnoredFile(Struct, frozen=True):
 
 
 class FoundSegment(Struct, frozen=True):
-    """A readable segment: its file and the key columns of its nodes."""
+    """A readable segment: its nodes file, the key columns of its nodes, and its patches file if it has one."""
 
     file: FileEntry
     keys: pa.Table
+    patches: FileEntry | None = None
+
+    @property
+    def files(self) -> tuple[FileEntry, ...]:
+        """Returns the files of the segment."""
+        return (self.file,) if self.patches is None else (self.file, self.patches)
 
 
 class SegmentList(Struct, frozen=True):
@@ -65,7 +75,8 @@ async def load(files: Files, name: str, kind: type[_J]) -> _J:
 async def load_manifest(files: Files, names: ScanNames) -> Manifest:
     """Returns the manifest of a committed scan; raises `ScanNotFound`, or `StoreError` if it is of another scan."""
     manifest = await load(files, names.manifest, Manifest)
-    entries = (*manifest.segments, manifest.targets, *([manifest.history] if manifest.history else []))
+    segments = [file for entry in manifest.segments for file in entry.files]
+    entries = (*segments, manifest.targets, *([manifest.history] if manifest.history else []))
     listed = [entry.name for entry in entries]
     if manifest.scan.scan_id != names.scan_id or not all(_is_part_of(names, name) for name in listed):
         raise StoreError(f"{files.url}/{names.manifest} belongs to another scan: restore it from a copy")
@@ -92,31 +103,48 @@ async def fetch(files: Files, entry: FileEntry) -> bytes:
 
 
 async def read_segment(files: Files, names: ScanNames, entry: FileEntry) -> pa.Table:
-    """Returns the rows of a segment; raises `StoreError` that names it."""
+    """Returns the rows of a segment by its nodes file; raises `StoreError` that names the file."""
     data = await fetch(files, entry)
+    with _naming(files, entry.name):
+        nodes = await to_thread.run_sync(segment_parts.decode_nodes, data)
+        _check_owner(nodes.table, names)
+        if nodes.patches is not None:
+            _check_place(nodes.patches, names)
+    if nodes.is_whole:
+        return nodes.table
+    patches = None if nodes.patches is None else await fetch(files, nodes.patches)
+    with _naming(files, entry.name if nodes.patches is None else nodes.patches.name):
+        return await to_thread.run_sync(segment_parts.join, nodes.table, patches)
+
+
+@contextmanager
+def _naming(files: Files, name: str) -> Iterator[None]:
     try:
-        table = await decode(data)
-        _check_owner(table, names)
+        yield
     except StoreError as error:
-        raise StoreError(f"{files.url}/{entry.name} cannot be read: {error}; restore it, or scan again") from error
-    return table
+        raise StoreError(f"{files.url}/{name} cannot be read: {error}; restore it, or scan again") from error
 
 
 async def list_segments(files: Files, names: ScanNames) -> SegmentList:
     """Lists the segments of a scan, committed or not, and reads the keys of those that are intact.
 
+    Of a patches file only the size is compared: it was durable before its nodes file was written.
+
     Raises:
         StoreError: the store itself cannot be read.
     """
-    listed = await files.names(names.segments)
-    found = await map_bounded(partial(_inspect, files, names), listed, FILES_AT_ONCE)
+    sizes = await files.sizes(f"{names.folder}/")
+    listed = sorted(name for name in sizes if name.startswith(names.segments))
+    found = await map_bounded(partial(_inspect, files, names, sizes), listed, FILES_AT_ONCE)
     return SegmentList(
         [file for file in found if isinstance(file, FoundSegment)],
         [file for file in found if isinstance(file, IgnoredFile)],
     )
 
 
-async def _inspect(files: Files, names: ScanNames, name: str) -> FoundSegment | IgnoredFile | None:
+async def _inspect(
+    files: Files, names: ScanNames, sizes: Mapping[str, int], name: str
+) -> FoundSegment | IgnoredFile | None:
     """Returns None if the file was removed meanwhile."""
     named_digest = digest_in(name)
     if named_digest is None:
@@ -125,9 +153,12 @@ async def _inspect(files: Files, names: ScanNames, name: str) -> FoundSegment | 
     if data is None:
         return None
     try:
-        return await _read_keys(name, data, named_digest, names)
+        segment = await _read_keys(name, data, named_digest, names)
+        if segment.patches is not None:
+            _check_is_there(segment.patches, names, sizes)
     except StoreError as reason:
         return IgnoredFile(name, str(reason))
+    return segment
 
 
 async def _read_keys(name: str, data: bytes, named_digest: str, names: ScanNames) -> FoundSegment:
@@ -136,7 +167,21 @@ async def _read_keys(name: str, data: bytes, named_digest: str, names: ScanNames
         raise StoreError("it is torn or was changed: its content does not match its name")
     keys = await decode(data, INDEX_COLUMNS)
     _check_owner(keys, names)
-    return FoundSegment(FileEntry(name, actual, len(data)), keys.drop_columns(["scan_id"]))
+    patches = await to_thread.run_sync(segment_parts.named_patches, data)
+    return FoundSegment(FileEntry(name, actual, len(data)), keys.drop_columns(["scan_id"]), patches)
+
+
+def _check_is_there(patches: FileEntry, names: ScanNames, sizes: Mapping[str, int]) -> None:
+    _check_place(patches, names)
+    if patches.name not in sizes:
+        raise StoreError(f"its patches file {patches.name} is missing")
+    if sizes[patches.name] != patches.bytes:
+        raise StoreError(f"its patches file {patches.name} is torn or was changed: its size is not that of the content")
+
+
+def _check_place(patches: FileEntry, names: ScanNames) -> None:
+    if not _is_part_of(names, patches.name):
+        raise StoreError(f"its patches file {patches.name} belongs to another scan")
 
 
 def _check_owner(table: pa.Table, names: ScanNames) -> None:

@@ -10,11 +10,11 @@ import pyarrow as pa
 from anyio import to_thread
 
 from scanner.core.interfaces import Files
-from scanner.store import node_index
+from scanner.store import node_index, segment_parts
 from scanner.store.layout import ScanNames
 from scanner.store.manifest import FileEntry, SegmentEntry
 from scanner.store.segment_reader import FoundSegment, read_segment
-from scanner.store.segments import INDEX_COLUMNS, digest, encode, parquet_bytes
+from scanner.store.segments import INDEX_COLUMNS, digest, parquet_bytes
 
 
 class SegmentWriter:
@@ -27,12 +27,23 @@ class SegmentWriter:
         self._sequence = count()
 
     async def write(self, table: pa.Table) -> FoundSegment:
-        """Makes a segment durable; raises `StoreError` if that cannot be done."""
-        data = await encode(table)
+        """Makes a segment durable: its patches, then its nodes; raises `StoreError` if that cannot be done."""
+        number = next(self._sequence)
+        patches = await self._write_patches(number, table)
+        data = await to_thread.run_sync(segment_parts.encode_nodes, table, patches)
         sha256 = await digest(data)
-        name = self._names.segment(next(self._sequence), self.id, sha256)
+        name = self._names.segment(number, self.id, sha256)
         await self._files.put(name, data)
-        return FoundSegment(FileEntry(name, sha256, len(data)), table.select(INDEX_COLUMNS[1:]))
+        return FoundSegment(FileEntry(name, sha256, len(data)), table.select(INDEX_COLUMNS[1:]), patches)
+
+    async def _write_patches(self, number: int, table: pa.Table) -> FileEntry | None:
+        data = await to_thread.run_sync(segment_parts.encode_patches, table)
+        if data is None:
+            return None
+        sha256 = await digest(data)
+        name = self._names.patches_file(number, self.id, sha256)
+        await self._files.put(name, data)
+        return FileEntry(name, sha256, len(data))
 
     async def rewrite_without(self, found: Sequence[FoundSegment], surplus: node_index.Rows) -> list[FoundSegment]:
         """Returns the same segments without the surplus rows: those that had some are written again under new names.
@@ -68,4 +79,4 @@ class SegmentWriter:
 def entry_of(segment: FoundSegment) -> SegmentEntry:
     """Returns what a manifest says of a segment."""
     file, rows = segment.file, node_index.patch_row_count([segment.keys])
-    return SegmentEntry(file.name, file.sha256, file.bytes, len(segment.keys), rows)
+    return SegmentEntry(file.name, file.sha256, file.bytes, len(segment.keys), rows, segment.patches)

@@ -1,8 +1,9 @@
-"""A segment table as the bytes of a Parquet file and back; a file of an earlier or later version is read too."""
+"""Parquet files of the store as bytes and back; a file of an earlier or later version is read too."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from hashlib import sha256
 
@@ -20,30 +21,12 @@ KEY_COLUMNS = ("scan_id", "account_id", "region", "instance_id", "status", "patc
 INDEX_COLUMNS = (*KEY_COLUMNS, "baseline_id")
 REQUIRED = frozenset({*KEY_COLUMNS, "patches"})  # without these a file is not a segment
 
-# The string columns whose values repeat; ids, addresses and numbers would gain nothing from a dictionary.
-_REPEATING = [
-    *(
-        f.name
-        for f in SEGMENT
-        if f.type == pa.string() and f.name not in {"instance_id", "computer_name", "ip_address"}
-    ),
-    *(f"patches.list.element.{name}" for name in ("kb_id", "title", "classification", "severity", "state")),
-    "patches.list.element.installed_time",
-    "patches.list.element.as_of",
-    "patches.list.element.cve_ids.list.element",
-]
-
 #: Titles alone fill more than the usual 1 MB; what does not fit is written out in full, a third larger and slower.
 _MAX_DICTIONARY_BYTES = 8 * 1024 * 1024
 
 
-async def encode(table: pa.Table) -> bytes:
-    """Returns the Parquet file of a segment table, encoded in a worker thread."""
-    return await to_thread.run_sync(partial(parquet_bytes, table, _REPEATING, KEY_COLUMNS))
-
-
-async def decode(data: bytes, columns: Sequence[str] | None = None) -> pa.Table:
-    """Returns the segment table of these bytes, or only some of its columns, decoded in a worker thread.
+async def decode(data: bytes, columns: Sequence[str]) -> pa.Table:
+    """Returns these columns of a nodes file, decoded in a worker thread.
 
     Columns that an earlier version did not write are null, those of a later one are left out.
 
@@ -58,10 +41,13 @@ async def digest(data: bytes) -> str:
     return await to_thread.run_sync(lambda: sha256(data).hexdigest())
 
 
-def parquet_bytes(table: pa.Table, dictionary: Sequence[str] = (), statistics: Sequence[str] = ()) -> bytes:
-    """Returns a table as a Parquet file, compressed with zstd.
+def parquet_bytes(
+    table: pa.Table, dictionary: Sequence[str] = (), statistics: Sequence[str] = (), *, stores_schema: bool = True
+) -> bytes:
+    """Returns a table as a Parquet file with one row group, compressed with zstd.
 
     `dictionary` names the columns encoded with a dictionary, `statistics` those with minimum and maximum.
+    `stores_schema` is whether the file has the Arrow schema too, beside that of Parquet.
     """
     buffer = pa.BufferOutputStream()
     pq.write_table(
@@ -71,6 +57,8 @@ def parquet_bytes(table: pa.Table, dictionary: Sequence[str] = (), statistics: S
         use_dictionary=list(dictionary),
         write_statistics=list(statistics),
         dictionary_pagesize_limit=_MAX_DICTIONARY_BYTES,
+        row_group_size=max(len(table), 1),
+        store_schema=stores_schema,
     )
     data: bytes = buffer.getvalue().to_pybytes()
     return data
@@ -87,10 +75,21 @@ def parquet_table(
         StoreError: torn, not Parquet, or without a `required` column; the text says which.
     """
     wanted = schema if columns is None else pa.schema([schema.field(name) for name in columns])
+    with open_parquet(data) as file:
+        held = set(file.schema_arrow.names)
+        return conform(file.read(columns=[name for name in wanted.names if name in held]), wanted, required)
+
+
+@contextmanager
+def open_parquet(data: bytes) -> Iterator[pq.ParquetFile]:
+    """Opens a Parquet file while the block runs.
+
+    Raises:
+        StoreError: it is torn or not Parquet, which may show only while the block reads from it.
+    """
     try:
         with pq.ParquetFile(pa.BufferReader(data)) as file:
-            held = set(file.schema_arrow.names)
-            return conform(file.read(columns=[name for name in wanted.names if name in held]), wanted, required)
+            yield file
     # A damaged file makes Arrow raise errors of Python too: names that are not UTF-8, sizes beyond any memory.
     except (pa.ArrowException, OSError, ValueError, OverflowError, MemoryError) as error:
         raise StoreError("it is torn or no Parquet file") from error

@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing, asynccontextmanager
 
 from scanner.core.errors import StoreError
-from scanner.core.interfaces import Files, NodeBatch, ScanSummary
+from scanner.core.interfaces import Files, NodeBatch, ScanFiles, ScanSummary
 from scanner.core.model import EpochMs
 from scanner.core.tables import summary_of
 from scanner.files.write_test import probe_store
@@ -17,7 +17,7 @@ from scanner.store.hold import hold
 from scanner.store.latest import latest_problems
 from scanner.store.layout import ScanNames
 from scanner.store.lease import DEFAULT_LEASE_S
-from scanner.store.local_copy import LocalCopy, local_copy
+from scanner.store.local_copy import local_copy
 from scanner.store.manifest import Manifest, ScanHeader
 from scanner.store.open_scan import BATCH_ROWS, OpenScan
 from scanner.store.prune import prune
@@ -117,7 +117,7 @@ class Store:
                 yield batch
 
     @asynccontextmanager
-    async def local_copy(self, scan_ids: Sequence[str]) -> AsyncIterator[LocalCopy]:
+    async def local_copy(self, scan_ids: Sequence[str]) -> AsyncIterator[ScanFiles]:
         """Yields the files of committed scans on this machine while the block runs, for SQL over them."""
         manifests = [await self.manifest(scan_id) for scan_id in scan_ids]
         async with local_copy(self._files, manifests) as copy:

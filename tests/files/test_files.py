@@ -61,3 +61,22 @@ async def test_names_with_spaces_and_letters_of_any_script_work(open_place, tmp_
         assert await files.names() == ["Größe (1) = ü.txt"]
         await files.delete(["Größe (1) = ü.txt"])
         assert await files.names() == []
+
+
+async def test_a_range_is_that_part_of_a_file_as_far_as_there_is_one(open_place, tmp_path, s3_url):
+    async with open_place(tmp_path, s3_url) as files:
+        await files.put("a/b.bin", bytes(range(200)))
+        assert await files.get_range("a/b.bin", 0, 4) == bytes([0, 1, 2, 3])
+        assert await files.get_range("a/b.bin", 190, 10) == bytes(range(190, 200))
+        assert await files.get_range("a/b.bin", 190, 1_000) == bytes(range(190, 200))
+        assert await files.get_range("a/b.bin", 200, 10) == b""
+        assert await files.get_range("absent", 0, 4) is None
+
+
+async def test_sizes_are_those_of_the_files_below_a_prefix(open_place, tmp_path, s3_url):
+    async with open_place(tmp_path, s3_url) as files:
+        await files.put("scans/a/1", b"x" * 10)
+        await files.put("scans/a/2", b"")
+        await files.put("scans/b", b"xy")
+        assert await files.sizes("scans/a/") == {"scans/a/1": 10, "scans/a/2": 0}
+        assert await files.sizes("nothing/here") == {}

@@ -41,7 +41,7 @@ async def fill(files: Files) -> tuple[str, str]:
 async def views_of(store: Store, scan_ids: Sequence[str]) -> AsyncIterator[Views]:
     async with (
         store.local_copy(scan_ids) as copy,
-        open_views(copy.scans, copy.segments, copy.targets) as views,
+        open_views(copy) as views,
     ):
         yield views
 

@@ -8,15 +8,11 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from scanner.core.tables import SEGMENT, STORED_PATCH, TARGETS
+from scanner.core.tables import NODES_FILE, STORED_PATCH, TARGETS
 from scanner.store.manifest import FORMAT
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "store-format.md"
-SCHEMAS = {
-    "segment": [field for field in SEGMENT if field.name != "patches"],
-    "patch": STORED_PATCH,
-    "targets": TARGETS,
-}
+SCHEMAS = {"segment": NODES_FILE, "patch": STORED_PATCH, "targets": TARGETS}
 
 
 def store_format_document() -> str:

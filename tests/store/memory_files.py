@@ -40,6 +40,13 @@ class MemoryFiles:
     async def names(self, prefix: str = "") -> list[str]:
         return sorted(name for name in self.held if name.startswith(prefix))
 
+    async def get_range(self, name: str, start: int, length: int) -> bytes | None:
+        data = await self.get(name)
+        return None if data is None else data[start : start + length]
+
+    async def sizes(self, prefix: str = "") -> dict[str, int]:
+        return {name: len(data) for name, data in self.held.items() if name.startswith(prefix)}
+
     async def delete(self, names: Sequence[str]) -> None:
         for name in names:
             self.held.pop(name, None)
@@ -72,6 +79,12 @@ class DyingFiles:
 
     async def names(self, prefix: str = "") -> list[str]:
         return await self._files.names(prefix)
+
+    async def get_range(self, name: str, start: int, length: int) -> bytes | None:
+        return await self._files.get_range(name, start, length)
+
+    async def sizes(self, prefix: str = "") -> dict[str, int]:
+        return await self._files.sizes(prefix)
 
     async def delete(self, names: Sequence[str]) -> None:
         # The order within one call is nobody's promise.

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from scanner.core.baselines import Baseline
-from scanner.core.interfaces import NodeBatch
+from scanner.core.interfaces import Files, NodeBatch
 from scanner.core.model import (
     ManagedNode,
     NodeScan,
@@ -31,6 +31,7 @@ from scanner.core.tables import segment_table
 from scanner.store.layout import ScanNames
 from scanner.store.manifest import Manifest, ScanHeader
 from scanner.store.open_scan import OpenScan
+from scanner.store.segments import digest, parquet_bytes
 from scanner.store.store import Store
 
 TARGET = Target("111111111111", "eu-west-1", "prod")
@@ -156,6 +157,12 @@ def newer_segment(scan_id: str, scans: Sequence[NodeScan]) -> pa.Table:
     place = table.schema.get_field_index("patches")
     newer = table.set_column(place, "patches", pa.ListArray.from_arrays(patches.offsets, values))
     return newer.append_column("rack", pa.array(["r-1"] * len(table)))
+
+
+async def add_nested_segment(files: Files, scan_id: str, table: pa.Table) -> None:
+    """Writes a segment as the first release did: one file, the patches nested in the nodes."""
+    data = parquet_bytes(table)
+    await files.put(ScanNames(scan_id).segment(0, "01234567", await digest(data)), data)
 
 
 async def instance_ids(batches: AsyncIterator[NodeBatch]) -> list[str]:

@@ -9,6 +9,11 @@ from scanner.core.errors import StoreError
 from scanner.core.tables import segment_table
 from scanner.files.local import LocalFiles
 from scanner.store.json_files import to_json
+from scanner.store.layout import ScanNames
+from scanner.store.manifest import FileEntry
+from scanner.store.segment_parts import encode_nodes
+from scanner.store.segment_reader import read_segment
+from scanner.store.segments import digest
 from scanner.store.store import Store
 from tests.store.memory_files import MemoryFiles
 from tests.store.samples import NOBODY, commit, commit_manifest, header, instance_ids, node, opened, outcome, scan_row
@@ -70,7 +75,7 @@ async def test_a_damaged_segment_of_a_committed_scan_is_named_by_replay_and_veri
     files = MemoryFiles()
     store = Store(files)
     manifest = await commit_manifest(store, [[node(1)], [node(2)], [node(3)]])
-    scan_id, damaged = manifest.scan.scan_id, manifest.segments[1].name
+    scan_id, damaged = manifest.scan.scan_id, manifest.segments[1].patches.name
     files.held[damaged] = files.held[damaged].replace(b"KB2-0", b"KB9-9")
     batches = store.replay(scan_id)
     assert (await anext(batches)).nodes.column("instance_id").to_pylist() == ["i-0001"]
@@ -80,11 +85,56 @@ async def test_a_damaged_segment_of_a_committed_scan_is_named_by_replay_and_veri
     assert [damaged in problem for problem in problems] == [True]
 
 
+@pytest.mark.parametrize("damage", [None, b"", b"PAR1"])
+async def test_a_segment_of_an_unfinished_scan_without_its_patches_is_ignored_and_named(damage):
+    files = MemoryFiles()
+    store = Store(files)
+    await opened(store, NOBODY).add_segment(segment_table(NOBODY, [node(1)]))
+    entry = await opened(store, NOBODY).add_segment(segment_table(NOBODY, [node(2)]))
+    del files.held[entry.patches.name]
+    files.held |= {} if damage is None else {entry.patches.name: damage}
+    done = await opened(store, NOBODY).prepare_resume()
+    assert done.instance_ids("111111111111", "eu-west-1") == {"i-0001"}
+    (ignored,) = done.ignored
+    assert ignored.name == entry.name
+    assert f"its patches file {entry.patches.name} is {'missing' if damage is None else 'torn'}" in ignored.reason
+    with pytest.raises(StoreError, match=f"holds 1 of the 2 nodes that were written; {entry.name} was ignored"):
+        await opened(store, NOBODY).commit(scan_row(NOBODY, {"verified": 2}), [outcome()])
+
+
+async def test_patches_whose_nodes_were_never_written_are_no_part_of_a_scan():
+    files = MemoryFiles()
+    store = Store(files)
+    entry = await opened(store, NOBODY).add_segment(segment_table(NOBODY, [node(1)]))
+    del files.held[entry.name]
+    await opened(store, NOBODY).add_segment(segment_table(NOBODY, [node(1)]))
+    assert (await opened(store, NOBODY).prepare_resume()).ignored == []
+    await opened(store, NOBODY).commit(scan_row(NOBODY, {"verified": 1}), [outcome()])
+    assert await store.verify(NOBODY) == []
+    assert await instance_ids(store.replay(NOBODY)) == ["i-0001"]
+
+
+async def test_a_segment_that_names_the_patches_of_another_scan_is_refused():
+    files = MemoryFiles()
+    store = Store(files)
+    table = segment_table(NOBODY, [node(1)])
+    elsewhere = FileEntry("scans/20210101T000000Z-000000/patches/x", "0" * 64, 1)
+    data = encode_nodes(table, elsewhere)
+    sha256 = await digest(data)
+    name = ScanNames(NOBODY).segment(0, "01234567", sha256)
+    files.held |= {name: data, elsewhere.name: b"x"}
+    assert [file.reason for file in (await opened(store, NOBODY).prepare_resume()).ignored] == [
+        f"its patches file {elsewhere.name} belongs to another scan"
+    ]
+    with pytest.raises(StoreError, match="belongs to another scan"):
+        await read_segment(files, ScanNames(NOBODY), FileEntry(name, sha256, len(data)))
+
+
 async def test_verify_names_every_damaged_file_once():
     files = MemoryFiles()
     store = Store(files)
     manifest = await commit_manifest(store, [[node(1)], [node(2)], [node(3)]])
-    gone, torn, _ = manifest.segments
+    gone, torn = manifest.segments[0], manifest.segments[1].patches
     del files.held[gone.name]
     files.held[torn.name] = files.held[torn.name][:50]
     files.held[manifest.targets.name] = b"PAR1"
@@ -141,7 +191,7 @@ async def test_a_manifest_copied_from_another_scan_is_not_believed():
 async def test_a_local_copy_misses_no_file(tmp_path):
     store = Store(LocalFiles(tmp_path))
     manifest = await commit_manifest(store, [[node(1)], [node(2)]])
-    gone, cut = (tmp_path / entry.name for entry in manifest.segments)
+    gone, cut = tmp_path / manifest.segments[0].name, tmp_path / manifest.segments[1].patches.name
     cut.write_bytes(cut.read_bytes()[:-1])
     with pytest.raises(StoreError, match=f"{cut.name} is not what was committed"):
         async with store.local_copy([manifest.scan.scan_id]):
@@ -157,9 +207,10 @@ async def test_a_fetched_copy_is_verified_and_goes_away():
     store = Store(files)
     manifest = await commit_manifest(store, [[node(1)], [node(2)]])
     async with store.local_copy([manifest.scan.scan_id]) as copy:
-        assert [path.read_bytes() for path in copy.segments] == [files.held[e.name] for e in manifest.segments]
+        assert [path.read_bytes() for path in copy.nodes] == [files.held[e.name] for e in manifest.segments]
+        assert [path.read_bytes() for path in copy.patches] == [files.held[e.patches.name] for e in manifest.segments]
         assert copy.scans == (manifest.scan,)
-        paths = [*copy.segments, *copy.targets]
+        paths = [*copy.nodes, *copy.patches, *copy.targets]
     assert not [path for path in paths if path.exists()]
     files.held[manifest.segments[0].name] += b"x"
     with pytest.raises(StoreError, match="is not what was committed"):

@@ -11,9 +11,12 @@ from scanner.files.local import LocalFiles
 from scanner.reports.sql.query import open_views
 from scanner.store.history import HistoryQuery
 from scanner.store.store import Store
+from tests.store.memory_files import MemoryFiles
 from tests.store.samples import (
+    NOBODY,
     STARTED_MS,
     TARGET,
+    add_nested_segment,
     header,
     newer_segment,
     node,
@@ -32,11 +35,18 @@ def usual_segment(scan_id, scans):
     return segment_table(scan_id, scans)
 
 
+def nested_segment(scan_id, scans):
+    """Nodes and patches in one file."""
+    return segment_table(scan_id, scans).drop_columns(["tags"])
+
+
 SEGMENTS = {
     "an earlier version": (older_segment,),
     "a later version": (newer_segment,),
     "all of them": (older_segment, usual_segment, newer_segment),
     "all of them, the latest first": (newer_segment, usual_segment, older_segment),
+    "the first release": (nested_segment,),
+    "the first release and later ones": (older_segment, nested_segment, newer_segment, usual_segment),
 }
 
 
@@ -48,7 +58,11 @@ async def evolved(request, tmp_path):
     await opened(store, scan_id).begin(header(scan_id))
     for number, segment in enumerate(request.param):
         nodes = [node(2 * number, patches=3), node(2 * number + 1, patches=0, status=NodeStatus.NO_PATCH_DATA)]
-        await opened(store, scan_id).add_segment(segment(scan_id, nodes))
+        table = segment(scan_id, nodes)
+        if segment is nested_segment:
+            await add_nested_segment(store.files, scan_id, table)
+        else:
+            await opened(store, scan_id).add_segment(table)
     await opened(store, scan_id).commit(scan_row(scan_id, {}), [outcome()])
     return store, scan_id, 2 * len(request.param)
 
@@ -65,7 +79,7 @@ async def test_it_is_replayed_in_the_columns_of_this_version(evolved):
 
 async def test_it_is_queried_in_the_columns_of_this_version(evolved):
     store, scan_id, count = evolved
-    async with store.local_copy([scan_id]) as copy, open_views(copy.scans, copy.segments, copy.targets) as views:
+    async with store.local_copy([scan_id]) as copy, open_views(copy) as views:
         nodes = await views.fetch("SELECT * FROM nodes")
         patches = await views.fetch("SELECT * FROM patches")
         named = "SELECT count(DISTINCT kb_id) AS n FROM patches WHERE list_contains(cve_ids, 'CVE-2026-1')"
@@ -85,3 +99,27 @@ async def test_a_delta_scan_compares_with_it(evolved):
     assert history.damaged == []
     assert not history.is_empty
     assert not history.is_unchanged(TARGET, PatchState("i-0000", missing_count=1))
+
+
+async def test_a_scan_that_the_first_release_began_is_resumed_and_committed():
+    files = MemoryFiles()
+    store = Store(files)
+    denied = node(2, patches=0, status=NodeStatus.DENIED)
+    await opened(store, NOBODY).begin(header(NOBODY))
+    await add_nested_segment(files, NOBODY, nested_segment(NOBODY, [node(1, patches=3), denied]))
+    again = opened(store, NOBODY)
+    assert (await again.prepare_resume()).instance_ids(*KEY) == {"i-0001"}
+    await again.add_segment(segment_table(NOBODY, [node(2, patches=2), node(3, patches=0)]))
+    summary = await again.commit(scan_row(NOBODY, {"verified": 3}), [outcome()])
+
+    assert (summary.scan.nodes["verified"], summary.scan.patch_rows) == (3, 5)
+    assert await store.verify(NOBODY) == []
+    # The segment with the gap was written again, in two files.
+    assert [entry.is_nested for entry in (await store.manifest(NOBODY)).segments] == [False, False]
+    batches = [batch async for batch in store.replay(NOBODY)]
+    assert sorted(each for batch in batches for each in batch.nodes.column("instance_id").to_pylist()) == [
+        "i-0001",
+        "i-0002",
+        "i-0003",
+    ]
+    assert sum(len(batch.patches) for batch in batches) == 5

@@ -182,10 +182,12 @@ async def test_a_removal_that_dies_at_any_step_never_leaves_half_a_committed_sca
     assert await store.committed() == [kept]
 
 
-async def test_a_segment_that_could_not_be_written_is_an_error_at_once():
-    store = Store(DyingFiles(MemoryFiles(), 0))
-    with pytest.raises(StoreError, match=r"cannot write .*segments.*the disk is full"):
+@pytest.mark.parametrize(("changes", "part"), [(0, "patches"), (1, "segments")])
+async def test_a_segment_that_could_not_be_written_is_an_error_at_once(changes, part):
+    store = Store(DyingFiles(MemoryFiles(), changes))
+    with pytest.raises(StoreError, match=rf"cannot write .*/{part}/.*the disk is full"):
         await _add(store, node(1))
+    assert (await opened(store, NOBODY).prepare_resume()).targets == {}
 
 
 async def test_half_written_segments_of_a_killed_process_do_not_stand_in_the_way(tmp_path):

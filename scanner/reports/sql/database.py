@@ -12,8 +12,8 @@ import pyarrow.parquet as pq
 
 from scanner.core.column import Column
 from scanner.core.columns import NODE_KEY, TARGET_KEY
-from scanner.core.model import ScanRow
-from scanner.core.tables import BASELINES, NODES, PATCHES, SEGMENT, TAGS, TARGET_FILE, TARGETS, scans_table
+from scanner.core.interfaces import ScanFiles
+from scanner.core.tables import BASELINES, NODES, NODES_FILE, PATCHES, SEGMENT, TAGS, TARGET_FILE, TARGETS, scans_table
 
 _SETTINGS: dict[str, str | bool | int | float | list[str]] = {
     "autoinstall_known_extensions": "false",
@@ -23,14 +23,13 @@ _SETTINGS: dict[str, str | bool | int | float | list[str]] = {
     "python_enable_replacements": "false",
 }
 
+_FILE_SCHEMAS = {"nodes": NODES_FILE, "nested": SEGMENT, "patches": PATCHES, "targets": TARGET_FILE}
 #: Full days from the end of a node's last patching operation to the end of its scan.
 _DATA_AGE = "(scan_ended_ms - epoch_ms(operation_end_time)) // 86_400_000 AS data_age_days"
 _SCAN_ENDS = "LEFT JOIN (SELECT scan_id, epoch_ms(finished_at) AS scan_ended_ms FROM scans) USING (scan_id)"
 
 
-def open_database(
-    scans: Sequence[ScanRow], segments: Sequence[Path], targets: Sequence[Path], spill: Path
-) -> duckdb.DuckDBPyConnection:
+def open_database(files: ScanFiles, spill: Path) -> duckdb.DuckDBPyConnection:
     """Returns a connection that reads these files alone, opens no network, loads no extension and keeps its settings.
 
     `spill` is where large sorts may put intermediate data. A statement that writes could still replace the files
@@ -40,11 +39,12 @@ def open_database(
     try:
         connection.execute("SET GLOBAL TimeZone = 'UTC'")
         connection.execute(f"SET temp_directory = {_quoted(str(spill))}")
+        templates = {name: _template(spill, name, schema) for name, schema in _FILE_SCHEMAS.items()}
         # A path is held against the list as it is written in `read_parquet` and again as it is opened.
-        templates = [_template(spill, name, schema) for name, schema in (("nodes", SEGMENT), ("targets", TARGET_FILE))]
-        allowed = {form for path in (*segments, *targets, *templates) for form in (str(path), _literal(path))}
+        paths = (*files.nodes, *files.patches, *files.targets, *templates.values())
+        allowed = {form for path in paths for form in (str(path), _literal(path))}
         connection.execute(f"SET allowed_paths = [{', '.join(map(_quoted, allowed))}]")
-        _create_views(connection, scans, [templates[0], *segments], [templates[1], *targets])
+        _create_views(connection, files, templates)
         connection.execute("SET enable_external_access = false")
         connection.execute("SET lock_configuration = true")
     except BaseException:
@@ -75,16 +75,24 @@ def _is_one_select(connection: duckdb.DuckDBPyConnection, sql: str) -> bool:
     return [statement.type for statement in connection.extract_statements(sql)] == [duckdb.StatementType.SELECT]
 
 
-def _create_views(
-    connection: duckdb.DuckDBPyConnection, scans: Sequence[ScanRow], segments: Sequence[Path], targets: Sequence[Path]
-) -> None:
-    _create_table(connection, "scans", scans_table(scans))
-    nodes = _files(segments)
+def _create_views(connection: duckdb.DuckDBPyConnection, files: ScanFiles, templates: Mapping[str, Path]) -> None:
+    _create_table(connection, "scans", scans_table(files.scans))
+    nodes = _files([templates["nodes"], *files.nodes])
+    targets = _files([templates["targets"], *files.targets])
     _create_view(connection, "nodes", f"{', '.join(NODES.names)}, {_DATA_AGE}", f"{nodes} {_SCAN_ENDS}")
-    _create_nested_view(connection, "patches", NODE_KEY, PATCHES, nodes)
-    _create_nested_view(connection, "tags", NODE_KEY, TAGS, nodes)
-    _create_view(connection, "targets", ", ".join(TARGETS.names), _files(targets))
-    _create_nested_view(connection, "baselines", TARGET_KEY, BASELINES, _files(targets))
+    _create_view(connection, "patches", ", ".join(PATCHES.names), _patches(files, templates))
+    _create_view(connection, "tags", "*", f"({_unnested('tags', NODE_KEY, TAGS, nodes)})")
+    _create_view(connection, "targets", ", ".join(TARGETS.names), targets)
+    _create_view(connection, "baselines", "*", f"({_unnested('baselines', TARGET_KEY, BASELINES, targets)})")
+
+
+def _patches(files: ScanFiles, templates: Mapping[str, Path]) -> str:
+    """Returns the rows of the patches files, and those that nodes files of the first release hold themselves."""
+    flat = _files([templates["patches"], *files.patches])
+    if not files.nested:
+        return flat
+    nested = _unnested("patches", NODE_KEY, PATCHES, _files([templates["nested"], *files.nested]))
+    return f"(SELECT {', '.join(PATCHES.names)} FROM {flat} UNION ALL {nested})"  # noqa: S608 - our own words, quoted
 
 
 def _files(paths: Sequence[Path]) -> str:
@@ -104,14 +112,11 @@ def _create_view(connection: duckdb.DuckDBPyConnection, name: str, columns: str,
     connection.execute(f"CREATE VIEW {name} AS SELECT {columns} FROM {source}")  # noqa: S608 - our own words, quoted
 
 
-def _create_nested_view(
-    connection: duckdb.DuckDBPyConnection, name: str, key: Sequence[Column], schema: pa.Schema, source: str
-) -> None:
-    """Creates the view of a table that is nested in a column of its name."""
+def _unnested(name: str, key: Sequence[Column], schema: pa.Schema, source: str) -> str:
+    """Returns the SELECT of a table that is nested in a column of its name."""
     keys = ", ".join(column.name for column in key)
     members = ", ".join(f"row.{field.name}" for field in list(schema)[len(key) :])
-    rows = f"(SELECT {keys}, unnest({name}) AS row FROM {source})"  # noqa: S608 - our own words, quoted
-    _create_view(connection, name, f"{keys}, {members}", rows)
+    return f"SELECT {keys}, {members} FROM (SELECT {keys}, unnest({name}) AS row FROM {source})"  # noqa: S608 - our own words, quoted
 
 
 def _create_table(connection: duckdb.DuckDBPyConnection, name: str, table: pa.Table) -> None:

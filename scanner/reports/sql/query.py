@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -16,7 +16,7 @@ import pyarrow as pa
 from anyio import to_thread
 
 from scanner.core.errors import ConfigError, StoreError
-from scanner.core.model import ScanRow
+from scanner.core.interfaces import ScanFiles
 from scanner.core.tables import TABLE_NAMES
 from scanner.reports.sql.database import add_tables, open_database, select_only
 
@@ -89,17 +89,15 @@ class Views:
 
 
 @asynccontextmanager
-async def open_views(
-    scans: Sequence[ScanRow], segments: Sequence[Path], targets: Sequence[Path]
-) -> AsyncIterator[Views]:
-    """Yields the views over these scans, whose segments and targets files lie at these absolute paths.
+async def open_views(files: ScanFiles) -> AsyncIterator[Views]:
+    """Yields the views over the scans of these files.
 
     Raises:
         StoreError: a file cannot be read.
     """
     with TemporaryDirectory(prefix="patchsweep-", ignore_cleanup_errors=True) as spill:
         try:
-            connection = await to_thread.run_sync(partial(open_database, scans, segments, targets, Path(spill)))
+            connection = await to_thread.run_sync(partial(open_database, files, Path(spill)))
         except duckdb.Error as error:
             raise StoreError(_unreadable(error)) from error
         try:

@@ -1,0 +1,127 @@
+"""Splits a segment table into the two Parquet files that keep it, and puts them together again.
+
+The patches file has the rows of the table `patches`, those of one node after those of another. The nodes file has the
+nodes in the same order, each with its number of patch rows, and names its patches file: it is written last, so that a
+segment is there as a whole or not at all. The first release kept patches nested in the nodes, in one file.
+"""
+
+from __future__ import annotations
+
+import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
+from msgspec import Struct
+
+from scanner.core.columns import NODE_KEY
+from scanner.core.errors import StoreError
+from scanner.core.foreign_bytes import ForeignBytesError, decode_json
+from scanner.core.tables import NODES_FILE, SEGMENT, STORED_PATCH
+from scanner.store.manifest import FileEntry
+from scanner.store.segments import KEY_COLUMNS, REQUIRED, open_parquet, parquet_bytes, parquet_table
+
+_KEY = [column.name for column in NODE_KEY]
+_PATCHES_FILE = b"patchsweep.patches"  # The metadata of a nodes file that names its patches file, or says null
+_NESTED = SEGMENT.field("patches")
+_PATCH_SCHEMA = pa.schema(list(STORED_PATCH))
+#: The string columns of nodes whose values repeat; ids and addresses would gain nothing from a dictionary.
+_REPEATING_OF_NODES = [
+    field.name
+    for field in NODES_FILE
+    if field.type == pa.string() and field.name not in {"instance_id", "computer_name", "ip_address"}
+]
+#: All of them: most are short, and what a day or a package has is in thousands of rows.
+_REPEATING_OF_PATCHES = [
+    *_KEY,
+    *(f"{f.name}.list.element" if pa.types.is_list(f.type) else f.name for f in STORED_PATCH),
+]
+
+
+class Nodes(Struct, frozen=True):
+    """A decoded nodes file: `patches` names the file with its patches.
+
+    Where the nodes file is of the first release, `table` is the whole segment.
+    """
+
+    table: pa.Table
+    patches: FileEntry | None
+    is_whole: bool
+
+
+def encode_patches(segment: pa.Table) -> bytes | None:
+    """Returns the patches file of a segment table, None if no node has patches."""
+    nested = segment.column("patches").combine_chunks()
+    rows = nested.flatten()
+    if not len(rows):
+        return None
+    if not nested.value_lengths().equals(segment.column("patch_rows").combine_chunks().cast(pa.int32())):
+        raise ValueError("patch_rows does not count the patches of each node")
+    owners = nested.value_parent_indices()
+    # Dictionaries of 200 nodes instead of 50,000 strings: a tenth less time, and the file is the same.
+    keys = [_repeated(segment.column(name), owners) for name in _KEY]
+    fields = [*(pa.field(name, key.type) for name, key in zip(_KEY, keys, strict=True)), *rows.type]
+    table = pa.table([*keys, *rows.flatten()], schema=pa.schema(fields))
+    # Without the Arrow schema in the file the dictionaries are read as plain strings.
+    return parquet_bytes(table, _REPEATING_OF_PATCHES, stores_schema=False)
+
+
+def _repeated(column: pa.ChunkedArray, owners: pa.Array) -> pa.DictionaryArray:
+    few = column.combine_chunks().dictionary_encode()
+    return pa.DictionaryArray.from_arrays(few.indices.take(owners), few.dictionary)
+
+
+def encode_nodes(segment: pa.Table, patches: FileEntry | None) -> bytes:
+    """Returns the nodes file of a segment table, which names its patches file."""
+    nodes = segment.drop_columns(["patches"])
+    metadata = {**(nodes.schema.metadata or {}), _PATCHES_FILE: msgspec.json.encode(patches)}
+    return parquet_bytes(nodes.replace_schema_metadata(metadata), _REPEATING_OF_NODES, KEY_COLUMNS)
+
+
+def decode_nodes(data: bytes) -> Nodes:
+    """Returns the nodes of a nodes file, with their patches where it holds them itself.
+
+    Raises:
+        StoreError: torn, not Parquet, or no segment; the text says which and leaves the name to the caller.
+    """
+    named = _named(data)
+    if named is None:
+        return Nodes(parquet_table(data, SEGMENT, required=REQUIRED), None, is_whole=True)
+    table = parquet_table(data, NODES_FILE, required=REQUIRED - {"patches"})
+    return Nodes(table, _patches_file(named), is_whole=False)
+
+
+def named_patches(data: bytes) -> FileEntry | None:
+    """Returns the patches file that a nodes file names, None if it names none; raises as `decode_nodes` does."""
+    named = _named(data)
+    return None if named is None else _patches_file(named)
+
+
+def _named(data: bytes) -> bytes | None:
+    with open_parquet(data) as file:
+        named: bytes | None = (file.schema_arrow.metadata or {}).get(_PATCHES_FILE)
+        return named
+
+
+def _patches_file(named: bytes) -> FileEntry | None:
+    try:
+        return None if named == b"null" else decode_json(named, FileEntry)
+    except ForeignBytesError as error:
+        raise StoreError(f"what it says of its patches file is damaged ({error})") from error
+
+
+def join(nodes: pa.Table, patches: bytes | None) -> pa.Table:
+    """Returns the segment table of a nodes file and the bytes of its patches file.
+
+    Raises:
+        StoreError: the patches file is damaged, or has the rows of other nodes.
+    """
+    rows = _PATCH_SCHEMA.empty_table() if patches is None else parquet_table(patches, _PATCH_SCHEMA)
+    counts = pc.fill_null(nodes.column("patch_rows").combine_chunks(), 0)
+    wanted = pc.sum(counts).as_py() or 0
+    if wanted != len(rows):
+        raise StoreError(f"its nodes have {wanted} patch rows, its patches file has {len(rows)}")
+    offsets = pa.concat_arrays([pa.array([0], pa.int64()), pc.cumulative_sum(counts)]).cast(pa.int32())
+    structs = pa.StructArray.from_arrays(
+        [column.combine_chunks() for column in rows.columns], fields=list(STORED_PATCH)
+    )
+    column = pa.ListArray.from_arrays(offsets, structs, type=_NESTED.type)
+    return nodes.add_column(SEGMENT.get_field_index("patches"), _NESTED, column)
