@@ -153,9 +153,11 @@ class OpenScan:
         return summary
 
     async def discard_if_empty(self) -> bool:
-        """Removes a scan that holds no nodes and no other files, so that it leaves no trace. Returns whether it did."""
+        """Removes a scan that holds no segment and no other files, so that it leaves no trace. Returns whether it did."""
         held = set(await self._files.names(f"{self._names.folder}/"))
-        working = self._names.working_files(held)
+        # Patches count for nothing before their nodes are written.
+        patches = [name for name in held if name.startswith(self._names.patches)]
+        working = [*self._names.working_files(held), *patches]
         if held - {self._names.header, self._names.lease, *working}:
             return False
         await self._files.delete([self._names.header])

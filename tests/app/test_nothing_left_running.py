@@ -33,6 +33,9 @@ def test_a_scan_and_a_publication_leave_no_thread_and_no_open_database_behind(tm
     anyio.run(partial(run_publish, settings, result.scan.scan_id, stdout=io.BytesIO()))
 
     assert result.sink_failures == {}
-    assert set(threading.enumerate()) - before == set()
+    left = set(threading.enumerate()) - before
+    for thread in left:
+        thread.join(30)  # one that was let go needs the CPU once more before it has ended
+    assert [thread for thread in left if thread.is_alive()] == []
     # DuckDB holds its file for one process: another can open it only if every connection here is closed.
     subprocess.run([sys.executable, "-c", OPENS_THE_FILE, str(file)], check=True)
