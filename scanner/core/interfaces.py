@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Protocol, runtime_checkable
 
 from msgspec import Struct
@@ -19,6 +18,7 @@ from scanner.core.instances import Instance, Tags
 from scanner.core.machines import AssociationScan, InventoryNode, NotAsked
 from scanner.core.model import CallCounts, ManagedNode, NodeScan, PatchState, ScanRow, Scope, Target, TargetOutcome
 from scanner.core.patch_rows import PatchPage
+from scanner.core.stored_bytes import StoredBytes as StoredBytes  # noqa: PLC0414 - sink authors import it from here
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -159,20 +159,6 @@ class ScanSummary(Struct, frozen=True):
         return {"targets": self.targets, "baselines": self.baselines, "scans": self.scans}
 
 
-class ScanFiles(Struct, frozen=True):
-    """The Parquet files of committed scans on this machine, by absolute path, for SQL over them.
-
-    `nodes` have a row for each node, `patches` the rows of the table `patches`. `nested` are those of `nodes` that hold
-    their patches themselves, as the first release wrote them.
-    """
-
-    scans: tuple[ScanRow, ...]
-    nodes: tuple[Path, ...]
-    nested: tuple[Path, ...]
-    patches: tuple[Path, ...]
-    targets: tuple[Path, ...]
-
-
 class Sink(Protocol):
     """Takes a scan's results besides the store. Any method may raise `SinkError`; nothing is retried for a sink.
 
@@ -208,18 +194,6 @@ class ProbedSink(Sink, Protocol):
             SinkError: `write` or `commit` would fail.
         """
         ...
-
-
-class StoredBytes(Struct, frozen=True):
-    """A file as it was read.
-
-    `version` is another after every write. `age_s` is how long ago it was written, by the clock of the place where
-    it lies, so that the clocks of two machines are never compared.
-    """
-
-    data: bytes
-    version: str
-    age_s: float
 
 
 class Files(Protocol):

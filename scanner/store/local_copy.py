@@ -13,7 +13,8 @@ from anyio import to_thread
 
 from scanner.core.concurrency import map_bounded
 from scanner.core.errors import StoreError
-from scanner.core.interfaces import Files, ScanFiles
+from scanner.core.interfaces import Files
+from scanner.core.scan_files import ScanFiles
 from scanner.files.disk_errors import as_store_error
 from scanner.files.local import LocalFiles
 from scanner.store.manifest import FileEntry, Manifest

@@ -153,7 +153,7 @@ class OpenScan:
         return summary
 
     async def discard_if_empty(self) -> bool:
-        """Removes a scan that holds no segment and no other files, so that it leaves no trace. Returns whether it did."""
+        """Removes a scan that holds no segment, nor a file of others, and leaves no trace. Returns whether it did."""
         held = set(await self._files.names(f"{self._names.folder}/"))
         # Patches count for nothing before their nodes are written.
         patches = [name for name in held if name.startswith(self._names.patches)]

@@ -6,8 +6,9 @@ from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing, asynccontextmanager
 
 from scanner.core.errors import StoreError
-from scanner.core.interfaces import Files, NodeBatch, ScanFiles, ScanSummary
+from scanner.core.interfaces import Files, NodeBatch, ScanSummary
 from scanner.core.model import EpochMs
+from scanner.core.scan_files import ScanFiles
 from scanner.core.tables import summary_of
 from scanner.files.write_test import probe_store
 from scanner.store import catalog as catalogs

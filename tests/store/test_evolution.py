@@ -10,6 +10,8 @@ from scanner.core.tables import NODES, PATCHES, segment_table
 from scanner.files.local import LocalFiles
 from scanner.reports.sql.query import open_views
 from scanner.store.history import HistoryQuery
+from scanner.store.layout import ScanNames
+from scanner.store.segment_writer import SegmentWriter
 from scanner.store.store import Store
 from tests.store.memory_files import MemoryFiles
 from tests.store.samples import (
@@ -62,7 +64,7 @@ async def evolved(request, tmp_path):
         if segment is nested_segment:
             await add_nested_segment(store.files, scan_id, table)
         else:
-            await opened(store, scan_id).add_segment(table)
+            await SegmentWriter(store.files, ScanNames(scan_id)).write(table)
     await opened(store, scan_id).commit(scan_row(scan_id, {}), [outcome()])
     return store, scan_id, 2 * len(request.param)
 

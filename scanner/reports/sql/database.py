@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from scanner.core.column import Column
 from scanner.core.columns import NODE_KEY, TARGET_KEY
-from scanner.core.interfaces import ScanFiles
+from scanner.core.scan_files import ScanFiles
 from scanner.core.tables import BASELINES, NODES, NODES_FILE, PATCHES, SEGMENT, TAGS, TARGET_FILE, TARGETS, scans_table
 
 _SETTINGS: dict[str, str | bool | int | float | list[str]] = {

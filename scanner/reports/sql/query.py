@@ -16,7 +16,7 @@ import pyarrow as pa
 from anyio import to_thread
 
 from scanner.core.errors import ConfigError, StoreError
-from scanner.core.interfaces import ScanFiles
+from scanner.core.scan_files import ScanFiles
 from scanner.core.tables import TABLE_NAMES
 from scanner.reports.sql.database import add_tables, open_database, select_only
 
