@@ -2,6 +2,7 @@
 
 from scanner.app.doctor import run_doctor
 from scanner.app.feeds import read_feed, read_feeds, read_waiver_file
+from scanner.app.notify import run_notify
 from scanner.app.plan import run_plan
 from scanner.app.publish import PublishReport, run_publish
 from scanner.app.scan import run_scan
@@ -14,6 +15,7 @@ __all__ = [
     "read_feeds",
     "read_waiver_file",
     "run_doctor",
+    "run_notify",
     "run_plan",
     "run_publish",
     "run_scan",

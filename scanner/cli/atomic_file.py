@@ -48,8 +48,10 @@ def check_file(path: str, what: str) -> None:
         raise ConfigError(f"the folder {folder} of the {what} file {path} does not exist or is not writable")
 
 
-def write_file(path: str, data: bytes, what: str) -> None:
+def write_file(path: str, data: bytes, what: str, new_file_mode: int = _NEW_FILE_MODE) -> None:
     """Writes the whole file, durably; raises `ConfigError` as `check_file` does.
+
+    A file that is there keeps its mode; `new_file_mode` is for one that is not.
 
     Raises:
         PatchsweepError: The file cannot be written.
@@ -58,7 +60,7 @@ def write_file(path: str, data: bytes, what: str) -> None:
     try:
         kind = _kind(path)
         if kind is None or _is_replaced(path, kind):
-            _replace(Path(os.path.realpath(path)), data)
+            _replace(Path(os.path.realpath(path)), data, new_file_mode)
         else:
             _write_into(path, data)
     except OSError as error:
@@ -90,14 +92,14 @@ def _is_descriptor(path: str) -> bool:
     return False
 
 
-def _replace(target: Path, data: bytes) -> None:
+def _replace(target: Path, data: bytes, new_file_mode: int) -> None:
     temporary: Path | None = None
     try:
         with NamedTemporaryFile(dir=target.parent, prefix=".patchsweep-", delete=False) as file:
             temporary = Path(file.name)
             file.write(data)
             file.flush()
-            _copy_owner_and_mode(target, file.fileno())
+            _copy_owner_and_mode(target, file.fileno(), new_file_mode)
             # Before the rename: after a power cut the name must not stand for an empty file.
             os.fsync(file.fileno())
         temporary.replace(target)
@@ -108,11 +110,11 @@ def _replace(target: Path, data: bytes) -> None:
     _sync_folder(target.parent)
 
 
-def _copy_owner_and_mode(target: Path, descriptor: int) -> None:
+def _copy_owner_and_mode(target: Path, descriptor: int, new_file_mode: int) -> None:
     try:
         before = target.stat()
     except FileNotFoundError:
-        os.fchmod(descriptor, _NEW_FILE_MODE)
+        os.fchmod(descriptor, new_file_mode)
         return
     with suppress(PermissionError):  # only root may give a file away
         os.fchown(descriptor, before.st_uid, before.st_gid)

@@ -14,7 +14,7 @@ from scanner.cli.options import Sectioned, SectionedCommand, check_working_folde
 from scanner.cli.output import print_lines
 from scanner.cli.settings.keys import KEYS
 from scanner.cli.settings.load import Loaded, load_with_origins
-from scanner.core.safe_text import MASK, mask_secrets
+from scanner.core.safe_text import MASK, mask_destination, mask_secrets
 from scanner.core.settings import Settings
 
 DEFAULT = "default"
@@ -70,6 +70,8 @@ def shown_values(settings: Settings) -> dict[str, object]:
     """Returns the value of each setting by its dotted key, secrets masked."""
     members = to_builtins(settings)
     members["sinks"] = [mask_secrets(sink) for sink in settings.sinks]
+    members["notify"]["to"] = [mask_destination(destination) for destination in settings.notify.to]
+    members["notify"]["webhook_secret"] = settings.notify.webhook_secret and MASK
     members["scope"]["external_id"] = settings.scope.external_id and MASK
     values: dict[str, object] = {}
     for path in KEYS:

@@ -36,9 +36,22 @@ def print_failure(error: BaseException) -> int:
     if not all(isinstance(cause, (PatchsweepError, StandardOutputError)) for cause in causes):
         _print_crash(error)
         return ExitCode.FAILED
-    for text in dict.fromkeys(filter(None, map(_sentence, causes))):
+    for text in error_sentences(error):
         print_error(text)
-    return max(map(error_exit_code, causes))
+    return failure_exit_code(error)
+
+
+def error_sentences(error: BaseException) -> list[str]:
+    """Returns a sentence for each cause, with secrets masked; of a bug only the kind of error it ended with."""
+    causes = list(_leaves(error))
+    if not all(isinstance(cause, (PatchsweepError, StandardOutputError)) for cause in causes):
+        return [f"patchsweep crashed with {type(error).__name__}"]
+    return [mask_foreign_text(text) for text in dict.fromkeys(filter(None, map(_sentence, causes)))]
+
+
+def failure_exit_code(error: BaseException) -> int:
+    """Returns the exit code of a command that this error ended."""
+    return max(map(error_exit_code, _leaves(error)))
 
 
 def _print_crash(error: BaseException) -> None:

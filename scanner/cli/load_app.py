@@ -10,9 +10,11 @@ if TYPE_CHECKING:
     from scanner.app import PublishReport
     from scanner.core.interfaces import Observer
     from scanner.core.settings import Settings
+    from scanner.notify.message import Message
     from scanner.reports.check.waivers import Waiver
     from scanner.reports.diagnosis import Diagnosis
     from scanner.reports.feeds.feed import Feed, FeedKind
+    from scanner.reports.metrics.values import Metric
     from scanner.reports.plan import Plan
     from scanner.reports.scan_result import ScanResult
     from scanner.store.store import Store
@@ -36,6 +38,10 @@ class App(Protocol):
     async def read_feeds(self, settings: Settings) -> list[Feed]: ...
 
     async def read_waiver_file(self, settings: Settings) -> tuple[Waiver, ...]: ...
+
+    async def run_notify(
+        self, settings: Settings, message: Message | None, metrics: Sequence[Metric]
+    ) -> dict[str, str]: ...
 
     def open_store(self, settings: Settings) -> AbstractAsyncContextManager[Store]: ...
 

@@ -149,6 +149,11 @@ CHECK: dict[str, tuple[str, str]] = {
 SINKS: dict[str, tuple[str, str]] = {
     "sinks": ("SPEC", "Send results here too, as type:where (jsonl:-, csv:DIR, …). Repeatable."),
 }
+ANNOUNCE: dict[str, tuple[str, str]] = {
+    "notify.to": ("WHERE", "Send the summary here: sns:ARN, eventbridge:BUS, webhook:URL or slack:URL. Repeatable."),
+    "notify.when": ("WHEN", "always, or problems: not for a scan that ends with 0."),
+    "metrics.to": ("WHERE", "Give numbers here: emf, emf:FILE, prometheus:FILE or otel. Repeatable."),
+}
 LOG: dict[str, tuple[str, str]] = {
     "log_format": ("FORMAT", "auto, console or json; auto is console on a terminal."),
     "log_level": ("LEVEL", "debug, info, warning or error."),

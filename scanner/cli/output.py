@@ -17,7 +17,7 @@ from typing import BinaryIO, Literal, cast
 
 from scanner.cli.standard_streams import StandardOutputError
 from scanner.core.errors import PatchsweepError
-from scanner.core.safe_text import mask_foreign_text, terminal_lines, terminal_text
+from scanner.core.safe_text import mask_foreign_text, terminal_json, terminal_lines, terminal_text
 
 Level = Literal["info", "warning", "error"]
 _LOG_FORMAT_OPTION = "--log-format"
@@ -109,6 +109,11 @@ def json_message(level: Level, text: str, fields: Mapping[str, object]) -> str:
     """Returns one line in the form of the JSON log."""
     at = datetime.now(UTC).isoformat().replace("+00:00", "Z")
     return json.dumps({"timestamp": at, "level": level, "event": "message", "message": text, **fields})
+
+
+def print_json_line(line: str) -> None:
+    """Prints a line of JSON for another program on stderr, whatever the form of the log; `--quiet` does not hide it."""
+    _write_error(terminal_json(line))
 
 
 def _write_error(line: str) -> None:

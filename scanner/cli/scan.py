@@ -34,6 +34,7 @@ _OUTPUT = {
     **options.LOG,
     "progress": ("", "Show progress on stderr.  [default: on a terminal]"),
     "summary": ("FILE", "Write the scans row and the outcome counts to this file as JSON."),
+    **options.ANNOUNCE,
 }
 
 
@@ -91,6 +92,7 @@ def command(
     Lists are separated by commas. Results go to the store and the sinks, logs
     and the summary to stderr.
     """
+    from scanner.cli.announce import Announcer, announced_failure
     from scanner.cli.garbage_collection import start_up_uncollected
     from scanner.cli.profile import profiled
     from scanner.cli.scan_output import watched
@@ -101,16 +103,19 @@ def command(
         resume = LATEST_OR_NEW
     grouping = None if by is None else _parsed(by)
     settings = settings_of(config, given, demo=demo)
+    announcer = Announcer(app, settings)
+    announcer.check()
     with start_up_uncollected() as start_up, watched(settings) as watch:
         observers = [start_up, *watch.observers]
         run = partial(app().run_scan, settings, resume=resume, demo=demo, observers=observers, stdout=data_stdout())
         # In uvloop a profiler takes the waiting for a part of whichever function ran last.
-        with profiled(profile):
+        with profiled(profile), announced_failure(announcer):
             result = anyio.run(run, backend_options=EVENT_LOOP if profile is None else None)
     if grouping is not None:
         result = anyio.run(_with_groups, app, settings, result, grouping)
     code = scan_exit_code(result.scan, result.sink_failures)
     watch.ended(result, code)
+    announcer.scan_ended(result, code)
     return code
 
 

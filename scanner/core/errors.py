@@ -9,6 +9,7 @@ PatchsweepError
 │   └── StoreBusy             another process is writing the scan
 ├── Interrupted               a signal ended the run: exit code 128 + the signal, resumable
 ├── SinkError                 one sink failed: the scan goes on, exit code 3
+├── NotificationError         one destination did not get the summary: it is named, the exit code stays
 └── AwsError                  AWS, or the way to it, failed
     ├── Denied                no permission: a node's or a target's status
     ├── Disabled              AWS says that the Region is off, or a service control policy forbids SSM there
@@ -64,6 +65,10 @@ class Interrupted(PatchsweepError):
     def __init__(self, message: str, signal_number: int) -> None:
         super().__init__(message)
         self.signal_number = signal_number
+
+
+class NotificationError(PatchsweepError):
+    """A destination could not be told how the scan ended; no other attempt would help."""
 
 
 class AwsError(PatchsweepError):

@@ -36,6 +36,23 @@ def _secrets(text: str) -> set[str]:
     return {form for match in found if match["secret"] for form in (match["secret"], unquote(match["secret"]))}
 
 
+_DESTINATION = re.compile(
+    r"(?P<kind>\w+:)(?P<scheme>[\w+.-]+://)?(?:[^/?#]*@)?(?P<host>[^/?#@]*)(?P<rest>.*)", re.DOTALL
+)
+_NAMED_DESTINATIONS = ("sns:", "eventbridge:")  # what they name is no secret
+
+
+def mask_destination(text: str) -> str:
+    """Returns the destination of a notification with the path of its URL masked: whoever knows it may post there."""
+    if text.startswith(_NAMED_DESTINATIONS):
+        return text
+    match = _DESTINATION.fullmatch(text)
+    if match is None or match["scheme"] is None:
+        return f"{match['kind']}{MASK}" if match else MASK
+    rest = f"/{MASK}" if match["rest"].strip("/") else ""
+    return f"{match['kind']}{match['scheme']}{match['host']}{rest}"
+
+
 _URL = re.compile(r"\S+://\S+")
 _PROXY_VARIABLES = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy")
 _URL_DELIMITERS = re.compile(r"[/?#@:\[\]]")

@@ -7,7 +7,7 @@ from typing import Literal
 from msgspec import Struct, field, structs
 
 from scanner.core.model import Mode
-from scanner.core.safe_text import MASK, mask_secrets
+from scanner.core.safe_text import MASK, mask_destination, mask_secrets
 
 LogFormat = Literal["auto", "console", "json"]
 LogLevel = Literal["debug", "info", "warning", "error"]
@@ -133,6 +133,29 @@ class CheckSettings(Struct, frozen=True, forbid_unknown_fields=True):
     waivers: str | None = None  # A TOML or CSV file of exceptions
 
 
+class NotifySettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """Who gets the summary of a scan when it ends."""
+
+    #: `sns:TOPIC_ARN`, `eventbridge:BUS`, `webhook:URL` or `slack:URL`; the path of a URL counts as a secret.
+    to: tuple[str, ...] = ()
+    when: Literal["always", "problems"] = "always"  # `problems`: not for a scan that ends with 0
+    timeout_s: float = 30.0  # How long one destination may take, its retries included
+    #: Signs what webhooks get, as Standard Webhooks says: `whsec_` and base64, or any text.
+    webhook_secret: str | None = None
+    webhook_secret_file: str | None = None  # A file with that secret, which wins
+
+    def __repr__(self) -> str:
+        return _repr(self, to=tuple(map(mask_destination, self.to)), webhook_secret=self.webhook_secret and MASK)
+
+
+class MetricsSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """Where the numbers of a scan go when it ends."""
+
+    #: `emf` (a line on stderr), `emf:FILE` (appended to it), `prometheus:FILE`, or `otel` (to OTEL_* variables).
+    to: tuple[str, ...] = ()
+    namespace: str = "patchsweep"  # of CloudWatch, for `emf`
+
+
 class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     """Everything a run needs to know; field names are the keys of the TOML file."""
 
@@ -144,6 +167,8 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     store: StoreSettings = field(default_factory=StoreSettings)
     feeds: FeedSettings = field(default_factory=FeedSettings)
     check: CheckSettings = field(default_factory=CheckSettings)
+    notify: NotifySettings = field(default_factory=NotifySettings)
+    metrics: MetricsSettings = field(default_factory=MetricsSettings)
     mode: Mode = "full"
     #: How SSM requests travel: signed and sent by patchsweep, or through the SDK's own slower pipeline.
     transport: TransportName = "direct"

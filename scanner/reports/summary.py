@@ -21,6 +21,8 @@ from scanner.reports.statuses import node_gaps, sql_list
 #: As AWS ranks them, the worst first; distributions have words of their own.
 SEVERITIES = ("Critical", "Important", "Moderate", "Medium", "Low")
 
+#: Of the summary as JSON: raised when a member is renamed, removed or means something else.
+SCHEMA_VERSION = 1
 ACCOUNTS_SHOWN = 5
 LABELS_SHOWN = 3  # of targets or nodes with the same reason
 UNREAD_TARGETS = f"FROM targets WHERE status <> '{TargetStatus.SCANNED.value}'"
@@ -42,14 +44,20 @@ def summary(result: ScanResult, width: int = 80) -> list[Line]:
 
 
 def summary_json(result: ScanResult, exit_code: int) -> bytes:
-    """Returns the summary as a JSON object: the `scans` row with its counts, then how it ended. Times are RFC 3339."""
+    """Returns the summary as a JSON object."""
+    return json.format(json.encode(summary_document(result, exit_code)), indent=2) + b"\n"
+
+
+def summary_document(result: ScanResult, exit_code: int) -> dict[str, object]:
+    """Returns the members of the summary: the `scans` row with its counts, then how it ended. Times are RFC 3339."""
     scan = result.scan
-    shown = {
+    return {
+        "schema_version": SCHEMA_VERSION,
         **structs.asdict(scan),
-        "started_at": _time(scan.started_at),
-        "finished_at": _time(scan.finished_at),
-        "missing": _worst_first(result.missing),
-        "failed": _worst_first(result.failed),
+        "started_at": rfc3339(scan.started_at),
+        "finished_at": rfc3339(scan.finished_at),
+        "missing": worst_first(result.missing),
+        "failed": worst_first(result.failed),
         "sink_failures": result.sink_failures,
         "stale": result.stale,
         "not_asked": _not_asked(result),
@@ -57,9 +65,9 @@ def summary_json(result: ScanResult, exit_code: int) -> bytes:
         **({} if result.groups is None else {"groups": result.groups}),
         "store": result.store,
         "elapsed_s": round(result.elapsed_s, 3),
+        "gaps": result.gaps_by_cause(),
         "exit_code": exit_code,
     }
-    return json.format(json.encode(shown), indent=2) + b"\n"
 
 
 def _machines(result: ScanResult, width: int) -> Iterator[Line]:
@@ -71,7 +79,8 @@ def _machines(result: ScanResult, width: int) -> Iterator[Line]:
         yield from wrapped(stale_sentence(result.stale), width, "warn")
 
 
-def _time(at: EpochMs) -> str:
+def rfc3339(at: EpochMs) -> str:
+    """Returns a time in UTC to the millisecond."""
     return datetime.fromtimestamp(at / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
@@ -153,7 +162,7 @@ def _patches(result: ScanResult, width: int) -> Iterator[Line]:
         if states and state not in states:
             yield from entry(state.lower(), "not asked for (states filter)", width, tone="dim")
         elif total := sum(counts.values()):
-            yield from entry(state.lower(), f"{total:,}: {breakdown(_worst_first(counts))}", width)
+            yield from entry(state.lower(), f"{total:,}: {breakdown(worst_first(counts))}", width)
         else:
             yield from entry(state.lower(), "none", width)
     worst = list(_by_count(result.lacking_by_account).items())[:ACCOUNTS_SHOWN]
@@ -161,7 +170,7 @@ def _patches(result: ScanResult, width: int) -> Iterator[Line]:
         yield from entry("by account", ", ".join(f"{account}: {count:,}" for account, count in worst), width)
 
 
-def _worst_first(counts: Mapping[str, int]) -> dict[str, int]:
+def worst_first(counts: Mapping[str, int]) -> dict[str, int]:
     """Orders by severity as AWS ranks it; words of the distributions' own follow, the frequent ones first."""
     return {name: counts[name] for name in SEVERITIES if name in counts} | _by_count(counts)
 

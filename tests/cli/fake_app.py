@@ -93,6 +93,9 @@ class FakeApp:
         stdout.flush()
         return self.ending
 
+    async def run_notify(self, settings, message, metrics) -> dict[str, str]:
+        return {}
+
     async def run_plan(self, settings: Settings, *, demo: bool) -> Plan:
         self.settings, self.demo = settings, demo
         return self.plan

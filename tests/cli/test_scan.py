@@ -55,6 +55,9 @@ GIVEN = {
     "--max-in-flight": ("7", "limits.max_in_flight"),
     "--log-format": ("json", "log_format"),
     "--summary": ("summary.json", "summary"),
+    "--notify": ("slack:https://hooks.slack.com/x,y", "notify.to"),
+    "--notify-when": ("problems", "notify.when"),
+    "--metrics": ("emf:numbers.log", "metrics.to"),
 }
 
 

@@ -148,6 +148,12 @@ class Sessions:
     def organizations(self, region: str) -> AbstractAsyncContextManager[OrganizationsClient]:
         return self._opened("organizations", self._creating("organizations", region))
 
+    def events(self, region: str) -> AbstractAsyncContextManager[Any]:
+        return self._opened("events", self._creating("events", region))
+
+    def sns(self, region: str) -> AbstractAsyncContextManager[Any]:
+        return self._opened("sns", self._creating("sns", region))
+
     def s3(self) -> AbstractAsyncContextManager[S3Client]:
         # Not before it is needed: with boto3 it takes 40 ms, and only stores on S3 have a use for it.
         import aioboto3  # noqa: PLC0415 - costs 40 ms

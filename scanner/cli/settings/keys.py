@@ -13,7 +13,10 @@ from scanner.core.settings import Settings
 PREFIX = "PATCHSWEEP_"
 CONFIG_VARIABLE = "PATCHSWEEP_CONFIG"  # Names the TOML file when `--config` does not
 
-SECRETS = frozenset({"scope.external_id", "sinks"})  # Keys whose values no message may quote
+#: Keys whose values no message may quote.
+SECRETS = frozenset({"scope.external_id", "sinks", "notify.to", "notify.webhook_secret"})
+
+_REPEATABLE = frozenset({"sinks", "feeds.msrc", "feeds.osv", "notify.to", "metrics.to"})
 
 _SHORT = {
     "store.location": "store",
@@ -23,6 +26,11 @@ _SHORT = {
     "limits.rate_per_s": "rate",
     "limits.max_rate_per_s": "max_rate",
     "sinks": "sink",
+    "notify.to": "notify",
+    "notify.when": "notify_when",
+    "notify.timeout_s": "notify_timeout_s",
+    "metrics.to": "metrics",
+    "metrics.namespace": "metrics_namespace",
     "coverage.ec2": "coverage_ec2",
     "coverage.inventory": "coverage_inventory",
     "coverage.associations": "coverage_associations",
@@ -52,7 +60,7 @@ class Key(Struct, frozen=True):
     @property
     def is_repeatable(self) -> bool:
         """Returns whether the option is given once for each value, because a value may hold a comma."""
-        return self.is_table or self.path in {"sinks", "feeds.msrc", "feeds.osv"}
+        return self.is_table or self.path in _REPEATABLE
 
     @property
     def separator(self) -> str:

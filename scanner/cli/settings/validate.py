@@ -15,6 +15,8 @@ from scanner.core.scope_rules import Problem, scope_problems
 from scanner.core.settings import LimitSettings, PatchSettings, Settings
 from scanner.core.state_names import PATCH_STATES
 from scanner.core.store_rules import store_problems
+from scanner.notify.destination import parse_destination
+from scanner.reports.metrics.destination import metrics_target
 from scanner.sinks.spec import parse_spec
 
 _STATES = ", ".join(PATCH_STATES)
@@ -22,6 +24,7 @@ _SEVERITIES = ("Critical", "Important", "Moderate", "Medium", "Low", "Unspecifie
 _PAGE_SIZES = range(10, 101)
 # SSM: a filter value has up to 256 characters.
 _LONGEST_FILTER_VALUE = 256
+_LONGEST_NAMESPACE = 255  # CloudWatch API, PutMetricData
 
 
 def problems(settings: Settings, where: Callable[[str], str] = str) -> list[str]:
@@ -35,6 +38,7 @@ def problems(settings: Settings, where: Callable[[str], str] = str) -> list[str]
         *_limit_problems(settings.limits),
         *_run_problems(settings),
         *_sink_problems(settings.sinks),
+        *_announcement_problems(settings),
     ]
     return [f"{where(path)}: {text}" for path, text in found]
 
@@ -152,3 +156,18 @@ def _sink_problems(sinks: tuple[str, ...]) -> Iterator[Problem]:
             yield "sinks", str(error)
         if times > 1:
             yield "sinks", f"{mask_secrets(spec)} is given {times} times"
+
+
+def _announcement_problems(settings: Settings) -> Iterator[Problem]:
+    yield from _at_least("notify.timeout_s", settings.notify.timeout_s, 0, exclusive=True)
+    for path, texts, parse in (
+        ("notify.to", settings.notify.to, parse_destination),
+        ("metrics.to", settings.metrics.to, metrics_target),
+    ):
+        for text in texts:
+            try:
+                parse(text)
+            except ConfigError as error:
+                yield path, str(error)
+    if not 0 < len(settings.metrics.namespace) <= _LONGEST_NAMESPACE or settings.metrics.namespace.startswith("AWS/"):
+        yield "metrics.namespace", f"a namespace has 1 to {_LONGEST_NAMESPACE} characters and does not begin with AWS/"

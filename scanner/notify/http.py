@@ -1,0 +1,77 @@
+"""Posts JSON to a URL: one request, no redirect, a verified certificate, and no word of the URL in an error."""
+
+from __future__ import annotations
+
+import os
+import ssl
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+from aiohttp import ClientError, ClientSession, DummyCookieJar
+
+from scanner import __version__
+from scanner.core.errors import NotificationError, Transient
+
+_SUCCESS = range(200, 300)
+_REDIRECTS = range(300, 400)
+#: What passes: too fast, or the server's own trouble.
+_PASSING = frozenset({408, 425, 429, *range(500, 600)})
+_QUOTED_CHARACTERS = 120  # of an answer that says why
+
+
+async def post(url: str, body: bytes, headers: Mapping[str, str]) -> None:
+    """Posts a JSON body.
+
+    Raises:
+        Transient: no answer, or one that another attempt may change.
+        NotificationError: the receiver refuses, or answers with a redirect, which would hand the secrets on.
+    """
+    secret = urlsplit(url).path.strip("/")
+    own = {"Content-Type": "application/json", "User-Agent": f"patchsweep/{__version__}"}
+    try:
+        async with (
+            ClientSession(cookie_jar=DummyCookieJar()) as session,
+            session.post(
+                url,
+                data=body,
+                headers={**own, **headers},
+                allow_redirects=False,
+                ssl=ssl.create_default_context(),
+                proxy=_proxy_for(url),
+            ) as answer,
+        ):
+            words = (await answer.content.read(4 * _QUOTED_CHARACTERS)).decode(errors="replace")
+            status, location = answer.status, answer.headers.get("Location", "")
+    except (ClientError, OSError) as error:
+        raise Transient(_without(secret, f"no answer: {_reason(error)}")) from error
+    if status in _SUCCESS:
+        return
+    if status in _REDIRECTS:
+        host = urlsplit(location).hostname or "no other host"
+        raise NotificationError(f"answered {status}, a redirect to {host}, which is not followed; name the final URL")
+    quoted = " ".join(words.split())[:_QUOTED_CHARACTERS]
+    text = _without(secret, f"answered {status}{': ' + quoted if quoted else ''}")
+    raise Transient(text) if status in _PASSING else NotificationError(text)
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, ssl.SSLError) or "certificate" in str(error).lower():
+        return "the certificate is not trusted for this name"
+    cause = getattr(error, "os_error", error)
+    number = getattr(cause, "errno", None)
+    if isinstance(number, int) and number > 0:  # those of name resolution are negative
+        return os.strerror(number)
+    return getattr(cause, "strerror", None) or type(error).__name__
+
+
+def _without(secret: str, text: str) -> str:
+    return text.replace(secret, "***") if secret else text
+
+
+def _proxy_for(url: str) -> str | None:
+    """Returns the proxy that the environment names for the URL. aiohttp's own look-up would read ~/.netrc, too."""
+    parts = urlsplit(url)
+    if proxy_bypass(parts.hostname or ""):
+        return None
+    return getproxies().get(parts.scheme)

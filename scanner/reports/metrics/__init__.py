@@ -1,0 +1,1 @@
+"""The numbers of a scan for monitoring systems."""

@@ -1,0 +1,126 @@
+"""What a real receiver gets, and what becomes of one that does not take it."""
+
+from __future__ import annotations
+
+import json
+
+import anyio
+import pytest
+from aiohttp import web
+from standardwebhooks import Webhook
+
+from scanner.core.settings import NotifySettings
+from scanner.notify.send import send_to_all
+from tests.certificates import Authority
+from tests.notify.messages import MESSAGE
+from tests.notify.receiver import receiving
+
+SECRET = "whsec_" + "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+
+
+@pytest.fixture(autouse=True)
+def _no_proxies(monkeypatch):
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+
+
+async def test_a_webhook_gets_the_document_signed_so_that_the_public_library_accepts_it():
+    async with receiving() as receiver:
+        settings = NotifySettings(to=(f"webhook:{receiver.url}/hook",), webhook_secret=SECRET)
+        assert await send_to_all(settings, MESSAGE) == {}
+
+    (posted,) = receiver.posted
+    assert Webhook(SECRET).verify(posted.body, {name.lower(): value for name, value in posted.headers.items()})
+    assert json.loads(posted.body) == MESSAGE.document
+    assert posted.headers["webhook-id"] == MESSAGE.key
+
+
+async def test_a_secret_that_is_any_text_comes_from_a_file_too(tmp_path):
+    (tmp_path / "secret").write_text("correct horse\n")
+    async with receiving() as receiver:
+        settings = NotifySettings(to=(f"webhook:{receiver.url}",), webhook_secret_file=str(tmp_path / "secret"))
+        await send_to_all(settings, MESSAGE)
+
+    (posted,) = receiver.posted
+    Webhook(b"correct horse").verify(posted.body, {name.lower(): value for name, value in posted.headers.items()})
+
+
+async def test_without_a_secret_nothing_is_signed():
+    async with receiving() as receiver:
+        await send_to_all(NotifySettings(to=(f"webhook:{receiver.url}",)), MESSAGE)
+
+    assert "webhook-signature" not in receiver.posted[0].headers
+
+
+async def test_slack_gets_text_in_which_nothing_is_obeyed():
+    async with receiving() as receiver:
+        assert await send_to_all(NotifySettings(to=(f"slack:{receiver.url}/services/T/B/x",)), MESSAGE) == {}
+
+    text = json.loads(receiver.posted[0].body)["text"]
+    assert text == "*Scan 20261125T210048Z-623611 is partial.*\n512 machines &lt;all&gt;"
+
+
+@pytest.mark.parametrize("kind", ["webhook", "slack"])
+async def test_a_refusal_is_named_without_the_path_that_is_a_secret(kind):
+    answer = web.Response(status=403, text="no such hook: services/T0/B0/hunter2")
+    async with receiving(lambda _: answer) as receiver:
+        failures = await send_to_all(NotifySettings(to=(f"{kind}:{receiver.url}/services/T0/B0/hunter2",)), MESSAGE)
+
+    assert failures == {f"{kind}:{receiver.url}/***": "answered 403: no such hook: ***"}
+    assert len(receiver.posted) == 1
+
+
+async def test_a_redirect_is_not_followed():
+    async with receiving() as elsewhere:
+        there = web.Response(status=307, headers={"Location": f"{elsewhere.url}/steal?token=x"})
+        async with receiving(lambda _: there) as receiver:
+            (reason,) = (await send_to_all(NotifySettings(to=(f"webhook:{receiver.url}/a",)), MESSAGE)).values()
+
+    assert elsewhere.posted == []
+    assert reason == "answered 307, a redirect to 127.0.0.1, which is not followed; name the final URL"
+
+
+async def test_a_passing_failure_is_tried_again_under_the_same_id():
+    async with receiving(lambda number: web.Response(status=503 if number == 1 else 204)) as receiver:
+        assert await send_to_all(NotifySettings(to=(f"webhook:{receiver.url}",)), MESSAGE) == {}
+
+    assert [posted.headers["webhook-id"] for posted in receiver.posted] == [MESSAGE.key] * 2
+
+
+async def test_a_receiver_that_never_answers_costs_the_deadline_and_no_other_destination():
+    async def never():
+        await anyio.sleep_forever()
+
+    async with receiving(lambda _: never()) as silent, receiving() as receiver:
+        to = (f"webhook:{silent.url}/s", f"webhook:{receiver.url}")
+        failures = await send_to_all(NotifySettings(to=to, timeout_s=0.5), MESSAGE)
+
+    assert failures == {f"webhook:{silent.url}/***": "no answer within 0.5 s (notify.timeout_s)"}
+    assert len(receiver.posted) == 1
+
+
+async def test_a_port_that_nothing_listens_on_is_named():
+    async with receiving() as receiver:
+        pass
+    (reason,) = (await send_to_all(NotifySettings(to=(f"webhook:{receiver.url}/x",)), MESSAGE)).values()
+
+    assert reason.startswith("no answer: Connection refused")
+
+
+async def test_a_certificate_of_an_unknown_authority_is_refused(tmp_path):
+    async def take(_):
+        pytest.fail("an unverified server got the message")
+
+    app = web.Application()
+    app.router.add_route("*", "/", take)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    context = Authority(tmp_path).server_context("127.0.0.1")
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context).start()
+        url = f"https://127.0.0.1:{runner.addresses[0][1]}/"
+        (reason,) = (await send_to_all(NotifySettings(to=(f"webhook:{url}",)), MESSAGE)).values()
+    finally:
+        await runner.cleanup()
+
+    assert reason.startswith("no answer: the certificate is not trusted")
