@@ -23,6 +23,7 @@ from scanner.aws.sdk.fixed_access import FixedAccess
 from scanner.aws.sdk.region_clients import region_clients
 from scanner.aws.sdk.session import Sessions
 from scanner.core.errors import ConfigError, CredentialsError
+from scanner.core.in_flight import max_in_flight
 from scanner.core.model import CallCounts
 from scanner.core.scope_rules import REGION_KEYWORDS, check_scope
 from scanner.core.settings import LimitSettings, ScopeSettings, Settings
@@ -74,7 +75,7 @@ async def open_aws(settings: Settings, access: FixedAccess | None = None) -> Asy
         identify = identifier(sts, region, RequestPipeline(limiters, _places(STS_IN_FLIGHT), policy), counts)
         caller = await caller_of_run(identify)
         own_keys = RunKeys(KeyCheck(lambda: identify(None), time.time))
-        pipeline = RequestPipeline(limiters, _places(limits.max_in_flight), policy, own_keys=own_keys)
+        pipeline = RequestPipeline(limiters, _places(max_in_flight(limits)), policy, own_keys=own_keys)
         sts_pipeline = RequestPipeline(limiters, _places(STS_IN_FLIGHT), policy, own_keys=own_keys)
         roles = Roles(
             sts, caller, settings.scope, identify=identify, pipeline=sts_pipeline, counts=counts, now=time.time

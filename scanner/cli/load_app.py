@@ -53,6 +53,8 @@ def load_app() -> App:
     """Imports the application, which is what makes a command slow to start."""
     from scanner import app
     from scanner.core.arrow_memory import use_system_allocator
+    from scanner.core.in_flight import raise_open_files_limit
 
     use_system_allocator()
+    raise_open_files_limit()
     return app

@@ -60,8 +60,8 @@ class LimitSettings(Struct, frozen=True, forbid_unknown_fields=True):
     burst: float = 10.0
     min_rate_per_s: float = 0.5
     max_rate_per_s: float = 20.0
-    max_in_flight: int = 200  # Requests under way at once, over all targets
-    max_open_targets: int = 64
+    max_in_flight: int | None = None  # Requests under way at once, over all targets; None: see `scanner.core.in_flight`
+    max_open_targets: int = 256
     max_nodes_per_target: int = 16  # Nodes of one target read side by side
     connect_timeout_s: float = 10.0
     read_timeout_s: float = 60.0

@@ -13,6 +13,11 @@ from scanner.core.state_names import COUNTED_STATES
 
 ROWS_A_PAGE = 50  # the service gives no more, though its model says 100
 MIN_ROWS_A_PAGE = 10  # the smallest MaxResults that the service takes
+#: Rows that wait together for the second look at their patch states: many cost few calls, few cost little memory.
+MAX_BATCH_ROWS = 2_500
+MIN_BATCH_ROWS = 500
+BATCHES_SIDE_BY_SIDE = 3  # of one target, so that it never idles while the last node of a batch is read
+ROWS_WAITING = 480_000  # of all open targets, 110 MB: what 64 of them have in the largest batches
 SPARE_PAGES = 50  # for empty pages in between, and for rows that the counts leave out
 MAX_PAGES = 2_000  # no node has more: an inventory type holds 10,000 entries a node, so 1,000 pages of 10
 
@@ -55,6 +60,12 @@ def max_pages(listed: ListedNode, broken: int) -> int:
         return MAX_PAGES
     shortest_pages = ceil(expected_rows(listed, ()) / MIN_ROWS_A_PAGE)
     return min(MAX_PAGES, (SPARE_PAGES + 2 * shortest_pages) << (2 * broken))
+
+
+def batch_rows(open_targets: int) -> int:
+    """Returns the rows of a batch with which the rows of so many open targets stay within `ROWS_WAITING`."""
+    share = ROWS_WAITING // (max(open_targets, 1) * BATCHES_SIDE_BY_SIDE)
+    return max(MIN_BATCH_ROWS, min(share, MAX_BATCH_ROWS))
 
 
 def batches(items: Sequence[T], rows_of: Callable[[T], int], max_rows: int) -> Iterator[list[T]]:

@@ -10,6 +10,7 @@ from scanner.core.interfaces import Clock, Observer
 from scanner.core.model import NodeScan, TargetOutcome
 from scanner.core.settings import NodeSettings
 from scanner.scan.choice import Choose, always_read_whole
+from scanner.scan.estimate import MAX_BATCH_ROWS
 from scanner.scan.filter_measure import FilterMeasure
 from scanner.scan.question import Question
 
@@ -47,7 +48,8 @@ class ScanJob(Struct, frozen=True):
 
     `end_target` gets the outcome of each target after `deliver` got its last node. `done` holds the nodes that an
     interrupted run has delivered already, `done_baseline_ids` the baselines that they name. `choose` says what is done
-    with a node of this patch state. `filtering` measures what filtered listings cost.
+    with a node of this patch state, `batch_rows` how many rows a batch of nodes has. `filtering` measures what filtered
+    listings cost.
     """
 
     rules: ReadingRules
@@ -59,4 +61,5 @@ class ScanJob(Struct, frozen=True):
     done: NodesDone = {}
     done_baseline_ids: NodesDone = {}
     choose: Choose = always_read_whole
+    batch_rows: int = MAX_BATCH_ROWS
     filtering: FilterMeasure = field(default_factory=FilterMeasure)

@@ -13,15 +13,13 @@ from scanner.core.interfaces import TargetReader
 from scanner.core.model import ManagedNode, NodeScan, NodeStatus, PatchState, Target
 from scanner.scan.choice import CarryAll, Choice, ReadWhole
 from scanner.scan.cost import filtered_pages
-from scanner.scan.estimate import ListedNode, batches, expected_rows
+from scanner.scan.estimate import BATCHES_SIDE_BY_SIDE, ListedNode, batches, expected_rows
 from scanner.scan.job import ScanJob
 from scanner.scan.listing import Listing
 from scanner.scan.node_attempt import Deliver, NodeAttempt
 from scanner.scan.target_machines import TargetFindings, TargetMachines
 
-BATCH_ROWS = 2_500  # rows that wait together for the second look at their patch states: bounds memory, costs few calls
 NODES_A_PAGE = 50  # the most ids that DescribeInstancePatchStates takes
-BATCHES_SIDE_BY_SIDE = 3  # so that a target never idles while the last node of a batch is read
 
 Batch = list[NodeAttempt]
 
@@ -82,7 +80,7 @@ class _TargetReading:
         for observer in self._job.observers:
             observer.nodes_found(self._target, len(nodes))
         to_read = await self._to_read([node for node in nodes if node.instance_id not in self._done])
-        for batch in batches(to_read, self._rows_in_memory, BATCH_ROWS):
+        for batch in batches(to_read, self._rows_in_memory, self._job.batch_rows):
             await send.send(batch)
 
     async def _end_unlisted(self, send: MemoryObjectSendStream[Batch]) -> None:

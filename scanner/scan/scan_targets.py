@@ -11,6 +11,7 @@ from scanner.core.errors import AwsError
 from scanner.core.interfaces import Fleet
 from scanner.core.model import CallCounts, NodeScan, Target, TargetOutcome, TargetStatus
 from scanner.scan.error_status import target_status_of
+from scanner.scan.estimate import batch_rows
 from scanner.scan.job import ScanJob
 from scanner.scan.read_target import read_target
 from scanner.scan.target_machines import TargetFindings
@@ -22,6 +23,8 @@ async def scan_targets(targets: Iterable[Target], fleet: Fleet, job: ScanJob) ->
     Raises:
         RequestRejected: AWS calls the request itself wrong; the scan stops.
     """
+    waiting = list(targets)
+    job = structs.replace(job, batch_rows=batch_rows(min(len(waiting), job.max_open_targets)))
 
     async def scan(target: Target) -> TargetOutcome:
         outcome = await _scan_target(target, fleet, job)
@@ -30,7 +33,7 @@ async def scan_targets(targets: Iterable[Target], fleet: Fleet, job: ScanJob) ->
             observer.target_ended(outcome)
         return outcome
 
-    return await map_bounded(scan, targets, job.max_open_targets)
+    return await map_bounded(scan, waiting, job.max_open_targets)
 
 
 async def _scan_target(target: Target, fleet: Fleet, job: ScanJob) -> TargetOutcome:

@@ -6,7 +6,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scanner.core.model import ManagedNode, PatchState
-from scanner.scan.estimate import MAX_PAGES, ListedNode, batches, expected_rows, max_pages
+from scanner.scan.estimate import (
+    BATCHES_SIDE_BY_SIDE,
+    MAX_BATCH_ROWS,
+    MAX_PAGES,
+    MIN_BATCH_ROWS,
+    ROWS_WAITING,
+    ListedNode,
+    batch_rows,
+    batches,
+    expected_rows,
+    max_pages,
+)
 
 
 def listed(installed, number=1):
@@ -34,3 +45,13 @@ def test_batches_keep_every_node_once_and_pass_the_bound_only_with_a_single_node
 
     assert [item for group in grouped for item in group] == nodes
     assert all(len(group) == 1 or sum(item.state.installed_count for item in group) <= max_rows for group in grouped)
+
+
+@given(st.integers(0, ROWS_WAITING // MIN_BATCH_ROWS // BATCHES_SIDE_BY_SIDE))
+def test_the_rows_of_all_open_targets_stay_within_one_bound(open_targets):
+    assert MIN_BATCH_ROWS <= batch_rows(open_targets) <= MAX_BATCH_ROWS
+    assert batch_rows(open_targets) * BATCHES_SIDE_BY_SIDE * open_targets <= ROWS_WAITING
+
+
+def test_few_targets_have_the_largest_batches_and_very_many_the_smallest():
+    assert (batch_rows(1), batch_rows(64), batch_rows(10_000)) == (MAX_BATCH_ROWS, MAX_BATCH_ROWS, MIN_BATCH_ROWS)

@@ -28,6 +28,7 @@ from scanner.aws.sdk.proxies import check_proxies
 from scanner.aws.sdk.responses import ResponseParsers
 from scanner.aws.sdk.shared_session import SharedSession
 from scanner.aws.transport.tls import tls_context
+from scanner.core.in_flight import max_in_flight
 from scanner.core.settings import LimitSettings
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ class Sessions:
             retries={"total_max_attempts": 1},
             connect_timeout=limits.connect_timeout_s,
             read_timeout=limits.read_timeout_s,
-            max_pool_connections=limits.max_in_flight,
+            max_pool_connections=max_in_flight(limits),
             # The service judges better: its answer is quoted, the SDK's would be a traceback.
             parameter_validation=False,
             # No proxy stands before a server that the program itself names; None: those of the environment.

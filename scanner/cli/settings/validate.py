@@ -117,7 +117,9 @@ def _limit_problems(limits: LimitSettings) -> Iterator[Problem]:
     low, start, high = limits.min_rate_per_s, limits.rate_per_s, limits.max_rate_per_s
     for name in ("rate_per_s", "min_rate_per_s", "max_rate_per_s", "connect_timeout_s", "read_timeout_s"):
         yield from _at_least(f"limits.{name}", getattr(limits, name), 0, exclusive=True)
-    for name in ("burst", "max_in_flight", "max_open_targets", "max_nodes_per_target", "max_attempts"):
+    if limits.max_in_flight is not None:
+        yield from _at_least("limits.max_in_flight", limits.max_in_flight, 1)
+    for name in ("burst", "max_open_targets", "max_nodes_per_target", "max_attempts"):
         yield from _at_least(f"limits.{name}", getattr(limits, name), 1)
     for name in ("throttle_patience_s", "retry_first_delay_s", "retry_max_delay_s", "max_node_restarts"):
         yield from _at_least(f"limits.{name}", getattr(limits, name), 0)
