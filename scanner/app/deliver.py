@@ -20,6 +20,7 @@ from scanner.core.interfaces import NodeBatch
 from scanner.core.model import NodeScan, TargetOutcome
 from scanner.core.tables import batch_of, segment_table
 from scanner.reports.tally import Tally
+from scanner.scan.filter_measure import FilterMeasure
 from scanner.sinks.fan_out import GuardedSinks
 from scanner.store.history import History
 from scanner.store.store import Store
@@ -34,6 +35,7 @@ class Delivery:
         self.live = live
         self.tally = Tally(scan.settings.stale_after_days)
         self.hub = HubCalls()
+        self.filtering = FilterMeasure()
         self._waiting: WaitingNodes | None = None
         self._ended_later: list[TargetOutcome] = []
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from contextlib import aclosing, suppress
 from functools import partial
@@ -11,6 +12,7 @@ from msgspec import structs
 
 from scanner.app.check_outputs import try_sink
 from scanner.app.demo import demo_settings, serving_demo
+from scanner.app.filter_probe import measure_filtering
 from scanner.app.outcomes import scope_of
 from scanner.aws.open import Aws, open_aws
 from scanner.aws.sdk.fixed_access import FixedAccess
@@ -47,7 +49,12 @@ async def run_doctor(settings: Settings, *, demo: bool, stdout: BinaryIO) -> Dia
     with serving_demo(demo) as access:
         async with open_aws(settings, access) as aws:
             targets = await _targets(aws)
+            with_nodes = [check.target for check in targets if check.has_nodes]
+            filtering = await measure_filtering(aws.fleet, with_nodes, settings.patches.page_size)
             caller = aws.caller
+        if not demo and store.failure is None:
+            async with open_store(settings) as kept:
+                await kept.keep_filtered_pages(filtering, int(time.time() * 1000))
         return Diagnosis(
             caller=caller.arn,
             region=caller.region,
@@ -55,6 +62,7 @@ async def run_doctor(settings: Settings, *, demo: bool, stdout: BinaryIO) -> Dia
             store=store,
             sinks=tuple(sinks),
             targets=targets,
+            filters_are_cheap=filtering.is_cheap,
             takes_large_pages=await _takes_large_pages(settings, access, targets),
         )
 

@@ -16,6 +16,7 @@ from scanner.aws.open import Aws
 from scanner.core.interfaces import Observer
 from scanner.core.model import Target
 from scanner.scan.batcher import FlushRules, PutRead, Read, write_segments
+from scanner.scan.filter_measure import FilterMeasure
 from scanner.scan.job import ScanJob
 from scanner.scan.scan_targets import scan_targets
 from scanner.store.history import History
@@ -64,6 +65,7 @@ async def read_targets(delivery: Delivery, aws: Aws, work: Work, put: PutRead) -
         else:
             for observer in work.observers:
                 observer.target_ended(ended)
+    delivery.filtering = FilterMeasure(await delivery.store.filtered_pages(int(time.time() * 1000)))
     history = await known_nodes(delivery.store, delivery.scan.settings, targets)
     if history is not None:
         delivery.carry_from(history)
@@ -83,6 +85,7 @@ def _job(delivery: Delivery, history: History | None, observers: Sequence[Observ
         done={key: target.instance_ids for key, target in done.targets.items()},
         done_baseline_ids={key: target.baseline_ids for key, target in done.targets.items()},
         choose=choices(settings, history),
+        filtering=delivery.filtering,
     )
 
 
@@ -93,4 +96,14 @@ async def end_work(delivery: Delivery, history: History | None) -> None:
         StoreError: they could not be stored.
     """
     await delivery.carry_over()
-    await delivery.end(history_notes(delivery.scan.settings, history))
+    measured = delivery.filtering.measured
+    if not delivery.scan.demo:
+        await delivery.store.keep_filtered_pages(measured, int(time.time() * 1000))
+    await delivery.end([*history_notes(delivery.scan.settings, history), *filter_notes(delivery)])
+
+
+def filter_notes(delivery: Delivery) -> list[str]:
+    """Returns what the user of a lean scan should know of filters that save nothing."""
+    if delivery.scan.settings.mode != "lean" or delivery.filtering.is_cheap is not False:
+        return []
+    return ["lean: AWS filters patches only after it cuts pages, so every node that lacks something was read whole"]

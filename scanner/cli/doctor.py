@@ -78,6 +78,8 @@ def diagnosis_lines(diagnosis: Diagnosis, width: int = 80) -> Iterator[Line]:
         yield from entry("no nodes", f"{counted(empty, 'target')}: only the listing could be checked", width)
     if diagnosis.takes_large_pages is not None:
         yield from line("page size", _advice(takes_large_pages=diagnosis.takes_large_pages))
+    if diagnosis.filters_are_cheap is not None:
+        yield from line("filters", _filters(are_cheap=diagnosis.filters_are_cheap))
 
 
 def _targets(diagnosis: Diagnosis) -> str:
@@ -91,6 +93,12 @@ def _targets(diagnosis: Diagnosis) -> str:
 
 def _place(check: PlaceCheck) -> str:
     return f"{check.place}: {check.failure or 'OK'}"
+
+
+def _filters(*, are_cheap: bool) -> str:
+    if are_cheap:
+        return "AWS filters patches before it cuts pages: filtered and lean scans take few calls"
+    return "AWS filters patches only after it cuts pages: a filter saves no calls, lean mode few"
 
 
 def _advice(*, takes_large_pages: bool) -> str:

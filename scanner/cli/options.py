@@ -124,6 +124,7 @@ SPEED: dict[str, tuple[str, str]] = {
     "limits.max_rate_per_s": ("N", "Calls a second it may rise to."),
     "limits.max_in_flight": ("N", "Requests under way at once, in all."),
 }
+MODE = ("MODE", "full; delta: read only nodes whose patch state changed; lean: read only what is lacking.")
 STORE: dict[str, tuple[str, str]] = {
     "store.location": ("PLACE", "Where scans are kept: a folder or s3://bucket/prefix."),
     "store.kms_key_id": ("KEY", "S3: KMS key that encrypts what is written: id, alias or ARN."),

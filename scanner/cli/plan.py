@@ -20,12 +20,17 @@ if TYPE_CHECKING:
     from scanner.reports.plan import Plan, PlannedTarget
 
 TARGETS_SHOWN = 40
+NOT_MEASURED = (
+    "The smaller figures hold if AWS filters patches before it cuts a listing into pages, the larger ones if it "
+    "filters after that; a scan or `patchsweep doctor` measures it."
+)
 
 
 @click.command("plan", cls=SectionedCommand)
 @options.demo_option
 @section("Scope", options.SCOPE)
 @section("Patches", options.PATCHES)
+@section("Run", {"mode": options.MODE, **options.STORE})
 @section("Speed", options.SPEED)
 @table_or_json_option
 @options.log_options
@@ -35,7 +40,8 @@ def command(app: AppLoader, /, *, demo: bool, as_json: bool, config: str | None,
     """Show scope, nodes, calls and time of a scan; read no patches.
 
     Lists the nodes and reads AWS's own patch counts, which takes about three
-    calls for 50 nodes. A delta scan takes less than what is shown.
+    calls for 50 nodes. For a delta or lean scan it reads from the store which
+    nodes would be carried over.
     """
     from scanner.cli.scan_output import log_to_stderr
     from scanner.cli.styled import stdout_width
@@ -45,7 +51,8 @@ def command(app: AppLoader, /, *, demo: bool, as_json: bool, config: str | None,
     plan = anyio.run(partial(app().run_plan, settings, demo=demo))
     code = plan_exit_code(plan)
     if as_json:
-        print_document(exit_code=code.value, nodes=plan.nodes, rows=plan.rows, calls=plan.calls, plan=plan)
+        document = {"nodes": plan.nodes, "rows": plan.rows, "calls": plan.calls, "most_calls": plan.most_calls}
+        print_document(exit_code=code.value, **document, plan=plan)
     else:
         print_lines(plan_text(plan, stdout_width()))
     return code
@@ -53,14 +60,14 @@ def command(app: AppLoader, /, *, demo: bool, as_json: bool, config: str | None,
 
 def plan_text(plan: Plan, width: int = 80) -> list[str]:
     """Returns the totals, the targets that would be read, the longest first, and the others with their reasons."""
-    from scanner.reports.lines import counted, duration, entry, wrapped
+    from scanner.reports.lines import counted, entry, wrapped
 
     readable = [target for target in plan.targets if target.status is TargetStatus.SCANNED]
     others = [target for target in plan.targets if target.status is not TargetStatus.SCANNED]
     totals = (
         f"A scan would read {counted(plan.nodes, 'node')} of {counted(len(readable), 'target')}: "
-        f"about {counted(plan.rows, 'patch row')} in {counted(plan.calls, 'call')}. It would take about "
-        f"{duration(plan.minutes * 60)} if AWS permits {plan.limits.rate_per_s:g} calls a second for each target."
+        f"about {counted(plan.rows, 'patch row')} in {_calls(plan)}. It would take about "
+        f"{_time(plan)} if AWS permits {plan.limits.rate_per_s:g} calls a second for each target."
     )
     bounds = (
         f"It begins at that rate and finds what AWS permits, between {plan.limits.min_rate_per_s:g} and "
@@ -69,6 +76,7 @@ def plan_text(plan: Plan, width: int = 80) -> list[str]:
     lines = [
         *wrapped(totals, width),
         *wrapped(bounds, width),
+        *(wrapped(NOT_MEASURED, width) if plan.most_calls > plan.calls else ()),
         *(
             line
             for target in others[:TARGETS_SHOWN]
@@ -78,6 +86,20 @@ def plan_text(plan: Plan, width: int = 80) -> list[str]:
         ),
     ]
     return [*(line.text for line in lines), *_more(others), "", *_table(readable), *_more(readable)]
+
+
+def _calls(plan: Plan) -> str:
+    from scanner.reports.lines import counted
+
+    most = counted(plan.most_calls, "call")
+    return f"{plan.calls:,} to {most}" if plan.most_calls > plan.calls else most
+
+
+def _time(plan: Plan) -> str:
+    from scanner.reports.lines import duration
+
+    shortest, longest = duration(plan.minutes * 60), duration(plan.most_minutes * 60)
+    return shortest if shortest == longest else f"{shortest} to {longest}"
 
 
 def _table(targets: list[PlannedTarget]) -> list[str]:

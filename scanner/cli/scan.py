@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from scanner.reports.scan_result import ScanResult
 
 _RUN = {
-    "mode": ("MODE", "full; delta: read only nodes whose patch state changed; lean: read only what is lacking."),
+    "mode": options.MODE,
     **options.STORE,
     **options.SINKS,
     **options.STALE,

@@ -25,7 +25,10 @@ class TargetCheck(Struct, frozen=True):
 
 
 class Diagnosis(Struct, frozen=True):
-    """All that was tried. `takes_large_pages` is None where that could not be tried, or is no question."""
+    """All that was tried. `takes_large_pages` is None where that could not be tried, or is no question.
+
+    `filters_are_cheap`: AWS filters patches before it cuts a listing into pages; None where that was not found out.
+    """
 
     caller: str
     region: str
@@ -34,6 +37,7 @@ class Diagnosis(Struct, frozen=True):
     sinks: tuple[PlaceCheck, ...]
     targets: tuple[TargetCheck, ...]
     takes_large_pages: bool | None
+    filters_are_cheap: bool | None = None
 
     @property
     def gaps(self) -> list[TargetCheck]:

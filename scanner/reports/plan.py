@@ -13,8 +13,19 @@ from scanner.core.settings import CoverageSettings, LimitSettings, Settings
 NODES_A_PAGE = 50
 
 
+class PatchCalls(Struct, frozen=True):
+    """The calls for the patches of a target: they differ as long as it is not known how AWS filters."""
+
+    fewest: int
+    most: int
+
+
 class PlannedTarget(Struct, frozen=True):
-    """What one target would take: `calls` in all, `minutes` by its busiest operation at the rate given."""
+    """What one target would take: `calls` in all, `minutes` by its busiest operation at the rate given.
+
+    Both hold where AWS filters patches before it cuts a listing into pages, or as it was measured; `most_calls` and
+    `most_minutes` where it filters after that.
+    """
 
     target: Target
     status: TargetStatus
@@ -23,6 +34,8 @@ class PlannedTarget(Struct, frozen=True):
     rows: int
     calls: int
     minutes: float
+    most_calls: int
+    most_minutes: float
 
 
 class Plan(Struct, frozen=True):
@@ -50,8 +63,16 @@ class Plan(Struct, frozen=True):
         return sum(target.calls for target in self.targets)
 
     @property
+    def most_calls(self) -> int:
+        return sum(target.most_calls for target in self.targets)
+
+    @property
     def minutes(self) -> float:
         return max((target.minutes for target in self.targets), default=0.0)
+
+    @property
+    def most_minutes(self) -> float:
+        return max((target.most_minutes for target in self.targets), default=0.0)
 
 
 def planned(
@@ -61,7 +82,7 @@ def planned(
     *,
     nodes: int,
     rows: int,
-    patch_calls: int,
+    patch_calls: PatchCalls,
     settings: Settings,
 ) -> PlannedTarget:
     """Returns the cost of a target.
@@ -69,11 +90,21 @@ def planned(
     Besides the patches: the node listing, the patch states before, about as many again for second looks, and what else
     is asked about machines. Each operation has a rate of its own, so DescribeInstancePatches alone sets the time.
     """
-    calls = patch_calls + (3 * _pages(nodes, NODES_A_PAGE) if nodes else 1)
+    calls = 3 * _pages(nodes, NODES_A_PAGE) if nodes else 1
     if status is TargetStatus.SCANNED:
         calls += source_calls(settings.coverage, nodes)
-    minutes = patch_calls / settings.limits.rate_per_s / 60
-    return PlannedTarget(target, status, reason, nodes, rows, calls, minutes)
+    a_minute = settings.limits.rate_per_s * 60
+    return PlannedTarget(
+        target,
+        status,
+        reason,
+        nodes,
+        rows,
+        calls=calls + patch_calls.fewest,
+        minutes=patch_calls.fewest / a_minute,
+        most_calls=calls + patch_calls.most,
+        most_minutes=patch_calls.most / a_minute,
+    )
 
 
 def source_calls(coverage: CoverageSettings, nodes: int) -> int:

@@ -38,6 +38,14 @@ def cost(listed: ListedNode, question: Question, page_size: int) -> Cost:
     return Cost(1, rows, expected_pages(rows, page_size), expected_pages(whole, page_size))
 
 
+def expected_calls(total: Cost, measured: FilteredPages) -> tuple[int, int]:
+    """Returns the fewest and the most calls: one number once it was measured how AWS filters."""
+    if measured.share is None:
+        return total.calls, total.calls_if_after
+    calls = round(total.calls + measured.share * (total.calls_if_after - total.calls))
+    return calls, calls
+
+
 def filtered_pages(listed: ListedNode, question: Question, pages: int, page_size: int) -> FilteredPages:
     """Returns what a finished listing of so many pages shows of how AWS filters; nothing if both ways cost the same."""
     if question.wanted_counts(listed) is None:

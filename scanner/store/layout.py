@@ -13,6 +13,7 @@ from scanner.core.model import EpochMs
 
 SCANS = "scans/"
 LATEST = "latest.json"
+FILTERING = "filtering.json"
 _STARTED = "%Y%m%dT%H%M%SZ"
 _SCAN_ID = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{6}\Z")
 _PART = re.compile(r"(?P<sequence>\d{6,})-(?P<writer>[0-9a-f]{8})-(?P<digest>[0-9a-f]{16})\.(?P<kind>parquet|json)\Z")

@@ -6,13 +6,14 @@ from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing, asynccontextmanager
 
 from scanner.core.errors import StoreError
+from scanner.core.filtered_pages import FilteredPages
 from scanner.core.interfaces import Files, NodeBatch, ScanSummary
 from scanner.core.model import EpochMs
 from scanner.core.scan_files import ScanFiles
 from scanner.core.tables import summary_of
 from scanner.files.write_test import probe_store
 from scanner.store import catalog as catalogs
-from scanner.store import layout, replay
+from scanner.store import layout, measurements, replay
 from scanner.store.history import History, HistoryQuery, history
 from scanner.store.hold import hold
 from scanner.store.latest import latest_problems
@@ -127,6 +128,14 @@ class Store:
     async def history(self, query: HistoryQuery) -> History:
         """Returns what committed scans hold of the nodes that are looked for."""
         return await history(self._files, await self.committed(), query)
+
+    async def filtered_pages(self, now: EpochMs) -> FilteredPages:
+        """Returns what filtered listings cost when that was last measured; see `measurements`."""
+        return await measurements.read_measurement(self._files, now)
+
+    async def keep_filtered_pages(self, pages: FilteredPages, now: EpochMs) -> None:
+        """Keeps what filtered listings cost, for later plans and scans."""
+        await measurements.write_measurement(self._files, pages, now)
 
     async def verify(self, scan_id: str) -> list[str]:
         """Reads every file of a committed scan; returns a sentence for each that is missing, changed or unreadable."""

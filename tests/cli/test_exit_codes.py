@@ -24,7 +24,7 @@ SCANNED, DENIED, DISABLED = TargetStatus.SCANNED, TargetStatus.DENIED, TargetSta
 
 
 def plan(*statuses, regions="enabled"):
-    targets = tuple(PlannedTarget(TARGETS[0], status, None, 0, 0, 1, 0.0) for status in statuses)
+    targets = tuple(PlannedTarget(TARGETS[0], status, None, 0, 0, 1, 0.0, 1, 0.0) for status in statuses)
     return Plan(targets, LimitSettings(), Scope("organization", regions))
 
 

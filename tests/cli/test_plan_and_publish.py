@@ -11,9 +11,19 @@ from tests.cli.running import run
 SCAN_ID = "20261123T210611Z-a1b2c3"
 
 
-def planned(region, status=TargetStatus.SCANNED, nodes=0, minutes=0.0, reason=None):
+def planned(region, status=TargetStatus.SCANNED, nodes=0, minutes=0.0, reason=None, most_calls=None):
     target = Target("111122223333", region)
-    return PlannedTarget(target, status, reason, nodes=nodes, rows=nodes * 100, calls=nodes * 2, minutes=minutes)
+    return PlannedTarget(
+        target,
+        status,
+        reason,
+        nodes=nodes,
+        rows=nodes * 100,
+        calls=nodes * 2,
+        minutes=minutes,
+        most_calls=nodes * 2 if most_calls is None else most_calls,
+        most_minutes=minutes,
+    )
 
 
 def plan(*targets, regions="enabled"):
@@ -100,3 +110,11 @@ def test_the_installed_sinks_are_listed_with_their_origin():
 
     assert ended.code == 0
     assert [line.split()[:2] for line in ended.stdout.splitlines()[1:]].count(["jsonl", "patchsweep"]) == 1
+
+
+def test_a_plan_says_between_what_the_calls_lie_as_long_as_that_is_not_measured():
+    ended, _ = plan(planned("eu-west-1", nodes=10, minutes=0.5, most_calls=470))
+
+    text = " ".join(ended.stdout.split())
+    assert "about 1,000 patch rows in 20 to 470 calls." in text
+    assert "The smaller figures hold if AWS filters patches before it cuts a listing into pages" in text
