@@ -8,7 +8,6 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 from anyio import to_thread
 from msgspec import Struct, structs
 
@@ -24,7 +23,7 @@ from scanner.store.installed_ids import InstalledIds
 from scanner.store.layout import ScanNames
 from scanner.store.manifest import FileEntry, ScanHeader
 from scanner.store.node_index import TargetKey
-from scanner.store.segment_reader import FILES_AT_ONCE, fetch, load, load_manifest, read_segment
+from scanner.store.segment_reader import FILES_AT_ONCE, fetch, load, load_manifest, read_patch_columns, read_segment
 from scanner.store.segments import decode
 
 MAX_SCANS = 10  # How many committed scans are looked through for targets that the newest does not hold
@@ -119,7 +118,7 @@ class History:
         try:
             data = await fetch(self._files, entry)
             index = await decode(data, [*NODE_KEY, *_READING_COLUMNS, *_STATE_COLUMNS])
-            installed = await to_thread.run_sync(_installed_ids, data) if self._query.is_lean else None
+            installed = await self._installed_ids(names, entry) if self._query.is_lean else None
         except StoreError as error:
             self.damaged.append(str(error))
             return set()
@@ -132,6 +131,11 @@ class History:
             if key[:2] in missing and status in self._query.statuses and reading.read_at > self._query.since:
                 self._nodes[key[:2]][key[2]] = reading
         return held
+
+    async def _installed_ids(self, names: ScanNames, entry: FileEntry) -> InstalledIds:
+        """Reads two members of each patch, not all ten."""
+        patches = await read_patch_columns(self._files, names, entry, {"kb_id", "state"})
+        return await to_thread.run_sync(InstalledIds, patches)
 
 
 async def history(files: Files, scan_ids: Sequence[str], query: HistoryQuery) -> History:
@@ -160,13 +164,6 @@ async def _take_in(
     entries = (await load_manifest(files, names)).segments
     held = await map_bounded(lambda entry: found.add(names, entry, missing), entries, FILES_AT_ONCE)
     return set().union(*held)
-
-
-def _installed_ids(data: bytes) -> InstalledIds:
-    """Reads two members of each patch, not all ten."""
-    with pq.ParquetFile(pa.BufferReader(data)) as file:
-        table = file.read(columns=["patches.list.element.kb_id", "patches.list.element.state"])
-    return InstalledIds(table.column("patches").combine_chunks())
 
 
 def _readings(index: pa.Table, segment: int) -> Iterator[tuple[tuple[str, str, str], str, WholeReading]]:

@@ -7,6 +7,8 @@ segment is there as a whole or not at all. The first release kept patches nested
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -16,13 +18,13 @@ from scanner.core.columns import NODE_KEY
 from scanner.core.errors import StoreError
 from scanner.core.foreign_bytes import ForeignBytesError, decode_json
 from scanner.core.tables import NODES_FILE, SEGMENT, STORED_PATCH
+from scanner.store.columns import conform
 from scanner.store.manifest import FileEntry
 from scanner.store.segments import KEY_COLUMNS, REQUIRED, open_parquet, parquet_bytes, parquet_table
 
 _KEY = [column.name for column in NODE_KEY]
 _PATCHES_FILE = b"patchsweep.patches"  # The metadata of a nodes file that names its patches file, or says null
 _NESTED = SEGMENT.field("patches")
-_PATCH_SCHEMA = pa.schema(list(STORED_PATCH))
 #: The string columns of nodes whose values repeat; ids and addresses would gain nothing from a dictionary.
 _REPEATING_OF_NODES = [
     field.name
@@ -114,14 +116,32 @@ def join(nodes: pa.Table, patches: bytes | None) -> pa.Table:
     Raises:
         StoreError: the patches file is damaged, or has the rows of other nodes.
     """
-    rows = _PATCH_SCHEMA.empty_table() if patches is None else parquet_table(patches, _PATCH_SCHEMA)
+    column = nested_patches(nodes, patches, _NESTED.type)
+    return nodes.add_column(SEGMENT.get_field_index("patches"), _NESTED, column)
+
+
+def nested_patches(nodes: pa.Table, patches: bytes | None, kind: pa.ListType) -> pa.ListArray:
+    """Returns the patches of each node as a list of structs with the members of `kind`; raises as `join` does."""
+    members = list(kind.value_type)
+    schema = pa.schema(members)
+    rows = schema.empty_table() if patches is None else parquet_table(patches, schema)
     counts = pc.fill_null(nodes.column("patch_rows").combine_chunks(), 0)
     wanted = pc.sum(counts).as_py() or 0
     if wanted != len(rows):
         raise StoreError(f"its nodes have {wanted} patch rows, its patches file has {len(rows)}")
     offsets = pa.concat_arrays([pa.array([0], pa.int64()), pc.cumulative_sum(counts)]).cast(pa.int32())
-    structs = pa.StructArray.from_arrays(
-        [column.combine_chunks() for column in rows.columns], fields=list(STORED_PATCH)
-    )
-    column = pa.ListArray.from_arrays(offsets, structs, type=_NESTED.type)
-    return nodes.add_column(SEGMENT.get_field_index("patches"), _NESTED, column)
+    structs = pa.StructArray.from_arrays([column.combine_chunks() for column in rows.columns], fields=members)
+    return pa.ListArray.from_arrays(offsets, structs, type=kind)
+
+
+def part_of_patches(names: Collection[str]) -> pa.ListType:
+    """Returns the type of nested patches with these members alone."""
+    members = [field for field in STORED_PATCH if field.name in names]
+    return pa.list_(_NESTED.type.value_field.with_type(pa.struct(members)))
+
+
+def decode_part(data: bytes, kind: pa.ListType) -> pa.Table:
+    """Returns of a nodes file that holds its patches itself those members of them that `kind` has."""
+    with open_parquet(data) as file:
+        table = file.read(columns=[f"patches.list.element.{field.name}" for field in kind.value_type])
+    return conform(table, pa.schema([pa.field("patches", kind)]), required=["patches"])

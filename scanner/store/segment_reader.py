@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from typing import TypeVar
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from anyio import to_thread
 from msgspec import Struct
 
@@ -115,6 +116,23 @@ async def read_segment(files: Files, names: ScanNames, entry: FileEntry) -> pa.T
     patches = None if nodes.patches is None else await fetch(files, nodes.patches)
     with _naming(files, entry.name if nodes.patches is None else nodes.patches.name):
         return await to_thread.run_sync(segment_parts.join, nodes.table, patches)
+
+
+async def read_patch_columns(
+    files: Files, names: ScanNames, entry: FileEntry, columns: Collection[str]
+) -> pa.ListArray:
+    """Returns the patches of each node of a segment, with these members alone; raises as `read_segment` does."""
+    data, kind = await fetch(files, entry), segment_parts.part_of_patches(columns)
+    with _naming(files, entry.name):
+        named = await to_thread.run_sync(segment_parts.named_patches, data)
+        nodes = await decode(data, ["patch_rows"])
+        if named is None and (pc.sum(nodes.column("patch_rows")).as_py() or 0):
+            return (await to_thread.run_sync(segment_parts.decode_part, data, kind)).column("patches").combine_chunks()
+        if named is not None:
+            _check_place(named, names)
+    patches = None if named is None else await fetch(files, named)
+    with _naming(files, entry.name if named is None else named.name):
+        return await to_thread.run_sync(segment_parts.nested_patches, nodes, patches, kind)
 
 
 @contextmanager
