@@ -12,7 +12,7 @@ import anyio
 from scanner.core.baselines import Baseline
 from scanner.core.errors import AwsError
 from scanner.core.instances import Instance, Tags
-from scanner.core.machines import AssociationScan, InventoryNode, NotAsked
+from scanner.core.machines import AssociationScan, InventoryNode, NotAsked, SourceCheck
 from scanner.core.model import CallCounts, ManagedNode, PatchState, Target
 from scanner.core.patch_rows import Patch, PatchPage
 from scanner.core.state_names import COUNTED_STATES, documented_state
@@ -73,7 +73,12 @@ class FakeSources:
     tags: dict[str, Tags] | NotAsked | None = None
     associations: dict[str, AssociationScan] | NotAsked | None = None
     known_baselines: list[Baseline] | NotAsked | None = None
+    checks: list[SourceCheck] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
+
+    async def refused(self, instance_id):
+        self.asked.append(f"refused {instance_id}")
+        return self.checks
 
     async def instances(self):
         return self._answer("instances", self.ec2)

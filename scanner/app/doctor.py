@@ -100,21 +100,27 @@ async def check_target(fleet: Fleet, target: Target, states: tuple[str, ...] = (
     """
     try:
         async with fleet.open(target) as reader:
-            return TargetCheck(target, TargetStatus.SCANNED, has_nodes=await _try_a_node(reader, states))
+            node = await _try_a_node(reader, states)
+            refused = tuple(await reader.sources.refused(node))
     except AwsError as error:
         return TargetCheck(target, target_status_of(error), str(error))
+    gap = next((check for check in refused if check.is_required), None)
+    if gap is not None:
+        status = TargetStatus.DENIED if gap.is_denied else TargetStatus.FAILED
+        return TargetCheck(target, status, gap.reason, has_nodes=node is not None, refused=refused)
+    return TargetCheck(target, TargetStatus.SCANNED, has_nodes=node is not None, refused=refused)
 
 
-async def _try_a_node(reader: TargetReader, states: tuple[str, ...]) -> bool:
-    """Reads the patch states and a page of patches of the nodes listed first; returns False where there are none."""
+async def _try_a_node(reader: TargetReader, states: tuple[str, ...]) -> str | None:
+    """Reads the patch states and a page of patches of the nodes listed first; returns the first, or None for none."""
     async with aclosing(reader.nodes()) as listing:
         async for nodes in listing:
             if nodes:
                 await reader.patch_states([node.instance_id for node in nodes])
                 with suppress(NodeGone, InvalidNode):
                     await reader.patch_page(nodes[0].instance_id, None, states)
-                return True
-    return False
+                return nodes[0].instance_id
+    return None
 
 
 async def _takes_large_pages(

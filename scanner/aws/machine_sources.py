@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import TypeVar
 
+from scanner.aws.machines.ask import Ask
 from scanner.aws.machines.associations import association_scan, has_patch_association
 from scanner.aws.machines.baselines import baseline, identities
 from scanner.aws.machines.host_management import is_host_management_on
 from scanner.aws.machines.instances import decode_instances
 from scanner.aws.machines.inventory import inventory_nodes
+from scanner.aws.machines.probe import SourceProbe
 from scanner.aws.machines.tags import hybrid_tags
 from scanner.aws.operations import DESCRIBE_INSTANCES
 from scanner.aws.requests.pagination import Page, PagingRules, pages
@@ -17,7 +19,7 @@ from scanner.aws.target_requests import TargetRequests
 from scanner.core.baselines import Baseline
 from scanner.core.errors import AwsError, Denied, RequestRejected
 from scanner.core.instances import INSTANCES_A_PAGE, Instance, Tags
-from scanner.core.machines import AssociationScan, InventoryNode, NotAsked
+from scanner.core.machines import AssociationScan, InventoryNode, NotAsked, SourceCheck
 from scanner.core.settings import CoverageSettings, SourceUse
 
 T = TypeVar("T")
@@ -100,6 +102,17 @@ class TargetSources:
             return [await baseline(self._ssm.ask, known[each][0], is_default=known[each][1]) for each in wanted]
 
         return await self._asked(self._coverage.baselines, read)
+
+    async def refused(self, instance_id: str | None) -> Sequence[SourceCheck]:
+        """Tries each kind of request once; returns those that do not work."""
+
+        async def ec2() -> Ask:
+            return (await self._ec2()).ask
+
+        async def tagging() -> Ask:
+            return (await self._tagging()).ask
+
+        return await SourceProbe(self._ssm.ask, ec2, tagging, self._coverage, self._name).checks(instance_id)
 
     async def _asked(self, use: SourceUse, read: Callable[[], Awaitable[T]]) -> T | NotAsked:
         if use == "off":

@@ -61,6 +61,7 @@ def diagnosis_lines(diagnosis: Diagnosis, width: int = 80) -> Iterator[Line]:
     """Returns what works, then the gaps by their reasons, then advice."""
     from scanner.reports.gap_groups import Gap, group_gaps
     from scanner.reports.lines import Line, counted, entry
+    from scanner.reports.source_advice import source_advice
 
     line = partial(entry, width=width, indent=0)
     yield from line("caller", f"{diagnosis.caller}, Region {diagnosis.region}")
@@ -76,6 +77,8 @@ def diagnosis_lines(diagnosis: Diagnosis, width: int = 80) -> Iterator[Line]:
     empty = sum(check.status is TargetStatus.SCANNED and not check.has_nodes for check in diagnosis.targets)
     if empty:
         yield from entry("no nodes", f"{counted(empty, 'target')}: only the listing could be checked", width)
+    for advice in source_advice((check.target, each) for check in diagnosis.targets for each in check.refused):
+        yield from entry("not asked", advice, width)
     if diagnosis.takes_large_pages is not None:
         yield from line("page size", _advice(takes_large_pages=diagnosis.takes_large_pages))
     if diagnosis.filters_are_cheap is not None:

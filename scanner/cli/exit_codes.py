@@ -62,7 +62,8 @@ def verdict_exit_code(verdict: Verdict) -> ExitCode:
 def diagnosis_exit_code(diagnosis: Diagnosis) -> ExitCode:
     """Returns the exit code of a scan with the same options: failed where it would not start or read nothing."""
     stops = any(check.stops_scan for check in (diagnosis.store, *diagnosis.sinks))
-    if stops or all(check.status is not TargetStatus.SCANNED for check in diagnosis.targets):
+    # A target whose required source is refused is a gap, and its nodes are read.
+    if stops or not any(check.status is TargetStatus.SCANNED or check.has_nodes for check in diagnosis.targets):
         return ExitCode.FAILED
     is_partial = bool(diagnosis.gaps) or any(sink.failure for sink in diagnosis.sinks)
     return ExitCode.PARTIAL if is_partial else ExitCode.COMPLETE

@@ -15,7 +15,7 @@ from msgspec import Struct
 from scanner.core.baselines import Baseline
 from scanner.core.errors import AwsError
 from scanner.core.instances import Instance, Tags
-from scanner.core.machines import AssociationScan, InventoryNode, NotAsked
+from scanner.core.machines import AssociationScan, InventoryNode, NotAsked, SourceCheck
 from scanner.core.model import CallCounts, ManagedNode, NodeScan, PatchState, ScanRow, Scope, Target, TargetOutcome
 from scanner.core.patch_rows import PatchPage
 from scanner.core.stored_bytes import StoredBytes as StoredBytes  # noqa: PLC0414 - sink authors import it from here
@@ -92,6 +92,10 @@ class MachineSources(Protocol):
 
     async def baselines(self, baseline_ids: Collection[str]) -> Sequence[Baseline] | NotAsked:
         """Returns the baselines with these short ids, as far as AWS has them."""
+        ...
+
+    async def refused(self, instance_id: str | None) -> Sequence[SourceCheck]:
+        """Tries each kind of request that the methods above send, about this node; returns those that do not work."""
         ...
 
 

@@ -39,3 +39,16 @@ class AssociationScan(Struct, frozen=True):
     instance_id: str
     compliance: str | None
     state: PatchState
+
+
+class SourceCheck(Struct, frozen=True):
+    """A request of a further source that AWS refused when it was tried: its IAM action and the reason.
+
+    `is_required`: the settings require the source, so that a scan would call the target a gap. `is_denied` False:
+    the request failed for another reason than a policy.
+    """
+
+    action: str
+    reason: str
+    is_required: bool = False
+    is_denied: bool = True

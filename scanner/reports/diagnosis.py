@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from scanner.core.machines import SourceCheck
 from scanner.core.model import Scope, Target, TargetStatus
 
 
@@ -16,12 +17,16 @@ class PlaceCheck(Struct, frozen=True):
 
 
 class TargetCheck(Struct, frozen=True):
-    """A target that was tried; `has_nodes` False: nothing but the listing of its nodes could be."""
+    """A target that was tried; `has_nodes` False: nothing but the listing of its nodes could be.
+
+    `refused` are the requests of further sources that do not work there.
+    """
 
     target: Target
     status: TargetStatus
     reason: str | None = None
     has_nodes: bool = False
+    refused: tuple[SourceCheck, ...] = ()
 
 
 class Diagnosis(Struct, frozen=True):

@@ -20,7 +20,7 @@ def not_asked_lines(sentences: Iterable[tuple[Target, str]]) -> Iterator[str]:
     Args:
         sentences: each target with one or more sentences on what was not asked there.
     """
-    gaps = [Gap(target, *cause) for target, text in sentences for cause in _causes(text)]
+    gaps = [Gap(target, *cause) for target, text in sentences for cause in not_asked_causes(text)]
     for group in group_gaps(gaps):
         accounts = len({gap.target.account_id for gap in group.gaps})
         first = group.gaps[0].reason
@@ -29,7 +29,7 @@ def not_asked_lines(sentences: Iterable[tuple[Target, str]]) -> Iterator[str]:
         )
 
 
-def _causes(text: str) -> Iterator[tuple[str, str | None]]:
+def not_asked_causes(text: str) -> Iterator[tuple[str, str | None]]:
     """Yields the words for each refusal of a text, with the text itself where they do not explain it."""
     refusals = list(_REFUSAL.finditer(text))
     for refusal in refusals:

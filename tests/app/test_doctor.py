@@ -6,8 +6,9 @@ import pytest
 
 from scanner.app.doctor import check_target
 from scanner.core.errors import Denied, Disabled, NodeGone, RequestRejected, Unavailable
+from scanner.core.machines import SourceCheck
 from scanner.core.model import Target, TargetStatus
-from tests.fake_fleet import FakeFleet, FakeNode, FakeTarget, pages, patch, state_of
+from tests.fake_fleet import FakeFleet, FakeNode, FakeSources, FakeTarget, pages, patch, state_of
 
 TARGET = Target("111122223333", "eu-west-1")
 
@@ -52,6 +53,25 @@ async def test_whichever_call_does_not_work_says_why(fake, status):
 
     assert found.status is status
     assert found.reason
+
+
+@pytest.mark.parametrize(
+    ("check", "status"),
+    [
+        (SourceCheck("ec2:DescribeInstances", "denied"), TargetStatus.SCANNED),
+        (SourceCheck("ec2:DescribeInstances", "denied", is_required=True), TargetStatus.DENIED),
+        (SourceCheck("ec2:DescribeInstances", "reset", is_required=True, is_denied=False), TargetStatus.FAILED),
+    ],
+    ids=["optional", "required", "required and unreachable"],
+)
+async def test_a_source_that_is_refused_is_a_gap_only_where_it_is_required(check, status):
+    sources = FakeSources(checks=[check])
+
+    found = await tried(FakeTarget({"i-1": node()}, sources=sources))
+
+    assert (found.status, found.refused) == (status, (check,))
+    assert sources.asked == ["refused i-1"]
+    assert found.has_nodes
 
 
 async def test_a_node_that_left_meanwhile_is_no_trouble():

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import pytest
+from msgspec import structs
 
+from scanner.core.machines import SourceCheck
 from scanner.core.model import Scope, Target, TargetStatus
 from scanner.reports.diagnosis import Diagnosis, PlaceCheck, TargetCheck
 from tests.cli.fake_app import FakeApp
@@ -81,6 +83,23 @@ def test_targets_without_nodes_are_told_since_reading_them_could_not_be_tried():
     ended, _ = doctor(check("eu-west-1"), check("us-east-1", has_nodes=False))
 
     assert "  no nodes    1 target: only the listing could be checked\n" in ended.stdout
+
+
+def test_what_a_refused_permission_would_add_is_advice_and_no_gap():
+    sentence = (
+        "ec2:DescribeInstances in account 111122223333, Region eu-west-1, failed: UnauthorizedOperation (You are not "
+        "authorized)"
+    )
+    refused = (SourceCheck("ec2:DescribeInstances", sentence), SourceCheck("ssm:GetInventory", "it is busy"))
+    ended, _ = doctor(*(structs.replace(check(region), refused=refused) for region in ("eu-west-1", "us-east-1")))
+
+    assert ended.code == 0
+    text = " ".join(ended.stdout.split())
+    assert (
+        "not asked ec2:DescribeInstances is denied in 1 account; allow it to see unmanaged and stopped machines, and "
+        "the tags of EC2 nodes"
+    ) in text
+    assert "not asked it is busy in 1 account; allow it to see stopped hybrid nodes" in text
 
 
 @pytest.mark.parametrize(

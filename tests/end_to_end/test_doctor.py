@@ -7,6 +7,7 @@ from contextlib import closing
 import boto3
 import psycopg
 import pytest
+from msgspec import structs
 
 from scanner.simulator.generate.build import make_world
 from scanner.simulator.server.run import serve_in_thread
@@ -66,6 +67,26 @@ def test_a_role_that_is_refused_is_named_and_a_scan_would_be_partial(terminal, s
     assert (ended.code, ended.sentences) == (3, [])
     assert f"  denied      {refused}/*: Role arn:aws:iam::{refused}:role/patchsweep-reader" in ended.stdout
     assert user.run("scan", *ORGANIZATION).code == 3
+
+
+def test_permissions_that_are_missing_are_advised_on_and_are_a_gap_where_they_are_required(terminal):
+    denied = frozenset({"ec2:DescribeInstances", "ssm:GetPatchBaseline", "ssm:ListComplianceItems"})
+    world = make_world(accounts=2, regions=1, nodes=4, rows=10)
+    accounts = {name: structs.replace(each, denied_actions=denied) for name, each in world.accounts.items()}
+    with serve_in_thread(structs.replace(world, accounts=accounts)) as simulator:
+        user = terminal.given(simulator.environment())
+
+        advised = user.run("doctor", *ORGANIZATION)
+        required = user.run("doctor", *ORGANIZATION, "--coverage-ec2", "required")
+        assert user.run("scan", *ORGANIZATION, "--coverage-ec2", "required").code == 3
+
+    assert (advised.code, required.code) == (0, 3)
+    text = " ".join(advised.stdout.split())
+    for action in denied:
+        assert f"{action} is denied in 2 accounts; allow it to see " in text
+    assert text.count("is denied in") == len(denied)
+    assert "targets 2 of 2 can be read" in text
+    assert "targets 0 of 2 can be read, 2 denied" in required.stdout.replace("     ", " ")
 
 
 def test_pages_that_the_service_refuses_are_advised_against(terminal, simulator):

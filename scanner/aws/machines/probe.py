@@ -1,0 +1,96 @@
+"""Sends one request of each kind that the further sources of a target need, for `patchsweep doctor`."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+
+import msgspec
+
+from scanner.aws.machines.ask import Ask
+from scanner.aws.machines.associations import association_scan, has_patch_association
+from scanner.aws.machines.baselines import baseline, identities
+from scanner.aws.machines.host_management import is_host_management_on
+from scanner.aws.machines.instances import decode_instances
+from scanner.aws.machines.inventory import inventory_nodes
+from scanner.aws.operations import (
+    DESCRIBE_INSTANCES,
+    DESCRIBE_PATCH_BASELINES,
+    GET_INVENTORY,
+    GET_PATCH_BASELINE,
+    GET_RESOURCES,
+    GET_SERVICE_SETTING,
+    LIST_ASSOCIATIONS,
+    LIST_COMPLIANCE_ITEMS,
+    Operation,
+)
+from scanner.core.errors import AwsError, Denied, InvalidNode, NodeGone, RequestRejected
+from scanner.core.machines import SourceCheck
+from scanner.core.settings import CoverageSettings, SourceUse
+
+Ec2OrTagging = Callable[[], Awaitable[Ask]]
+
+
+class SourceProbe:
+    """Tries the sources that the settings leave on; each request is tried though the one before was refused."""
+
+    def __init__(
+        self, ssm: Ask, ec2: Ec2OrTagging, tagging: Ec2OrTagging, coverage: CoverageSettings, name: str
+    ) -> None:
+        self._ssm = ssm
+        self._ec2 = ec2
+        self._tagging = tagging
+        self._coverage = coverage
+        self._name = name
+
+    async def checks(self, instance_id: str | None) -> Sequence[SourceCheck]:
+        """Returns the requests that AWS refused or that could not be read.
+
+        Args:
+            instance_id: a node of the target; None: what is asked of a node is not tried.
+        """
+        use = self._coverage
+        tries: list[tuple[SourceUse, Operation, Callable[[], Awaitable[object]]]] = [
+            (use.ec2, DESCRIBE_INSTANCES, self._instances),
+            (use.ec2, GET_SERVICE_SETTING, lambda: is_host_management_on(self._ssm)),
+            (use.inventory, GET_INVENTORY, self._inventory),
+            (use.associations, LIST_ASSOCIATIONS, lambda: has_patch_association(self._ssm, self._name)),
+            (use.tags, GET_RESOURCES, self._tags),
+            (use.baselines, DESCRIBE_PATCH_BASELINES, lambda: identities(self._ssm, self._name)),
+            (use.baselines, GET_PATCH_BASELINE, self._baseline),
+        ]
+        if instance_id is not None:
+            tries.append((use.associations, LIST_COMPLIANCE_ITEMS, lambda: association_scan(self._ssm, instance_id)))
+        checks = [await _try(operation, read, how) for how, operation, read in tries if how != "off"]
+        return [check for check in checks if check is not None]
+
+    async def _instances(self) -> None:
+        await (await self._ec2())(DESCRIBE_INSTANCES, {"MaxResults": 5}, decode_instances)
+
+    async def _inventory(self) -> None:
+        async for _ in inventory_nodes(self._ssm, self._name):
+            return
+
+    async def _tags(self) -> None:
+        payload = {"ResourceTypeFilters": ["ssm:managed-instance"], "ResourcesPerPage": 1}
+        await (await self._tagging())(GET_RESOURCES, payload, msgspec.json.decode)
+
+    async def _baseline(self) -> None:
+        try:
+            known = await identities(self._ssm, self._name)
+        except AwsError:
+            return  # the listing has a check of its own
+        for full_id, is_default in known.values():
+            await baseline(self._ssm, full_id, is_default=is_default)
+            return
+
+
+async def _try(operation: Operation, read: Callable[[], Awaitable[object]], use: SourceUse) -> SourceCheck | None:
+    try:
+        await read()
+    except (NodeGone, InvalidNode):
+        return None  # the node left meanwhile, which says nothing of the permission
+    except (AwsError, RequestRejected) as error:
+        return SourceCheck(
+            operation.iam_action, str(error), is_required=use == "required", is_denied=isinstance(error, Denied)
+        )
+    return None
