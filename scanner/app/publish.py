@@ -33,7 +33,7 @@ async def run_publish(settings: Settings, scan_id: str | None, *, stdout: Binary
         ConfigError: a sink that cannot work.
     """
     async with open_store(settings) as store:
-        scan_id = await store.resolve(scan_id)
+        scan_id = (await store.choose(scan_id, settings)).scan_id
         async with open_sinks(settings, scan_id, stdout) as sinks:
             summary = await store.summary(scan_id)
             failures = await replay(store, summary, sinks.all, settings.sink_timeout_s)

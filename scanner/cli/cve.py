@@ -12,6 +12,7 @@ import click
 from msgspec import Struct
 
 from scanner.cli import options
+from scanner.cli.choose_scan import chosen_scan
 from scanner.cli.completion import complete_scan_id
 from scanner.cli.cve_split import write_group_files
 from scanner.cli.exit_codes import answer_exit_code
@@ -150,7 +151,7 @@ async def _answer(
     sql = rows_sql if shown.by is None else by_group(shown.by.members("main.nodes"))
     of_group = None if shown.by is None else shown.by.parameters
     async with app().open_store(settings) as store:
-        scan_id = await store.resolve(asked)
+        scan_id = await chosen_scan(store, settings, asked)
         check_filters(scan_id, (await store.header(scan_id)).request.patches)
         scan = (await store.manifest(scan_id)).scan
         async with _open_with_earlier(store, scan_id) as views:

@@ -8,6 +8,7 @@ import anyio
 import click
 
 from scanner.cli import options
+from scanner.cli.choose_scan import chosen_scan
 from scanner.cli.completion import complete_scan_id
 from scanner.cli.exit_codes import answer_exit_code
 from scanner.cli.load_app import AppLoader
@@ -42,7 +43,7 @@ def command(
     **given: object,
 ) -> int:
     """Show what changed from scan BEFORE to scan AFTER; by default AFTER is the
-    newest scan and BEFORE the one before it.
+    newest scan and BEFORE the one before it of the same scope and filters.
 
     One row for each patch and node that changed. Only nodes that both scans
     read are compared; stderr counts the changes, and the nodes that could not
@@ -64,8 +65,8 @@ async def _answer(app: AppLoader, settings: Settings, before: str | None, after:
     from scanner.reports.diff_sql import CHANGES
 
     async with app().open_store(settings) as store:
-        before, after = await _pair(store, before, after)
-        check_comparable(before, (await store.header(before)).request, after, (await store.header(after)).request)
+        before, after = await _pair(store, settings, before, after)
+        check_comparable(await store.scopes([before, after]))
         changes = Changes()
         ended_at = (await store.manifest(after)).scan.finished_at
         pair = ScanPair(before, after, ended_at, settings.stale_after_days)
@@ -88,19 +89,22 @@ async def _answer(app: AppLoader, settings: Settings, before: str | None, after:
     return code
 
 
-async def _pair(store: Store, before: str | None, after: str | None) -> tuple[str, str]:
+async def _pair(store: Store, settings: Settings, before: str | None, after: str | None) -> tuple[str, str]:
     """Returns the ids of the two committed scans to compare.
 
     Raises:
-        ScanNotFound: One does not exist, or there is none before the other.
+        ScanNotFound: One does not exist, or there is none of its scope and filters before the other.
         ConfigError: They are the same.
     """
-    after = await store.resolve(after)
+    after = await chosen_scan(store, settings, after)
     if before is None:
-        earlier = [scan_id for scan_id in await store.committed() if scan_id < after]
-        if not earlier:
-            raise ScanNotFound(f"{store.url} holds no scan before {after} to compare it with; run another scan first")
-        return earlier[-1], after
+        earlier = await store.newest_before(after)
+        if earlier is None:
+            raise ScanNotFound(
+                f"{store.url} holds no scan before {after} of the same scope and filters to compare it with; "
+                "run another scan first, or name two scans"
+            )
+        return earlier, after
     before = await store.resolve(before)
     if before == after:
         raise ConfigError(f"scan {after} cannot be compared with itself; name two scans, see: patchsweep scans")

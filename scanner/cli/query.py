@@ -10,6 +10,7 @@ import anyio
 import click
 
 from scanner.cli import options
+from scanner.cli.choose_scan import chosen_scan, note_mixed_scopes
 from scanner.cli.completion import complete_scan_id
 from scanner.cli.load_app import AppLoader
 from scanner.cli.options import Sectioned, SectionedCommand, section, settings_of
@@ -88,13 +89,16 @@ def _text_of(sql: str) -> str:
 
 async def _answer(app: AppLoader, settings: Settings, sql: str, scans: tuple[str, ...], form: RowFormat) -> None:
     async with app().open_store(settings) as store:
-        scan_ids = await _scan_ids(store, scans)
+        scan_ids = await _scan_ids(store, settings, scans)
         async with open_scans(store, scan_ids) as views:
             await print_answer(views, sql, form, members=lambda: {"scan_ids": scan_ids})
 
 
-async def _scan_ids(store: Store, scans: tuple[str, ...]) -> list[str]:
+async def _scan_ids(store: Store, settings: Settings, scans: tuple[str, ...]) -> list[str]:
     """Returns the ids of the committed scans to query, each once; `resolve` raises where there is none."""
     if "all" in scans:
-        return await store.committed() or [await store.resolve()]
-    return list(dict.fromkeys([await store.resolve(scan) for scan in scans]))
+        found = await store.committed() or [await store.resolve()]
+    else:
+        found = list(dict.fromkeys([await chosen_scan(store, settings, scan) for scan in scans]))
+    await note_mixed_scopes(store, found)
+    return found

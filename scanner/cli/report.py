@@ -13,6 +13,7 @@ from anyio import to_thread
 
 from scanner.cli import options
 from scanner.cli.atomic_file import check_file, write_file
+from scanner.cli.choose_scan import chosen_scan
 from scanner.cli.completion import complete_scan_id
 from scanner.cli.exit_codes import ExitCode
 from scanner.cli.load_app import AppLoader
@@ -156,7 +157,7 @@ async def _open_scan(
 ) -> AsyncIterator[tuple[ScanRow, PatchFilters, Views]]:
     """Opens the scan that is meant: its row, the filters under which it was read, and the views over it."""
     async with app().open_store(settings) as store:
-        scan_id = await store.resolve(asked)
+        scan_id = await chosen_scan(store, settings, asked)
         filters = (await store.header(scan_id)).request.patches
         scan = (await store.manifest(scan_id)).scan
         async with open_scans(store, [scan_id]) as views:

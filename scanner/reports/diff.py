@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping
 import pyarrow as pa
 from msgspec import Struct
 
+from scanner.core.comparable import ComparablePart
 from scanner.core.errors import ConfigError
 from scanner.core.model import EpochMs, NodeStatus, TargetStatus
-from scanner.core.scan_request import ScanRequest
 from scanner.core.state_names import LACKING_STATES
 from scanner.reports.diff_sql import COMPARED
 from scanner.reports.lines import counted
@@ -86,16 +86,18 @@ async def compared(views: Views, pair: ScanPair) -> Compared:
     return Compared(row["compared"], row["not_comparable"], dict(row["stale"] or []))
 
 
-def check_comparable(before: str, asked_before: ScanRequest, after: str, asked_after: ScanRequest) -> None:
-    """Refuses two scans with different filters.
+def check_comparable(scopes: Mapping[str, ComparablePart | None]) -> None:
+    """Refuses two scans of different scopes or filters.
 
     Raises:
-        ConfigError: The filters differ, so what one left out would look like a change.
+        ConfigError: They differ, so what one left out would look like a change.
     """
-    if (asked_before.nodes, asked_before.patches) != (asked_after.nodes, asked_after.patches):
+    (before, first), (after, second) = scopes.items()
+    if first != second:
+        what = "scope" if first is None or second is None or first.scope != second.scope else "filters"
         raise ConfigError(
-            f"scans {before} and {after} were read with different filters of nodes or patches, so they cannot be "
-            "compared; name two scans with the same filters"
+            f"scans {before} and {after} differ in {what}, so they cannot be compared; name two scans with the same "
+            "scope and filters, see: patchsweep scans"
         )
 
 

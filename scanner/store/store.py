@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing, asynccontextmanager
+from functools import partial
 
+from scanner.core.comparable import ComparablePart, comparable_part
+from scanner.core.concurrency import map_bounded
 from scanner.core.errors import StoreError
 from scanner.core.filtered_pages import FilteredPages
 from scanner.core.interfaces import Files, NodeBatch, ScanSummary
 from scanner.core.model import EpochMs
 from scanner.core.scan_files import ScanFiles
+from scanner.core.scan_request import request_of
+from scanner.core.settings import Settings
 from scanner.core.tables import summary_of
 from scanner.files.write_test import probe_store
 from scanner.store import catalog as catalogs
 from scanner.store import layout, measurements, replay
+from scanner.store.choose import ChosenScan, choose, newest_comparable, part_of
 from scanner.store.history import History, HistoryQuery, history
 from scanner.store.hold import hold
 from scanner.store.latest import latest_problems
@@ -23,7 +29,7 @@ from scanner.store.local_copy import local_copy
 from scanner.store.manifest import Manifest, ScanHeader
 from scanner.store.open_scan import BATCH_ROWS, OpenScan
 from scanner.store.prune import prune
-from scanner.store.segment_reader import load, load_manifest
+from scanner.store.segment_reader import FILES_AT_ONCE, load, load_manifest
 
 
 class Store:
@@ -92,6 +98,26 @@ class Store:
             ScanNotFound: there is none; the text lists what there is.
         """
         return catalogs.pick_committed(await catalogs.catalog(self._files), asked, self.url)
+
+    async def choose(self, asked: str | None, settings: Settings) -> ChosenScan:
+        """Returns the committed scan that an id, `latest` or None means; see `scanner.store.choose`.
+
+        Raises:
+            ScanNotFound: there is none of the scope and filters of the settings; the text says what there is.
+        """
+        wanted = comparable_part(request_of(settings), demo=False)
+        return await choose(self._files, asked, None if wanted.is_default else wanted)
+
+    async def newest_before(self, scan_id: str) -> str | None:
+        """Returns the newest committed scan before this one that has its scope and filters, or None."""
+        wanted = await part_of(self._files, scan_id)
+        earlier = [each for each in await self.committed() if each < scan_id]
+        return None if wanted is None else await newest_comparable(self._files, earlier, wanted)
+
+    async def scopes(self, scan_ids: Sequence[str]) -> dict[str, ComparablePart | None]:
+        """Returns the scope and filters of scans, None where that cannot be read."""
+        parts = await map_bounded(partial(part_of, self._files), scan_ids, FILES_AT_ONCE)
+        return dict(zip(scan_ids, parts, strict=True))
 
     async def resolve_unfinished(self, asked: str | None = None) -> str:
         """Returns the unfinished scan that an id or None (the newest) means, or raises `ScanNotFound`."""

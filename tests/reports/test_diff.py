@@ -11,11 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import structs
 
+from scanner.core.comparable import comparable_part
 from scanner.core.errors import ConfigError
 from scanner.core.model import NodeStatus, Target, TargetStatus
 from scanner.core.patch_rows import Patch, patch_rows_of
-from scanner.core.scan_request import ScanRequest, request_of
-from scanner.core.settings import NodeSettings, PatchSettings, Settings
+from scanner.core.scan_request import request_of
+from scanner.core.settings import NodeSettings, PatchSettings, ScopeSettings, Settings
 from scanner.core.tables import segment_table
 from scanner.files.local import LocalFiles
 from scanner.reports.diff import Changes, Compared, ScanPair, check_comparable, compared, parameters, sentences
@@ -246,12 +247,21 @@ async def test_a_node_that_was_stale_before_and_is_scanned_again_is_compared(tmp
     ids=["patches", "nodes"],
 )
 def test_scans_with_different_filters_are_not_compared(other):
-    with pytest.raises(ConfigError, match="ONE and TWO were read with different filters"):
-        check_comparable("ONE", ScanRequest(), "TWO", request_of(other))
+    with pytest.raises(ConfigError, match="ONE and TWO differ in filters"):
+        check_comparable(scopes(other))
+
+
+def test_scans_of_different_scopes_are_not_compared():
+    with pytest.raises(ConfigError, match="ONE and TWO differ in scope"):
+        check_comparable(scopes(Settings(scope=ScopeSettings(accounts=("111111111111",)))))
 
 
 def test_how_large_the_pages_were_makes_no_difference():
-    check_comparable("ONE", ScanRequest(), "TWO", request_of(Settings(patches=PatchSettings(page_size=10))))
+    check_comparable(scopes(Settings(patches=PatchSettings(page_size=10))))
+
+
+def scopes(other):
+    return {name: comparable_part(request_of(each), demo=False) for name, each in (("ONE", Settings()), ("TWO", other))}
 
 
 def test_sentences_count_every_kind_of_change_and_name_the_gap():

@@ -1,0 +1,68 @@
+"""Decides which scans can be compared: those that were asked for the same machines and the same patches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TypeVar
+
+from msgspec import Struct, structs
+
+from scanner.core.scan_request import NodeFilters, PatchFilters, RequestedScope, ScanRequest
+
+_S = TypeVar("_S", bound=Struct)
+
+
+class ComparablePart(Struct, frozen=True):
+    """What of a request decides which machines and patches a scan covers; equal ones can be compared.
+
+    How AWS is reached, which tags are delivered and whether rows of NOT_APPLICABLE patches are read is no part of it.
+    """
+
+    scope: RequestedScope
+    nodes: NodeFilters
+    patches: PatchFilters
+    demo: bool = False
+
+    @property
+    def is_default(self) -> bool:
+        """Returns whether nothing was chosen: the account and Region of the credentials, all nodes, all patches."""
+        return self == comparable_part(ScanRequest(), demo=self.demo)
+
+
+def comparable_part(request: ScanRequest, *, demo: bool) -> ComparablePart:
+    """Returns the part of a request that has to be the same; the order of a list does not matter."""
+    scope = structs.replace(_sorted(request.scope), role_name=None, has_external_id=False)
+    tags = {key: tuple(sorted(values)) for key, values in sorted(request.nodes.tags.items())}
+    nodes = structs.replace(_sorted(request.nodes), tags=tags, tag_keys=())
+    patches = structs.replace(_sorted(request.patches), not_applicable=True)
+    return ComparablePart(scope, nodes, patches, demo)
+
+
+def scope_text(part: ComparablePart) -> str:
+    """Returns the accounts and Regions for people, such as `organization, eu-west-1, us-east-1`."""
+    scope = part.scope
+    excluded = [*scope.exclude_accounts, *scope.exclude_ous, *scope.exclude_regions]
+    chosen = [*scope.accounts, *scope.ous, *scope.regions]
+    # `current` twice, for accounts and Regions, is the default.
+    words = ["current"] if chosen == ["current", "current"] else chosen
+    return ", ".join([*(["demo"] if part.demo else []), *words, *(f"not {each}" for each in excluded)])
+
+
+def filters_text(part: ComparablePart) -> str:
+    """Returns the filters of nodes and patches for people; empty where there are none."""
+    return "; ".join(_filters(part))
+
+
+def _filters(part: ComparablePart) -> Iterator[str]:
+    for key, values in part.nodes.tags.items():
+        yield f"tag:{key}={','.join(values)}"
+    for filters in (part.nodes, part.patches):
+        for name, values in structs.asdict(filters).items():
+            if isinstance(values, tuple) and values:
+                yield f"{name}={','.join(values)}"
+
+
+def _sorted(value: _S) -> _S:
+    """Returns the struct with its tuples sorted."""
+    changed = {name: tuple(sorted(each)) for name, each in structs.asdict(value).items() if isinstance(each, tuple)}
+    return structs.replace(value, **changed)

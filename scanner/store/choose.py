@@ -1,0 +1,106 @@
+"""Chooses the committed scan that `latest` means: the newest of the scope and filters that are asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from functools import partial
+
+from msgspec import Struct
+
+from scanner.core.comparable import ComparablePart, comparable_part, scope_text
+from scanner.core.concurrency import map_bounded
+from scanner.core.errors import ScanNotFound, StoreError
+from scanner.core.interfaces import Files
+from scanner.core.model import ScanRow
+from scanner.store.catalog import Catalog, catalog, pick_committed
+from scanner.store.layout import ScanNames, started_at
+from scanner.store.manifest import ScanHeader
+from scanner.store.segment_reader import FILES_AT_ONCE, load, load_manifest
+
+#: A wider scan that is older than this is no longer of interest.
+_BESIDE = timedelta(days=7)
+_LOOKED_AT = 20  # scans beside the newest whose size is looked up; a store may hold one an hour
+
+
+class ChosenScan(Struct, frozen=True):
+    """A committed scan, and what the user should know of the choice."""
+
+    scan_id: str
+    note: str | None = None
+
+
+async def choose(files: Files, asked: str | None, wanted: ComparablePart | None) -> ChosenScan:
+    """Returns the committed scan that an id, `latest` or None (also the latest) means.
+
+    Args:
+        files: the store.
+        asked: an id, or the latest.
+        wanted: of which scope and filters the latest has to be; None: of any. A wider scan of the last days that
+            stands beside it is then named in the note.
+
+    Raises:
+        ScanNotFound: there is none; the text says what there is.
+    """
+    lists = await catalog(files)
+    newest = pick_committed(lists, asked, files.url)
+    if asked not in (None, "latest"):
+        return ChosenScan(newest)
+    if wanted is None:
+        return ChosenScan(newest, await _note_of_wider(files, newest, lists))
+    found = await newest_comparable(files, lists.committed, wanted)
+    if found is None:
+        raise ScanNotFound(
+            f"no committed scan in {files.url} has the scope and filters of the settings ({scope_text(wanted)}): "
+            f"name a scan, such as the newest, {newest}, or see what there is with `patchsweep scans`"
+        )
+    return ChosenScan(found)
+
+
+async def newest_comparable(files: Files, scan_ids: Sequence[str], wanted: ComparablePart) -> str | None:
+    """Returns the newest of these committed scans (newest last) with this scope and filters, or None."""
+    for start in range(len(scan_ids), 0, -FILES_AT_ONCE):
+        some = scan_ids[max(start - FILES_AT_ONCE, 0) : start]
+        parts = await map_bounded(partial(part_of, files), some, FILES_AT_ONCE)
+        for scan_id, part in zip(reversed(some), reversed(parts), strict=True):
+            if part == wanted:
+                return scan_id
+    return None
+
+
+async def part_of(files: Files, scan_id: str) -> ComparablePart | None:
+    """Returns the scope and filters of a scan, or None where its header cannot be read."""
+    try:
+        header = await load(files, ScanNames(scan_id).header, ScanHeader)
+    except (StoreError, ScanNotFound):
+        return None
+    return comparable_part(header.request, demo=header.demo)
+
+
+async def _note_of_wider(files: Files, newest: str, lists: Catalog) -> str | None:
+    """Returns a line where a scan of the last days covers more than the newest, and is of another scope or filters."""
+    since = started_at(newest) - _BESIDE
+    beside = [each for each in lists.committed if each < newest and started_at(each) >= since][-_LOOKED_AT:]
+    if not beside:
+        return None
+    parts = await map_bounded(partial(part_of, files), [*beside, newest], FILES_AT_ONCE)
+    others = [scan_id for scan_id, part in zip(beside, parts[:-1], strict=True) if part not in (None, parts[-1])]
+    if not others:
+        return None
+    rows = await map_bounded(partial(_row, files), [newest, *others], FILES_AT_ONCE)
+    size, *sizes = [0 if row is None else sum(row.nodes.values()) for row in rows]
+    wider = max(zip(sizes, others, strict=True))
+    if wider[0] <= size:
+        return None
+    day = datetime.fromtimestamp(started_at(wider[1]).timestamp(), UTC).date()
+    return (
+        f"the newest scan, {newest}, has {size:,} nodes; "
+        f"scan {wider[1]} of {day}, of another scope or filters, has {wider[0]:,}"
+    )
+
+
+async def _row(files: Files, scan_id: str) -> ScanRow | None:
+    try:
+        return (await load_manifest(files, ScanNames(scan_id))).scan
+    except (StoreError, ScanNotFound):
+        return None
