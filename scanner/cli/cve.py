@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 import click
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from scanner.cli import options
 from scanner.cli.choose_scan import chosen_scan
@@ -25,6 +25,7 @@ from scanner.core.errors import ConfigError, StoreError
 if TYPE_CHECKING:
     from scanner.core.settings import Settings
     from scanner.reports.cve import CveQuestion
+    from scanner.reports.feeds.feed import Feed
     from scanner.reports.grouping import Grouping
     from scanner.reports.sql.query import Views
     from scanner.reports.sql.render import Format
@@ -60,7 +61,7 @@ _EARLIER_SCANS = 3  # read beside the one that is asked, for the CVE ids of patc
     section="Answer",
     help="Severity of the fix, as the vendor says it: some patch baselines approve only the worst.",
 )
-@section("Answer", options.STALE)
+@section("Answer", {**options.STALE, **options.FEEDS_OF_FIXES})
 @click.option(
     "--show-unknown",
     is_flag=True,
@@ -144,17 +145,24 @@ async def _answer(
     shown: _Shown,
 ) -> int:
     from scanner.reports.cve import check_filters, cve_coverage, parameters, sentences
-    from scanner.reports.cve_sql import LACKING, LACKING_AND_UNKNOWN, by_group
+    from scanner.reports.cve_by_feed import add_verdicts
+    from scanner.reports.cve_sql import LACKING, LACKING_AND_UNKNOWN, by_group, with_feeds
     from scanner.reports.lines import counted
 
     rows_sql = LACKING_AND_UNKNOWN if shown.show_unknown else LACKING
     sql = rows_sql if shown.by is None else by_group(shown.by.members("main.nodes"))
     of_group = None if shown.by is None else shown.by.parameters
+    feeds = await _feeds(app, settings, question.cve_id)
+    question = _with_feeds(question, feeds)
+    if feeds:
+        sql, rows_sql = with_feeds(sql), with_feeds(rows_sql)
     async with app().open_store(settings) as store:
         scan_id = await chosen_scan(store, settings, asked)
         check_filters(scan_id, (await store.header(scan_id)).request.patches)
         scan = (await store.manifest(scan_id)).scan
         async with _open_with_earlier(store, scan_id) as views:
+            if feeds:
+                await add_verdicts(views, scan, feeds, question.cve_id)
             coverage = await cve_coverage(views, scan, question)
             code = answer_exit_code(covers_all_nodes=coverage.covers_all_nodes)
             answer = {"cve_id": question.cve_id, "scan_id": scan_id, "coverage": coverage, "exit_code": code.value}
@@ -169,6 +177,22 @@ async def _answer(
     if coverage.unknown and not shown.show_unknown:
         print_note("list the machines without an answer with --show-unknown")
     return code
+
+
+async def _feeds(app: AppLoader, settings: Settings, cve_id: str) -> list[Feed]:
+    """Returns the feeds that decide for a CVE; of OSV only the rows of that CVE are read."""
+    from scanner.reports.feeds.feed import FeedKind
+
+    named = [kind for kind in (FeedKind.MSRC, FeedKind.OSV) if getattr(settings.feeds, kind)]
+    return [await app().read_feed(settings, kind, frozenset((cve_id,))) for kind in named]
+
+
+def _with_feeds(question: CveQuestion, feeds: list[Feed]) -> CveQuestion:
+    """Returns the question with the feeds that answer it, and the day of publication that they tell."""
+    from scanner.reports.cve_feed_tables import published_by_feed
+
+    published = question.published or published_by_feed(feeds, question.cve_id)
+    return structs.replace(question, published=published, feeds=tuple(feed.sentence for feed in feeds))
 
 
 @asynccontextmanager

@@ -140,6 +140,8 @@ FEEDS: dict[str, tuple[str, str]] = {
     "feeds.msrc": ("FILE", "MSRC CVRF documents: JSON, a folder or an archive of them. Repeatable."),
     "feeds.osv": ("FILE", "OSV records of Ubuntu and Debian: JSON, a folder or an archive. Repeatable."),
 }
+#: The feeds that say which patch fixes which CVE.
+FEEDS_OF_FIXES = {key: FEEDS[key] for key in ("feeds.msrc", "feeds.osv")}
 CHECK: dict[str, tuple[str, str]] = {
     "check.max_age": ("LIMITS", "How long patches may be missing: Critical=14d,Important=30d; * for every other one."),
     "check.clock": ("CLOCK", "patch, or package: the age of the package in any version."),

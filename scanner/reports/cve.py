@@ -13,7 +13,7 @@ from scanner.core.errors import ConfigError
 from scanner.core.model import EpochMs, NodeStatus, ScanRow, Target
 from scanner.core.scan_request import PatchFilters
 from scanner.core.state_names import LACKING_STATES, PENDING_REBOOT, WITHOUT_SECURITY_FIXES
-from scanner.reports.cve_sql import COUNTS, NOT_ASKED
+from scanner.reports.cve_sql import COUNTS, NOT_ASKED, with_feeds
 from scanner.reports.cve_unknown import UNKNOWN_SENTENCES, Finding
 from scanner.reports.lines import counted
 from scanner.reports.machines import machines_sentence
@@ -24,7 +24,8 @@ from scanner.reports.statuses import VERIFIED, values
 
 _CVE_ID = re.compile(r"CVE-\d{4}-\d{4,19}")
 _PARAMETER = re.compile(r"\$([a-z_]+)")
-_ANSWERS = (Finding.LACKS_FIX, Finding.PENDING_REBOOT, Finding.NOT_AFFECTED)
+_ANSWERS = (Finding.LACKS_FIX, Finding.PENDING_REBOOT, Finding.HAS_FIX, Finding.NOT_AFFECTED)
+_BY_FEED = "by feed, not by AWS"
 #: Baselines of these systems approve at once and have no delay. Source: SSM API, PatchRule.ApproveAfterDays.
 _WITHOUT_DELAY = ("DEBIAN", "RASPBIAN", "UBUNTU")
 #: All severities of a vendor, in lower case: a baseline that lists all of one approves patches of every severity.
@@ -47,6 +48,7 @@ class CveQuestion(Struct, frozen=True):
     stale_after_days: int = 7
     published: date | None = None
     severity: str | None = None
+    feeds: tuple[str, ...] = ()  # A sentence for each feed whose verdicts are in the views
 
 
 class CveCoverage(Struct, frozen=True):
@@ -63,6 +65,9 @@ class CveCoverage(Struct, frozen=True):
     unknown: dict[str, int]
     unread_targets: int = 0
     not_asked: tuple[str, ...] = ()  # A sentence for each source that may know of more machines
+    has_fix: int = 0  # By feed
+    by_feed: int = 0  # Of the machines with an answer, those that a feed decides and AWS does not
+    feeds: tuple[str, ...] = ()
     unread_states: tuple[str, ...] = ()  # States of lacking patches that the scan's filter leaves out
 
     @property
@@ -137,6 +142,7 @@ def parameters(sql: str, question: CveQuestion, scan: ScanRow, of_group: Paramet
         "verified": values(VERIFIED),
         "gone": NodeStatus.GONE.value,
         "unknown": "unknown",
+        "by_feed": _BY_FEED,
         "answers": [finding.value for finding in _ANSWERS],
         "findings": list(UNKNOWN_SENTENCES),
         "sentences": list(UNKNOWN_SENTENCES.values()),
@@ -146,7 +152,8 @@ def parameters(sql: str, question: CveQuestion, scan: ScanRow, of_group: Paramet
 
 async def cve_coverage(views: Views, scan: ScanRow, question: CveQuestion) -> CveCoverage:
     """Counts the machines of a scan that is open in `views` by what is known of them."""
-    rows = (await views.fetch(COUNTS, parameters(COUNTS, question, scan))).to_pylist()
+    counts = with_feeds(COUNTS) if question.feeds else COUNTS
+    rows = (await views.fetch(counts, parameters(counts, question, scan))).to_pylist()
     refused = (await views.fetch(NOT_ASKED, parameters(NOT_ASKED, question, scan))).to_pylist()
     by_finding = _totals((row["finding"], row["machines"]) for row in rows)
     left_out = [state for state in LACKING_STATES if scan.states and state not in scan.states]
@@ -157,6 +164,9 @@ async def cve_coverage(views: Views, scan: ScanRow, question: CveQuestion) -> Cv
         pending_reboot=by_finding.get(Finding.PENDING_REBOOT, 0),
         not_affected=by_finding.get(Finding.NOT_AFFECTED, 0),
         unknown={finding: count for finding, count in by_finding.items() if finding not in _ANSWERS},
+        has_fix=by_finding.get(Finding.HAS_FIX, 0),
+        by_feed=sum(row["machines"] for row in rows if row["by_feed"]),
+        feeds=question.feeds,
         unread_targets=scan.scope.count_gaps(scan.targets),
         not_asked=tuple(
             not_asked_lines((Target(row["account_id"], row["region"]), row["not_asked"]) for row in refused)
@@ -177,6 +187,8 @@ def sentences(coverage: CveCoverage, cve_id: str, scan_id: str) -> Iterator[str]
     """Yields the machines of the scan, the answer for people, then each group of machines without one."""
     yield machines_sentence(coverage.machines)
     yield f"{cve_id}: {_answer(coverage)} (scan {scan_id})"
+    if coverage.feeds:
+        yield f"{counted(coverage.by_feed, 'machine')} {_BY_FEED}: {', '.join(coverage.feeds)}"
     yield from _unknown(coverage.unknown)
     if coverage.unread_targets:
         yield f"Unknown for {counted(coverage.unread_targets, 'target')}: not read"
@@ -192,8 +204,9 @@ def _answer(coverage: CveCoverage) -> str:
     else:
         lacking = "no machine is known to lack the fix"
     affected = "is" if coverage.not_affected == 1 else "are"
+    fixed = f"{coverage.has_fix:,} {'has' if coverage.has_fix == 1 else 'have'} it; " if coverage.feeds else ""
     return (
-        f"{lacking}; {coverage.pending_reboot:,} installed, pending reboot; "
+        f"{lacking}; {coverage.pending_reboot:,} installed, pending reboot; {fixed}"
         f"{coverage.not_affected:,} {affected} not affected as far as AWS tells"
     )
 

@@ -8,6 +8,18 @@ from __future__ import annotations
 
 from scanner.reports.staleness import STALE_REASON
 
+#: Replaced by what feeds say, where there are any; see `scanner.reports.cve_by_feed`.
+_NO_FEEDS = """
+  by_feed_rows AS (
+    SELECT account_id, region, instance_id, kb_id, title, state, state AS verdict FROM patches WHERE false
+  ),
+  by_feed_machines AS (SELECT account_id, region, instance_id, false AS is_sure FROM nodes WHERE false),
+"""
+_FEEDS = """
+  by_feed_rows AS (FROM main.feed_rows),
+  by_feed_machines AS (FROM main.feed_machines),
+"""
+
 _PATCHES = """
   named AS MATERIALIZED (
     SELECT kb_id, title, any_value(lower(severity)) AS fix_severity, bool_or(list_contains(cve_ids, $cve_id)) AS is_fix
@@ -19,16 +31,21 @@ _PATCHES = """
     FROM named WHERE is_fix
   ),
   lacked AS NOT MATERIALIZED (
-    SELECT account_id, region, instance_id, state, severity, kb_id, title,
-      coalesce(is_fix, false) OR list_contains(cve_ids, $cve_id) AS is_fix,
-      is_fix IS NULL AND len(cve_ids) = 0
+    SELECT patch.account_id, patch.region, patch.instance_id, patch.state, severity, patch.kb_id, patch.title,
+      (coalesce(is_fix, false) OR list_contains(cve_ids, $cve_id)) AND list_contains($lacking, patch.state) AS by_aws,
+      by_aws OR coalesce(verdict IN ('lacks', 'pending'), false) AS is_fix,
+      is_fix IS NULL AND verdict IS NULL AND len(cve_ids) = 0
         AND NOT list_contains($without_security_fixes, coalesce(lower(classification), '')) AS may_be_fix
-    FROM patches LEFT JOIN named USING (kb_id, title)
-    WHERE scan_id = $scan_id AND list_contains($lacking, state)
+    FROM patches AS patch LEFT JOIN named USING (kb_id, title)
+    LEFT JOIN by_feed_rows AS feed ON feed.account_id = patch.account_id AND feed.region = patch.region
+      AND feed.instance_id = patch.instance_id AND feed.kb_id = patch.kb_id AND feed.state = patch.state
+      AND feed.title IS NOT DISTINCT FROM patch.title
+    WHERE scan_id = $scan_id AND (list_contains($lacking, patch.state) OR verdict = 'lacks')
   ),
   lacked_by_node AS (
     SELECT account_id, region, instance_id,
       bool_or(is_fix AND state <> $pending_state) AS lacks_fix,
+      bool_or(by_aws) AS lacks_by_aws,
       bool_or(is_fix AND state = $pending_state) AS is_pending,
       bool_or(may_be_fix) AS may_lack_fix
     FROM lacked GROUP BY ALL
@@ -78,26 +95,29 @@ _MACHINES = f"""
         WHEN NOT list_contains($verified, status) THEN status
         ELSE coalesce(
           {STALE_REASON},
+          if(is_sure OR (NOT is_sure AND NOT coalesce(may_lack_fix, false)), $has_fix, NULL),
           if(may_lack_fix, $unnamed_cves, NULL),
           if(read_baselines.baseline_id IS NULL, $baseline_unread, NULL),
           {_UNTIL_APPROVED},
           $not_affected
         )
-      END AS finding
+      END AS finding,
+      (finding IN ($lacks_fix, $pending_reboot) AND NOT lacks_by_aws) OR finding = $has_fix AS by_feed
     FROM (SELECT *, $read_at AS read_at FROM nodes WHERE scan_id = $scan_id AND status <> $gone) AS node
     CROSS JOIN fixes
     LEFT JOIN lacked_by_node USING (account_id, region, instance_id)
+    LEFT JOIN by_feed_machines USING (account_id, region, instance_id)
     LEFT JOIN read_baselines ON read_baselines.account_id = node.account_id AND read_baselines.region = node.region
       AND read_baselines.baseline_id = split_part(node.baseline_id, '/', -1)
   )
 """  # noqa: S608 - our own words
 
-_WITH = f"WITH {_PATCHES} {_BASELINES} {_MACHINES}"
+_WITH = f"WITH {_NO_FEEDS} {_PATCHES} {_BASELINES} {_MACHINES}"
 
 #: The machines by status, finding and account.
 COUNTS = f"""
 {_WITH}
-SELECT status, finding, account_id, count(*) AS machines FROM machines GROUP BY ALL
+SELECT status, finding, account_id, by_feed, count(*) AS machines FROM machines GROUP BY ALL
 """  # noqa: S608 - our own words
 
 #: The targets of the scan in which something was not asked.
@@ -108,7 +128,7 @@ ORDER BY account_id, region
 
 _COLUMNS = """
 account_id, region, instance_id, computer_name, platform_name, ping_status, state, severity, kb_id, title,
-answer, data_age_days, reason
+answer, data_age_days, if(by_aws, reason, concat_ws('; ', $by_feed, reason)) AS reason
 """
 
 #: One row for each patch that fixes the CVE and is not in effect on a node.
@@ -145,7 +165,8 @@ SELECT value AS "group", count(*) AS machines,
   count(*) FILTER (finding = $lacks_fix) AS lacks_fix,
   count(*) FILTER (finding = $pending_reboot) AS pending_reboot,
   count(*) FILTER (finding = $not_affected) AS not_affected,
-  count(*) FILTER (NOT list_contains($answers, finding)) AS unknown
+  count(*) FILTER (NOT list_contains($answers, finding)) AS unknown,
+  count(*) FILTER (finding = $has_fix) AS has_fix
 FROM machines JOIN ({members}) AS member USING (account_id, region, instance_id)
 WHERE member.scan_id = $scan_id
 GROUP BY ALL ORDER BY lacks_fix DESC, pending_reboot DESC, unknown DESC, "group" NULLS LAST
@@ -160,3 +181,8 @@ SELECT answers.* FROM ({sql}) AS answers SEMI JOIN (
 ) AS member USING (account_id, region, instance_id)
 ORDER BY answer, account_id, region, instance_id, kb_id, title
 """  # noqa: S608 - our own words
+
+
+def with_feeds(sql: str) -> str:
+    """Returns one of these SELECTs over the tables `feed_rows` and `feed_machines`, which feeds were read into."""
+    return sql.replace(_NO_FEEDS, _FEEDS)

@@ -14,6 +14,7 @@ class Finding(StrEnum):
     LACKS_FIX = "lacks_fix"
     PENDING_REBOOT = "pending_reboot"
     NOT_AFFECTED = "not_affected"
+    HAS_FIX = "has_fix"
     UNNAMED_CVES = "unnamed_cves"
     BASELINE_UNREAD = "baseline_unread"
     BASELINE_CHANGED = "baseline_changed"

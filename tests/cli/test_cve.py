@@ -8,6 +8,7 @@ import pytest
 from tests.cli.fake_app import FakeApp
 from tests.cli.running import run
 from tests.cli.stored import CVE, NEW, OLD, store_two_scans_and_an_unfinished_one
+from tests.reports.feeds.samples import msrc, remediation
 
 NEVER_STALE = ("--stale-after-days", "36500")  # the scans of the store grow older with every day
 
@@ -123,6 +124,7 @@ def test_the_answers_of_each_group_are_counted(store):
             "pending_reboot": 0,
             "not_affected": 0,
             "unknown": 0,
+            "has_fix": 0,
         }
     ]
     assert document["coverage"]["lacking"] == 1
@@ -165,3 +167,16 @@ def test_groups_that_make_no_sense_are_a_sentence(argv, says, store):
 
     assert (ended.code, ended.stdout) == (2, "")
     assert says in ended.stderr
+
+
+def test_a_feed_is_named_with_its_date_and_one_that_is_none_is_refused(store):
+    Path("msrc.json").write_bytes(msrc((CVE, [remediation("5122876")])))
+    Path("osv.json").write_bytes(b"<html></html>")
+
+    ended = ask(CVE, "--msrc", "msrc.json", *NEVER_STALE, store=store)
+    refused = ask(CVE, "--osv", "osv.json", store=store)
+
+    assert ended.code == 0
+    assert "0 machines by feed, not by AWS: MSRC of 2026-11-10 (1 records)" in ended.stderr
+    assert (refused.code, refused.stdout) == (2, "")
+    assert "HTML" in refused.stderr

@@ -445,9 +445,9 @@ async def test_groups_take_the_tags_of_the_scan_that_is_asked(tmp_path):
         lacking_rows = (await views.fetch(sql, parameters(sql, QUESTION, scan, of_web))).to_pylist()
 
     assert [tuple(row.values()) for row in rows] == [
-        ("web", 1, 1, 0, 0, 0),
-        (None, 1, 0, 0, 0, 1),
-        ("db", 1, 0, 0, 1, 0),
+        ("web", 1, 1, 0, 0, 0, 0),
+        (None, 1, 0, 0, 0, 1, 0),
+        ("db", 1, 0, 0, 1, 0, 0),
     ]
     assert [row["instance_id"] for row in lacking_rows] == ["i-0001"]
 

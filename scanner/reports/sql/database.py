@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import glob
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import duckdb
@@ -14,6 +14,7 @@ from scanner.core.column import Column
 from scanner.core.columns import NODE_KEY, TARGET_KEY
 from scanner.core.scan_files import ScanFiles
 from scanner.core.tables import BASELINES, NODES, NODES_FILE, PATCHES, SEGMENT, TAGS, TARGET_FILE, TARGETS, scans_table
+from scanner.reports.feeds.dpkg import compare_dpkg
 
 _SETTINGS: dict[str, str | bool | int | float | list[str]] = {
     "autoinstall_known_extensions": "false",
@@ -57,6 +58,13 @@ def add_tables(connection: duckdb.DuckDBPyConnection, tables: Mapping[str, pa.Ta
     """Creates these tables; their names are ours, and their rows are copied."""
     for name, table in tables.items():
         _create_table(connection, name, table)
+
+
+def add_dpkg_order(connection: duckdb.DuckDBPyConnection) -> None:
+    """Creates the function `compare_dpkg`; a call takes 38 us, so it is for rows that are narrowed before."""
+    # The stubs know `null_handling` as an enum alone, which moved in DuckDB 2.
+    create: Callable[..., object] = connection.create_function
+    create("compare_dpkg", compare_dpkg, ["VARCHAR", "VARCHAR"], "INTEGER", null_handling="special")
 
 
 def select_only(connection: duckdb.DuckDBPyConnection, sql: str) -> str | None:

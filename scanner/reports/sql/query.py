@@ -18,7 +18,7 @@ from anyio import to_thread
 from scanner.core.errors import ConfigError, StoreError
 from scanner.core.scan_files import ScanFiles
 from scanner.core.tables import TABLE_NAMES
-from scanner.reports.sql.database import add_tables, open_database, select_only
+from scanner.reports.sql.database import add_dpkg_order, add_tables, open_database, select_only
 
 Parameters = Mapping[str, str | int | float | bool | list[str] | None]  # Values for `$name` in the SQL
 
@@ -61,6 +61,10 @@ class Views:
     async def add_tables(self, tables: Mapping[str, pa.Table]) -> None:
         """Adds tables of our own beside the views, such as those of a feed."""
         await to_thread.run_sync(partial(add_tables, self._connection, tables))
+
+    async def add_dpkg_order(self) -> None:
+        """Adds the function `compare_dpkg(version, other)`: -1, 0 or 1 in dpkg's order, null for what is no version."""
+        await to_thread.run_sync(partial(add_dpkg_order, self._connection))
 
     @asynccontextmanager
     async def run(self, sql: str, parameters: Parameters | None = None) -> AsyncIterator[Rows]:
