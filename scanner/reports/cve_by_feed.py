@@ -43,8 +43,8 @@ _WINDOWS_ROWS = f"""
   ),
 """  # noqa: S608 - our own words
 
-#: `version_order` is null where a version cannot be compared. Where an update is lacking, its version is not the one that
-#: is installed, which may be any older one.
+#: `version_order` is null where a version cannot be compared. The version of an update that is lacking is not the one
+#: that is installed, which may be any older one.
 _DPKG_ROWS = f"""
   on_dpkg AS (
     SELECT {_KEY}, kb_id, title, state, if(platform_name = 'Ubuntu', 'Ubuntu', 'Debian') AS distribution,
