@@ -8,7 +8,7 @@ from typing import BinaryIO
 import anyio
 from msgspec import structs
 
-from scanner.core.errors import SinkError
+from scanner.core.errors import ConfigError, SinkError
 from scanner.core.interfaces import ProbedSink, Sink
 from scanner.core.safe_text import mask_secrets
 from scanner.core.settings import Settings
@@ -34,6 +34,22 @@ async def check_sinks(settings: Settings, stdout: BinaryIO) -> None:
             raise _refusal(label, f"it did not answer within {PROBE_WITHIN_S:.0f} s") from error
         except SinkError as error:
             raise _refusal(label, str(error)) from error
+
+
+async def refuse_live_sinks(settings: Settings, stdout: BinaryIO) -> None:
+    """Refuses sinks that are fed while nodes arrive, which several processes cannot do together.
+
+    Raises:
+        ConfigError: there is one, or a sink that cannot work.
+    """
+    async with open_sinks(settings, NO_SCAN, stdout) as opened:
+        for each in opened.all.values():
+            await each.aclose()
+        for label in opened.live:
+            raise ConfigError(
+                f"the sink {label} is fed while nodes arrive, which several workers cannot do: leave it out, and send "
+                "it the scan at the end with `patchsweep publish`"
+            )
 
 
 async def try_sink(settings: Settings, sink: str, stdout: BinaryIO) -> None:

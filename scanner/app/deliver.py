@@ -27,12 +27,15 @@ from scanner.store.store import Store
 
 
 class Delivery:
-    """Takes the nodes of one scan, in groups that become a segment each, and the outcomes of its targets."""
+    """Takes the nodes of one scan, in groups that become a segment each, and the outcomes of its targets.
 
-    def __init__(self, store: Store, scan: ActiveScan, live: GuardedSinks) -> None:
+    `live` is None in a worker, which counts nothing either: the scan is counted from its segments when it is finished.
+    """
+
+    def __init__(self, store: Store, scan: ActiveScan, live: GuardedSinks | None) -> None:
         self.store = store
         self.scan = scan
-        self.live = live
+        self._live = live
         self.tally = Tally(scan.settings.stale_after_days)
         self.hub = HubCalls()
         self.filtering = FilterMeasure()
@@ -123,11 +126,13 @@ class Delivery:
 
     async def _put_table(self, table: pa.Table) -> None:
         table = await self.scan.stored.writer.add_nodes(table)
-        await self._pass_on(await to_thread.run_sync(batch_of, table))
+        if self._live is not None:
+            await self._pass_on(await to_thread.run_sync(batch_of, table))
 
     async def _pass_on(self, batch: NodeBatch) -> None:
         await self.tally.count(batch)
-        await self.live.write(batch)
+        if self._live is not None:
+            await self._live.write(batch)
 
 
 def _key(outcome: TargetOutcome) -> tuple[str, str]:

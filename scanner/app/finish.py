@@ -1,16 +1,36 @@
-"""Finishes a scan: commits what its processes have stored, and sends it to the sinks."""
+"""`finish`: commits what the processes of a scan have stored, and sends it to the sinks."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, Sequence
+from contextlib import AsyncExitStack, aclosing
+from typing import BinaryIO
 
-from msgspec import Struct
+import anyio
+from msgspec import Struct, structs
 
-from scanner.app.outcomes import final_outcomes, final_row
-from scanner.app.resume import ActiveScan
-from scanner.core.interfaces import ScanSummary
+from scanner.app.check_outputs import refuse_live_sinks
+from scanner.app.demo import demo_settings
+from scanner.app.outcomes import final_outcomes, final_row, stored_outcomes
+from scanner.app.resume import ActiveScan, check_sink_secrets, requested_settings
+from scanner.app.signals import stoppable
+from scanner.core.concurrency import unwrap_single_error
+from scanner.core.errors import ConfigError, Interrupted, StoreBusy
+from scanner.core.interfaces import NodeBatch, Observer, ScanSummary
 from scanner.core.model import TargetOutcome
+from scanner.core.settings import Settings
+from scanner.reports.scan_result import GapObserver, ScanResult
+from scanner.reports.stored_gaps import add_gaps
+from scanner.reports.tally import Tally
+from scanner.sinks.open import RunSinks, open_sinks
+from scanner.sinks.publish import publish
+from scanner.store.open import open_store
+from scanner.store.open_scan import DoneNodes
+from scanner.store.store import Store
+
+BUSY_PATIENCE_S = 120.0  # for another `finish` of the same scan: the commit of a million nodes takes 14 s
+BUSY_PAUSE_S = 1.0
 
 
 class Committed(Struct, frozen=True):
@@ -31,4 +51,110 @@ async def commit_scan(scan: ActiveScan) -> Committed:
     outcomes = final_outcomes(survey)
     row = final_row(scan, survey, outcomes, int(time.time() * 1000))
     summary = await scan.stored.commit(row, outcomes, survey)
-    return Committed(summary, outcomes, [*survey.plan.notes, *survey.ended.notes])
+    ignored = [f"{file.name} was not used: {file.reason}" for file in survey.ended.ignored]
+    return Committed(summary, outcomes, [*survey.plan.notes, *survey.ended.notes, *ignored])
+
+
+async def run_finish(
+    settings: Settings, scan_id: str, *, observers: Sequence[Observer], stdout: BinaryIO
+) -> ScanResult:
+    """Commits a scan that workers have read, and sends it to its sinks; of a committed one it only does the latter.
+
+    A target that no worker has read to its end is `unfinished`, and the rest is committed all the same.
+
+    Args:
+        settings: the store, and the sinks if others are meant than those the scan was begun with.
+        scan_id: a scan that `begin` planned.
+        observers: are called with what happens while it happens.
+        stdout: where a sink on `-` would write.
+
+    Raises:
+        Interrupted: by a signal; the message says what is left to do.
+        ScanNotFound: there is no such scan.
+        ConfigError: the scan has no plan, or a sink cannot work.
+        StoreError: nodes that were read are not in the store any more; the text names their targets.
+    """
+    started_s = time.monotonic()
+    with unwrap_single_error():
+        async with stoppable() as stop, open_store(settings) as store:
+            if not await store.is_committed(scan_id):
+                scan_id = await store.resolve_unfinished(scan_id)
+            header = await store.header(scan_id)
+            settings = requested_settings(header.request, demo_settings(settings) if header.demo else settings)
+            check_sink_secrets(settings.sinks)
+            await refuse_live_sinks(settings, stdout)
+            notes = await _commit_once(store, scan_id, settings)
+            with stop.phase():
+                async with open_sinks(settings, scan_id, stdout) as sinks:
+                    result = await _published(store, scan_id, sinks, settings, observers)
+                return structs.replace(result, notes=notes, elapsed_s=time.monotonic() - started_s)
+    raise Interrupted(
+        f"stopped before all sinks had the scan: run the same command again, patchsweep finish {scan_id}",
+        stop.signal_number or 0,
+    )
+
+
+async def _commit_once(store: Store, scan_id: str, settings: Settings) -> Sequence[str]:
+    """Commits the scan unless it is committed already, by another `finish` at this moment too; returns notes."""
+    give_up_at = anyio.current_time() + BUSY_PATIENCE_S
+    while not await store.is_committed(scan_id):
+        async with AsyncExitStack() as stack:
+            try:
+                stored = await stack.enter_async_context(store.open_scan(scan_id))
+            except StoreBusy:
+                if anyio.current_time() > give_up_at:
+                    raise
+                await anyio.sleep(BUSY_PAUSE_S)
+                continue
+            if await store.is_committed(scan_id):
+                break
+            if await stored.read_plan() is None:
+                raise ConfigError(
+                    f"the scan {scan_id} has no plan: write one with `patchsweep begin --resume {scan_id}`"
+                )
+            header = await store.header(scan_id)
+            nothing = DoneNodes({}, [])
+            scan = ActiveScan(stored, header.started_at, settings, header.demo, is_resumed=True, done=nothing)
+            return (await commit_scan(scan)).notes
+    return ()
+
+
+async def _published(
+    store: Store, scan_id: str, sinks: RunSinks, settings: Settings, observers: Sequence[Observer]
+) -> ScanResult:
+    """Sends the committed scan to its sinks and counts it meanwhile: what it holds is shown, not what workers said."""
+    summary = await store.summary(scan_id)
+    gaps, tally = GapObserver(), Tally(settings.stale_after_days)
+    for observer in [*observers, gaps]:
+        observer.scan_opened(summary.scan.scope)
+    for observer in observers if sinks.all else ():
+        observer.publishing([*sinks.all], summary.scan.patch_rows)
+    async with aclosing(_counted(store.replay(scan_id), tally, gaps, observers)) as batches:
+        failures = await publish(batches, summary, sinks.all, call_deadline_s=settings.sink_timeout_s)
+        # No sink is left that takes more, and the counts are those of the whole scan.
+        async for _ in batches:
+            pass
+    return ScanResult(
+        scan=summary.scan,
+        outcomes=stored_outcomes(summary.targets),
+        node_gaps=gaps.gaps,
+        node_gaps_by_cause=gaps.by_cause,
+        missing=tally.missing,
+        failed=tally.failed,
+        lacking_by_account=tally.lacking_by_account,
+        sink_failures={sink: str(error) for sink, error in failures.items()},
+        notes=(),
+        store=store.url,
+        stale=tally.stale,
+    )
+
+
+async def _counted(
+    batches: AsyncIterable[NodeBatch], tally: Tally, gaps: GapObserver, observers: Sequence[Observer]
+) -> AsyncGenerator[NodeBatch, None]:
+    async for batch in batches:
+        await tally.count(batch)
+        add_gaps(gaps, batch.nodes)
+        yield batch
+        for observer in observers:
+            observer.rows_published(batch.patches.num_rows)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import pyarrow as pa
 from msgspec import structs
 
 from scanner import __version__
@@ -51,6 +52,28 @@ def _unfinished(target: Target, reason: str, held: TargetCounts) -> TargetOutcom
         started_at=None,
         finished_at=None,
     )
+
+
+def stored_outcomes(targets: pa.Table) -> list[TargetOutcome]:
+    """Returns the outcomes in the `targets` table of a committed scan, less their baselines."""
+    times = {name: targets.column(name).cast(pa.int64()) for name in ("started_at", "finished_at")}
+    rows = pa.table({**{name: targets.column(name) for name in targets.column_names}, **times}).to_pylist()
+    return [
+        TargetOutcome(
+            target=Target(row["account_id"], row["region"], row["account_name"], row["ou_path"]),
+            status=TargetStatus(row["status"]),
+            reason=row["reason"],
+            nodes=row["nodes"],
+            patch_rows=row["patch_rows"],
+            requests=row["requests"],
+            throttles=row["throttles"],
+            retries=row["retries"],
+            started_at=row["started_at"],
+            finished_at=row["finished_at"],
+            not_asked=tuple(row["not_asked"].split("; ")) if row["not_asked"] else (),
+        )
+        for row in rows
+    ]
 
 
 def final_row(scan: ActiveScan, survey: Survey, outcomes: Sequence[TargetOutcome], finished_at: EpochMs) -> ScanRow:

@@ -111,13 +111,16 @@ def resumed_settings(request: ScanRequest, now: Settings) -> Settings:
     Raises:
         ConfigError: a secret of the start is not given.
     """
+    check_external_id(request, now)
+    settings = requested_settings(request, now)
+    check_sink_secrets(settings.sinks)
+    return settings
+
+
+def requested_settings(request: ScanRequest, now: Settings) -> Settings:
+    """Returns the current settings with what the scan was started with, whether or not the secrets are there."""
     scope, nodes, patches = request.scope, request.nodes, request.patches
-    if scope.has_external_id and now.scope.external_id is None:
-        raise ConfigError(
-            "the scan was started with an external id, which the store does not keep: "
-            "give it again with PATCHSWEEP_EXTERNAL_ID or --external-id"
-        )
-    settings = structs.replace(
+    return structs.replace(
         now,
         scope=ScopeSettings(
             accounts=scope.accounts,
@@ -135,11 +138,19 @@ def resumed_settings(request: ScanRequest, now: Settings) -> Settings:
         mode=request.mode,
         sinks=now.sinks or request.sinks,
     )
-    _check_secrets(settings.sinks)
-    return settings
 
 
-def _check_secrets(sinks: tuple[str, ...]) -> None:
+def check_external_id(request: ScanRequest, now: Settings) -> None:
+    """Raises `ConfigError` if the scan was started with an external id, and none is given now."""
+    if request.scope.has_external_id and now.scope.external_id is None:
+        raise ConfigError(
+            "the scan was started with an external id, which the store does not keep: "
+            "give it again with PATCHSWEEP_EXTERNAL_ID or --external-id"
+        )
+
+
+def check_sink_secrets(sinks: tuple[str, ...]) -> None:
+    """Raises `ConfigError` for a sink whose secret is masked."""
     for sink in sinks:
         if MASK in sink:
             raise ConfigError(

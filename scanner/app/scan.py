@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from contextlib import aclosing
 from typing import BinaryIO
 
-from msgspec import structs
+from msgspec import Struct, structs
 
 from scanner.app.begin import make_plan
 from scanner.app.check_outputs import check_sinks
@@ -64,7 +64,7 @@ async def run_scan(
                 with stop.phase():
                     await check_sinks(scan.settings, stdout)
                 delivery = Delivery(store, scan, live)
-                result = await _read_commit_publish(delivery, sinks.replayed, observers, stop)
+                result = await _read_commit_publish(delivery, _Sinks(live, sinks.replayed), observers, stop)
                 elapsed_s = time.monotonic() - started_s
                 return structs.replace(result, notes=[*choice.notes, *result.notes], elapsed_s=elapsed_s)
     raise Interrupted(
@@ -73,15 +73,22 @@ async def run_scan(
     )
 
 
+class _Sinks(Struct, frozen=True):
+    """The sinks that are fed while nodes arrive, and those that are sent the committed scan."""
+
+    live: GuardedSinks
+    replayed: dict[str, Sink]
+
+
 async def _read_commit_publish(
-    delivery: Delivery, replayed: dict[str, Sink], observers: Sequence[Observer], stop: Stop
+    delivery: Delivery, sinks: _Sinks, observers: Sequence[Observer], stop: Stop
 ) -> ScanResult:
     gaps = GapObserver()
     await _read(delivery, [*observers, gaps], stop)
     if stop.signal_number is not None:
         raise Interrupted(_how_to_resume(delivery), stop.signal_number)
     committed = await commit_scan(delivery.scan)
-    failures = await _publish(delivery, replayed, committed.summary, observers, stop)
+    failures = await _publish(delivery, sinks, committed.summary, observers, stop)
     return ScanResult(
         scan=committed.summary.scan,
         outcomes=committed.outcomes,
@@ -136,7 +143,7 @@ async def _plan_and_read(delivery: Delivery, observers: Sequence[Observer], put:
                 for observer in observers:
                     observer.target_ended(outcome)
             work = Work([planned.target for planned in plan.targets], observers)
-            return await read_targets(delivery, aws, work, put)
+            return await read_targets(delivery, aws.fleet, work, put)
 
 
 def _with_resume_command(refusal: CredentialsError, delivery: Delivery) -> CredentialsError:
@@ -154,21 +161,22 @@ def _how_to_resume(delivery: Delivery) -> str:
 
 
 async def _publish(
-    delivery: Delivery, replayed: dict[str, Sink], summary: ScanSummary, observers: Sequence[Observer], stop: Stop
+    delivery: Delivery, sinks: _Sinks, summary: ScanSummary, observers: Sequence[Observer], stop: Stop
 ) -> dict[str, str]:
     """Shows the committed scan in the live sinks and sends it to the others; returns the reasons of those that failed.
 
     Raises:
         Interrupted: a signal came before all had it.
     """
-    live = delivery.live
     with stop.phase():
-        await live.commit(summary)
-        failures = await replay(delivery.store, summary, replayed, delivery.scan.settings.sink_timeout_s, observers)
-    await live.aclose()
+        await sinks.live.commit(summary)
+        failures = await replay(
+            delivery.store, summary, sinks.replayed, delivery.scan.settings.sink_timeout_s, observers
+        )
+    await sinks.live.aclose()
     if stop.signal_number is not None:
         command = f"patchsweep publish {summary.scan.scan_id}"
         raise Interrupted(
             f"stopped after the scan was committed; send it to its sinks with `{command}`", stop.signal_number
         )
-    return {**{sink: str(error) for sink, error in live.failures.items()}, **failures}
+    return {**{sink: str(error) for sink, error in sinks.live.failures.items()}, **failures}

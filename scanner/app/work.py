@@ -7,13 +7,13 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 import anyio
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from scanner.app.deliver import Delivery
 from scanner.app.history import choices, history_notes, known_nodes
 from scanner.app.reading_rules import reading_rules
-from scanner.aws.open import Aws
-from scanner.core.interfaces import Observer
+from scanner.app.resume import ActiveScan
+from scanner.core.interfaces import Fleet, Observer
 from scanner.core.model import Target
 from scanner.scan.batcher import FlushRules, PutRead, Read, write_segments
 from scanner.scan.filter_measure import FilterMeasure
@@ -41,13 +41,14 @@ async def writing(delivery: Delivery) -> AsyncIterator[PutRead]:
 
 
 class Work(Struct, frozen=True):
-    """What one process reads: these targets, less those that the scan holds already."""
+    """What one process reads: these targets, less those that the scan holds already; the last ones one at a time."""
 
     targets: Sequence[Target]
     observers: Sequence[Observer] = ()
+    alone: int = 0  # how many of the last targets are read after all others, one at a time
 
 
-async def read_targets(delivery: Delivery, aws: Aws, work: Work, put: PutRead) -> History | None:
+async def read_targets(delivery: Delivery, fleet: Fleet, work: Work, put: PutRead) -> History | None:
     """Reads every target that is not done; returns what committed scans hold of them, None in full mode.
 
     Targets that an earlier run of the scan has read to their end are not opened again.
@@ -56,21 +57,29 @@ async def read_targets(delivery: Delivery, aws: Aws, work: Work, put: PutRead) -
         CredentialsError: AWS does not accept the credentials of the run, or not any more.
         PatchsweepError: AWS rejects the request itself, or the store failed.
     """
-    done = delivery.scan.done
-    targets = []
-    for target in work.targets:
-        ended = done.ended.get((target.account_id, target.region))
-        if ended is None:
-            targets.append(target)
-        else:
-            for observer in work.observers:
-                observer.target_ended(ended)
+    side_by_side, alone = work.targets[: len(work.targets) - work.alone], work.targets[len(work.targets) - work.alone :]
+    targets = not_ended(delivery.scan, side_by_side, work.observers)
+    history = await known_nodes(delivery.store, delivery.scan.settings, [*targets, *alone])
     delivery.filtering = FilterMeasure(await delivery.store.filtered_pages(int(time.time() * 1000)))
-    history = await known_nodes(delivery.store, delivery.scan.settings, targets)
     if history is not None:
         delivery.carry_from(history)
-    await scan_targets(targets, aws.fleet, _job(delivery, history, work.observers, put))
+    job = _job(delivery, history, work.observers, put)
+    await scan_targets(targets, fleet, job)
+    await scan_targets(alone, fleet, structs.replace(job, max_open_targets=1))
     return history
+
+
+def not_ended(scan: ActiveScan, targets: Sequence[Target], observers: Sequence[Observer]) -> list[Target]:
+    """Returns the targets that are left to read; the outcomes of the others are shown as they are stored."""
+    left = []
+    for target in targets:
+        ended = scan.done.ended.get((target.account_id, target.region))
+        if ended is None:
+            left.append(target)
+        else:
+            for observer in observers:
+                observer.target_ended(ended)
+    return left
 
 
 def _job(delivery: Delivery, history: History | None, observers: Sequence[Observer], put: PutRead) -> ScanJob:

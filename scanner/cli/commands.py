@@ -12,6 +12,9 @@ from scanner.core.did_you_mean import did_you_mean
 
 COMMANDS = {
     "scan": "Read the patches of every node in scope into the store.",
+    "begin": "Start a scan that several workers read.",
+    "work": "Read one part of such a scan.",
+    "finish": "Commit such a scan and send it to its sinks.",
     "plan": "Estimate nodes, calls and time of a scan; read no patches.",
     "doctor": "Check credentials, roles, permissions, store and sinks.",
     "query": "Query the store with SQL.",

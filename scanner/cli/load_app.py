@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 if TYPE_CHECKING:
-    from scanner.app import PublishReport
+    from scanner.app import Begun, PublishReport, WorkReport
     from scanner.core.interfaces import Observer
     from scanner.core.settings import Settings
     from scanner.notify.message import Message
@@ -25,6 +25,16 @@ class App(Protocol):
 
     async def run_scan(
         self, settings: Settings, *, resume: str | None, demo: bool, observers: Sequence[Observer], stdout: BinaryIO
+    ) -> ScanResult: ...
+
+    async def run_begin(self, settings: Settings, *, resume: str | None, demo: bool, stdout: BinaryIO) -> Begun: ...
+
+    async def run_work(
+        self, settings: Settings, scan_id: str, part: str, *, observers: Sequence[Observer]
+    ) -> WorkReport: ...
+
+    async def run_finish(
+        self, settings: Settings, scan_id: str, *, observers: Sequence[Observer], stdout: BinaryIO
     ) -> ScanResult: ...
 
     async def run_plan(self, settings: Settings, *, demo: bool) -> Plan: ...

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from contextlib import AbstractContextManager
 from enum import StrEnum
 from functools import partial
 from typing import TYPE_CHECKING, TextIO, cast
@@ -137,6 +138,11 @@ def _printable(_logger: WrappedLogger, _method: str, event: EventDict) -> EventD
         for name, value in event.items()
         if value is not None
     }
+
+
+def bound_to(**fields: str) -> AbstractContextManager[object]:
+    """Gives every line that is logged while the block runs these fields."""
+    return structlog.contextvars.bound_contextvars(**fields)
 
 
 class LogObserver(Observer):

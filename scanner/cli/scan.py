@@ -30,7 +30,7 @@ _RUN = {
     **options.STALE,
 }
 EVENT_LOOP = {"use_uvloop": True}  # asyncio's own loop does TLS in Python, which costs a fifteenth of a scan's CPU
-_OUTPUT = {
+OUTPUT = {
     **options.LOG,
     "progress": ("", "Show progress on stderr.  [default: on a terminal]"),
     "summary": ("FILE", "Write the scans row and the outcome counts to this file as JSON."),
@@ -63,7 +63,7 @@ _OUTPUT = {
 )
 @options.by_option("Count what each group of machines lacks in the summary, too")
 @section("Speed", options.SPEED)
-@section("Output", _OUTPUT)
+@section("Output", OUTPUT)
 @options.verbosity_options
 @click.option(
     "--profile",

@@ -67,16 +67,19 @@ class GapObserver(Observer):
     def __init__(self) -> None:
         self.gaps: list[NodeGap] = []
         self.by_cause: Counter[str] = Counter()
-        self._scope = Scope("", "")
+        self.scope = Scope("", "")
 
     def scan_opened(self, scope: Scope) -> None:
         """Keeps the scope, which decides which nodes are gaps."""
-        self._scope = scope
+        self.scope = scope
 
     def node_ended(self, scan: NodeScan) -> None:
         """Counts the node if it is a gap, and keeps it if it is one of the first."""
-        if not self._scope.is_node_gap(scan.status):
-            return
-        self.by_cause[Gap(scan.target, scan.status, scan.reason, scan.node.instance_id).cause_text] += 1
+        if self.scope.is_node_gap(scan.status):
+            self.add(scan.target, scan.node.instance_id, scan.status, scan.reason)
+
+    def add(self, target: Target, instance_id: str, status: NodeStatus, reason: str | None) -> None:
+        """Adds a gap."""
+        self.by_cause[Gap(target, status, reason, instance_id).cause_text] += 1
         if len(self.gaps) < GAPS_KEPT:
-            self.gaps.append(NodeGap(scan.target, scan.node.instance_id, scan.status, scan.reason))
+            self.gaps.append(NodeGap(target, instance_id, status, reason))

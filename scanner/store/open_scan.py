@@ -153,11 +153,12 @@ class OpenScan:
         return summary
 
     async def discard_if_empty(self) -> bool:
-        """Removes a scan that holds no segment, nor a file of others, and leaves no trace. Returns whether it did."""
+        """Removes a scan that holds no nodes and has no workers, and leaves no trace. Returns whether it did."""
         held = set(await self._files.names(f"{self._names.folder}/"))
         # Patches count for nothing before their nodes are written.
         patches = [name for name in held if name.startswith(self._names.patches)]
-        working = [*self._names.working_files(held), *patches]
+        working = [name for name in self._names.working_files(held) if not name.startswith(self._names.open)]
+        working += patches
         if held - {self._names.header, self._names.lease, *working}:
             return False
         await self._files.delete([self._names.header])

@@ -13,6 +13,7 @@ from scanner.store.ended_targets import EndedTargets, write_ended
 from scanner.store.layout import ScanNames
 from scanner.store.manifest import SegmentEntry
 from scanner.store.missing_since.keeper import HistoryKeeper
+from scanner.store.open_targets import FoundOpen, OpenTargets, delete_open, list_open, write_open
 from scanner.store.segment_reader import FoundSegment
 from scanner.store.segment_writer import SegmentWriter, entry_of
 
@@ -51,6 +52,23 @@ class ScanWriter:
         segment = await self.segments.write(table)
         self.history.written(segment.file.name)
         return segment, table
+
+    @property
+    def id(self) -> str:
+        """Returns what tells this writer from all others."""
+        return self.segments.id
+
+    async def list_open(self) -> list[FoundOpen]:
+        """Returns what each worker of the scan has open."""
+        return await list_open(self._files, self._names)
+
+    async def write_open(self, held: OpenTargets) -> None:
+        """Writes what this worker has open."""
+        await write_open(self._files, self._names, held)
+
+    async def delete_open(self, writers: Sequence[str]) -> None:
+        """Deletes what these workers had open."""
+        await delete_open(self._files, self._names, writers)
 
     async def add_ended(
         self, targets: Sequence[TargetOutcome], calls: CallCounts | None = None, notes: Sequence[str] = ()

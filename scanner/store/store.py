@@ -83,6 +83,14 @@ class Store:
         async with hold(self._files, names, self._lease_s, has_conditions=has_conditions) as lease:
             yield OpenScan(self._files, names, lease=lease, has_conditions=has_conditions)
 
+    def join_scan(self, scan_id: str) -> OpenScan:
+        """Returns an unfinished scan as a worker sees it: without holding it, so that others may read it too."""
+        return OpenScan(self._files, ScanNames(scan_id))
+
+    async def is_committed(self, scan_id: str) -> bool:
+        """Returns whether the scan is there and committed."""
+        return layout.is_scan_id(scan_id) and await self._files.get(ScanNames(scan_id).manifest) is not None
+
     async def committed(self) -> list[str]:
         """Returns the ids of the committed scans, newest last."""
         return (await catalogs.catalog(self._files)).committed
