@@ -142,6 +142,8 @@ FEEDS: dict[str, tuple[str, str]] = {
 }
 #: The feeds that say which patch fixes which CVE.
 FEEDS_OF_FIXES = {key: FEEDS[key] for key in ("feeds.msrc", "feeds.osv")}
+#: The feeds that say how urgent a CVE is.
+FEEDS_OF_CVES = {key: FEEDS[key] for key in ("feeds.kev", "feeds.epss")}
 CHECK: dict[str, tuple[str, str]] = {
     "check.max_age": ("LIMITS", "How long patches may be missing: Critical=14d,Important=30d; * for every other one."),
     "check.clock": ("CLOCK", "patch, or package: the age of the package in any version."),

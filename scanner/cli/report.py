@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from scanner.core.scan_request import PatchFilters
     from scanner.core.settings import Settings
     from scanner.reports.grouping import Grouping
+    from scanner.reports.html.findings import Wanted
     from scanner.reports.sql.query import Views
 
 STDOUT = "-"
@@ -35,7 +36,7 @@ STDOUT = "-"
 
 @click.command("report", cls=SectionedCommand)
 @click.argument("scan_id", required=False, shell_complete=complete_scan_id)
-@section("Run", {**options.STORE, **options.STALE})
+@section("Run", {**options.STORE, **options.STALE, **options.FEEDS_OF_CVES})
 @options.by_option("Count what each group lacks, too")
 @options.split_by_option(
     "Write a report for each group into the folder that --output names, such as one a team with tag:Team."
@@ -73,8 +74,8 @@ def command(
 ) -> int:
     """Write an HTML report of SCAN_ID, or of the newest scan.
 
-    It shows first what was covered and how old the patch data is, then what
-    nodes lack. One file without network access or scripts: open it in a
+    It begins with how many machines are compliant and what to do about the
+    others, and ends with how sure that is. One file without network access or scripts: open it in a
     browser, print it, mail it.
     """
     from scanner.reports.grouping import parse_grouping
@@ -123,42 +124,58 @@ async def _page(app: AppLoader, settings: Settings, asked: str | None, by: Group
     from scanner.reports.html.data import report
     from scanner.reports.html.page import page
 
-    async with _open_scan(app, settings, asked) as (scan, filters, views):
-        found = await report(views, scan, filters, by, stale_after_days=settings.stale_after_days)
-    return scan.scan_id, page(found, settings.store.location).encode()
+    async with _open_scan(app, settings, asked, by) as (scan, filters, views, wanted):
+        shown = await report(views, scan, filters, wanted)
+    return scan.scan_id, page(shown, settings.store.location).encode()
 
 
 async def _pages(
     app: AppLoader, settings: Settings, asked: str | None, by: Grouping | None, split: Grouping, folder: Path
 ) -> int:
     """Writes a report for each group, one after the other, and returns how many."""
+    from msgspec import structs
+
     from scanner.reports.grouping import GroupViews, groups_of, scan_of_group
     from scanner.reports.html.data import report
     from scanner.reports.html.page import page
+    from scanner.reports.html.trend import Trend
 
-    async with _open_scan(app, settings, asked) as (scan, filters, views):
+    async with _open_scan(app, settings, asked, by) as (scan, filters, views, wanted):
         groups = await groups_of(views, split)
         names = file_names([group.value for group in groups])
         check_folder(str(folder))
         for group in groups:
             part = f"Only nodes whose {split.label} is {group.value} are shown."
             part = f"Only nodes without {split.label} are shown." if group.value is None else part
-            group_views = GroupViews(views, split, group.value)
-            days = settings.stale_after_days
-            found = await report(group_views, scan_of_group(scan, group), filters, by, part, stale_after_days=days)
-            html = page(found, settings.store.location).encode()
+            # The figures of earlier scans are those of all groups together.
+            of_group = structs.replace(wanted, part=part, trend=Trend(()))
+            views_of_group = GroupViews(views, split, group.value)
+            shown = await report(views_of_group, scan_of_group(scan, group), filters, of_group)
+            html = page(shown, settings.store.location).encode()
             await to_thread.run_sync(write_file, str(folder / names[group.value]), html, "report")
     return len(groups)
 
 
 @asynccontextmanager
 async def _open_scan(
-    app: AppLoader, settings: Settings, asked: str | None
-) -> AsyncIterator[tuple[ScanRow, PatchFilters, Views]]:
-    """Opens the scan that is meant: its row, the filters under which it was read, and the views over it."""
+    app: AppLoader, settings: Settings, asked: str | None, by: Grouping | None
+) -> AsyncIterator[tuple[ScanRow, PatchFilters, Views, Wanted]]:
+    """Opens the scan that is meant: its row, the filters under which it was read, the views, and what else is wanted.
+
+    The tables of the feeds are in the views.
+    """
+    from scanner.reports.check.policy import critical_limit_ms
+    from scanner.reports.feeds.feed import FeedKind
+    from scanner.reports.html.findings import Wanted
+
+    named = [kind for kind in (FeedKind.KEV, FeedKind.EPSS) if getattr(settings.feeds, kind)]
+    feeds = tuple([await app().read_feed(settings, kind) for kind in named])
+    limit_ms = critical_limit_ms(settings.check)
     async with app().open_store(settings) as store:
         scan_id = await chosen_scan(store, settings, asked)
         filters = (await store.header(scan_id)).request.patches
         scan = (await store.manifest(scan_id)).scan
         async with open_scans(store, [scan_id]) as views:
-            yield scan, filters, views
+            for feed in feeds:
+                await views.add_tables(feed.tables)
+            yield scan, filters, views, Wanted(by, None, settings.stale_after_days, limit_ms, feeds)

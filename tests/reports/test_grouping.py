@@ -12,6 +12,7 @@ from scanner.core.tables import segment_table
 from scanner.files.local import LocalFiles
 from scanner.reports.grouping import Group, GroupViews, groups_of, parse_grouping, scan_of_group
 from scanner.reports.html.data import report
+from scanner.reports.html.findings import Wanted
 from scanner.reports.html.page import page
 from scanner.store.store import Store
 from tests.reports.html.page_reader import Page
@@ -77,7 +78,7 @@ async def test_every_machine_is_in_one_group_and_those_without_a_value_come_last
 
 async def test_a_report_counts_what_each_group_lacks(views):
     ended = structs.replace(scan(), finished_at=STARTED_MS)
-    found = (await report(views, ended, PatchSettings(), TEAM)).findings
+    found = (await report(views, ended, PatchSettings(), Wanted(by=TEAM))).findings
 
     rows = [(row.value, row.nodes, row.unknown, row.lacking, row.missing, row.failed) for row in found.groups.rows]
     assert rows == [("payments", 2, 0, 2, 3, 0), ("web", 1, 0, 1, 1, 1), (None, 2, 2, 1, 1, 0)]
@@ -90,7 +91,9 @@ async def test_a_report_counts_what_each_group_lacks(views):
 async def test_a_report_of_one_group_has_its_machines_only(value, missing, accounts, views):
     group = {group.value: group for group in await groups_of(views, TEAM)}[value]
 
-    shown = await report(GroupViews(views, TEAM, value), scan_of_group(scan(), group), PatchSettings(), part="a part")
+    shown = await report(
+        GroupViews(views, TEAM, value), scan_of_group(scan(), group), PatchSettings(), Wanted(part="a part")
+    )
 
     found = shown.findings
     assert found.totals.missing == missing

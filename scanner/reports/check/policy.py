@@ -20,6 +20,7 @@ SEVERITIES = (
     *("required", "important", "standard", "optional", "extra"),
 )
 _KNOWN = {EVERY_OTHER, *(severity.lower() for severity in SEVERITIES)}
+CRITICAL_LIMIT_MS = 14 * 86_400_000
 _LIMIT = re.compile(r"\s*(?P<severity>[^=]+?)\s*=\s*(?P<number>\d{1,5})\s*(?P<unit>[hdw])\s*")
 _UNITS_MS = {"h": 3_600_000, "d": 86_400_000, "w": 7 * 86_400_000}
 
@@ -114,3 +115,15 @@ def age_limits(texts: Sequence[str]) -> tuple[AgeLimit, ...]:
             )
         limits[limit.severity] = limit
     return tuple(limits.values())
+
+
+def critical_limit_ms(settings: CheckSettings) -> int:
+    """Returns after how long a Critical patch is overdue where no policy is checked: 14 days, or what the policy says.
+
+    Source of the 14 days: Cyber Essentials, "Requirements for IT infrastructure", security update management.
+
+    Raises:
+        ConfigError: a limit cannot be understood.
+    """
+    limits = {limit.severity.lower(): limit.limit_ms for limit in age_limits(settings.max_age)}
+    return limits.get("critical", limits.get(EVERY_OTHER, CRITICAL_LIMIT_MS))

@@ -7,10 +7,12 @@ import msgspec
 from scanner.core.model import NodeStatus, ScanRow, TargetStatus
 from scanner.core.scan_request import PatchFilters
 from scanner.core.state_names import LACKING_STATES, NONCOMPLIANT_STATES
+from scanner.reports.check.policy import CRITICAL_LIMIT_MS
 from scanner.reports.group_counts import Groups
 from scanner.reports.grouping import Grouping
 from scanner.reports.html.baselines import read_baselines
-from scanner.reports.html.findings import FEW, LONG_LIST, SHORT_LIST, Findings, Report
+from scanner.reports.html.exploited import read_feeds_of_report
+from scanner.reports.html.findings import FEW, LONG_LIST, SHORT_LIST, Findings, Report, Wanted
 from scanner.reports.html.groups import read_groups
 from scanner.reports.html.machines import read_machines
 from scanner.reports.html.sql import FINDINGS, KNOWN_NODES
@@ -23,11 +25,12 @@ from scanner.reports.summary import SEVERITIES
 APT_SYSTEMS = "ubuntu|debian|raspbian"
 
 
-def parameters(scan: ScanRow, stale_after_days: int = 7) -> Parameters:
+def parameters(scan: ScanRow, stale_after_days: int = 7, critical_limit_ms: int = CRITICAL_LIMIT_MS) -> Parameters:
     """Returns the parameters of `FINDINGS`."""
     gaps = {status for status in TargetStatus if scan.scope.is_gap(status)}
     return {
         "lacking": list(LACKING_STATES),
+        "overdue_before": scan.finished_at - critical_limit_ms,
         "noncompliant": list(NONCOMPLIANT_STATES),
         "severities": list(SEVERITIES),
         "critical": SEVERITIES[0],
@@ -48,9 +51,11 @@ def parameters(scan: ScanRow, stale_after_days: int = 7) -> Parameters:
 
 
 BY_SYSTEM = Grouping("os")
+NOTHING_ELSE = Wanted()
 _NODE_PARAMETERS = (
     "lacking",
     "noncompliant",
+    "overdue_before",
     "critical",
     "apt_systems",
     "service_managed",
@@ -61,25 +66,20 @@ _NODE_PARAMETERS = (
 )
 
 
-async def report(
-    views: Fetcher,
-    scan: ScanRow,
-    filters: PatchFilters,
-    by: Grouping | None = None,
-    part: str | None = None,
-    *,
-    stale_after_days: int = 7,
-) -> Report:
-    """Returns the report of the scan that is open in `views`, with a list of its groups where `by` asks for one."""
-    known = parameters(scan, stale_after_days)
+async def report(views: Fetcher, scan: ScanRow, filters: PatchFilters, wanted: Wanted = NOTHING_ELSE) -> Report:
+    """Returns the report of the scan that is open in `views`."""
+    known = parameters(scan, wanted.stale_after_days, wanted.critical_limit_ms)
     (row,) = (await views.fetch(FINDINGS, known)).to_pylist()
     machines, baselines = await read_machines(views, SHORT_LIST), await read_baselines(views, SHORT_LIST)
     row |= {"machines": msgspec.to_builtins(machines), "baselines": msgspec.to_builtins(baselines)}
-    for name, grouping in {"systems": BY_SYSTEM, "groups": by}.items():
+    for name, grouping in {"systems": BY_SYSTEM, "groups": wanted.by}.items():
         if grouping is not None:
-            groups = await groups_of_scan(views, scan, grouping, stale_after_days=stale_after_days)
+            groups = await groups_of_scan(views, scan, grouping, stale_after_days=wanted.stale_after_days)
             row[name] = msgspec.to_builtins(groups)
-    return Report(scan, filters, msgspec.convert(row, Findings), part)
+    findings = msgspec.convert(row, Findings)
+    cve_ids = [cve.cve_id for cve in findings.cves]
+    feeds = await read_feeds_of_report(views, wanted.feeds, cve_ids, now=scan.finished_at, limit=SHORT_LIST)
+    return Report(scan, filters, findings, wanted, feeds)
 
 
 async def groups_of_scan(views: Fetcher, scan: ScanRow, by: Grouping, *, stale_after_days: int) -> Groups:

@@ -6,8 +6,12 @@ from msgspec import Struct
 
 from scanner.core.model import EpochMs, NodeStatus, ScanRow, TargetStatus
 from scanner.core.scan_request import PatchFilters
+from scanner.reports.check.policy import CRITICAL_LIMIT_MS
+from scanner.reports.feeds.feed import Feed
 from scanner.reports.group_counts import Groups
+from scanner.reports.grouping import Grouping
 from scanner.reports.html.baselines import Baselines
+from scanner.reports.html.exploited import Feeds
 from scanner.reports.html.machines import Machines
 from scanner.reports.html.trend import Trend
 
@@ -149,7 +153,9 @@ class Totals(Struct, frozen=True):
     `affected` nodes have missing or failed patches; `without_cves` nodes lack patches and AWS names no CVE for any of
     them. `machines` are those that a service of AWS does not patch: `compliant` ones were verified lately and have no
     patch in a state that AWS counts as non-compliant, of `unknown` ones nothing is known to be lacking, but they may.
-    `counted_by_aws` are the nodes of which AWS gives counts, `compliant_by_aws` those of them whose counts are all 0.
+    `overdue` are Critical patches that are lacking for longer than `Wanted.critical_limit_ms`, `undated` those of which
+    no scan tells since when. `counted_by_aws` are the nodes of which AWS gives counts, `compliant_by_aws` those of them
+    whose counts are all 0.
     """
 
     machines: int
@@ -159,6 +165,9 @@ class Totals(Struct, frozen=True):
     compliant_by_aws: int
     critical: int
     critical_nodes: int
+    overdue: int
+    overdue_nodes: int
+    undated: int
 
     lacking: int
     without_cves: int
@@ -200,14 +209,26 @@ class Findings(Struct, frozen=True):
     groups: Groups | None = None
 
 
-class Report(Struct, frozen=True):
-    """All that a report shows, and the filters of patches under which it was read.
+class Wanted(Struct, frozen=True):
+    """What a report is to show beside the scan itself.
 
-    `part` says which machines it shows where it does not show all of them.
+    `part` says which machines it shows where it does not show all of them, `critical_limit_ms` after how long a
+    Critical patch is overdue; the tables of `feeds` are in the views.
     """
+
+    by: Grouping | None = None
+    part: str | None = None
+    stale_after_days: int = 7
+    critical_limit_ms: int = CRITICAL_LIMIT_MS
+    feeds: tuple[Feed, ...] = ()
+    trend: Trend = Trend(())
+
+
+class Report(Struct, frozen=True):
+    """All that a report shows, and the filters of patches under which it was read."""
 
     scan: ScanRow
     filters: PatchFilters
     findings: Findings
-    part: str | None = None
-    trend: Trend = Trend(())
+    wanted: Wanted = Wanted()
+    feeds: Feeds = Feeds()

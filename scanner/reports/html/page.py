@@ -11,11 +11,12 @@ from scanner.core.model import NodeStatus, ScanRow
 from scanner.core.safe_text import terminal_text
 from scanner.reports.html import wording as words
 from scanner.reports.html.baselines import Variant, approval, variants
+from scanner.reports.html.exploited import Feeds
 from scanner.reports.html.findings import Findings, Report
 from scanner.reports.html.machines import MACHINES_BY_REASON, NOT_ASKED_TARGETS, machines_of
 from scanner.reports.html.sql import REBOOTING_NODES, UNKNOWN_NODES
 from scanner.reports.html.trend import Trend
-from scanner.reports.html.verdict import Task, Verdict, by_aws, tasks, verdict
+from scanner.reports.html.verdict import Task, Verdict, by_aws, span, tasks, verdict
 from scanner.reports.lines import counted
 from scanner.reports.summary import UNREAD_TARGETS, headline, incomplete_nodes, query_command, store_option
 
@@ -55,6 +56,8 @@ class View(Struct, frozen=True):
     by_aws: str | None
     tasks: list[Task]
     trend: Trend
+    feeds: Feeds
+    critical_limit: str
     headline: str
     restrictions: list[str]
     part: str | None
@@ -82,10 +85,12 @@ def _view(report: Report, store: str) -> View:
         verdict=verdict(report),
         by_aws=by_aws(report.findings.totals),
         tasks=tasks(report),
-        trend=report.trend,
+        trend=report.wanted.trend,
+        feeds=report.feeds,
+        critical_limit=span(report.wanted.critical_limit_ms),
         headline=headline(scan),
         restrictions=list(words.restrictions(report)),
-        part=report.part,
+        part=report.wanted.part,
         sections=words.sections(report),
         counts=words.counts_shown(scan),
         shows_lacking=words.shows_lacking(scan),
@@ -124,7 +129,7 @@ def _environment() -> Environment:
         finalize=_shown,
     )
     times = {"date": words.date, "day": words.day, "time": words.time, "took": words.took}
-    environment.filters |= {"counted": counted, "share": _share, "approval": approval, **times}
+    environment.filters |= {"counted": counted, "share": _share, "approval": approval, "percent": _percent, **times}
     return environment
 
 
@@ -140,6 +145,11 @@ def _shown(value: object) -> object:
             return f"{value:,}"
         case _:
             return terminal_text(str(value))
+
+
+def _percent(probability: float | None) -> str | None:
+    """Returns `12.3 %`, or None where it is not known."""
+    return None if probability is None else f"{100 * probability:.1f} %"
 
 
 def _share(count: int, whole: int) -> str:

@@ -13,7 +13,7 @@ REBOOTING_NODES = "FROM nodes WHERE installed_pending_reboot_count > 0"
 
 _NODES = """
   lacked AS MATERIALIZED (
-    SELECT account_id, region, instance_id, kb_id, title, severity, state, installed_time, cve_ids
+    SELECT account_id, region, instance_id, kb_id, title, severity, state, installed_time, missing_since, cve_ids
     FROM patches WHERE list_contains($lacking, state)
   ),
   lacked_by_node AS (
@@ -21,6 +21,8 @@ _NODES = """
       count(*) FILTER (state = 'MISSING') AS missing,
       count(*) FILTER (state = 'FAILED') AS failed,
       count(*) FILTER (state IN ('MISSING', 'FAILED') AND severity = $critical) AS critical,
+      count(*) FILTER (severity = $critical AND epoch_ms(missing_since) < $overdue_before) AS overdue,
+      count(*) FILTER (severity = $critical AND missing_since IS NULL) AS undated,
       count(*) FILTER (state = 'AVAILABLE_SECURITY_UPDATE') AS available,
       count(*) FILTER (state = 'INSTALLED_PENDING_REBOOT') AS pending,
       epoch_ms(min(installed_time) FILTER (state = 'INSTALLED_PENDING_REBOOT')) AS pending_since,
@@ -35,7 +37,7 @@ _NODES = """
       coalesce(pending_since, epoch_ms(reboot_pending_since)) AS pending_since,
       epoch_ms(operation_end_time) AS operation_ended_at,
       coalesce(missing, 0) AS missing, coalesce(failed, 0) AS failed, coalesce(critical, 0) AS critical,
-      coalesce(available, 0) AS available,
+      coalesce(overdue, 0) AS overdue, coalesce(undated, 0) AS undated, coalesce(available, 0) AS available,
       greatest(pending, installed_pending_reboot_count, 0) AS pending_reboot,
       missing IS NOT NULL AS is_lacking, NOT coalesce(names_cves, true) AS is_without_cves,
       coalesce(regexp_matches(platform_name, $apt_systems, 'i'), false) AS is_apt,
@@ -140,6 +142,8 @@ SELECT
     failed: coalesce(sum(failed), 0)::BIGINT, failed_nodes: count(*) FILTER (failed > 0),
     affected: count(*) FILTER (missing + failed > 0),
     critical: coalesce(sum(critical), 0)::BIGINT, critical_nodes: count(*) FILTER (critical > 0),
+    overdue: coalesce(sum(overdue), 0)::BIGINT, overdue_nodes: count(*) FILTER (overdue > 0),
+    undated: coalesce(sum(undated), 0)::BIGINT,
     machines: count(*) FILTER (is_ours), compliant: count(*) FILTER (is_compliant),
     unknown: count(*) FILTER (is_ours AND is_unknown AND NOT is_lacking),
     counted_by_aws: count(is_compliant_by_aws), compliant_by_aws: count(*) FILTER (is_compliant_by_aws),

@@ -10,6 +10,9 @@ from scanner.core.model import ScanStatus
 from scanner.reports.html.findings import Place, Report, Totals
 from scanner.reports.html.wording import Tone, counts_shown, day, shows_lacking
 from scanner.reports.lines import breakdown, counted
+from scanner.reports.staleness import DAY_MS
+
+HOUR_MS = 3_600_000
 
 
 class Verdict(Struct, frozen=True):
@@ -70,6 +73,12 @@ def by_aws(totals: Totals) -> str | None:
     return f"AWS counts {percent} % of the {counted(totals.counted_by_aws, 'node')} that report"
 
 
+def span(limit_ms: int) -> str:
+    """Returns `14 days`, or hours where it is no whole number of days."""
+    days, rest = divmod(limit_ms, DAY_MS)
+    return counted(limit_ms // HOUR_MS, "hour") if rest else counted(days, "day")
+
+
 def tasks(report: Report) -> list[Task]:
     """Returns what to do, the most urgent first."""
     return [task for task in _tasks(report) if task.count]
@@ -77,7 +86,14 @@ def tasks(report: Report) -> list[Task]:
 
 def _tasks(report: Report) -> Iterator[Task]:
     totals, shown = report.findings.totals, counts_shown(report.scan)
+    exploited = report.feeds.exploited
+    if exploited is not None and shows_lacking(report.scan):
+        text = "fix known exploited vulnerabilities whose due date has passed"
+        yield Task(exploited.overdue_nodes, "machine", text, "exploited", "bad")
+        rest = exploited.nodes - exploited.overdue_nodes
+        yield Task(rest, "machine", "fix known exploited vulnerabilities before their due date", "exploited", "bad")
     if shown:
+        yield Task(totals.overdue_nodes, "machine", _overdue(report), "places", "bad")
         yield Task(totals.critical_nodes, "machine", _critical(report), "places", "bad")
     yield Task(totals.pending_reboot, "machine", _reboots(report), "reboots", "warn")
     if "failed" in shown:
@@ -85,6 +101,11 @@ def _tasks(report: Report) -> Iterator[Task]:
         yield Task(totals.failed_nodes, "machine", text, "nodes", "warn")
     yield Task(totals.unknown, "machine", f"find out what they lack: {_unknown(report)}", "machines", "warn")
     yield Task(totals.target_gaps, "target", "open accounts and Regions that could not be read", "gaps", "bad")
+
+
+def _overdue(report: Report) -> str:
+    limit = span(report.wanted.critical_limit_ms)
+    return f"overdue: install {_patches(report.findings.totals.overdue, 'Critical ')} lacking for more than {limit}"
 
 
 def _critical(report: Report) -> str:

@@ -69,10 +69,11 @@ def sections(report: Report) -> dict[str, str]:
     words = " and ".join(counts)
     return {
         "first": "What to do first",
-        **({"trend": "Change and trend"} if report.trend.changes else {}),
+        **({"trend": "Change and trend"} if report.wanted.trend.changes else {}),
         **({"groups": f"By {groups.name}"} if groups else {}),
         "places": "By account and Region",
         **({"severities": f"{words.capitalize()} patches by severity"} if counts else {}),
+        **({"exploited": "Known exploited vulnerabilities"} if report.feeds.exploited and shows_lacking(scan) else {}),
         **({"cves": "CVEs affecting most nodes"} if shows_lacking(scan) else {}),
         **({"patches": f"Patches {words} on most nodes"} if counts else {}),
         "systems": "By operating system",

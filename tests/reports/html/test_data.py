@@ -14,9 +14,12 @@ from scanner.core.patch_rows import Patch, patch_rows_of
 from scanner.core.state_names import LACKING_STATES
 from scanner.files.local import LocalFiles
 from scanner.reports.gap_groups import CAUSE, Gap, group_gaps
+from scanner.reports.html.data import parameters
 from scanner.reports.html.findings import LONG_LIST, SHORT_LIST, Severity
-from scanner.reports.html.sql import REBOOTING_NODES, UNKNOWN_NODES
+from scanner.reports.html.sql import FINDINGS, REBOOTING_NODES, UNKNOWN_NODES
 from scanner.store.store import Store
+from tests.reports.check.samples import machine, patch, scan_of, target
+from tests.reports.check.samples import views_of as checked_views
 from tests.reports.html.stored import FINISHED_MS, OTHER, found, patched
 from tests.reports.open_store import views_of
 from tests.store.samples import outcome
@@ -351,3 +354,19 @@ async def test_a_machine_is_compliant_by_evidence_alone(node, counts, tmp_path):
     totals = (await found(tmp_path, [node])).totals
 
     assert (totals.machines, totals.compliant, totals.unknown, totals.compliant_by_aws) == counts
+
+
+async def test_a_critical_patch_is_overdue_by_the_day_since_which_it_is_lacking():
+    patches = [
+        patch("i-1", "KB1", since=15, state="INSTALLED_PENDING_REBOOT"),
+        patch("i-1", "KB2", since=13),
+        patch("i-1", "KB3", since=60, severity="Important"),
+        patch("i-1", "KB4", since=60, state="INSTALLED"),
+        patch("i-2", "KB1", since=None),
+    ]
+    machines = [machine("i-1"), machine("i-2")]
+    row = scan_of(machines, [target()])
+    async with checked_views(machines, patches, targets=[target()]) as views:
+        ((totals,),) = [(await views.fetch(FINDINGS, parameters(row))).column("totals").to_pylist()]
+
+    assert (totals["overdue"], totals["overdue_nodes"], totals["undated"]) == (1, 1, 1)

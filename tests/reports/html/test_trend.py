@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
+from scanner.reports.html.findings import Wanted
 from scanner.reports.html.page import page
 from scanner.reports.html.trend import HEIGHT, WIDTH, Change, Trend, TrendPoint
 from tests.reports.html.page_reader import Page
@@ -18,7 +19,7 @@ SECOND = TrendPoint("20261122T210611Z-000000", AT, machines=12, compliant=6, cri
 
 
 def shown(*points, left_out=0):
-    return Page(page(structs.replace(complete(), trend=Trend(points, left_out)), "./patchsweep-data"))
+    return Page(page(structs.replace(complete(), wanted=Wanted(trend=Trend(points, left_out))), "./patchsweep-data"))
 
 
 def test_the_report_says_what_changed_since_the_scan_before():
@@ -70,7 +71,7 @@ def test_every_point_of_a_drawing_is_inside_it(drawn):
 
 
 def test_the_drawing_is_described_to_those_who_do_not_see_it():
-    report = structs.replace(full(), trend=Trend((FIRST, SECOND)))
+    report = structs.replace(full(), wanted=Wanted(trend=Trend((FIRST, SECOND))))
     elements = Page(page(report, ".")).elements
 
     drawings = [attributes for tag, attributes in elements if tag == "svg"]
