@@ -101,6 +101,7 @@ async def _read_commit_publish(
         notes=(*delivery.scan.notes, *committed.notes),
         store=delivery.store.url,
         stale=delivery.tally.stale,
+        oldest_installed=delivery.tally.oldest_installed,
     )
 
 

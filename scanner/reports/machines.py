@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from math import ceil
 
-from scanner.core.model import NodeStatus
+from scanner.core.model import EpochMs, NodeStatus
 from scanner.reports.lines import counted
 from scanner.reports.staleness import StaleReason
 from scanner.reports.statuses import UNREAD, VERIFIED
+
+DAY_MS = 24 * 60 * 60 * 1000
 
 #: The words of the sentence in order, each with the statuses that it stands for. A machine that left is none any more.
 _WORDS: tuple[tuple[str, tuple[NodeStatus, ...]], ...] = (
@@ -43,6 +46,12 @@ def stale_sentence(stale: Mapping[StaleReason, int]) -> str:
     """Returns `Stale and therefore unknown: 9 online without a recent patch scan, 3 silent.` of nodes by reason."""
     listed = ", ".join(f"{stale[reason]:,} {words}" for reason, words in _STALE_WORDS.items() if stale.get(reason))
     return f"Stale and therefore unknown: {listed}."
+
+
+def refreshed_sentence(nodes: int, oldest_installed: EpochMs, now: EpochMs) -> str:
+    """Returns `1,203 nodes: installed patches as of up to 6 days ago.` of the nodes that were only refreshed."""
+    days = max(0, ceil((now - oldest_installed) / DAY_MS))
+    return f"{counted(nodes, 'node')}: installed patches as of up to {counted(days, 'day')} ago."
 
 
 def _total(by_status: Mapping[NodeStatus, int], statuses: Iterable[NodeStatus]) -> int:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from msgspec import Struct
 
 from scanner.core.interfaces import Observer
-from scanner.core.model import NodeScan, NodeStatus, ScanRow, Scope, Target, TargetOutcome
+from scanner.core.model import EpochMs, NodeScan, NodeStatus, ScanRow, Scope, Target, TargetOutcome
 from scanner.reports.gap_groups import Gap
 from scanner.reports.group_counts import Groups
 from scanner.reports.staleness import StaleReason
@@ -33,7 +33,7 @@ class ScanResult(Struct, frozen=True):
     `lacking_by_account` counts both together. `sink_failures` holds the reason for each sink that failed, by its label.
     `store` is the location as the user wrote it. `stale` counts verified nodes whose data is too old, by the
     reason for it. `node_gaps_by_cause` counts all node gaps of this run. `groups` is None where the user did not ask
-    for groups.
+    for groups. `oldest_installed` is the earliest date of the installed patches of a refreshed node.
     """
 
     scan: ScanRow
@@ -49,6 +49,7 @@ class ScanResult(Struct, frozen=True):
     stale: Mapping[StaleReason, int] = {}
     groups: Groups | None = None
     node_gaps_by_cause: Mapping[str, int] = {}
+    oldest_installed: EpochMs | None = None
 
     def gaps_by_cause(self) -> dict[str, int]:
         """Returns how many targets and nodes were not read for each cause; nodes of an earlier run come together."""

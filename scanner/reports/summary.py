@@ -8,12 +8,12 @@ from shlex import quote
 
 from msgspec import json, structs
 
-from scanner.core.model import EpochMs, ScanRow, ScanStatus, Scope, TargetStatus
+from scanner.core.model import EpochMs, NodeStatus, ScanRow, ScanStatus, Scope, TargetStatus
 from scanner.core.settings import StoreSettings
 from scanner.reports.gap_groups import Gap, GapGroup, group_gaps
 from scanner.reports.group_counts import group_lines
 from scanner.reports.lines import Line, Tone, breakdown, counted, duration, entry, wrapped
-from scanner.reports.machines import machines_sentence, stale_sentence
+from scanner.reports.machines import machines_sentence, refreshed_sentence, stale_sentence
 from scanner.reports.not_asked import not_asked_lines
 from scanner.reports.scan_result import GAPS_KEPT, ScanResult
 from scanner.reports.statuses import node_gaps, sql_list
@@ -61,6 +61,7 @@ def summary_document(result: ScanResult, exit_code: int) -> dict[str, object]:
         "sink_failures": result.sink_failures,
         "stale": result.stale,
         "not_asked": _not_asked(result),
+        "oldest_installed_as_of": None if result.oldest_installed is None else rfc3339(result.oldest_installed),
         "notes": result.notes,
         **({} if result.groups is None else {"groups": result.groups}),
         "store": result.store,
@@ -75,6 +76,9 @@ def _machines(result: ScanResult, width: int) -> Iterator[Line]:
     if not any(result.scan.nodes.values()):
         return
     yield from wrapped(machines_sentence(result.scan.nodes), width)
+    refreshed = result.scan.nodes.get(NodeStatus.REFRESHED, 0)
+    if refreshed and result.oldest_installed is not None:
+        yield from wrapped(refreshed_sentence(refreshed, result.oldest_installed, result.scan.finished_at), width)
     if result.stale:
         yield from wrapped(stale_sentence(result.stale), width, "warn")
 

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from anyio import to_thread
 
 from scanner.core.interfaces import Clock, NodeBatch
-from scanner.core.model import NodeStatus
+from scanner.core.model import EpochMs, NodeStatus
 from scanner.reports.staleness import StaleReason, stale_reason
 from scanner.reports.statuses import VERIFIED, values
 
@@ -25,6 +25,7 @@ class Tally:
 
     `missing` and `failed` count patches by severity, as AWS writes it; `lacking_by_account` counts both together.
     `stale` counts the verified nodes whose data was older than `stale_after_days` when they were counted.
+    `oldest_installed` is the earliest date of the installed patches of a refreshed node; None: no node was refreshed.
     """
 
     def __init__(self, stale_after_days: int = 7, now: Clock = time.time) -> None:
@@ -35,6 +36,7 @@ class Tally:
         self.missing: Counter[str] = Counter()
         self.failed: Counter[str] = Counter()
         self.lacking_by_account: Counter[str] = Counter()
+        self.oldest_installed: EpochMs | None = None
 
     async def count(self, batch: NodeBatch) -> None:
         """Counts the nodes and patches of a batch, in a worker thread: a batch has up to 50,000 rows."""
@@ -49,6 +51,9 @@ class Tally:
         for (status,), nodes in _groups(batch.nodes, "status"):
             self.nodes[NodeStatus(str(status))] += nodes
         self.stale.update(self._stale_nodes(batch.nodes))
+        refreshed = batch.nodes.filter(pc.equal(batch.nodes.column("status"), NodeStatus.REFRESHED.value))
+        dates = [*_plain(refreshed, "installed_as_of"), self.oldest_installed]
+        self.oldest_installed = min((date for date in dates if date is not None), default=None)
 
     def _stale_nodes(self, nodes: pa.Table) -> Iterator[StaleReason]:
         now = int(self._now() * 1000)

@@ -15,12 +15,13 @@ from scanner.core.state_names import REFRESHED_STATES
 from scanner.simulator.generate.build import make_world
 from scanner.simulator.generate.patches import patches_of
 from scanner.simulator.world.faults import Faults
+from scanner.simulator.world.machines import Baseline
 from tests.faults.nights import CALL, nights
 from tests.faults.worlds import WORLD
 
 FIRST, AFTER = Faults(filter_before_page=True), Faults(filter_before_page=False)
 SMALL = make_world(accounts=2, regions=1, nodes=30, rows=120)
-KEY = tuple[str, str, str]
+OWN_BASELINE = Baseline("pb-0123456789abcdef0", "own", "WINDOWS")
 
 
 PLATFORMS = {"amazon-linux-2023": 6, "ubuntu-22.04": 2, "windows-2022": 2}  # the mix of a usual fleet, of ten nodes
@@ -196,3 +197,21 @@ def stop_at(simulator, number):
                 os.kill(os.getpid(), signal.SIGTERM)
 
     simulator.watch(watch)
+
+
+async def test_a_node_whose_baseline_changed_is_read_whole(tmp_path, monkeypatch):
+    with nights(SMALL, tmp_path, monkeypatch, faults=FIRST) as fleet:
+        await fleet.scan("full")
+        hub, _ = SMALL.accounts
+
+        def change_baseline():
+            fleet.simulator.set_baselines(hub, [OWN_BASELINE])
+
+        fleet.next_day(change=change_baseline)
+        night = await fleet.scan()
+
+        fleet.assert_dated_truth(night)
+        changed = {key for key, row in night.nodes.items() if row["baseline_id"] == OWN_BASELINE.baseline_id}
+        assert changed
+        assert {night.statuses[key] for key in changed} == {"verified"}
+        assert "refreshed" in night.statuses.values()

@@ -244,3 +244,12 @@ def test_the_same_denial_in_many_accounts_is_one_entry_with_how_to_see_all_of_th
     assert text.count("no role") == 1
     assert "39 targets (" in text
     assert "and 36 targets more:" in text
+
+
+def test_the_summary_says_how_old_the_installed_patches_of_refreshed_nodes_may_be():
+    scan = ending([outcome(1)], {NodeStatus.REFRESHED: 1_203})
+    day = 24 * 60 * 60 * 1000
+    result = structs.replace(scan, oldest_installed=scan.scan.finished_at - 5 * day - 1)
+
+    assert "1,203 nodes: installed patches as of up to 6 days ago." in " ".join(text_of(result).split())
+    assert "installed patches as of" not in text_of(scan)

@@ -45,6 +45,11 @@ class WorldState:
         self._changed[account_id, region] = structs.replace(found, nodes=tuple(nodes))
         self._indexes.pop((account_id, region), None)
 
+    def set_baselines(self, account_id: str, baselines: Sequence[Baseline]) -> None:
+        """Gives an account these patch baselines of its own from now on."""
+        account = structs.replace(self.world.accounts[account_id], baselines=tuple(baselines))
+        self.world = structs.replace(self.world, accounts={**self.world.accounts, account_id: account})
+
     def region_status(self, account_id: str, region: str) -> RegionStatus:
         """Returns whether the account can use the Region; one that the world does not name is not enabled."""
         found = self.region(account_id, region)

@@ -79,10 +79,15 @@ class Simulator:
         Raises:
             KeyError: there is no such node.
         """
-        node = self._simulation.world_state.node(account_id, region, instance_id)
-        if node is None:
-            raise KeyError(instance_id)
-        self._simulation.world_state.patch(node)
+        self._simulation.world_state.patch(self._node(account_id, region, instance_id))
+
+    def rescan_node(self, account_id: str, region: str, instance_id: str) -> None:
+        """Scans a node again with the same result: its end time and snapshot change, its rows and counts do not.
+
+        Raises:
+            KeyError: there is no such node.
+        """
+        self._simulation.world_state.rescan(self._node(account_id, region, instance_id))
 
     def rescan_nodes(self) -> None:
         """Scans every node again with the same result: end times and snapshots change, rows and counts do not."""
@@ -98,10 +103,17 @@ class Simulator:
         Raises:
             KeyError: there is no such node.
         """
+        self._simulation.world_state.supersede(self._node(account_id, region, instance_id))
+
+    def _node(self, account_id: str, region: str, instance_id: str) -> Node:
         node = self._simulation.world_state.node(account_id, region, instance_id)
         if node is None:
             raise KeyError(instance_id)
-        self._simulation.world_state.supersede(node)
+        return node
+
+    def set_baselines(self, account_id: str, baselines: Sequence[Baseline]) -> None:
+        """Gives an account these patch baselines of its own from now on, with which its nodes are scanned."""
+        self._simulation.world_state.set_baselines(account_id, baselines)
 
     def set_nodes(self, account_id: str, region: str, nodes: Sequence[Node]) -> None:
         """Gives a Region these nodes from now on; those left out are gone.

@@ -17,15 +17,24 @@ from uuid import uuid4
 import anyio
 from msgspec import Struct, field
 
+from scanner.core.state_names import COUNTED_STATES
 from scanner.files.local import LocalFiles
 from scanner.files.s3 import open_files
 from scanner.simulator.generate.build import make_world
 from scanner.simulator.running.buckets import NO_LIMITS, Limits, Rate
+from scanner.simulator.running.expected import Truth
 from scanner.simulator.server.run import serve_in_thread
 from scanner.simulator.server.simulator import Simulator
 from scanner.store.store import Store
 from tests.faults.chaos.certificates import Certificate
-from tests.faults.chaos.findings import Findings, NodeKey, compare, expected_exit_code, expected_statuses
+from tests.faults.chaos.findings import (
+    Findings,
+    NodeKey,
+    compare,
+    expected_exit_code,
+    expected_statuses,
+    with_refreshed,
+)
 from tests.faults.chaos.held import differences, held_by
 from tests.faults.chaos.mix import Kill, Mix, ScanMix
 from tests.faults.chaos.proxy import Proxy, Trap, serving
@@ -108,6 +117,7 @@ class _Seed:
         self._places = places
         self._location = f"s3://{BUCKET}/{uuid4().hex}" if self._mix.store == "s3" else str(folder / "store")
         self._before: dict[NodeKey, dict] = {}
+        self._before_with_all_rows: dict[NodeKey, dict] = {}
         self._lives = 0
         self._keys_die_at: int | None = None
         self._keys_died = False
@@ -120,12 +130,16 @@ class _Seed:
         for key in self._simulator.truth().nodes:
             if random.random() < scan.patched:
                 self._simulator.patch_node(*key)
+            elif random.random() < scan.superseded:
+                self._simulator.supersede_node(*key)
+            elif random.random() < scan.rescanned:
+                self._simulator.rescan_node(*key)
         sink = self._folder / f"sink-{number}" if scan.has_sink else None
         known = self._committed()
         code = self._run_to_the_end(scan, known, sink)
         self._report.scans += 1
         new = self._committed() - known
-        truth = self._simulator.truth()
+        truth = self._truth(scan)
         if code != expected_exit_code(truth):
             said = self._last.said[-1_500:]
             self._findings.add("wrong exit codes", [f"{code}, not {expected_exit_code(truth)}: {said}"])
@@ -148,7 +162,7 @@ class _Seed:
                 self._is_pointer_owed = True
                 if sink is not None:
                     self._expect(self._run(["publish"], scan, None, sink)[0], 0)
-                return expected_exit_code(self._simulator.truth())
+                return expected_exit_code(self._truth(scan))
         raise AssertionError("the last run is never killed")
 
     def _run_until_it_may(
@@ -249,13 +263,18 @@ class _Seed:
 
     async def _judge(self, scan_id: str, scan: ScanMix, sink: Path | None) -> None:
         """Hold the committed scan against the truth, its files against its manifest, its sinks against the store."""
-        truth = self._simulator.truth()
+        truth = self._truth(scan)
         async with self._store() as store:
             held = await held_by(store, scan_id)
             self._findings.add("damaged files", await store.verify(scan_id))
             if not self._is_pointer_owed:
                 self._findings.add("damaged files", await store.verify_latest())
-        statuses = expected_statuses(scan.mode, truth, self._before)
+        before = self._before if scan.mode == "lean" else self._before_with_all_rows
+        statuses = expected_statuses(scan.mode, truth, before)
+        if scan.mode == "lean":
+            statuses = with_refreshed(statuses, held, before)
+        else:
+            self._before_with_all_rows = held.nodes_by_key
         compare(held, truth, statuses, self._findings)
         self._before = held.nodes_by_key
         again = self._folder / f"again-{scan_id}"
@@ -264,6 +283,10 @@ class _Seed:
             self._expect(code, 0)
         for folder in filter(None, (sink, again)):
             self._findings.add("wrong in a sink", differences(folder, held))
+
+    def _truth(self, scan: ScanMix) -> Truth:
+        """What the scan has to hold; lean mode leaves out what is not applicable."""
+        return self._simulator.truth(states=COUNTED_STATES if scan.mode == "lean" else ())
 
     def _expect(self, code: int, expected: int) -> None:
         if code != expected:

@@ -129,10 +129,10 @@ _FINGERPRINT = ("snapshot_id", "operation_end_time")
 def expected_statuses(mode: str, truth: Truth, before: Mapping[NodeKey, Mapping]) -> dict[NodeKey, NodeStatus]:
     """What becomes of each node in this mode, given the node rows of the scan before (empty: there was none).
 
-    Delta mode carries a node over that was verified under the very patch state it has now.
+    Delta and lean mode carry a node over that was verified under the very patch state it has now.
     """
     statuses = {key: node.status for key, node in truth.nodes.items()}
-    if mode != "delta":
+    if mode == "full":
         return statuses
     for key, node in truth.nodes.items():
         earlier = before.get(key)
@@ -145,3 +145,23 @@ def expected_statuses(mode: str, truth: Truth, before: Mapping[NodeKey, Mapping]
         ):
             statuses[key] = NodeStatus.UNCHANGED
     return statuses
+
+
+_SURE = (NodeStatus.VERIFIED, NodeStatus.UNCHANGED, NodeStatus.REFRESHED)
+
+
+def with_refreshed(
+    statuses: Mapping[NodeKey, NodeStatus], held: Held, before: Mapping[NodeKey, Mapping]
+) -> dict[NodeKey, NodeStatus]:
+    """The same for a lean scan: it may refresh a node that it could verify, where the scan before was sure of it.
+
+    Or read it whole: what filters cost, and which day it is, decides that.
+    """
+    held_now = held.nodes_by_key
+    lean = dict(statuses)
+    for key, status in statuses.items():
+        found = held_now.get(key, {}).get("status")
+        was_sure = key in before and before[key]["status"] in _SURE
+        if was_sure and status in _SURE and found in (NodeStatus.REFRESHED, NodeStatus.VERIFIED):
+            lean[key] = NodeStatus(found)
+    return lean

@@ -5,7 +5,7 @@ from __future__ import annotations
 from random import Random
 from typing import Literal
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from scanner.simulator.world.faults import Faults
 from tests.faults.chaos.kinds import HARMLESS, OF_S3, REFUSED, SURPLUS
@@ -24,13 +24,18 @@ class Kill(Struct, frozen=True):
 
 
 class ScanMix(Struct, frozen=True):
-    """One scan of the seed: its mode, the share of nodes that is patched before it, and how it is interrupted."""
+    """One scan of the seed: its mode, the share of nodes that is patched before it, and how it is interrupted.
+
+    AWS scans the other nodes again before it: of the share `superseded` other updates are missing, as many as before.
+    """
 
     mode: str
     patched: float
     kills: tuple[Kill, ...]
     is_whole_process: bool
     has_sink: bool
+    rescanned: float = 0.0
+    superseded: float = 0.0
     lets_it_choose: bool = False
     """Every run by `--resume-or-start`, as schedulers do, and not by what the store is seen to hold."""
     keys_die_at: int | None = None
@@ -60,8 +65,9 @@ class Mix(Struct, frozen=True):
     scans: tuple[ScanMix, ...]
 
 
-#: Of which one is drawn for each further scan; a new mode is a word here and a rule in `expectations`.
+#: Of which one is drawn for each further scan; a new mode is a word here and a rule in `findings`.
 MODES_AFTER_THE_FIRST = ("full", "delta", "delta")
+LEAN_SHARE = 0.4  # of the further scans; drawn apart, so that each seed keeps the rest of its mix
 
 
 def mix_of(seed: int, *, small: bool = False) -> Mix:
@@ -78,7 +84,7 @@ def mix_of(seed: int, *, small: bool = False) -> Mix:
         regions=regions,
         nodes=nodes,
         rows=random.choice([5, 40, 60, 110, 170]),
-        faults=_faults(random, seed),
+        faults=structs.replace(_faults(random, seed), filter_before_page=bool(seed % 2)),
         rate_per_s=random.choice([None, None, None, 80.0, 300.0]),
         sessions_end_at=random.choice([None, None, random.randint(5, 60)]),
         wire=_wire(random),
@@ -134,7 +140,7 @@ def _shares(random: Random, names: list[str] | tuple[str, ...], together: float)
 
 def _scan(random: Random, number: int, store: str, nodes: int, *, small: bool) -> ScanMix:
     is_whole = random.random() < (0.0 if small else 0.2)
-    return ScanMix(
+    scan = ScanMix(
         mode=random.choice(MODES_AFTER_THE_FIRST) if number else random.choice(["full", "full", "full", "delta"]),
         patched=random.choice([0.0, 0.2, 0.5]) if number else 0.0,
         kills=tuple(_kill(random, store, nodes, is_whole=is_whole) for _ in range(random.choice([0, 1, 2, 2, 3]))),
@@ -143,6 +149,10 @@ def _scan(random: Random, number: int, store: str, nodes: int, *, small: bool) -
         lets_it_choose=random.random() < 0.4,
         keys_die_at=random.choice([None, None, None, random.randint(3, 10 + 2 * nodes)]),
     )
+    days = Random(f"days:{random.random()}")
+    if number and days.random() < LEAN_SHARE:
+        scan = structs.replace(scan, mode="lean", rescanned=days.choice([0.5, 1.0]), superseded=days.choice([0.0, 0.3]))
+    return scan
 
 
 def _kill(random: Random, store: str, nodes: int, *, is_whole: bool) -> Kill:
