@@ -86,9 +86,21 @@ def test_an_option_reaches_the_app_as_its_setting_and_so_does_its_variable(optio
 
 
 def test_every_setting_with_an_option_here_is_tried_above():
-    options = {option for parameter in command.params for option in parameter.opts if "__" in (parameter.name or "")}
+    named = [parameter for parameter in command.params if "__" in (parameter.name or "")]
+    flags = {option for parameter in named if getattr(parameter, "is_flag", False) for option in parameter.opts}
 
-    assert options <= set(GIVEN)
+    assert {option for parameter in named for option in parameter.opts} - flags <= set(GIVEN)
+    assert flags == {"--not-applicable"}
+
+
+@pytest.mark.parametrize(("option", "value"), [("--not-applicable", True), ("--no-not-applicable", False)])
+def test_a_setting_that_is_a_flag_can_be_turned_on_and_off(option, value, monkeypatch):
+    by_option, by_variable = FakeApp(), FakeApp()
+
+    assert run("scan", option, app=by_option).code == 0
+    monkeypatch.setenv("PATCHSWEEP_NOT_APPLICABLE", str(value).lower())
+    assert run("scan", app=by_variable).code == 0
+    assert by_option.settings.patches.not_applicable is by_variable.settings.patches.not_applicable is value
 
 
 def test_a_repeated_sink_is_several_sinks():

@@ -8,6 +8,7 @@ from scanner.simulator.running.buckets import Limits, Rate
 from scanner.simulator.running.expected import Truth, truth
 from scanner.simulator.running.simulation import Simulation, Watcher
 from scanner.simulator.running.stats import Stats
+from scanner.simulator.world.machines import Baseline
 from scanner.simulator.world.organization import Node, World
 
 

@@ -34,7 +34,7 @@ def cell(title):
 def test_a_file_begins_with_the_names_of_its_columns():
     assert CSV.head(PATCHES) == (
         b"scan_id,account_id,region,instance_id,kb_id,title,classification,severity,state,installed_time,cve_ids,"
-        b"missing_since,package_missing_since\r\n"
+        b"as_of,missing_since,package_missing_since\r\n"
     )
 
 
@@ -68,8 +68,18 @@ def test_the_lines_are_those_of_the_standard_library_for_guarded_cells(titles):
     table = pa.Table.from_pylist([{**sample, "title": title} for title in titles], PATCHES)
     expected = io.StringIO(newline="")
     before, after = [sample[name] for name in PATCHES.names[:5]], ["Security", "Important", "INSTALLED"]
+    as_of = sample["as_of"].isoformat(timespec="milliseconds").replace("+00:00", "Z") if sample["as_of"] else ""
     csv.writer(expected).writerows(
-        [*before, title and safe_cell(title), *after, "2026-11-23T12:00:00.000Z", "CVE-2024-1 CVE-2024-2", "", ""]
+        [
+            *before,
+            title and safe_cell(title),
+            *after,
+            "2026-11-23T12:00:00.000Z",
+            "CVE-2024-1 CVE-2024-2",
+            as_of,
+            "",
+            "",
+        ]
         for title in titles
     )
 
