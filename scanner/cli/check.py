@@ -41,7 +41,7 @@ _POLICY_KEYS = ("max_age", "clock", "max_unread", "max_unmanaged", "waivers")
     section="Run",
     help="The scan to check: an id, or latest.  [default: latest]",
 )
-@section("Run", {**options.STORE, **options.STALE})
+@section("Run", {**options.STORE, **options.STALE, **options.VIEWS})
 @click.option(
     "--policy",
     metavar="FILE",
@@ -140,7 +140,7 @@ async def _result(app: AppLoader, settings: Settings, asked: str, policy: Policy
         scan_id = await store.resolve(asked)
         check_filters(scan_id, (await store.header(scan_id)).request.patches)
         scan = (await store.manifest(scan_id)).scan
-        async with open_scans(store, [scan_id]) as views:
+        async with open_scans(store, [scan_id], settings.views) as views:
             for feed in feeds:
                 await views.add_tables(feed.tables)
             return await check(views, scan, asked_check)

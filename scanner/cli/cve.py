@@ -23,7 +23,7 @@ from scanner.cli.queries import RowFormat, format_options, open_scans, print_ans
 from scanner.core.errors import ConfigError, StoreError
 
 if TYPE_CHECKING:
-    from scanner.core.settings import Settings
+    from scanner.core.settings import Settings, ViewSettings
     from scanner.reports.cve import CveQuestion
     from scanner.reports.feeds.feed import Feed
     from scanner.reports.grouping import Grouping
@@ -46,7 +46,7 @@ _EARLIER_SCANS = 3  # read beside the one that is asked, for the CVE ids of patc
     section="Run",
     help="The scan to query: an id, or latest.  [default: latest]",
 )
-@section("Run", options.STORE)
+@section("Run", {**options.STORE, **options.VIEWS})
 @click.option(
     "--published",
     metavar="DATE",
@@ -160,7 +160,7 @@ async def _answer(
         scan_id = await chosen_scan(store, settings, asked)
         check_filters(scan_id, (await store.header(scan_id)).request.patches)
         scan = (await store.manifest(scan_id)).scan
-        async with _open_with_earlier(store, scan_id) as views:
+        async with _open_with_earlier(store, scan_id, settings.views) as views:
             if feeds:
                 await add_verdicts(views, scan, feeds, question.cve_id)
             coverage = await cve_coverage(views, scan, question)
@@ -196,7 +196,7 @@ def _with_feeds(question: CveQuestion, feeds: list[Feed]) -> CveQuestion:
 
 
 @asynccontextmanager
-async def _open_with_earlier(store: Store, scan_id: str) -> AsyncIterator[Views]:
+async def _open_with_earlier(store: Store, scan_id: str, limits: ViewSettings) -> AsyncIterator[Views]:
     """Opens a scan and the few before it; a damaged one of those is named, and the answer does without them.
 
     Raises:
@@ -205,10 +205,10 @@ async def _open_with_earlier(store: Store, scan_id: str) -> AsyncIterator[Views]
     earlier = [each for each in await store.committed() if each < scan_id][-_EARLIER_SCANS:]
     async with AsyncExitStack() as stack:
         try:
-            views = await stack.enter_async_context(open_scans(store, [*earlier, scan_id]))
+            views = await stack.enter_async_context(open_scans(store, [*earlier, scan_id], limits))
         except StoreError as error:
             if not earlier:
                 raise
-            views = await stack.enter_async_context(open_scans(store, [scan_id]))
+            views = await stack.enter_async_context(open_scans(store, [scan_id], limits))
             print_note(f"CVE ids of earlier scans are not used: {error}")
         yield views

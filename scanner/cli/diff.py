@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 @click.command("diff", cls=SectionedCommand)
 @click.argument("before", required=False, shell_complete=complete_scan_id)
 @click.argument("after", required=False, shell_complete=complete_scan_id)
-@section("Run", {**options.STORE, **options.STALE})
+@section("Run", {**options.STORE, **options.STALE, **options.VIEWS})
 @format_options
 @options.log_options
 @options.config_option
@@ -70,7 +70,7 @@ async def _answer(app: AppLoader, settings: Settings, before: str | None, after:
         changes = Changes()
         ended_at = (await store.manifest(after)).scan.finished_at
         pair = ScanPair(before, after, ended_at, settings.stale_after_days)
-        async with open_scans(store, [before, after]) as views:
+        async with open_scans(store, [before, after], settings.views) as views:
             nodes = await compared(views, pair)
             code = answer_exit_code(covers_all_nodes=nodes.covers_all_nodes)
 

@@ -131,6 +131,10 @@ STORE: dict[str, tuple[str, str]] = {
     "store.acl": ("ACL", "S3: canned ACL of what is written, such as bucket-owner-full-control."),
     "store.expected_bucket_owner": ("ID", "S3: refuse a bucket that another account owns."),
 }
+VIEWS: dict[str, tuple[str, str]] = {
+    "views.memory_mb": ("MB", "Memory for tables; what is larger goes to a temporary folder."),
+    "views.spill_folder": ("FOLDER", "That folder, on a disk with room."),
+}
 STALE: dict[str, tuple[str, str]] = {
     "stale_after_days": ("DAYS", "Treat a node as unknown whose patch data is older than this."),
 }

@@ -16,6 +16,7 @@ from scanner.cli.output import print_data
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from scanner.core.settings import ViewSettings
     from scanner.reports.sql.query import Parameters, Rows, Views
     from scanner.reports.sql.render import Format, TableSize
     from scanner.store.store import Store
@@ -64,7 +65,7 @@ def format_options(command: _F) -> _F:
 
 
 @asynccontextmanager
-async def open_scans(store: Store, scan_ids: Sequence[str]) -> AsyncIterator[Views]:
+async def open_scans(store: Store, scan_ids: Sequence[str], limits: ViewSettings) -> AsyncIterator[Views]:
     """Yields the views over these committed scans.
 
     Raises:
@@ -74,7 +75,7 @@ async def open_scans(store: Store, scan_ids: Sequence[str]) -> AsyncIterator[Vie
 
     async with (
         store.local_copy(scan_ids) as copy,
-        open_views(copy) as views,
+        open_views(copy, limits) as views,
     ):
         yield views
 

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     section="Run",
     help="Scans to query: an id, latest, or all. Repeatable.  [default: latest]",
 )
-@section("Run", options.STORE)
+@section("Run", {**options.STORE, **options.VIEWS})
 @format_options
 @options.log_options
 @options.config_option
@@ -90,7 +90,7 @@ def _text_of(sql: str) -> str:
 async def _answer(app: AppLoader, settings: Settings, sql: str, scans: tuple[str, ...], form: RowFormat) -> None:
     async with app().open_store(settings) as store:
         scan_ids = await _scan_ids(store, settings, scans)
-        async with open_scans(store, scan_ids) as views:
+        async with open_scans(store, scan_ids, settings.views) as views:
             await print_answer(views, sql, form, members=lambda: {"scan_ids": scan_ids})
 
 

@@ -36,7 +36,7 @@ STDOUT = "-"
 
 @click.command("report", cls=SectionedCommand)
 @click.argument("scan_id", required=False, shell_complete=complete_scan_id)
-@section("Run", {**options.STORE, **options.STALE, **options.FEEDS_OF_CVES})
+@section("Run", {**options.STORE, **options.STALE, **options.VIEWS, **options.FEEDS_OF_CVES})
 @options.by_option("Count what each group lacks, too")
 @options.split_by_option(
     "Write a report for each group into the folder that --output names, such as one a team with tag:Team."
@@ -175,7 +175,7 @@ async def _open_scan(
         scan_id = await chosen_scan(store, settings, asked)
         filters = (await store.header(scan_id)).request.patches
         scan = (await store.manifest(scan_id)).scan
-        async with open_scans(store, [scan_id]) as views:
+        async with open_scans(store, [scan_id], settings.views) as views:
             for feed in feeds:
                 await views.add_tables(feed.tables)
             yield scan, filters, views, Wanted(by, None, settings.stale_after_days, limit_ms, feeds)

@@ -133,7 +133,10 @@ async def _with_groups(app: AppLoader, settings: Settings, result: ScanResult, g
 
     days = settings.stale_after_days
     try:
-        async with app().open_store(settings) as store, open_scans(store, [result.scan.scan_id]) as views:
+        async with (
+            app().open_store(settings) as store,
+            open_scans(store, [result.scan.scan_id], settings.views) as views,
+        ):
             groups = await groups_of_scan(views, result.scan, grouping, stale_after_days=days)
     except StoreError as error:
         return structs.replace(result, notes=(*result.notes, f"not counted by {grouping.label}: {error}"))

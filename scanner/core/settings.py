@@ -156,6 +156,13 @@ class MetricsSettings(Struct, frozen=True, forbid_unknown_fields=True):
     namespace: str = "patchsweep"  # of CloudWatch, for `emf`
 
 
+class ViewSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """What SQL over stored scans may use of this machine."""
+
+    memory_mb: int = 512  # For its tables; the process takes about 150 MB besides
+    spill_folder: str | None = None  # Where larger sorts and joins go meanwhile; None: the system's temporary folder
+
+
 class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     """Everything a run needs to know; field names are the keys of the TOML file."""
 
@@ -165,6 +172,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     limits: LimitSettings = field(default_factory=LimitSettings)
     coverage: CoverageSettings = field(default_factory=CoverageSettings)
     store: StoreSettings = field(default_factory=StoreSettings)
+    views: ViewSettings = field(default_factory=ViewSettings)
     feeds: FeedSettings = field(default_factory=FeedSettings)
     check: CheckSettings = field(default_factory=CheckSettings)
     notify: NotifySettings = field(default_factory=NotifySettings)

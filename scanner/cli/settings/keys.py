@@ -31,6 +31,8 @@ _SHORT = {
     "notify.timeout_s": "notify_timeout_s",
     "metrics.to": "metrics",
     "metrics.namespace": "metrics_namespace",
+    "views.memory_mb": "views_memory_mb",
+    "views.spill_folder": "views_spill_folder",
     "coverage.ec2": "coverage_ec2",
     "coverage.inventory": "coverage_inventory",
     "coverage.associations": "coverage_associations",

@@ -132,6 +132,7 @@ def _limit_problems(limits: LimitSettings) -> Iterator[Problem]:
 def _run_problems(settings: Settings) -> Iterator[Problem]:
     yield from _at_least("store.flush_rows", settings.store.flush_rows, 1)
     yield from _at_least("store.flush_interval_s", settings.store.flush_interval_s, 0, exclusive=True)
+    yield from _at_least("views.memory_mb", settings.views.memory_mb, 64)
     yield from _at_least("full_scan_every_days", settings.full_scan_every_days, 1)
     yield from _at_least("stale_after_days", settings.stale_after_days, 1)
     yield from _at_least("sink_timeout_s", settings.sink_timeout_s, 0, exclusive=True)

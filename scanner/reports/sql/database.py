@@ -30,16 +30,17 @@ _DATA_AGE = "(scan_ended_ms - epoch_ms(operation_end_time)) // 86_400_000 AS dat
 _SCAN_ENDS = "LEFT JOIN (SELECT scan_id, epoch_ms(finished_at) AS scan_ended_ms FROM scans) USING (scan_id)"
 
 
-def open_database(files: ScanFiles, spill: Path) -> duckdb.DuckDBPyConnection:
+def open_database(files: ScanFiles, spill: Path, memory_mb: int) -> duckdb.DuckDBPyConnection:
     """Returns a connection that reads these files alone, opens no network, loads no extension and keeps its settings.
 
-    `spill` is where large sorts may put intermediate data. A statement that writes could still replace the files
+    `spill` is where goes what does not fit into `memory_mb`. A statement that writes could still replace the files
     named here, so `select_only` has to stand before every statement.
     """
     connection = duckdb.connect(":memory:", config=_SETTINGS)
     try:
         connection.execute("SET GLOBAL TimeZone = 'UTC'")
         connection.execute(f"SET temp_directory = {_quoted(str(spill))}")
+        connection.execute(f"SET memory_limit = '{memory_mb}MB'")
         templates = {name: _template(spill, name, schema) for name, schema in _FILE_SCHEMAS.items()}
         # A path is held against the list as it is written in `read_parquet` and again as it is opened.
         paths = (*files.nodes, *files.patches, *files.targets, *templates.values())

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, gettempdir
 from threading import Event, Lock
 from typing import Protocol, TypeVar
 
@@ -17,6 +17,7 @@ from anyio import to_thread
 
 from scanner.core.errors import ConfigError, StoreError
 from scanner.core.scan_files import ScanFiles
+from scanner.core.settings import ViewSettings
 from scanner.core.tables import TABLE_NAMES
 from scanner.reports.sql.database import add_dpkg_order, add_tables, open_database, select_only
 
@@ -93,21 +94,33 @@ class Views:
 
 
 @asynccontextmanager
-async def open_views(files: ScanFiles) -> AsyncIterator[Views]:
+async def open_views(files: ScanFiles, limits: ViewSettings | None = None) -> AsyncIterator[Views]:
     """Yields the views over the scans of these files.
 
     Raises:
-        StoreError: a file cannot be read.
+        StoreError: a file cannot be read, or nothing can be written to the spill folder.
     """
-    with TemporaryDirectory(prefix="patchsweep-", ignore_cleanup_errors=True) as spill:
+    limits = limits or ViewSettings()
+    with _spill_folder(limits) as spill:
         try:
-            connection = await to_thread.run_sync(partial(open_database, files, Path(spill)))
+            connection = await to_thread.run_sync(partial(open_database, files, spill, limits.memory_mb))
         except duckdb.Error as error:
             raise StoreError(_unreadable(error)) from error
         try:
             yield Views(connection)
         finally:
             connection.close()
+
+
+@contextmanager
+def _spill_folder(limits: ViewSettings) -> Iterator[Path]:
+    try:
+        folder = TemporaryDirectory(prefix="patchsweep-", dir=limits.spill_folder, ignore_cleanup_errors=True)
+    except OSError as error:
+        place = limits.spill_folder or gettempdir()
+        raise StoreError(f"cannot write to {place}: {error.strerror}; name another views.spill_folder") from error
+    with folder as path:
+        yield Path(path)
 
 
 def _reader(cursor: duckdb.DuckDBPyConnection, sql: str, parameters: Parameters | None) -> pa.RecordBatchReader:
@@ -158,6 +171,8 @@ def _translated(work: Callable[[], _T]) -> _T:
         return work()
     except duckdb.IOException as error:
         raise StoreError(_unreadable(error)) from error
+    except duckdb.OutOfMemoryException as error:
+        raise ConfigError(f"{_sentence('the query needs more memory', error)}; raise views.memory_mb") from error
     # Errors that come up while rows are read reach us through Arrow, as its own.
     except (duckdb.Error, pa.ArrowException, OSError) as error:
         raise ConfigError(_sentence("the query failed", error)) from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterable, Sequence
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from functools import partial
 from typing import Literal
 
 import msgspec
@@ -15,6 +16,7 @@ from scanner.core.csv_text import csv_cell, joined_cells, quoted_cell
 from scanner.core.safe_text import terminal_json, terminal_text
 from scanner.reports.fit_table import cut
 from scanner.reports.lines import counted, in_columns
+from scanner.reports.sql.long_table import long_table
 
 Format = Literal["table", "json", "jsonl", "csv"]
 
@@ -38,34 +40,57 @@ class TableSize(Struct, frozen=True):
 WHOLE_TABLE = TableSize()
 
 
-async def rendered(
+def rendered(
     schema: pa.Schema, batches: AsyncIterable[pa.RecordBatch], form: Format, size: TableSize = WHOLE_TABLE
 ) -> AsyncGenerator[str, None]:
-    """Yields the answer as pieces of text; a table comes as one piece, when its column widths are known.
+    """Yields the answer as pieces of text, of any length in little memory.
 
     `json` is one array, `jsonl` an object a line. `size` is for a table alone.
     """
     if form == "csv":
-        yield csv_text([schema.names])
-        async for batch in batches:
-            yield csv_text(rows_of(batch))
-    elif form == "jsonl":
-        async for batch in batches:
-            for text in json_rows(batch):
-                yield f"{text}\n"
-    elif form == "json":
-        before = "["
-        async for batch in batches:
-            for text in json_rows(batch):
-                yield f"{before}\n{text}"
-                before = ","
-        yield "[]" if before == "[" else "\n]"
-    else:
-        yield await _table(schema, batches, size)
+        return _csv(schema, batches)
+    if form == "jsonl":
+        return _jsonl(batches)
+    if form == "json":
+        return _json(batches)
+    if size == WHOLE_TABLE:
+        right = [_is_number(field.type) for field in schema]
+        return long_table(batches, partial(_lines_of, schema), _cell_texts, right)
+    return _table(schema, batches, size)
 
 
-async def _table(schema: pa.Schema, batches: AsyncIterable[pa.RecordBatch], size: TableSize) -> str:
-    """Returns the first rows as a table, and how many there are besides."""
+async def _csv(schema: pa.Schema, batches: AsyncIterable[pa.RecordBatch]) -> AsyncGenerator[str, None]:
+    yield csv_text([schema.names])
+    async for batch in batches:
+        yield csv_text(rows_of(batch))
+
+
+async def _jsonl(batches: AsyncIterable[pa.RecordBatch]) -> AsyncGenerator[str, None]:
+    async for batch in batches:
+        yield "".join(f"{text}\n" for text in json_rows(batch))
+
+
+async def _json(batches: AsyncIterable[pa.RecordBatch]) -> AsyncGenerator[str, None]:
+    before = "["
+    async for batch in batches:
+        for text in json_rows(batch):
+            yield f"{before}\n{text}"
+            before = ","
+    yield "[]" if before == "[" else "\n]"
+
+
+def _lines_of(schema: pa.Schema, batches: Sequence[pa.RecordBatch]) -> list[str]:
+    return table_text(schema, [row for batch in batches for row in rows_of(batch)]).split("\n")[:-1]
+
+
+def _cell_texts(column: pa.Array) -> list[str]:
+    return [cut(terminal_text(cell_text(value)), _CELL_WIDTH) for value in _values(column)]
+
+
+async def _table(
+    schema: pa.Schema, batches: AsyncIterable[pa.RecordBatch], size: TableSize
+) -> AsyncGenerator[str, None]:
+    """Yields the first rows as a table, and how many there are besides."""
     rows: list[tuple[object, ...]] = []
     total = 0
     async for batch in batches:
@@ -74,7 +99,7 @@ async def _table(schema: pa.Schema, batches: AsyncIterable[pa.RecordBatch], size
         total += batch.num_rows
     hidden = total - len(rows)
     more = f"… {counted(hidden, 'more row')}; --max-rows 0 shows all\n" if hidden else ""
-    return table_text(schema, rows, size.width) + more
+    yield table_text(schema, rows, size.width) + more
 
 
 def rows_of(batch: pa.RecordBatch) -> list[tuple[object, ...]]:
