@@ -4,6 +4,7 @@ from scanner.app.begin import Begun, run_begin
 from scanner.app.doctor import run_doctor
 from scanner.app.feeds import read_feed, read_feeds, read_waiver_file
 from scanner.app.finish import run_finish
+from scanner.app.forget import ForgetReport, run_forget
 from scanner.app.notify import run_notify
 from scanner.app.plan import run_plan
 from scanner.app.publish import PublishReport, run_publish
@@ -13,6 +14,7 @@ from scanner.store.open import open_store
 
 __all__ = [
     "Begun",
+    "ForgetReport",
     "PublishReport",
     "WorkReport",
     "open_store",
@@ -22,6 +24,7 @@ __all__ = [
     "run_begin",
     "run_doctor",
     "run_finish",
+    "run_forget",
     "run_notify",
     "run_plan",
     "run_publish",

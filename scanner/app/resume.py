@@ -65,7 +65,9 @@ async def open_scan(store: Store, settings: Settings, resume: str | None, *, dem
             with unwrap_single_error():
                 if resume is None:
                     settings = demo_settings(settings) if demo else settings
-                    await stored.begin(ScanHeader(scan_id, started_at, __version__, request_of(settings), demo))
+                    await stored.begin(
+                        ScanHeader(scan_id, started_at, __version__, request_of(settings), demo, settings.label)
+                    )
                     yield ActiveScan(stored, started_at, settings, demo, False, DoneNodes({}, []), notes)
                 else:
                     yield await _reopened(store, stored, settings, notes)

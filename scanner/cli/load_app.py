@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 if TYPE_CHECKING:
-    from scanner.app import Begun, PublishReport, WorkReport
+    from scanner.app import Begun, ForgetReport, PublishReport, WorkReport
     from scanner.core.interfaces import Observer
     from scanner.core.settings import Settings
     from scanner.notify.message import Message
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from scanner.reports.metrics.values import Metric
     from scanner.reports.plan import Plan
     from scanner.reports.scan_result import ScanResult
+    from scanner.store.retention import KeepRules
     from scanner.store.store import Store
 
 
@@ -42,6 +43,10 @@ class App(Protocol):
     async def run_doctor(self, settings: Settings, *, demo: bool, stdout: BinaryIO) -> Diagnosis: ...
 
     async def run_publish(self, settings: Settings, scan_id: str | None, *, stdout: BinaryIO) -> PublishReport: ...
+
+    async def run_forget(
+        self, settings: Settings, rules: KeepRules, *, dry_run: bool, prune_sinks: bool, stdout: BinaryIO
+    ) -> ForgetReport: ...
 
     async def read_feed(self, settings: Settings, kind: FeedKind, wanted: frozenset[str] | None = None) -> Feed: ...
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _RUN = {
     "mode": options.MODE,
+    "label": ("TEXT", "Name of the scan in `patchsweep scans`."),
     **options.STORE,
     **options.SINKS,
     **options.STALE,

@@ -1,14 +1,15 @@
-"""`patchsweep scans`: list, verify and prune."""
+"""`patchsweep scans`: list, show, verify, forget and prune."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 import anyio
 import click
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from scanner.cli import options
 from scanner.cli.completion import complete_scan_id
@@ -17,12 +18,16 @@ from scanner.cli.json_document import print_document, table_or_json_option
 from scanner.cli.load_app import AppLoader
 from scanner.cli.options import Sectioned, SectionedCommand, section, settings_of
 from scanner.cli.output import print_lines
-from scanner.core.errors import StoreError
-from scanner.core.model import ScanRow
+from scanner.cli.scans_forget import forget
+from scanner.core.comparable import comparable_part, filters_text, scope_text
+from scanner.core.errors import ScanNotFound, StoreError
+from scanner.core.model import EpochMs, ScanRow
 
 if TYPE_CHECKING:
     from scanner.core.settings import Settings
     from scanner.store.store import Store
+
+READ_AT_ONCE = 8  # scans whose two small files are read side by side
 
 _T = TypeVar("_T")
 
@@ -81,17 +86,43 @@ def verify(app: AppLoader, /, *, scan_id: str | None, config: str | None, **give
     metavar="N",
     cls=Sectioned,
     section="Run",
-    help="How many of the newest scans to keep.",
+    help="How many of the newest scans to keep, of whatever scope.",
 )
 @section("Run", options.STORE)
 @options.log_options
 @options.config_option
 @click.pass_obj
 def prune(app: AppLoader, /, *, keep: int, config: str | None, **given: object) -> int:
-    """Remove all but the newest N scans, and unfinished scans older than those."""
+    """Remove all but the newest N scans, and unfinished scans older than those.
+
+    `scans forget` knows more rules.
+    """
     removed = _with_store(app, settings_of(config, given), lambda store: store.prune(keep))
     print_lines([f"removed {scan_id}" for scan_id in removed] or ["nothing to remove"])
     return 0
+
+
+command.add_command(forget)
+
+
+@command.command("show", cls=SectionedCommand, short_help="Show what a scan was asked, and how it ended.")
+@click.argument("scan_id", required=False, shell_complete=complete_scan_id)
+@section("Run", options.STORE)
+@table_or_json_option
+@options.log_options
+@options.config_option
+@click.pass_obj
+def show(app: AppLoader, /, *, scan_id: str | None, as_json: bool, config: str | None, **given: object) -> int:
+    """Show what SCAN_ID, or the newest scan, was asked for, how it ended, and what it holds."""
+    from scanner.cli.scans_show import shown_scan, text_of
+
+    settings = settings_of(config, given)
+    scan = _with_store(app, settings, partial(shown_scan, settings=settings, asked=scan_id))
+    if as_json:
+        print_document(**structs.asdict(scan))
+    else:
+        print_lines(text_of(scan))
+    return ExitCode.COMPLETE
 
 
 def _with_store(app: AppLoader, settings: Settings, work: Callable[[Store], Awaitable[_T]]) -> _T:
@@ -112,17 +143,24 @@ async def _verified(scan_id: str | None, store: Store) -> dict[str, list[str]]:
 
 
 class ListedScan(Struct, frozen=True):
-    """A scan of a store; of one that is not committed, or damaged, only its id and status are known."""
+    """A scan of a store; of one that is damaged only its id is known, of an unfinished one not yet its row."""
 
     scan_id: str
     status: str
     row: ScanRow | None = None
+    started_at: EpochMs | None = None
+    scope: str = ""
+    filters: str = ""
+    label: str | None = None
 
 
 async def _listing(store: Store) -> tuple[str, list[ListedScan]]:
     """Returns the store's location, and its scans with the newest last."""
-    scans = [await _listed(store, scan_id) for scan_id in await store.committed()]
-    scans += [ListedScan(scan_id, "unfinished") for scan_id in await store.unfinished()]
+    from scanner.core.concurrency import map_bounded
+
+    committed, unfinished = await store.committed(), await store.unfinished()
+    scans = await map_bounded(partial(_listed, store), committed, READ_AT_ONCE)
+    scans += [await _with_request(store, ListedScan(scan_id, "unfinished")) for scan_id in unfinished]
     return store.url, sorted(scans, key=lambda scan: scan.scan_id)
 
 
@@ -131,16 +169,42 @@ async def _listed(store: Store, scan_id: str) -> ListedScan:
         row = (await store.manifest(scan_id)).scan
     except StoreError:
         return ListedScan(scan_id, "damaged")
-    return ListedScan(scan_id, row.status.value, row)
+    return await _with_request(store, ListedScan(scan_id, row.status.value, row))
+
+
+async def _with_request(store: Store, scan: ListedScan) -> ListedScan:
+    """Returns the scan with what it was asked for, where its header can be read."""
+    try:
+        header = await store.header(scan.scan_id)
+    except (StoreError, ScanNotFound):
+        return scan
+    part = comparable_part(header.request, demo=header.demo)
+    return structs.replace(
+        scan,
+        started_at=header.started_at,
+        scope=scope_text(part),
+        filters=filters_text(part),
+        label=header.label,
+    )
 
 
 def _table(scans: Sequence[ListedScan]) -> list[str]:
     from scanner.cli.styled import table_width
     from scanner.reports.lines import aligned
 
-    header = ("scan", "status", "mode", "targets", "nodes", "rows", "took")
-    rows = [(scan.scan_id, scan.status, *_figures(scan.row)) for scan in scans]
+    header = ("scan", "started", "status", "mode", "targets", "nodes", "rows", "took", "scope", "filters", "label")
+    rows = [
+        (scan.scan_id, _time(scan), scan.status, *_figures(scan.row), scan.scope, scan.filters, scan.label or "")
+        for scan in scans
+    ]
     return aligned(rows, header, table_width())
+
+
+def _time(scan: ListedScan) -> str:
+    """Returns when the scan was started, in UTC and to the minute."""
+    if scan.started_at is None:
+        return ""
+    return f"{datetime.fromtimestamp(scan.started_at / 1000, UTC):%Y-%m-%d %H:%M}"
 
 
 def _figures(row: ScanRow | None) -> tuple[str | int, ...]:

@@ -189,6 +189,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     log_format: LogFormat = "auto"
     log_level: LogLevel = "info"  # from `warning` on there is no progress and no summary either
     progress: bool | None = None  # None: shown when stderr is a terminal
+    label: str | None = None  # what a scan is called in lists, for people
     summary: str | None = None  # A file that gets the `scans` row and the outcome counts as JSON
 
     def __repr__(self) -> str:

@@ -14,7 +14,7 @@ FORMAT = 2  # 1 had all settings in scan.json and nested patches; docs/store-for
 class ScanHeader(Struct, frozen=True):
     """`scan.json`: what a scan was asked to do, so that a resumed one does the same. Holds no secrets.
 
-    `demo` is whether it reads the embedded simulated organization.
+    `demo` is whether it reads the embedded simulated organization, `label` the name that the user gave it.
     """
 
     scan_id: str
@@ -22,6 +22,7 @@ class ScanHeader(Struct, frozen=True):
     version: str
     request: ScanRequest
     demo: bool = False
+    label: str | None = None
     format: int = FORMAT
 
 

@@ -28,7 +28,14 @@ async def prune(files: Files, keep: int, *, has_conditions: bool) -> list[str]:
     kept = lists.committed[-keep:]
     abandoned = [scan_id for scan_id in lists.unfinished if kept and _is_abandoned(scan_id, kept)]
     old = sorted([*lists.committed[:-keep], *abandoned, *lists.leftovers])
-    return [scan_id for scan_id in old if await _is_removed(files, ScanNames(scan_id), has_conditions=has_conditions)]
+    return await remove(files, old, has_conditions=has_conditions)
+
+
+async def remove(files: Files, scan_ids: Sequence[str], *, has_conditions: bool) -> list[str]:
+    """Removes these scans, each locked first; returns those that no other process is writing, which are gone now."""
+    return [
+        scan_id for scan_id in scan_ids if await _is_removed(files, ScanNames(scan_id), has_conditions=has_conditions)
+    ]
 
 
 def _is_abandoned(scan_id: str, kept: Sequence[str]) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing, asynccontextmanager
+from datetime import datetime
 from functools import partial
 
 from scanner.core.comparable import ComparablePart, comparable_part
@@ -20,6 +21,7 @@ from scanner.files.write_test import probe_store
 from scanner.store import catalog as catalogs
 from scanner.store import layout, measurements, replay
 from scanner.store.choose import ChosenScan, choose, newest_comparable, part_of
+from scanner.store.forget import decisions
 from scanner.store.history import History, HistoryQuery, history
 from scanner.store.hold import hold
 from scanner.store.latest import latest_problems
@@ -28,7 +30,8 @@ from scanner.store.lease import DEFAULT_LEASE_S
 from scanner.store.local_copy import local_copy
 from scanner.store.manifest import Manifest, ScanHeader
 from scanner.store.open_scan import BATCH_ROWS, OpenScan
-from scanner.store.prune import prune
+from scanner.store.prune import prune, remove
+from scanner.store.retention import Decision, KeepRules
 from scanner.store.segment_reader import FILES_AT_ONCE, load, load_manifest
 
 
@@ -183,6 +186,14 @@ class Store:
     async def verify_latest(self) -> list[str]:
         """Returns a sentence if `latest.json` does not name the newest committed scan."""
         return await latest_problems(self._files)
+
+    async def decisions(self, rules: KeepRules, now: datetime) -> list[Decision]:
+        """Returns what becomes of each committed scan under these rules, the oldest first."""
+        return await decisions(self._files, rules, now)
+
+    async def remove(self, scan_ids: Sequence[str]) -> list[str]:
+        """Removes committed scans; returns the ids of those that are gone now."""
+        return await remove(self._files, scan_ids, has_conditions=await self.test_writes())
 
     async def prune(self, keep: int) -> list[str]:
         """Removes all but the newest `keep` committed scans, and unfinished ones that were given up.

@@ -83,11 +83,12 @@ def test_a_store_without_scans_says_so(tmp_path):
 def test_scans_are_listed_with_what_became_of_them_unfinished_ones_too(words, store):
     lines = run(*words, "--store", store, app=FakeApp()).stdout.splitlines()
 
-    assert [line.split() for line in lines] == [
-        ["scan", "status", "mode", "targets", "nodes", "rows", "took"],
-        [OLD, "complete", "full", "1", "1", "1", "1", "min", "30", "s"],
-        [NEW, "complete", "full", "1", "1", "3", "1", "min", "30", "s"],
-        [UNFINISHED, "unfinished"],
+    header = ["scan", "started", "status", "mode", "targets", "nodes", "rows", "took", "scope", "filters", "label"]
+    assert lines[0].split() == header
+    assert [[words[0], *words[3:]] for words in map(str.split, lines[1:])] == [
+        [OLD, "complete", "full", "1", "1", "1", "1", "min", "30", "s", "current"],
+        [NEW, "complete", "full", "1", "1", "3", "1", "min", "30", "s", "current"],
+        [UNFINISHED, "unfinished", "current"],
     ]
 
 

@@ -67,6 +67,10 @@ class DuckdbSink:
         """Adds an empty scan to the database, or to a new one in its folder, and takes it back."""
         await to_thread.run_sync(self._try_out)
 
+    async def forget(self) -> None:
+        """Removes the scan from the database, if there is one."""
+        await to_thread.run_sync(self._remove_scan)
+
     async def aclose(self) -> None:
         await to_thread.run_sync(self._discard)
 
@@ -122,6 +126,14 @@ class DuckdbSink:
             replace_scan(database, self._scan_id, {})
             database.rollback()
 
+    def _remove_scan(self) -> None:
+        if not self._file.exists():
+            return
+        with _database_errors(self._file, "remove the scan from"), open_database(self._file) as database:
+            database.begin()
+            replace_scan(database, self._scan_id, {})
+            database.commit()
+
     def _close_writers(self) -> None:
         while self._writers:
             self._writers.popitem()[1].close()
@@ -133,11 +145,10 @@ class DuckdbSink:
 
 
 @contextmanager
-def _database_errors(file: Path) -> Iterator[None]:
+def _database_errors(file: Path, what: str = "add the scan to") -> Iterator[None]:
     try:
         yield
     except (duckdb.Error, OSError, SinkError) as error:
         why = str(error).partition("\n")[0]
-        raise SinkError(
-            f"cannot add the scan to {file}: {why}; correct that, then send it again with: patchsweep publish"
-        ) from error
+        remedy = "send it again with: patchsweep publish" if what.startswith("add") else "run the command again"
+        raise SinkError(f"cannot {what} {file}: {why}; correct that, then {remedy}") from error

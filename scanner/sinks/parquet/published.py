@@ -51,6 +51,13 @@ class Publication:
         """Removes the scan if `replace` began and did not end."""
         await self._delete(self._unfinished)
 
+    async def remove(self) -> None:
+        """Removes the scan: first the file that marks it as whole, last the list of its files."""
+        names = await self._recorded()
+        await self._delete([name for name in names if is_marker(name)])
+        await self._delete([name for name in names if not is_marker(name)])
+        await self._delete([self._record])
+
     async def _recorded(self) -> list[str]:
         """Returns the names of an earlier publication; they are deleted, so nothing else may stand there."""
         record = await self._files.get(self._record)

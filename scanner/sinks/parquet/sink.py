@@ -80,6 +80,11 @@ class ParquetSink:
         with as_sink_error(StoreError, str):
             await probe(self._files)
 
+    async def forget(self) -> None:
+        """Removes the files of the scan, the one that marks it as whole first."""
+        with as_sink_error(StoreError, str):
+            await self._publication.remove()
+
     async def aclose(self) -> None:
         await to_thread.run_sync(self._remove_temporary_files)
         with as_sink_error(StoreError, str):

@@ -58,6 +58,14 @@ class PostgresqlSink:
             await _clear(self._connection, self._scan_id)
             await _send(self._connection, {name: _empty(name, table.types) for name, table in existing.items()})
 
+    async def forget(self) -> None:
+        """Removes the rows of the scan in one transaction."""
+        with database_errors(self._url):
+            self._connection = await connect(self._url)
+            await provide_tables(self._connection, self._url, may_alter=False)
+            await _clear(self._connection, self._scan_id)
+            await self._connection.commit()
+
     async def aclose(self) -> None:
         """Closes the connection without a request: the server rolls back what was not committed."""
         if self._connection is not None:
