@@ -1,0 +1,138 @@
+"""Scans that several processes read: killed, doubled, frozen or never started, what is committed is the truth."""
+
+from __future__ import annotations
+
+from random import Random
+from uuid import uuid4
+
+import pytest
+
+from scanner.store.store import Store
+from tests.faults.counting_s3 import serve_s3
+from tests.faults.lives import KILLED
+from tests.faults.workers import LISTING, WORLD, Workers, freeze, wake
+from tests.faults.worlds import assert_is_the_truth, assert_rows_are_true, organization, stored
+
+REQUESTS = 150  # about what a whole scan sends
+
+
+@pytest.fixture(scope="module")
+def s3():
+    with serve_s3("scans") as server:
+        yield server
+
+
+@pytest.fixture(params=["folder", "s3"])
+def workers(request, tmp_path, monkeypatch):
+    with organization(WORLD) as simulator:
+        store = None
+        if request.param == "s3":
+            monkeypatch.setenv("AWS_ENDPOINT_URL_S3", request.getfixturevalue("s3").url)
+            store = f"s3://scans/{uuid4().hex}"
+        yield Workers(simulator, tmp_path, store), simulator.truth()
+
+
+async def committed(workers, scan_id):
+    async with workers.files() as files:
+        return await stored(workers.store, scan_id, files)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(3))
+async def test_a_worker_killed_at_any_moment_is_started_again_and_the_scan_is_whole(seed, workers):
+    workers, truth = workers
+    chance = Random(seed)
+    scan_id = await workers.begin()
+    lives = {f"{index}/3": workers.start("work", scan_id, "--slice", f"{index}/3") for index in range(3)}
+    victim, at = chance.choice(sorted(lives)), workers.requests + chance.randrange(10, REQUESTS)
+    workers.on_request = lambda _: lives[victim].kill() if workers.requests == at else None
+    codes = {part: life.wait(120.0) for part, life in lives.items()}
+    assert {code for part, code in codes.items() if part != victim} == {0}
+
+    ended = await workers.ended(scan_id)
+    workers.listed.clear()
+    code, life = workers.run("work", scan_id, "--slice", victim)
+    assert code == 0, life.said
+    assert not ended & set(workers.listed)
+
+    code, life = workers.run("finish", scan_id)
+    assert code == 0, life.said
+    assert_is_the_truth(await committed(workers, scan_id), truth)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [2, 5, 9])
+async def test_a_finish_that_is_killed_is_run_again(number, tmp_path):
+    with organization(WORLD) as simulator:
+        workers = Workers(simulator, tmp_path)
+        scan_id = await workers.begin()
+        assert workers.run("work", scan_id)[0] == 0
+        workers.run("finish", scan_id, dies_at_change=number)
+        code, life = workers.run("finish", scan_id)
+        assert code == 0, life.said
+        assert_is_the_truth(await committed(workers, scan_id), simulator.truth())
+
+
+@pytest.mark.slow
+async def test_the_same_slice_twice_and_a_worker_that_wakes_up_after_the_commit_do_no_harm(workers):
+    workers, truth = workers
+    scan_id = await workers.begin()
+    frozen = workers.start("work", scan_id, "--slice", "0/2")
+    at = workers.requests + 20
+    workers.on_request = lambda _: freeze(frozen) if workers.requests == at else None
+    twice = [workers.start("work", scan_id, "--slice", part) for part in ("0/2", "1/2", "1/2")]
+    for life in twice:
+        assert life.wait(120.0) == 0, life.said
+    code, life = workers.run("finish", scan_id)
+    assert code == 0, life.said
+    wake(frozen)
+    frozen.wait(120.0)
+    assert_is_the_truth(await committed(workers, scan_id), truth)
+
+
+@pytest.mark.slow
+async def test_two_finishes_at_once_commit_once_and_end_alike(workers):
+    workers, truth = workers
+    scan_id = await workers.begin()
+    assert workers.run("work", scan_id)[0] == 0
+    lives = [workers.start("finish", scan_id) for _ in range(2)]
+    assert [life.wait(180.0) for life in lives] == [0, 0], [life.said for life in lives]
+    assert workers.run("finish", scan_id)[0] == 0
+    assert_is_the_truth(await committed(workers, scan_id), truth)
+
+
+@pytest.mark.slow
+async def test_a_target_that_kills_its_reader_fails_alone_and_by_name(tmp_path):
+    with organization(WORLD) as simulator:
+        workers, truth = Workers(simulator, tmp_path), simulator.truth()
+        scan_id = await workers.begin()
+        poison = sorted(truth.targets)[3]
+        lives = []
+        workers.on_request = lambda call: (
+            lives[-1].kill() if call.operation == LISTING and (call.account_id, call.region) == poison else None
+        )
+        code = KILLED
+        while code == KILLED and len(lives) < 6:
+            lives.append(workers.start("work", scan_id))
+            code = lives[-1].wait(120.0)
+        assert code == 0, lives[-1].said
+        assert len(lives) == 5
+        assert workers.run("finish", scan_id)[0] == 3
+        found = await committed(workers, scan_id)
+        assert found.targets[poison]["reason"] == "4 workers ended while they read it"
+        assert [key for key, row in found.targets.items() if row["status"] != "scanned"] == [poison]
+        assert_rows_are_true(found, truth, among=[key for key in truth.nodes if key[:2] != poison])
+        assert not [key for key in found.nodes if key[:2] == poison]
+
+
+async def test_no_trace_of_workers_is_left_in_a_committed_scan(tmp_path):
+    with organization(WORLD) as simulator:
+        workers = Workers(simulator, tmp_path)
+        scan_id = await workers.begin()
+        assert workers.run("work", scan_id)[0] == 0
+        assert workers.run("finish", scan_id)[0] == 0
+        async with workers.files() as files:
+            names = await files.names(f"scans/{scan_id}/")
+            held = {entry.name for entry in (await Store(files).manifest(scan_id)).segments}
+        assert not [name for name in names if "/open/" in name or "/ended/" in name or name.endswith("plan.json")]
+        assert {name for name in names if "/segments/" in name} == held
