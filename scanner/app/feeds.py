@@ -75,7 +75,8 @@ async def read_feeds(settings: Settings) -> list[Feed]:
     problems: list[str] = []
     for kind in named_feeds(settings):
         try:
-            feeds.append(await read_feed(settings, kind))
+            # Rows of OSV are read when a CVE is asked for: all of them are millions.
+            feeds.append(await read_feed(settings, kind, frozenset()))
         except ConfigError as error:
             problems.append(str(error))
     if problems:

@@ -10,6 +10,7 @@ import click
 
 from scanner.cli import options
 from scanner.cli.atomic_file import check_file, write_file
+from scanner.cli.completion import complete_file, complete_scan_id
 from scanner.cli.exit_codes import verdict_exit_code
 from scanner.cli.load_app import AppLoader
 from scanner.cli.options import Sectioned, SectionedCommand, section, settings_of
@@ -36,6 +37,7 @@ _POLICY_KEYS = ("max_age", "clock", "max_unread", "max_unmanaged", "waivers")
     "--scan",
     "scan_id",
     metavar="ID",
+    shell_complete=complete_scan_id,
     default="latest",
     cls=Sectioned,
     section="Run",
@@ -45,18 +47,13 @@ _POLICY_KEYS = ("max_age", "clock", "max_unread", "max_unmanaged", "waivers")
 @click.option(
     "--policy",
     metavar="FILE",
+    shell_complete=complete_file,
     cls=Sectioned,
     section="Policy",
     help="TOML file with the keys of the section [check]; options win over it.",
 )
 @section("Policy", {**options.CHECK, **options.FEEDS})
-@click.option(
-    "--by",
-    metavar="GROUP",
-    cls=Sectioned,
-    section="Output",
-    help="Count findings by tag:KEY, ou, account, region, os or patch_group.",
-)
+@options.by_option("Count findings, too, by")
 @click.option(
     "--format",
     "form",
@@ -69,11 +66,13 @@ _POLICY_KEYS = ("max_age", "clock", "max_unread", "max_unmanaged", "waivers")
 @click.option(
     "--output",
     metavar="FILE",
+    shell_complete=complete_file,
     default=STDOUT,
     cls=Sectioned,
     section="Output",
     help="Where to write it; - is stdout.  [default: -]",
 )
+@options.log_options
 @options.config_option
 @click.pass_obj
 def command(

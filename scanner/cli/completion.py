@@ -20,7 +20,7 @@ _WORDS = {
     "patches.states": PATCH_STATES,
     "patches.severities": ("Critical", "Important", "Moderate", "Medium", "Low", "Unspecified"),
 }
-_FILES = frozenset({"summary", "store.location"})
+_FILES = frozenset({"summary", "store.location", "feeds.kev", "feeds.epss", "feeds.msrc", "feeds.osv", "check.waivers"})
 
 
 def completer_of(key: Key) -> Completer | None:

@@ -33,6 +33,7 @@ class ListedFeed(Struct, frozen=True):
 @click.command("feeds", cls=SectionedCommand)
 @section("Feeds", options.FEEDS)
 @table_or_json_option
+@options.log_options
 @options.config_option
 @click.pass_obj
 def command(app: AppLoader, /, *, as_json: bool, config: str | None, **given: object) -> int:

@@ -11,7 +11,7 @@ from scanner.reports.check.result import CheckResult
 
 _MOST_ROWS = 100  # a comment on GitHub holds 65,536 characters
 #: What Markdown or HTML in it would obey, and what GitHub turns into links and mentions.
-_SPECIAL = re.compile(r"([\\`*_{}\[\]()#+!|<>&~@:])")
+_SPECIAL = re.compile(r"([\\`*_\[\]#|<>&~@]|:(?=//)|(?<=www)\.)")
 
 
 def markdown_document(result: CheckResult) -> str:
