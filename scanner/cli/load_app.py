@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from scanner.reports.check.waivers import Waiver
     from scanner.reports.diagnosis import Diagnosis
     from scanner.reports.feeds.feed import Feed, FeedKind
+    from scanner.reports.html.trend import Trend
     from scanner.reports.metrics.values import Metric
     from scanner.reports.plan import Plan
     from scanner.reports.scan_result import ScanResult
@@ -53,6 +54,8 @@ class App(Protocol):
     async def read_feeds(self, settings: Settings) -> list[Feed]: ...
 
     async def read_waiver_file(self, settings: Settings) -> tuple[Waiver, ...]: ...
+
+    async def read_trend(self, store: Store, scan_id: str, *, stale_after_days: int) -> Trend: ...
 
     async def run_notify(
         self, settings: Settings, message: Message | None, metrics: Sequence[Metric]

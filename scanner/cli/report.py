@@ -178,4 +178,6 @@ async def _open_scan(
         async with open_scans(store, [scan_id], settings.views) as views:
             for feed in feeds:
                 await views.add_tables(feed.tables)
-            yield scan, filters, views, Wanted(by, None, settings.stale_after_days, limit_ms, feeds)
+            days = settings.stale_after_days
+            trend = await app().read_trend(store, scan_id, stale_after_days=days)
+            yield scan, filters, views, Wanted(by, None, days, limit_ms, feeds, trend)

@@ -15,6 +15,7 @@ from scanner.core.patch_rows import NO_PATCHES
 from scanner.core.settings import LimitSettings, Settings
 from scanner.files.local import LocalFiles
 from scanner.reports.diagnosis import Diagnosis
+from scanner.reports.html.trend import Trend
 from scanner.reports.plan import Plan
 from scanner.reports.scan_result import ScanResult
 from scanner.reports.scan_row import ScanIdentity, scan_row
@@ -92,6 +93,9 @@ class FakeApp:
                 observer.target_ended(result)
         stdout.flush()
         return self.ending
+
+    async def read_trend(self, store, scan_id, *, stale_after_days) -> Trend:
+        return Trend(())
 
     async def run_notify(self, settings, message, metrics) -> dict[str, str]:
         return {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import msgspec
+from msgspec import structs
 
 from scanner.core.model import NodeStatus, ScanRow, TargetStatus
 from scanner.core.scan_request import PatchFilters
@@ -12,10 +13,11 @@ from scanner.reports.group_counts import Groups
 from scanner.reports.grouping import Grouping
 from scanner.reports.html.baselines import read_baselines
 from scanner.reports.html.exploited import read_feeds_of_report
-from scanner.reports.html.findings import FEW, LONG_LIST, SHORT_LIST, Findings, Report, Wanted
+from scanner.reports.html.findings import FEW, LONG_LIST, SHORT_LIST, Findings, Report, Totals, Wanted
 from scanner.reports.html.groups import read_groups
 from scanner.reports.html.machines import read_machines
 from scanner.reports.html.sql import FINDINGS, KNOWN_NODES
+from scanner.reports.html.trend import TrendPoint
 from scanner.reports.sql.query import Fetcher, Parameters
 from scanner.reports.staleness import DAY_MS
 from scanner.reports.statuses import UNREAD, VERIFIED, node_gaps, values
@@ -79,7 +81,19 @@ async def report(views: Fetcher, scan: ScanRow, filters: PatchFilters, wanted: W
     findings = msgspec.convert(row, Findings)
     cve_ids = [cve.cve_id for cve in findings.cves]
     feeds = await read_feeds_of_report(views, wanted.feeds, cve_ids, now=scan.finished_at, limit=SHORT_LIST)
-    return Report(scan, filters, findings, wanted, feeds)
+    trend = wanted.trend.ending_with(_point(scan, findings.totals))
+    return Report(scan, filters, findings, structs.replace(wanted, trend=trend), feeds)
+
+
+def _point(scan: ScanRow, totals: Totals) -> TrendPoint:
+    """Returns what the report itself counts, which the trend has to end with."""
+    return TrendPoint(
+        scan.scan_id,
+        scan.finished_at,
+        machines=totals.machines,
+        compliant=totals.compliant,
+        critical=totals.critical,
+    )
 
 
 async def groups_of_scan(views: Fetcher, scan: ScanRow, by: Grouping, *, stale_after_days: int) -> Groups:

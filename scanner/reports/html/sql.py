@@ -21,14 +21,23 @@ _NODES = """
       count(*) FILTER (state = 'MISSING') AS missing,
       count(*) FILTER (state = 'FAILED') AS failed,
       count(*) FILTER (state IN ('MISSING', 'FAILED') AND severity = $critical) AS critical,
-      count(*) FILTER (severity = $critical AND epoch_ms(missing_since) < $overdue_before) AS overdue,
-      count(*) FILTER (severity = $critical AND missing_since IS NULL) AS undated,
       count(*) FILTER (state = 'AVAILABLE_SECURITY_UPDATE') AS available,
       count(*) FILTER (state = 'INSTALLED_PENDING_REBOOT') AS pending,
       epoch_ms(min(installed_time) FILTER (state = 'INSTALLED_PENDING_REBOOT')) AS pending_since,
       bool_or(len(cve_ids) > 0) AS names_cves,
       bool_or(list_contains($noncompliant, state)) AS is_noncompliant
     FROM lacked GROUP BY ALL
+  ),
+  critical_by_node AS (
+    -- A patch that was lacking when the history of its node began may be lacking for longer than that.
+    SELECT account_id, region, instance_id, count(*) FILTER (is_overdue) AS overdue,
+      count(*) FILTER (NOT is_overdue AND NOT coalesce(missing_since > history_since, false)) AS undated
+    FROM (
+      SELECT account_id, region, instance_id, missing_since,
+        coalesce(epoch_ms(missing_since) < $overdue_before, false) AS is_overdue
+      FROM lacked WHERE severity = $critical
+    ) JOIN (SELECT account_id, region, instance_id, history_since FROM nodes) USING (account_id, region, instance_id)
+    GROUP BY ALL
   ),
   accounts_named AS (SELECT account_id, min(account_name) AS account_name FROM targets GROUP BY account_id),
   known AS MATERIALIZED (
@@ -52,6 +61,7 @@ _NODES = """
       ($finished_at - epoch_ms(operation_end_time)) // 86_400_000 AS days
     FROM nodes
     LEFT JOIN lacked_by_node USING (account_id, region, instance_id)
+    LEFT JOIN critical_by_node USING (account_id, region, instance_id)
     LEFT JOIN accounts_named USING (account_id)
     WHERE status <> $gone
   ),

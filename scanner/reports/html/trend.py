@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from scanner.core.model import EpochMs
 
@@ -65,6 +65,12 @@ class Trend(Struct, frozen=True):
     left_out: int = 0
     width: int = WIDTH
     height: int = HEIGHT
+
+    def ending_with(self, last: TrendPoint) -> Trend:
+        """Returns the same with this point for its scan; a trend without that scan has none to show."""
+        if not self.points or self.points[-1].scan_id != last.scan_id:
+            return self
+        return structs.replace(self, points=[*self.points[:-1], last])
 
     @property
     def lines(self) -> list[Line]:

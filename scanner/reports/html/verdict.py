@@ -105,7 +105,9 @@ def _tasks(report: Report) -> Iterator[Task]:
 
 def _overdue(report: Report) -> str:
     limit = span(report.wanted.critical_limit_ms)
-    return f"overdue: install {_patches(report.findings.totals.overdue, 'Critical ')} lacking for more than {limit}"
+    return (
+        f"overdue: install {_patches(report.findings.totals.overdue, 'Critical ')} not in effect for more than {limit}"
+    )
 
 
 def _critical(report: Report) -> str:

@@ -363,10 +363,12 @@ async def test_a_critical_patch_is_overdue_by_the_day_since_which_it_is_lacking(
         patch("i-1", "KB3", since=60, severity="Important"),
         patch("i-1", "KB4", since=60, state="INSTALLED"),
         patch("i-2", "KB1", since=None),
+        patch("i-3", "KB1", since=5),
+        patch("i-3", "KB2", since=3),
     ]
-    machines = [machine("i-1"), machine("i-2")]
+    machines = [machine("i-1"), machine("i-2"), machine("i-3", history=5)]
     row = scan_of(machines, [target()])
     async with checked_views(machines, patches, targets=[target()]) as views:
         ((totals,),) = [(await views.fetch(FINDINGS, parameters(row))).column("totals").to_pylist()]
 
-    assert (totals["overdue"], totals["overdue_nodes"], totals["undated"]) == (1, 1, 1)
+    assert (totals["overdue"], totals["overdue_nodes"], totals["undated"]) == (1, 1, 2)
