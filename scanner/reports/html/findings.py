@@ -153,9 +153,9 @@ class Totals(Struct, frozen=True):
     `affected` nodes have missing or failed patches; `without_cves` nodes lack patches and AWS names no CVE for any of
     them. `machines` are those that a service of AWS does not patch: `compliant` ones were verified lately and have no
     patch in a state that AWS counts as non-compliant, of `unknown` ones nothing is known to be lacking, but they may.
-    `overdue` are Critical patches whose fix is not in effect for longer than `Wanted.critical_limit_ms`, `undated` those
-    that may be: no scan tells since when. `counted_by_aws` are the nodes of which AWS gives counts, `compliant_by_aws`
-    those of them whose counts are all 0.
+    `overdue` Critical patches are not in effect for longer than `Wanted.critical_limit_ms`, `undated` ones may be: no
+    scan tells since when. `counted_by_aws` are the nodes of which AWS gives counts, `compliant_by_aws` those of them
+    whose counts are all 0.
     """
 
     machines: int
