@@ -144,6 +144,7 @@ async def _answer(
     asked: str,
     shown: _Shown,
 ) -> int:
+    from scanner.reports.baseline_changes import alternating_baselines_note
     from scanner.reports.cve import check_filters, cve_coverage, parameters, sentences
     from scanner.reports.cve_by_feed import add_verdicts
     from scanner.reports.cve_sql import LACKING, LACKING_AND_UNKNOWN, by_group, with_feeds
@@ -164,6 +165,7 @@ async def _answer(
             if feeds:
                 await add_verdicts(views, scan, feeds, question.cve_id)
             coverage = await cve_coverage(views, scan, question)
+            alternating = await alternating_baselines_note(views, scan_id)
             code = answer_exit_code(covers_all_nodes=coverage.covers_all_nodes)
             answer = {"cve_id": question.cve_id, "scan_id": scan_id, "coverage": coverage, "exit_code": code.value}
             if shown.split is not None:
@@ -174,6 +176,8 @@ async def _answer(
                 await print_answer(views, sql, shown.form, known, members=lambda: answer)
     for sentence in sentences(coverage, question.cve_id, scan_id):
         print_note(sentence)
+    if alternating is not None:
+        print_note(alternating)
     if coverage.unknown and not shown.show_unknown:
         print_note("list the machines without an answer with --show-unknown")
     return code

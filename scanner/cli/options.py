@@ -219,7 +219,7 @@ def settings_of(config: str | None, options: dict[str, object], *, demo: bool = 
     verbosity = given.pop(_VERBOSITY, None)
     if given.get("log_level") is None:
         given["log_level"] = verbosity
-    settings = load(config, os.environ, given, _demo_role() if demo else {})
+    settings = load(config, os.environ, given, _demo_scope() if demo else {})
     messages_are_json.set(settings.log_format == "json")
     errors_only.set(is_quiet(settings))
     if settings.log_level == "debug":
@@ -242,7 +242,8 @@ def is_quiet(settings: Settings) -> bool:
     return settings.log_level in {"warning", "error"}
 
 
-def _demo_role() -> dict[str, object]:
+def _demo_scope() -> dict[str, object]:
+    """Returns what a demonstration takes where nothing else is set, so that it passes the checks of an organization."""
     from scanner.simulator.world.organization import DEFAULT_ROLE
 
-    return {"scope.role_name": DEFAULT_ROLE}
+    return {"scope.accounts": ("organization",), "scope.role_name": DEFAULT_ROLE}

@@ -8,7 +8,7 @@ from msgspec import structs
 from scanner.app.resume import open_scan, resume_command, resumed_settings
 from scanner.core.errors import ConfigError, ScanNotFound, StoreError
 from scanner.core.scan_request import request_of
-from scanner.core.settings import PatchSettings, ScopeSettings, Settings, StoreSettings
+from scanner.core.settings import CoverageSettings, NodeSettings, PatchSettings, ScopeSettings, Settings, StoreSettings
 from scanner.core.tables import segment_table
 from scanner.store.store import Store
 from tests.store.memory_files import MemoryFiles
@@ -65,6 +65,27 @@ async def test_what_decides_the_rows_stays_as_it_was_begun_and_the_rest_is_as_as
     async with open_scan(store, now, "latest", demo=False) as opened:
         patches = structs.replace(BEGUN.patches, not_applicable=True)
         assert opened.settings == structs.replace(BEGUN, patches=patches, store=now.store, log_format="json")
+
+
+async def test_a_resumed_scan_keeps_the_units_tag_keys_and_sources_it_was_begun_with(store):
+    begun = Settings(
+        scope=ScopeSettings(
+            accounts=("organization",), role_name="r", ous=("ou-a1b2-c3d4e5f6",), exclude_ous=("r-a1b2",)
+        ),
+        nodes=NodeSettings(tag_keys=("Team",)),
+        coverage=CoverageSettings(ec2="required", inventory="off", unmanaged="gap"),
+    )
+    now = Settings(
+        scope=ScopeSettings(ous=("ou-zzzz-zzzzzzzz",)),
+        nodes=NodeSettings(tag_keys=("Env",)),
+        coverage=CoverageSettings(baselines="off"),
+    )
+    await interrupted(store, begun)
+
+    async with open_scan(store, now, "latest", demo=False) as opened:
+        assert opened.settings.scope == begun.scope
+        assert opened.settings.nodes == begun.nodes
+        assert opened.settings.coverage == begun.coverage
 
 
 def test_sinks_named_now_take_the_place_of_those_of_the_beginning():

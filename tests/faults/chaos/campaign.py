@@ -15,16 +15,19 @@ from typing import Any
 from uuid import uuid4
 
 import anyio
-from msgspec import Struct, field
+from msgspec import Struct, field, structs
 
 from scanner.core.state_names import COUNTED_STATES
 from scanner.files.local import LocalFiles
 from scanner.files.s3 import open_files
-from scanner.simulator.generate.build import make_world
+from scanner.simulator.generate.build import AS_OF_S, make_world
+from scanner.simulator.generate.machines import make_machine
 from scanner.simulator.running.buckets import NO_LIMITS, Limits, Rate
 from scanner.simulator.running.expected import Truth
 from scanner.simulator.server.run import serve_in_thread
 from scanner.simulator.server.simulator import Simulator
+from scanner.simulator.world.machines import InstanceState, Machine
+from scanner.simulator.world.organization import World
 from scanner.store.store import Store
 from tests.faults.chaos.certificates import Certificate
 from tests.faults.chaos.findings import (
@@ -71,10 +74,49 @@ class Places(Struct, frozen=True):
     certificate: Certificate
 
 
+def world_of(mix: Mix) -> World:
+    """The organization of a seed: its nodes, and beside them instances that Systems Manager does not list."""
+    world = make_world(accounts=mix.accounts, regions=mix.regions, nodes=mix.nodes, rows=mix.rows, seed=mix.seed)
+    accounts = {
+        account_id: structs.replace(
+            account,
+            regions={
+                name: structs.replace(region, machines=_unlisted(mix, account_id, name))
+                for name, region in account.regions.items()
+            },
+        )
+        for account_id, account in world.accounts.items()
+    }
+    return structs.replace(world, accounts=accounts)
+
+
+def _managed(world: World) -> set[str]:
+    """The ids of the nodes that Systems Manager knows: a patching operation can run there."""
+    regions = (region for account in world.accounts.values() for region in account.regions.values())
+    return {node.instance_id for region in regions for node in region.nodes}
+
+
+def _unlisted(mix: Mix, account_id: str, region: str) -> tuple[Machine, ...]:
+    """Running, stopped, leaving and service-managed instances, hidden ones among them."""
+    random = Random(f"unlisted:{mix.seed}:{account_id}:{region}")
+    return tuple(
+        make_machine(
+            random,
+            AS_OF_S,
+            name=f"unlisted-{number}",
+            state=random.choice([*InstanceState, InstanceState.RUNNING]),
+            has_instance_profile=random.random() < 0.5,
+            operator=random.choice(["", "", "eks.amazonaws.com"]),
+            is_hidden=random.random() < 0.3,
+        )
+        for number in range(mix.unlisted)
+    )
+
+
 def run_seed(mix: Mix, folder: Path, places: Places) -> Report:
     """Run the scans of a seed in this empty folder."""
     report = Report(mix)
-    world = make_world(accounts=mix.accounts, regions=mix.regions, nodes=mix.nodes, rows=mix.rows, seed=mix.seed)
+    world = world_of(mix)
     rate = mix.rate_per_s
     limits = Limits(NO_LIMITS.default, {"DescribeInstancePatches": Rate(rate, 10.0)}) if rate else NO_LIMITS
     with serve_in_thread(world, faults=mix.faults, limits=limits) as simulator, ExitStack() as stack:
@@ -127,8 +169,9 @@ class _Seed:
     def scan(self, number: int, scan: ScanMix) -> bool:
         """One scan from its beginning to its verdict; False: it did not end, so that no other can follow."""
         random = Random(f"patched:{self._mix.seed}:{number}")
+        managed = _managed(self._simulator.world)
         for key in self._simulator.truth().nodes:
-            if random.random() < scan.patched:
+            if random.random() < scan.patched and key[2] in managed:
                 self._simulator.patch_node(*key)
             elif random.random() < scan.superseded:
                 self._simulator.supersede_node(*key)

@@ -51,6 +51,7 @@ class Mix(Struct, frozen=True):
     regions: int
     nodes: int
     rows: int
+    unlisted: int  # EC2 instances of each target that Systems Manager does not list
     faults: Faults
     rate_per_s: float | None  # What AWS grants for DescribeInstancePatches; None: no limit
     sessions_end_at: int | None  # The request to the simulator at which all assumed sessions end
@@ -84,6 +85,7 @@ def mix_of(seed: int, *, small: bool = False) -> Mix:
         regions=regions,
         nodes=nodes,
         rows=random.choice([5, 40, 60, 110, 170]),
+        unlisted=random.choice([0, 1, 6]),
         faults=structs.replace(_faults(random, seed), filter_before_page=bool(seed % 2)),
         rate_per_s=random.choice([None, None, None, 80.0, 300.0]),
         sessions_end_at=random.choice([None, None, random.randint(5, 60)]),
@@ -115,7 +117,8 @@ def _faults(random: Random, seed: int) -> Faults:
         end_of_listing=random.choice(["absent", "empty", "null"]),
         never_scanned=some(0.1), association_scanned=some(0.1), gone=some(0.1), denied=some(0.1),
         mismatched=some(0.1), connection_lost=some(0.1), listed_twice=some(0.2), state_twice=some(0.2),
-        state_missing=some(0.1), counts_unknown=some(0.1), no_snapshot=some(0.2), patched_midway=some(0.4),
+        state_missing=some(0.1), counts_unknown=some(0.1), no_snapshot=some(0.2),
+        patched_midway=some(0.4), stopped=some(0.2), stale=some(0.1), baseline_override=some(0.1),
         patched_midway_tokens=random.choice(["refused", "go_on"]),
         role_missing=some(0.3), scp_denied=some(0.2), not_enabled=some(0.2),
     )  # fmt: skip
