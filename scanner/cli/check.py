@@ -10,6 +10,7 @@ import click
 
 from scanner.cli import options
 from scanner.cli.atomic_file import check_file, write_file
+from scanner.cli.choose_scan import chosen_scan
 from scanner.cli.completion import complete_file, complete_scan_id
 from scanner.cli.exit_codes import verdict_exit_code
 from scanner.cli.load_app import AppLoader
@@ -136,7 +137,7 @@ async def _result(app: AppLoader, settings: Settings, asked: str, policy: Policy
     waivers, feeds = await _waivers(app, settings), await _feeds(app, settings)
     asked_check = Check(policy, int(time.time() * 1000), settings.stale_after_days, waivers, by, feeds)
     async with app().open_store(settings) as store:
-        scan_id = await store.resolve(asked)
+        scan_id = await chosen_scan(store, settings, asked)
         check_filters(scan_id, (await store.header(scan_id)).request.patches)
         scan = (await store.manifest(scan_id)).scan
         async with open_scans(store, [scan_id], settings.views) as views:

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     help="Scans to query: an id, latest, or all. Repeatable.  [default: latest]",
 )
 @section("Run", {**options.STORE, **options.VIEWS})
+@section("Feeds", options.FEEDS)
 @format_options
 @options.log_options
 @options.config_option
@@ -65,6 +66,9 @@ def command(
                         AND list_contains(cve_ids, 'CVE-2026-12345')"
     What was not read:
       patchsweep query "FROM targets WHERE status <> 'scanned'"
+
+    Feeds that are named are the tables kev, epss, msrc_fixes,
+    msrc_supersedes and osv_fixes.
     """  # noqa: D205, D301 - click's mark for lines that are not to be re-wrapped
     settings = settings_of(config, given)
     text = _text_of(sql)
@@ -88,9 +92,15 @@ def _text_of(sql: str) -> str:
 
 
 async def _answer(app: AppLoader, settings: Settings, sql: str, scans: tuple[str, ...], form: RowFormat) -> None:
+    from scanner.reports.feeds.feed import kinds_in
+
+    # A feed is read only where the SQL names a table of it: those of OSV have millions of rows.
+    feeds = [await app().read_feed(settings, kind) for kind in kinds_in(sql) if getattr(settings.feeds, kind)]
     async with app().open_store(settings) as store:
         scan_ids = await _scan_ids(store, settings, scans)
         async with open_scans(store, scan_ids, settings.views) as views:
+            for feed in feeds:
+                await views.add_tables(feed.tables)
             await print_answer(views, sql, form, members=lambda: {"scan_ids": scan_ids})
 
 

@@ -7,7 +7,8 @@ import pytest
 
 from tests.cli.fake_app import FakeApp
 from tests.cli.running import run
-from tests.cli.stored import NEW, OLD, UNFINISHED
+from tests.cli.stored import CVE, NEW, OLD, UNFINISHED
+from tests.reports.feeds.samples import epss, kev
 
 pytestmark = pytest.mark.slow
 
@@ -130,3 +131,21 @@ def test_prune_refuses_to_keep_nothing(keep, store):
 
     assert ended.code == 2
     assert OLD in run("scans", "--store", store, app=FakeApp()).stdout
+
+
+def test_feeds_that_are_named_can_be_joined(store, tmp_path):
+    (tmp_path / "kev.json").write_bytes(kev((CVE, "2026-10-22")))
+    (tmp_path / "epss.csv.gz").write_bytes(epss((CVE, 0.5, 0.9)))
+    sql = """
+        SELECT kb_id, due_date, epss FROM patches JOIN kev ON list_contains(cve_ids, kev.cve_id)
+        JOIN epss USING (cve_id) WHERE state = 'MISSING' ORDER BY kb_id
+    """
+
+    ended = ask(sql, "--kev", "kev.json", "--epss", "epss.csv.gz", "--format", "csv", store=store)
+
+    assert ended.stdout.splitlines() == ["kb_id,due_date,epss", "KB1,2026-10-22,0.5", "KB2,2026-10-22,0.5"]
+
+
+def test_a_feed_that_a_query_does_not_name_is_not_read(store):
+    assert ask(COUNT, "--kev", "nowhere.json", store=store).code == 0
+    assert ask("FROM kev", "--kev", "nowhere.json", store=store).code == 2

@@ -40,6 +40,21 @@ _TITLES = {
 }
 
 
+#: The tables of each feed in SQL.
+FEED_TABLES: Mapping[FeedKind, tuple[str, ...]] = {
+    FeedKind.KEV: ("kev",),
+    FeedKind.EPSS: ("epss",),
+    FeedKind.MSRC: ("msrc_fixes", "msrc_supersedes"),
+    FeedKind.OSV: ("osv_fixes",),
+}
+
+
+def kinds_in(sql: str) -> list[FeedKind]:
+    """Returns the feeds of which the SQL names a table, as far as its words show."""
+    words = {word.lower() for word in re.findall(r"\w+", sql)}
+    return [kind for kind, tables in FEED_TABLES.items() if words & {*tables}]
+
+
 class Feed(Struct, frozen=True):
     """A feed that was read.
 
