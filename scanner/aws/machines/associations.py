@@ -46,7 +46,12 @@ class _Associations(Struct, rename="pascal"):
 class _Item(Struct, rename="pascal"):
     status: str | None = None
     compliance_type: str | None = None
-    details: dict[str, str | None] = {}
+    details: dict[str, object] | None = None
+
+    def detail(self, name: str) -> str | None:
+        """Returns a member of the details; one that is no text is unknown."""
+        value = (self.details or {}).get(name)
+        return value if isinstance(value, str) else None
 
 
 class _Items(Struct, rename="pascal"):
@@ -100,7 +105,7 @@ async def association_scan(ask: Ask, instance_id: str) -> AssociationScan | None
     newest: AssociationScan | None = None
     async for page in pages(fetch, RULES, f"The compliance of {instance_id}"):
         for item in page:
-            if item.details.get("DocumentName") == DOCUMENT:
+            if item.detail("DocumentName") == DOCUMENT:
                 scan = _scan(instance_id, item)
                 if newest is None or _ended(scan) >= _ended(newest):
                     newest = scan
@@ -112,12 +117,12 @@ def _ended(scan: AssociationScan) -> int:
 
 
 def _scan(instance_id: str, item: _Item) -> AssociationScan:
-    detail = _detail(item.details.get("DetailedText"))
+    detail = _detail(item.detail("DetailedText"))
     counts = {name: count_of_text(detail.get(member)) for name, member in _COUNTS.items()}
     operation = PatchState(
         instance_id=instance_id,
         patch_group=detail.get("PatchGroup") or None,
-        baseline_id=(item.details.get("PatchBaselineId") or "").rpartition("/")[2] or None,
+        baseline_id=(item.detail("PatchBaselineId") or "").rpartition("/")[2] or None,
         snapshot_id=detail.get("SnapshotId") or None,
         operation=detail.get("OperationType") or None,
         operation_start_time=epoch_ms(detail.get("OperationStartTime")),

@@ -31,12 +31,12 @@ _ALIVE: Payload = {
 
 class _Item(Struct, rename="pascal"):
     capture_time: str | None = None
-    content: list[dict[str, str | None]] = []
+    content: list[dict[str, object]] | None = None
 
 
 class _Entity(Struct, rename="pascal"):
     id: str = ""
-    data: dict[str, _Item] = {}
+    data: dict[str, _Item] | None = None
 
 
 class _Answer(Struct, rename="pascal"):
@@ -67,8 +67,10 @@ async def inventory_nodes(ask: Ask, name: str) -> AsyncIterator[Sequence[Invento
 
 
 def _node(entity: _Entity) -> InventoryNode:
-    item = entity.data.get(_TYPE)
-    content = item.content[0] if item and item.content else {}
+    item = (entity.data or {}).get(_TYPE)
+    members = item.content[0] if item and item.content else {}
+    # A member that is no text costs itself, not the page of nodes.
+    content = {name: value for name, value in members.items() if isinstance(value, str)}
     facts = ManagedNode(
         instance_id=entity.id,
         resource_type=content.get("ResourceType") or None,

@@ -270,3 +270,32 @@ async def test_a_torn_answer_of_any_source_is_refused_as_one(source, body):
 
     with pytest.raises(Undecodable):
         await source(torn)
+
+
+def answering(answer):
+    async def ask(operation, payload, decode):
+        return decode(msgspec.json.encode(answer))
+
+    return ask
+
+
+async def test_an_odd_compliance_item_costs_itself_alone():
+    good = {"Details": {"DocumentName": DOCUMENT, "PatchBaselineId": "pb-1"}, "Status": "COMPLIANT"}
+    odd = [{"Details": None}, {"Details": {"DocumentName": 7}}, {"Details": {"DocumentName": DOCUMENT, "Size": [1]}}]
+
+    found = await association_scan(answering({"ComplianceItems": [*odd, good]}), "i-1")
+
+    assert (found.compliance, found.state.baseline_id) == ("COMPLIANT", "pb-1")
+
+
+async def test_an_odd_member_of_an_inventory_node_costs_itself_alone():
+    content = {"InstanceStatus": "Stopped", "ComputerName": "db", "AgentVersion": 3, "Extra": {"a": 1}}
+    entities = [
+        {"Id": "i-1", "Data": None},
+        {"Id": "i-2", "Data": {"AWS:InstanceInformation": {"Content": [content]}}},
+    ]
+
+    (page,) = [page async for page in inventory_nodes(answering({"Entities": entities}), "the target")]
+
+    assert [(node.instance_id, node.status) for node in page] == [("i-1", None), ("i-2", "Stopped")]
+    assert (page[1].facts.computer_name, page[1].facts.agent_version) == ("db", None)
