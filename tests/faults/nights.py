@@ -19,7 +19,9 @@ from scanner.core.settings import Settings
 from scanner.core.state_names import REFRESHED_STATES
 from scanner.files.local import LocalFiles
 from scanner.reports.scan_result import ScanResult
+from scanner.simulator.generate.build import make_world
 from scanner.simulator.generate.packages import DAY_S
+from scanner.simulator.generate.patches import patches_of
 from scanner.simulator.server.simulator import Simulator
 from scanner.store.store import Store
 from tests.faults.worlds import organization, scan, settings_for
@@ -93,6 +95,27 @@ class Nights:
 
     def _is_carried(self, row: tuple) -> bool:
         return state_of(row) not in (*REFRESHED_STATES, "NOT_APPLICABLE")
+
+
+PLATFORMS = {"amazon-linux-2023": 6, "ubuntu-22.04": 2, "windows-2022": 2}  # the mix of a usual fleet, of ten nodes
+NOT_LACKING = frozenset({"Installed", "InstalledOther", "NotApplicable"})
+
+
+def half_lacking(nodes):
+    """Returns a world of nodes of the usual sizes, half of which lack something."""
+    world = make_world(accounts=1, regions=1, nodes=nodes * 6, platforms=tuple(PLATFORMS))
+    ((account_id, account),) = world.accounts.items()
+    ((name, region),) = account.regions.items()
+    left = {(platform, lacks): nodes * share // 20 for platform, share in PLATFORMS.items() for lacks in (True, False)}
+    chosen = []
+    for node in region.nodes:
+        kind = (node.platform, not patches_of(node, 0, world.as_of_s).by_state.keys() <= NOT_LACKING)
+        if left[kind]:
+            left[kind] -= 1
+            chosen.append(node)
+    region = structs.replace(region, nodes=tuple(chosen))
+    account = structs.replace(account, regions={name: region})
+    return structs.replace(world, accounts={account_id: account})
 
 
 @contextmanager

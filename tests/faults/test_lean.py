@@ -7,42 +7,19 @@ import signal
 from collections import Counter
 
 import pytest
-from msgspec import structs
 
 from scanner.core.errors import Interrupted
 from scanner.core.model import NodeStatus, ScanStatus
 from scanner.core.state_names import REFRESHED_STATES
 from scanner.simulator.generate.build import make_world
-from scanner.simulator.generate.patches import patches_of
 from scanner.simulator.world.faults import Faults
 from scanner.simulator.world.machines import Baseline
-from tests.faults.nights import CALL, nights
+from tests.faults.nights import CALL, half_lacking, nights
 from tests.faults.worlds import WORLD
 
 FIRST, AFTER = Faults(filter_before_page=True), Faults(filter_before_page=False)
 SMALL = make_world(accounts=2, regions=1, nodes=30, rows=120)
 OWN_BASELINE = Baseline("pb-0123456789abcdef0", "own", "WINDOWS")
-
-
-PLATFORMS = {"amazon-linux-2023": 6, "ubuntu-22.04": 2, "windows-2022": 2}  # the mix of a usual fleet, of ten nodes
-NOT_LACKING = frozenset({"Installed", "InstalledOther", "NotApplicable"})
-
-
-def half_lacking(nodes):
-    """Returns a world of nodes of the usual sizes, half of which lack something."""
-    world = make_world(accounts=1, regions=1, nodes=nodes * 6, platforms=tuple(PLATFORMS))
-    ((account_id, account),) = world.accounts.items()
-    ((name, region),) = account.regions.items()
-    left = {(platform, lacks): nodes * share // 20 for platform, share in PLATFORMS.items() for lacks in (True, False)}
-    chosen = []
-    for node in region.nodes:
-        kind = (node.platform, not patches_of(node, 0, world.as_of_s).by_state.keys() <= NOT_LACKING)
-        if left[kind]:
-            left[kind] -= 1
-            chosen.append(node)
-    region = structs.replace(region, nodes=tuple(chosen))
-    account = structs.replace(account, regions={name: region})
-    return structs.replace(world, accounts={account_id: account})
 
 
 @pytest.mark.slow
