@@ -18,12 +18,12 @@ PATCHES = SEGMENT.field("patches").type
 def with_carried_rows(now: pa.Table, stored: pa.Table, carried: Collection[str], left_out: Collection[str]) -> pa.Table:
     """Returns the nodes of `now`, a segment table, with the rows that `stored` holds of them, before their own.
 
+    The nodes come in the order in which they are stored.
+
     Of an unchanged node every stored row counts, save those of the states `left_out`; of another one those of the
     states `carried`. Each row keeps the date of the operation under which it was read. Every node has to be stored.
     """
-    places = {key: row for row, key in enumerate(_keys(stored))}
-    stored = stored.take(pa.array([places[key] for key in _keys(now)], pa.int64())).combine_chunks()
-    now = now.combine_chunks()
+    now, stored = _aligned(now.combine_chunks(), stored.combine_chunks())
     is_unchanged = pc.equal(now["status"].combine_chunks(), NodeStatus.UNCHANGED.value)
     owners, rows = _stored_rows(stored, is_unchanged, carried, left_out)
     fresh = now["patches"].combine_chunks()
@@ -39,6 +39,19 @@ def with_carried_rows(now: pa.Table, stored: pa.Table, carried: Collection[str],
     for name, values in columns.items():
         now = now.set_column(now.schema.get_field_index(name), SEGMENT.field(name), values)
     return now
+
+
+def _aligned(now: pa.Table, stored: pa.Table) -> tuple[pa.Table, pa.Table]:
+    """Returns the nodes of `now` in the order of `stored`, and what that holds of them.
+
+    Where all of a segment is wanted, which is the usual case, its rows are not copied: they are 20 MB and more.
+    """
+    places = {key: row for row, key in enumerate(_keys(stored))}
+    wanted = pa.array([places[key] for key in _keys(now)], pa.int64())
+    order = pc.sort_indices(wanted)
+    if len(now) < len(stored):
+        stored = stored.take(wanted.take(order))
+    return now.take(order), stored.combine_chunks()
 
 
 def without_carried_rows(now: pa.Table, reason: str) -> pa.Table:
@@ -70,7 +83,10 @@ def _stored_rows(
         pc.invert(pc.is_in(state, pa.array(left_out, pa.string()))),
         pc.is_in(state, pa.array(carried, pa.string())),
     )
-    owners, rows = owners.filter(is_kept), rows.filter(is_kept)
+    if not pc.all(is_kept).as_py():
+        owners, rows = owners.filter(is_kept), rows.filter(is_kept)
+    if not rows.field("as_of").null_count:
+        return owners, rows
     # Scans from before there was a date hold only rows of the node's last operation.
     dates = pc.coalesce(rows.field("as_of"), stored["operation_end_time"].combine_chunks().take(owners))
     members = [dates if field.name == "as_of" else rows.field(field.name) for field in rows.type]

@@ -7,6 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
+import anyio
 import pyarrow as pa
 from anyio import to_thread
 from msgspec import Struct, structs
@@ -68,6 +69,8 @@ class History:
         self._installed: list[InstalledIds | None] = []
         self._nodes: dict[TargetKey, dict[str, WholeReading]] = defaultdict(dict)
         self.damaged: list[str] = []
+        # Files are fetched side by side and decoded one at a time: eight decoded segments take 100 MB.
+        self._decoding = anyio.Lock()
 
     @property
     def is_empty(self) -> bool:
@@ -117,8 +120,9 @@ class History:
         """Adds the nodes of a segment that belong to these targets; returns all targets that it holds nodes of."""
         try:
             data = await fetch(self._files, entry)
-            index = await decode(data, [*NODE_KEY, *_READING_COLUMNS, *_STATE_COLUMNS])
-            installed = await self._installed_ids(names, entry) if self._query.is_lean else None
+            async with self._decoding:
+                index = await decode(data, [*NODE_KEY, *_READING_COLUMNS, *_STATE_COLUMNS])
+                installed = await self._installed_ids(names, entry) if self._query.is_lean else None
         except StoreError as error:
             self.damaged.append(str(error))
             return set()
