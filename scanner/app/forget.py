@@ -9,7 +9,8 @@ from typing import BinaryIO
 from msgspec import Struct
 
 from scanner.core.errors import SinkError
-from scanner.core.interfaces import ForgettingSink, Sink
+from scanner.core.forgetting_sink import ForgettingSink
+from scanner.core.interfaces import Sink
 from scanner.core.settings import Settings
 from scanner.sinks.open import open_sinks
 from scanner.store.open import open_store

@@ -200,19 +200,6 @@ class ProbedSink(Sink, Protocol):
         ...
 
 
-@runtime_checkable
-class ForgettingSink(Sink, Protocol):
-    """A sink from which a scan can be removed."""
-
-    async def forget(self) -> None:
-        """Removes the scan that the sink was made for, if it is there; then only `aclose` is called.
-
-        Raises:
-            SinkError: it could not be removed.
-        """
-        ...
-
-
 class Files(Protocol):
     """A flat, shared name space of byte strings: a folder or an S3 prefix. Names use `/`.
 
