@@ -83,7 +83,7 @@ async def _refuse_beside_workers(scan: ActiveScan) -> None:
 
 async def _planned(store: Store, scan: ActiveScan) -> ScanPlan:
     hub = HubCalls()
-    with serving_demo(scan.demo) as access:
+    with serving_demo(scan.demo, scan.clock) as access:
         async with open_aws(scan.settings, access) as aws:
             hub.watch(aws.counts)
             return await make_plan(store, scan, aws, hub)

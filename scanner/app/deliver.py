@@ -36,7 +36,7 @@ class Delivery:
         self.store = store
         self.scan = scan
         self._live = live
-        self.tally = Tally(scan.settings.stale_after_days)
+        self.tally = Tally(scan.settings.stale_after_days, scan.clock)
         self.hub = HubCalls()
         self.filtering = FilterMeasure()
         self._waiting: WaitingNodes | None = None

@@ -11,7 +11,7 @@ import anyio
 from msgspec import Struct, structs
 
 from scanner.app.check_outputs import refuse_live_sinks
-from scanner.app.demo import demo_settings
+from scanner.app.demo import demo_settings, scan_clock
 from scanner.app.outcomes import final_outcomes, final_row, stored_outcomes
 from scanner.app.resume import ActiveScan, check_sink_secrets, requested_settings
 from scanner.app.signals import stoppable
@@ -49,7 +49,7 @@ async def commit_scan(scan: ActiveScan) -> Committed:
     """
     survey = await scan.stored.survey()
     outcomes = final_outcomes(survey)
-    row = final_row(scan, survey, outcomes, int(time.time() * 1000))
+    row = final_row(scan, survey, outcomes, int(scan.clock() * 1000))
     summary = await scan.stored.commit(row, outcomes, survey)
     ignored = [f"{file.name} was not used: {file.reason}" for file in survey.ended.ignored]
     return Committed(summary, outcomes, [*survey.plan.notes, *survey.ended.notes, *ignored])
@@ -114,7 +114,10 @@ async def _commit_once(store: Store, scan_id: str, settings: Settings) -> Sequen
                 )
             header = await store.header(scan_id)
             nothing = DoneNodes({}, [])
-            scan = ActiveScan(stored, header.started_at, settings, header.demo, is_resumed=True, done=nothing)
+            clock = scan_clock(header.started_at, demo=header.demo)
+            scan = ActiveScan(
+                stored, header.started_at, settings, header.demo, is_resumed=True, done=nothing, clock=clock
+            )
             return (await commit_scan(scan)).notes
     return ()
 
@@ -124,7 +127,7 @@ async def _published(
 ) -> ScanResult:
     """Sends the committed scan to its sinks and counts it meanwhile: what it holds is shown, not what workers said."""
     summary = await store.summary(scan_id)
-    gaps, tally = GapObserver(), Tally(settings.stale_after_days)
+    gaps, tally = GapObserver(), Tally(settings.stale_after_days, lambda: summary.scan.finished_at / 1000)
     for observer in [*observers, gaps]:
         observer.scan_opened(summary.scan.scope)
     for observer in observers if sinks.all else ():

@@ -33,14 +33,16 @@ async def target_sizes(store: Store) -> dict[TargetKey, int]:
     return dict(zip(keys, last.get("patch_rows", ()), strict=True))
 
 
-async def known_nodes(store: Store, settings: Settings, targets: Iterable[Target]) -> History | None:
+async def known_nodes(
+    store: Store, settings: Settings, targets: Iterable[Target], now: Clock = time.time
+) -> History | None:
     """Returns what committed scans hold of these targets, None in full mode, which looks at no other scan.
 
     Rows that were read from AWS longer ago than `full_scan_every_days` are read again, changed or not.
     """
     if settings.mode == "full":
         return None
-    since = int(time.time() * 1000) - settings.full_scan_every_days * DAY_MS
+    since = int(now() * 1000) - settings.full_scan_every_days * DAY_MS
     keys = {(target.account_id, target.region) for target in targets}
     return await store.history(HistoryQuery(keys, patch_filters(settings), since, is_lean=settings.mode == "lean"))
 

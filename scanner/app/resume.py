@@ -11,9 +11,10 @@ import anyio
 from msgspec import Struct, convert, structs, to_builtins
 
 from scanner import __version__
-from scanner.app.demo import demo_settings
+from scanner.app.demo import demo_settings, next_demo_time, scan_clock
 from scanner.core.concurrency import unwrap_single_error
 from scanner.core.errors import ConfigError, StoreBusy, StoreError
+from scanner.core.interfaces import Clock
 from scanner.core.model import EpochMs
 from scanner.core.safe_text import MASK
 from scanner.core.scan_request import ScanRequest, request_of
@@ -35,6 +36,7 @@ class ActiveScan(Struct, frozen=True):
     is_resumed: bool
     done: DoneNodes
     notes: tuple[str, ...] = ()
+    clock: Clock = time.time  # of the demonstration: that of the simulated day
 
     @property
     def scan_id(self) -> str:
@@ -42,7 +44,9 @@ class ActiveScan(Struct, frozen=True):
 
 
 @asynccontextmanager
-async def open_scan(store: Store, settings: Settings, resume: str | None, *, demo: bool) -> AsyncIterator[ActiveScan]:
+async def open_scan(
+    store: Store, settings: Settings, resume: str | None, *, demo: bool, demo_day: int | None = None
+) -> AsyncIterator[ActiveScan]:
     """Starts a new scan or reopens an unfinished one, and holds it against other processes.
 
     A resumed scan keeps its scope, filters and mode; speed, sinks and output are the caller's to change. A scan that
@@ -54,7 +58,8 @@ async def open_scan(store: Store, settings: Settings, resume: str | None, *, dem
         StoreBusy: another process is writing the scan, or took it over.
         StoreError: the store cannot be used; the text says how to resume where there is something to resume.
     """
-    started_at = int(time.time() * 1000)
+    is_new_demo = demo and resume is None
+    started_at = await next_demo_time(store, demo_day) if is_new_demo else int(time.time() * 1000)
     if resume is None:
         scan_id = store.new_scan_id(started_at)
     else:
@@ -65,10 +70,10 @@ async def open_scan(store: Store, settings: Settings, resume: str | None, *, dem
             with unwrap_single_error():
                 if resume is None:
                     settings = demo_settings(settings) if demo else settings
-                    await stored.begin(
-                        ScanHeader(scan_id, started_at, __version__, request_of(settings), demo, settings.label)
-                    )
-                    yield ActiveScan(stored, started_at, settings, demo, False, DoneNodes({}, []), notes)
+                    header = ScanHeader(scan_id, started_at, __version__, request_of(settings), demo, settings.label)
+                    await stored.begin(header)
+                    clock = scan_clock(started_at, demo=demo)
+                    yield ActiveScan(stored, started_at, settings, demo, False, DoneNodes({}, []), notes, clock)
                 else:
                     yield await _reopened(store, stored, settings, notes)
         except BaseException as error:
@@ -101,7 +106,10 @@ async def _reopened(store: Store, stored: OpenScan, settings: Settings, notes: t
     nodes = sum(len(target.instance_ids) for target in done.targets.values())
     ignored = tuple(f"{file.name} was not used: {file.reason}" for file in done.ignored)
     notes = (*notes, f"resumed: {nodes:,} nodes were in the store already", *ignored)
-    return ActiveScan(stored, header.started_at, settings, header.demo, is_resumed=True, done=done, notes=notes)
+    clock = scan_clock(header.started_at, demo=header.demo)
+    return ActiveScan(
+        stored, header.started_at, settings, header.demo, is_resumed=True, done=done, notes=notes, clock=clock
+    )
 
 
 def resumed_settings(request: ScanRequest, now: Settings) -> Settings:

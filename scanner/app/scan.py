@@ -34,7 +34,13 @@ from scanner.store.open import open_store
 
 
 async def run_scan(
-    settings: Settings, *, resume: str | None, demo: bool, observers: Sequence[Observer], stdout: BinaryIO
+    settings: Settings,
+    *,
+    resume: str | None,
+    demo: bool,
+    observers: Sequence[Observer],
+    stdout: BinaryIO,
+    demo_day: int | None = None,
 ) -> ScanResult:
     """Reads every node in scope into the store and the sinks.
 
@@ -44,6 +50,7 @@ async def run_scan(
         demo: read the embedded simulated organization.
         observers: are called with what happens while it happens.
         stdout: where a sink on `-` writes.
+        demo_day: the day of the demo organization, counted from today; None: a day after its newest scan in the store.
 
     Raises:
         Interrupted: by a signal; every node read by then is in the store, and the message says how to continue.
@@ -56,7 +63,7 @@ async def run_scan(
                 await store.test_writes()
             choice = await choose_scan(store, settings, resume, demo=demo)
             async with (
-                open_scan(store, settings, choice.resume, demo=demo) as scan,
+                open_scan(store, settings, choice.resume, demo=demo, demo_day=demo_day) as scan,
                 open_sinks(scan.settings, scan.scan_id, stdout) as sinks,
                 aclosing(GuardedSinks(sinks.live, call_deadline_s=settings.sink_timeout_s)) as live,
             ):
@@ -134,7 +141,7 @@ async def _plan_and_read(delivery: Delivery, observers: Sequence[Observer], put:
     scan = delivery.scan
     for observer in observers:
         observer.scan_opened(scope_of(scan.settings))
-    with serving_demo(scan.demo) as access:
+    with serving_demo(scan.demo, scan.clock) as access:
         async with open_aws(scan.settings, access) as aws:
             delivery.hub.watch(aws.counts)
             plan = await make_plan(delivery.store, scan, aws, delivery.hub)

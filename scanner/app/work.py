@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
@@ -59,8 +58,8 @@ async def read_targets(delivery: Delivery, fleet: Fleet, work: Work, put: PutRea
     """
     side_by_side, alone = work.targets[: len(work.targets) - work.alone], work.targets[len(work.targets) - work.alone :]
     targets = not_ended(delivery.scan, side_by_side, work.observers)
-    history = await known_nodes(delivery.store, delivery.scan.settings, [*targets, *alone])
-    delivery.filtering = FilterMeasure(await delivery.store.filtered_pages(int(time.time() * 1000)))
+    history = await known_nodes(delivery.store, delivery.scan.settings, [*targets, *alone], delivery.scan.clock)
+    delivery.filtering = FilterMeasure(await delivery.store.filtered_pages(int(delivery.scan.clock() * 1000)))
     if history is not None:
         delivery.carry_from(history)
     job = _job(delivery, history, work.observers, put)
@@ -89,11 +88,11 @@ def _job(delivery: Delivery, history: History | None, observers: Sequence[Observ
         max_open_targets=settings.limits.max_open_targets,
         deliver=put,
         end_target=put,
-        now=time.time,
+        now=delivery.scan.clock,
         observers=observers,
         done={key: target.instance_ids for key, target in done.targets.items()},
         done_baseline_ids={key: target.baseline_ids for key, target in done.targets.items()},
-        choose=choices(settings, history),
+        choose=choices(settings, history, delivery.scan.clock),
         filtering=delivery.filtering,
     )
 
@@ -107,7 +106,7 @@ async def end_work(delivery: Delivery, history: History | None) -> None:
     await delivery.carry_over()
     measured = delivery.filtering.measured
     if not delivery.scan.demo:
-        await delivery.store.keep_filtered_pages(measured, int(time.time() * 1000))
+        await delivery.store.keep_filtered_pages(measured, int(delivery.scan.clock() * 1000))
     await delivery.end([*history_notes(delivery.scan.settings, history), *filter_notes(delivery)])
 
 

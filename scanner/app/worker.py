@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 
 import anyio
 from msgspec import Struct, structs
 
 from scanner.app.deliver import Delivery
-from scanner.app.demo import demo_settings, serving_demo
+from scanner.app.demo import demo_settings, scan_clock, serving_demo
 from scanner.app.open_journal import JournaledFleet, OpenJournal, open_journal
 from scanner.app.outcomes import scope_of
 from scanner.app.resume import ActiveScan, check_external_id, requested_settings
@@ -88,7 +87,9 @@ async def _joined(store: Store, settings: Settings, scan_id: str) -> tuple[Activ
         raise ConfigError(f"the scan {scan_id} has no plan: write one with `patchsweep begin --resume {scan_id}`")
     settings = structs.replace(requested_settings(header.request, settings), sinks=())
     nothing = DoneNodes({}, [])
-    return ActiveScan(stored, header.started_at, settings, header.demo, is_resumed=True, done=nothing), plan
+    clock = scan_clock(header.started_at, demo=header.demo)
+    scan = ActiveScan(stored, header.started_at, settings, header.demo, is_resumed=True, done=nothing, clock=clock)
+    return scan, plan
 
 
 async def _narrowed(scan: ActiveScan, targets: Sequence[Target]) -> tuple[ActiveScan, Sequence[Target]]:
@@ -146,10 +147,10 @@ class _Worker:
             key = (target.account_id, target.region)
             held = scan.done.targets.get(key)
             outcome = given_up(target, deaths[key], len(held.instance_ids) if held else 0)
-            await scan.stored.writer.add_ended([structs.replace(outcome, finished_at=int(time.time() * 1000))])
+            await scan.stored.writer.add_ended([structs.replace(outcome, finished_at=int(scan.clock() * 1000))])
             for observer in self._observers:
                 observer.target_ended(outcome)
-        with serving_demo(scan.demo) as access:
+        with serving_demo(scan.demo, scan.clock) as access:
             async with open_aws(scan.settings, access) as aws:
                 self._delivery.hub.watch(aws.counts)
                 fleet: Fleet = JournaledFleet(aws.fleet, journal)

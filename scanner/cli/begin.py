@@ -9,6 +9,7 @@ import click
 
 from scanner.cli import options
 from scanner.cli.completion import complete_unfinished
+from scanner.cli.demo_options import demo_option
 from scanner.cli.exit_codes import ExitCode
 from scanner.cli.load_app import AppLoader
 from scanner.cli.options import Sectioned, SectionedCommand, is_quiet, section, settings_of
@@ -18,7 +19,7 @@ from scanner.core.scan_request import LATEST_OR_NEW
 
 
 @click.command("begin", cls=SectionedCommand)
-@options.demo_option
+@demo_option
 @section("Scope", options.SCOPE)
 @section("Patches", options.PATCHES)
 @section("Coverage", options.COVERAGE)

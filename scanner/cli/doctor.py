@@ -11,6 +11,7 @@ import anyio
 import click
 
 from scanner.cli import options
+from scanner.cli.demo_options import demo_option
 from scanner.cli.exit_codes import diagnosis_exit_code
 from scanner.cli.json_document import print_document, table_or_json_option
 from scanner.cli.load_app import AppLoader
@@ -27,7 +28,7 @@ LABELS_SHOWN = 3  # of targets with the same reason
 
 
 @click.command("doctor", cls=SectionedCommand)
-@options.demo_option
+@demo_option
 @section("Scope", options.SCOPE)
 @section("Coverage", options.COVERAGE)
 @section("Run", options.STORE | options.SINKS)

@@ -26,7 +26,14 @@ class App(Protocol):
     """The part of `scanner.app` that commands call; the module itself fits."""
 
     async def run_scan(
-        self, settings: Settings, *, resume: str | None, demo: bool, observers: Sequence[Observer], stdout: BinaryIO
+        self,
+        settings: Settings,
+        *,
+        resume: str | None,
+        demo: bool,
+        observers: Sequence[Observer],
+        stdout: BinaryIO,
+        demo_day: int | None = None,
     ) -> ScanResult: ...
 
     async def run_begin(self, settings: Settings, *, resume: str | None, demo: bool, stdout: BinaryIO) -> Begun: ...

@@ -202,12 +202,6 @@ def config_option(command: _F) -> _F:
     return click.option("--config", metavar="FILE", help=text, shell_complete=complete_file)(command)
 
 
-def demo_option(command: _F) -> _F:
-    """Adds `--demo`: no AWS account is needed or touched."""
-    text = "Use a simulated organization instead of AWS."
-    return click.option("--demo", is_flag=True, cls=Sectioned, section="Scope", help=text)(command)
-
-
 def settings_of(config: str | None, options: dict[str, object], *, demo: bool = False) -> Settings:
     """Returns the settings of this process with these options, as click names them, on top.
 

@@ -9,6 +9,7 @@ import anyio
 import click
 
 from scanner.cli import options
+from scanner.cli.demo_options import demo_option
 from scanner.cli.exit_codes import plan_exit_code
 from scanner.cli.json_document import print_document, table_or_json_option
 from scanner.cli.load_app import AppLoader
@@ -27,7 +28,7 @@ NOT_MEASURED = (
 
 
 @click.command("plan", cls=SectionedCommand)
-@options.demo_option
+@demo_option
 @section("Scope", options.SCOPE)
 @section("Patches", options.PATCHES)
 @section("Run", {"mode": options.MODE, **options.STORE})

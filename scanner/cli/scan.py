@@ -11,6 +11,7 @@ from msgspec import structs
 
 from scanner.cli import options
 from scanner.cli.completion import complete_unfinished
+from scanner.cli.demo_options import demo_day_option, demo_option
 from scanner.cli.exit_codes import scan_exit_code
 from scanner.cli.load_app import AppLoader
 from scanner.cli.options import Sectioned, SectionedCommand, section, settings_of
@@ -40,7 +41,8 @@ OUTPUT = {
 
 
 @click.command("scan", cls=SectionedCommand)
-@options.demo_option
+@demo_option
+@demo_day_option
 @section("Scope", options.SCOPE)
 @section("Patches", options.PATCHES)
 @section("Coverage", options.COVERAGE)
@@ -75,11 +77,12 @@ OUTPUT = {
 )
 @options.config_option
 @click.pass_obj
-def command(
+def command(  # noqa: PLR0913 - one parameter for each option
     app: AppLoader,
     /,
     *,
     demo: bool,
+    demo_day: int | None,
     resume: str | None,
     resume_or_start: bool,
     profile: str | None,
@@ -98,17 +101,17 @@ def command(
     from scanner.cli.profile import profiled
     from scanner.cli.scan_output import watched
 
-    if resume_or_start:
-        if resume is not None:
-            raise click.UsageError("--resume and --resume-or-start exclude each other")
-        resume = LATEST_OR_NEW
+    resume = _which(resume, resume_or_start=resume_or_start)
     grouping = None if by is None else _parsed(by)
+    if demo_day is not None and not demo:
+        raise click.UsageError("--demo-day is for --demo")
     settings = settings_of(config, given, demo=demo)
     announcer = Announcer(app, settings)
     announcer.check()
     with start_up_uncollected() as start_up, watched(settings) as watch:
         observers = [start_up, *watch.observers]
-        run = partial(app().run_scan, settings, resume=resume, demo=demo, observers=observers, stdout=data_stdout())
+        work = partial(app().run_scan, settings, observers=observers, stdout=data_stdout())
+        run = partial(work, resume=resume, demo=demo, demo_day=demo_day)
         # In uvloop a profiler takes the waiting for a part of whichever function ran last.
         with profiled(profile), announced_failure(announcer):
             result = anyio.run(run, backend_options=EVENT_LOOP if profile is None else None)
@@ -118,6 +121,12 @@ def command(
     watch.ended(result, code)
     announcer.scan_ended(result, code)
     return code
+
+
+def _which(resume: str | None, *, resume_or_start: bool) -> str | None:
+    if resume_or_start and resume is not None:
+        raise click.UsageError("--resume and --resume-or-start exclude each other")
+    return LATEST_OR_NEW if resume_or_start else resume
 
 
 def _parsed(by: str) -> Grouping:

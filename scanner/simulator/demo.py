@@ -7,16 +7,20 @@ from random import Random
 
 from msgspec import Struct, structs
 
+from scanner.simulator.generate.calendar import last_operation
 from scanner.simulator.generate.machines import make_machine
 from scanner.simulator.generate.nodes import make_node
 from scanner.simulator.generate.packages import DAY_S
 from scanner.simulator.running.buckets import Limits, Rate
 from scanner.simulator.world.machines import ApprovalRule, Baseline, InstanceState, Machine
-from scanner.simulator.world.organization import Account, AccountStatus, Node, Region, RegionStatus, Trait, World
+from scanner.simulator.world.organization import Account, AccountStatus, Days, Node, Region, RegionStatus, Trait, World
 
 DEMO_REGIONS = ("eu-west-1", "eu-central-1", "us-east-1", "ap-southeast-2")
-DEMO_LIMITS = Limits(default=Rate(rate_per_s=25.0, burst=50.0), latency_s=0.01)
+DEMO_LIMITS = Limits(default=Rate(rate_per_s=60.0, burst=100.0), latency_s=0.01)
 _SEED = 20
+_OLDEST_DAY = 20_100  # 2025-01-12, in days since 1970: before it no node was launched
+_REPLACED = 0.11
+_LEFT_EMPTY = 0.12
 #: Rows a node lists: a half to a quarter of the usual, so that a scan takes seconds.
 _ROWS = {
     "amazon-linux-2023": 190,
@@ -108,7 +112,11 @@ _SPECIAL: dict[tuple[str, str, int], Trait] = {
 
 
 def demo_world(*, as_of_s: int | None = None) -> World:
-    """Returns a company of twelve accounts; `as_of_s` is its newest moment in epoch seconds (None: last midnight)."""
+    """Returns a company of twelve accounts as it is on a day.
+
+    Fixes are released and installed from day to day, and machines come and go; the same day gives the same world.
+    `as_of_s` is its newest moment, a midnight in epoch seconds (None: the last one).
+    """
     rng = Random(_SEED)
     now_s = int(time.time()) // DAY_S * DAY_S if as_of_s is None else as_of_s
     accounts = {}
@@ -121,7 +129,7 @@ def demo_world(*, as_of_s: int | None = None) -> World:
 
 def _account(plan: _Plan, account_id: str, rng: Random, as_of_s: int) -> Account:
     regions = {
-        name: Region(name, _nodes(plan, name, count, rng), plan.regions.get(name, RegionStatus.OPEN))
+        name: Region(name, _nodes(plan, name, count, rng, as_of_s // DAY_S), plan.regions.get(name, RegionStatus.OPEN))
         for name, count in zip(DEMO_REGIONS, plan.nodes, strict=True)
     }
     home = DEMO_REGIONS[0]
@@ -146,11 +154,12 @@ def _ou_id(name: str) -> str:
 def _machines(plan: _Plan, account_id: str, as_of_s: int) -> tuple[Machine, ...]:
     """Returns instances that SSM does not manage: without a profile, just launched, stopped, or a service's own."""
     rng = Random(f"machines:{account_id}")
+    launched_by_s = (_OLDEST_DAY + 300) * DAY_S
     tags = (("Environment", plan.environment),)
     unmanaged = [
         make_machine(
             rng,
-            as_of_s,
+            as_of_s if n == 0 else launched_by_s,
             name=f"{plan.roles[0]}-untracked-{n}",
             state=InstanceState.STOPPED if n == 1 else InstanceState.RUNNING,
             age_s=300 if n == 0 else None,
@@ -160,7 +169,7 @@ def _machines(plan: _Plan, account_id: str, as_of_s: int) -> tuple[Machine, ...]
         for n in range(plan.unmanaged)
     ]
     operated = [
-        make_machine(rng, as_of_s, name=f"eks-{n}", operator="eks.amazonaws.com", is_hidden=n % 2 == 0, tags=tags)
+        make_machine(rng, launched_by_s, name=f"eks-{n}", operator="eks.amazonaws.com", is_hidden=n % 2 == 0, tags=tags)
         for n in range(plan.service_managed)
     ]
     return (*unmanaged, *operated)
@@ -180,7 +189,7 @@ def _baselines(account_id: str) -> tuple[Baseline, ...]:
     return (Baseline(f"pb-0{rng.getrandbits(64):016x}", "meridian-linux-prod", "AMAZON_LINUX_2023", rules=(rule,)),)
 
 
-def _nodes(plan: _Plan, region: str, count: int, rng: Random) -> tuple[Node, ...]:
+def _nodes(plan: _Plan, region: str, count: int, rng: Random, day: int) -> tuple[Node, ...]:
     nodes = []
     for n in range(count):
         platform = rng.choice(plan.platforms)
@@ -195,5 +204,26 @@ def _nodes(plan: _Plan, region: str, count: int, rng: Random) -> tuple[Node, ...
             tags=(("Environment", plan.environment), ("PatchGroup", f"{plan.environment}-weekly")),
             role=rng.choice(plan.roles),
         )
-        nodes.append(node)
+        today = _on_day(node, day, may_be_replaced=special is None and n >= plan.hybrid)
+        if today is not None:
+            nodes.append(today)
     return tuple(nodes)
+
+
+def _on_day(node: Node, day: int, *, may_be_replaced: bool) -> Node | None:
+    """Returns the node that has this place in the listing on a day; None: none has.
+
+    One place of nine belongs to a group that replaces its instances every few days, and now and then needs fewer.
+    """
+    rng = Random(f"place:{node.seed}")
+    launched = _OLDEST_DAY + rng.randrange(300)
+    if may_be_replaced and rng.random() < _REPLACED:
+        every = rng.randrange(5, 16)
+        phase = rng.randrange(every)
+        number = (day + phase) // every
+        launched = number * every - phase
+        own = Random(f"place:{node.seed}:{number}")
+        if own.random() < _LEFT_EMPTY:
+            return None
+        node = structs.replace(node, instance_id=f"i-0{own.getrandbits(64):016x}", seed=own.getrandbits(62))
+    return structs.replace(node, days=Days(launched, last_operation(node.seed, day, launched)))

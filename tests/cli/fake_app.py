@@ -80,7 +80,14 @@ class FakeApp:
         return self
 
     async def run_scan(
-        self, settings: Settings, *, resume: str | None, demo: bool, observers: Sequence[Observer], stdout: BinaryIO
+        self,
+        settings: Settings,
+        *,
+        resume: str | None,
+        demo: bool,
+        observers: Sequence[Observer],
+        stdout: BinaryIO,
+        demo_day: int | None = None,
     ) -> ScanResult:
         self.settings, self.resume, self.demo = settings, resume, demo
         if isinstance(self.ending, BaseException):

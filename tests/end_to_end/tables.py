@@ -19,6 +19,7 @@ from scanner.core.model import NodeStatus, TargetStatus
 from scanner.core.safe_text import safe_cell
 from scanner.core.tables import TABLES
 from scanner.simulator.running.expected import Truth
+from scanner.simulator.running.expected_columns import TruePatch
 from tests.end_to_end.commands import Terminal
 
 Cell = str | int | None | tuple[str, ...]
@@ -161,7 +162,9 @@ def assert_right(tables: Tables, truth: Truth, *, statuses: Mapping[tuple[str, s
     """
     (scan,) = tables["scans"]
     assert {row[0] for name in TABLES for row in tables[name]} == {scan[0]}
-    assert_same_rows((row[1:] for row in tables["patches"]), truth.patches())
+    # Behind the columns that the world decides come those that follow from the scans of the store.
+    decided = len(TruePatch._fields)
+    assert_same_rows((row[1 : 1 + decided] for row in tables["patches"]), truth.patches())
     assert_right_nodes(tables["nodes"], truth, statuses or {})
     assert_right_targets(tables["targets"], truth)
 

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from msgspec import UNSET, Struct, UnsetType, field
 
+from scanner.simulator.generate.calendar import is_window
 from scanner.simulator.generate.packages import DAY_S
 from scanner.simulator.generate.patches import patches_of
 from scanner.simulator.generate.platforms import PLATFORMS
@@ -72,6 +73,11 @@ class WirePatchState(Struct, frozen=True, gc=False, rename="pascal"):
     install_override_list: str | UnsetType = UNSET
 
 
+def launched_s(node: Node, as_of_s: int, rng: Random) -> int:
+    """Returns the midnight since which a node is there."""
+    return as_of_s - rng.randrange(2, 400) * DAY_S if node.days is None else node.days.launched * DAY_S
+
+
 def wire_node(node: Node, as_of_s: int) -> WireNode:
     platform = PLATFORMS[node.platform]
     rng = Random(f"facts:{node.seed}")
@@ -92,7 +98,7 @@ def wire_node(node: Node, as_of_s: int) -> WireNode:
         association_status="Success",
         source_id=node.instance_id,
         source_type="AWS::SSM::ManagedInstance" if node.is_hybrid else "AWS::EC2::Instance",
-        registration_date=float(as_of_s - Random(f"registered:{node.seed}").randrange(2, 400) * DAY_S),
+        registration_date=float(launched_s(node, as_of_s, Random(f"registered:{node.seed}"))),
         last_association_execution_date=associated_s,
         last_successful_association_execution_date=associated_s,
         association_overview={"DetailedStatus": "Success", "InstanceAssociationStatusAggregatedCount": {"Success": 2}},
@@ -115,15 +121,16 @@ def wire_patch_state(
     if node.is_empty or node.traits & {Trait.STATE_MISSING, Trait.GONE}:
         return None
     platform = PLATFORMS[node.platform]
-    installed_before_s = as_of_s + (generation - 1) * DAY_S - Random(f"installed:{node.seed}").randrange(600, 80_000)
-    rng = Random(f"state:{node.seed}:{generation}" + (f":{rescans}" if rescans else ""))
     patches = patches_of(node, generation, as_of_s)
+    as_of_s = as_of_s if node.days is None else node.days.operated * DAY_S
+    installed_before_s = as_of_s + (generation - 1) * DAY_S - Random(f"installed:{node.seed}").randrange(600, 80_000)
+    rng = _rng_of_operation(node, generation, rescans)
     counts = _reported_counts(node, patches.by_state)
     is_windows = platform.family == "windows"
     not_applicable = counts.get("NotApplicable", 0) if is_windows else platform.not_applicable
     end_s = as_of_s - rng.randrange(600, 80_000) + (generation + rescans) * DAY_S + rng.randrange(1000) / 1000
     end_s -= STALE_S if node.traits & {Trait.STALE, Trait.BASELINE_OVERRIDE} else 0
-    installs, pending = generation > 0 and not rescans, counts.get("InstalledPendingReboot", 0)
+    installs, pending = _is_patched(node, generation) and not rescans, counts.get("InstalledPendingReboot", 0)
     state = WirePatchState(
         instance_id=node.instance_id,
         patch_group=dict(node.tags).get("PatchGroup", ""),
@@ -148,6 +155,17 @@ def wire_patch_state(
         last_no_reboot_install_operation_time=float(installed_before_s) if pending else UNSET,
     )
     return _without_counts(state) if Trait.COUNTS_UNKNOWN in node.traits else state
+
+
+def _is_patched(node: Node, generation: int) -> bool:
+    return generation > 0 if node.days is None else is_window(node, node.days.operated)
+
+
+def _rng_of_operation(node: Node, generation: int, rescans: int) -> Random:
+    parts = ["state", node.seed, generation]
+    parts += [rescans] if rescans else []
+    parts += [node.days.operated] if node.days else []
+    return Random(":".join(map(str, parts)))
 
 
 def _reported_counts(node: Node, by_state: Mapping[str, int]) -> Mapping[str, int]:

@@ -19,13 +19,18 @@ def machine_of(node: Node, as_of_s: int) -> Machine | None:
     rng = Random(f"machine:{node.seed}")
     return Machine(
         instance_id=node.instance_id,
-        launched_s=as_of_s - rng.randrange(2, 400) * DAY_S - rng.randrange(DAY_S),
+        launched_s=_launched_s(node, as_of_s, rng),
         state=InstanceState.STOPPED if Trait.STOPPED in node.traits else InstanceState.RUNNING,
         image_id=f"ami-{rng.getrandbits(68):017x}",
         platform_details=_PLATFORM_DETAILS.get(node.platform.partition("-")[0], "Linux/UNIX"),
         private_dns_name=node.computer_name,
         tags=(*node.tags, ("Name", node.computer_name.partition(".")[0])),
     )
+
+
+def _launched_s(node: Node, as_of_s: int, rng: Random) -> int:
+    midnight_s = as_of_s - rng.randrange(2, 400) * DAY_S if node.days is None else (node.days.launched + 1) * DAY_S
+    return midnight_s - rng.randrange(DAY_S)
 
 
 def make_machine(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from random import Random
 
 from msgspec import UNSET, Struct, structs
 
 from scanner.simulator.generate import deb, rpm, windows
+from scanner.simulator.generate.calendar import IMAGE_AS_OF_S, held_updates, installed_time, release_of
 from scanner.simulator.generate.packages import DAY_S, UNKNOWN_TIME_S, YEAR_ONE_S, Package, PatchRow
 from scanner.simulator.generate.platforms import PLATFORMS, Platform
 from scanner.simulator.world.organization import Node
@@ -28,6 +29,14 @@ _UPDATES: dict[str, Callable[[Platform], list[Package]]] = {
 }
 _INSTALLED_SHARE = {"rpm": 0.12, "deb": 0.16, "windows": 0.03}
 _OTHER_SHARE = {"rpm": 0.88, "deb": 0.84, "windows": 0.08}
+_OWN_STATES = (
+    "Failed",
+    "Missing",
+    "InstalledPendingReboot",
+    "InstalledRejected",
+    "AvailableSecurityUpdate",
+    "Installed",
+)
 _WITH_CVES = frozenset({"Missing", "Failed"})
 
 
@@ -62,6 +71,8 @@ def patches_of(node: Node, generation: int, as_of_s: int, *, supersessions: int 
     if node.is_empty:
         return _NOTHING
     names_cves = node.windows_cve_ids or PLATFORMS[node.platform].family != "windows"
+    if node.days is not None and not generation:
+        return _patches_of_day(node, names_cves)
     return _patches(node.platform, node.seed, node.rows, generation, as_of_s, names_cves, supersessions)
 
 
@@ -80,6 +91,25 @@ def _patches(
     rng = Random(f"{seed}:{generation}")
     own = _own_rows(platform, image, rng, as_of_s, rows_wanted, installs=generation > 0)
     own["Missing"] = [superseded(row, platform.family, supersessions) for row in own["Missing"]]
+    return _listed(image, own, names_cves=names_cves)
+
+
+@lru_cache(maxsize=2048)
+def _patches_of_day(node: Node, names_cves: bool) -> NodePatches:  # noqa: FBT001 - keywords would make the cache slower
+    """Returns what the node lists on the day of its last patching operation."""
+    assert node.days is not None
+    platform = PLATFORMS[node.platform]
+    image = _image(node.platform, node.seed % IMAGES_A_PLATFORM, node.rows, IMAGE_AS_OF_S)
+    own: dict[str, list[PatchRow]] = {state: [] for state in _OWN_STATES}
+    for held in held_updates(node, _updates(node.platform), node.days.operated, node.days.launched):
+        package = release_of(held.package, platform.family, held.version)
+        row = _row(platform, package, held.state, Random(f"{node.seed}:{package.title}"), IMAGE_AS_OF_S)
+        own[held.state].append(structs.replace(row, installed_time=installed_time(held, platform.family)))
+    return _listed(image, own, names_cves=names_cves)
+
+
+def _listed(image: _Image, own: Mapping[str, list[PatchRow]], *, names_cves: bool) -> NodePatches:
+    """Returns the rows of an image and of a node itself in the order of their listing, and counts them."""
     by_state = image.by_state + Counter(row.state for rows in own.values() for row in rows)
     lacking = [row for state in ("Missing", "Failed", "InstalledRejected") for row in own[state]]
     rows = [

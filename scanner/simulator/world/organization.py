@@ -51,6 +51,16 @@ class AccountStatus(StrEnum):
     PENDING_CLOSURE = "PENDING_CLOSURE"
 
 
+class Days(Struct, frozen=True, gc=False):
+    """When something happened to a node of a world that has days, in days since 1970.
+
+    `operated` is the day of its last patching operation, `launched` that of its launch.
+    """
+
+    launched: int
+    operated: int
+
+
 class Node(Struct, frozen=True, gc=False):
     """One managed node. Its patches are not stored: `seed`, `platform` and `rows` determine them."""
 
@@ -63,6 +73,7 @@ class Node(Struct, frozen=True, gc=False):
     tags: tuple[tuple[str, str], ...] = ()
     #: Whether patches of Windows name CVE ids. AWS documents `Patch.CVEIds` for Linux only.
     windows_cve_ids: bool = False
+    days: Days | None = None  # None: what it lacks does not change with the days
 
     @property
     def is_hybrid(self) -> bool:
