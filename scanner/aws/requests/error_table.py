@@ -103,7 +103,10 @@ TABLE: dict[str, ErrorRule] = {
     **dict.fromkeys(("AuthFailure", "InvalidClientTokenId", "UnrecognizedClientException"), TOKEN_REFUSED),
     **dict.fromkeys(("InvalidSignatureException", "RequestTimeTooSkewed", "SignatureDoesNotMatch"), SIGNATURE_REFUSED),
     "InvalidInstanceId": ErrorRule(InvalidNode),
-    **dict.fromkeys(("InvalidNextToken", "InvalidNextTokenException"), ErrorRule(PaginationBroken)),
+    **dict.fromkeys(
+        ("InvalidNextToken", "InvalidNextTokenException", "InvalidPaginationToken", "PaginationTokenExpiredException"),
+        ErrorRule(PaginationBroken),
+    ),
     **dict.fromkeys(
         (
             "InvalidFilter",

@@ -62,7 +62,10 @@ def meant(code, message="", status=400, operation=DESCRIBE_INSTANCE_PATCHES):
         (TokenRefused, "AuthFailure InvalidClientTokenId UnrecognizedClientException"),
         (KeysRefused, "InvalidSignatureException RequestTimeTooSkewed SignatureDoesNotMatch"),
         (InvalidNode, "InvalidInstanceId"),
-        (PaginationBroken, "InvalidNextToken InvalidNextTokenException"),
+        (
+            PaginationBroken,
+            "InvalidNextToken InvalidNextTokenException InvalidPaginationToken PaginationTokenExpiredException",
+        ),
         (
             RequestRejected,
             (
