@@ -13,7 +13,7 @@ from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
 
-from tests.benchmarks import hot_path, lean, many_targets, memory, rate, stalls, start_up
+from tests.benchmarks import bounds, hot_path, lean, many_targets, memory, rate, sinks, stalls, start_up
 from tests.benchmarks.plan import FULL, TINY, Size
 from tests.benchmarks.results import Result, as_text
 
@@ -27,8 +27,10 @@ BENCHMARKS: Mapping[str, Callable[[Size], list[Result]]] = {
     "rate": rate.rate,
     "memory": memory.memory,
     "lean": lean.lean,
+    "bounds": bounds.bounds,
+    "sinks": sinks.sinks,
 }
-LONG = ("rate", "memory", "lean")  # Minutes each: run only when named
+LONG = ("rate", "memory", "lean", "bounds", "sinks")  # Minutes each: run only when named
 PACKAGES = ("aioboto3", "aiobotocore", "aiohttp", "anyio", "boto3", "botocore", "httptools", "msgspec", "pyarrow")
 
 

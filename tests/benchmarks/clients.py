@@ -37,11 +37,12 @@ class Peer:
 
 @dataclass(frozen=True)
 class Patchsweep:
-    """`patchsweep scan` whole, with a store that is thrown away."""
+    """`patchsweep scan` whole, with a store that is thrown away; `sink` has `{folder}` where its files go."""
 
     options: tuple[str, ...] = NO_LIMIT
     variables: Mapping[str, str] = field(default_factory=dict)
     module: tuple[str, ...] = ("scanner",)
+    sink: str | None = None
 
     def run(self, server: Server, regions: Sequence[str]) -> Counted:
         """Scan these Regions."""
@@ -49,5 +50,7 @@ class Patchsweep:
             summary = Path(folder, "summary.json")
             arguments = [sys.executable, "-m", *self.module, "scan", "--regions", ",".join(regions), "--no-progress"]
             arguments += ["--store", f"{folder}/store", "--summary", str(summary), *self.options]
+            if self.sink:
+                arguments += ["--sink", self.sink.format(folder=folder)]
             usage = measured(arguments, server.environment(**self.variables))
             return Counted(usage, json.loads(summary.read_bytes())["patch_rows"])

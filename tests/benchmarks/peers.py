@@ -65,6 +65,43 @@ def aioboto3_gather(regions: Sequence[str]) -> dict[str, int]:
     return asyncio.run(run())
 
 
+def aioboto3_jsonl(regions: Sequence[str]) -> dict[str, int]:
+    """The same with every row written to a file as a line of JSON, with the account, the Region and the node."""
+    import asyncio  # noqa: PLC0415 - each peer pays for its own imports alone
+    import tempfile  # noqa: PLC0415 - as above
+    from contextlib import AsyncExitStack  # noqa: PLC0415 - as above
+
+    import aioboto3  # noqa: PLC0415 - as above
+    from aiobotocore.config import AioConfig  # noqa: PLC0415 - as above
+
+    async def run() -> dict[str, int]:
+        session, room, work = aioboto3.Session(), asyncio.Semaphore(IN_FLIGHT), []
+        with tempfile.TemporaryFile("w") as file:
+
+            async def read(client: object, region: str, instance_id: str) -> tuple[int, int]:
+                pages = rows = 0
+                async with room:
+                    async for page in client.get_paginator("describe_instance_patches").paginate(
+                        InstanceId=instance_id
+                    ):
+                        pages += 1
+                        rows += len(page["Patches"])
+                        for row in page["Patches"]:
+                            line = {"account_id": "111111111111", "region": region, "instance_id": instance_id, **row}
+                            file.write(json.dumps(line, default=str) + "\n")
+                return pages, rows
+
+            async with AsyncExitStack() as stack:
+                for region in regions:
+                    config = AioConfig(max_pool_connections=CLIENTS_POOL)
+                    client = await stack.enter_async_context(session.client("ssm", region_name=region, config=config))
+                    async for page in client.get_paginator("describe_instance_information").paginate():
+                        work += [read(client, region, node["InstanceId"]) for node in page["InstanceInformationList"]]
+                return _total(await asyncio.gather(*work))  # noqa: TID251 - the peer is what people write, gather and all
+
+    return asyncio.run(run())
+
+
 def patchsweep_reading(regions: Sequence[str]) -> dict[str, int]:
     """The reading of patchsweep and verifying, with nobody to take the nodes."""
     import time  # noqa: PLC0415 - each peer pays for its own imports alone
@@ -102,6 +139,7 @@ def _total(nodes: Sequence[tuple[int, int]]) -> dict[str, int]:
 PEERS: dict[str, Callable[[Sequence[str]], dict[str, int]]] = {
     "boto3": boto3_threads,
     "aioboto3": aioboto3_gather,
+    "aioboto3-jsonl": aioboto3_jsonl,
     "reading": patchsweep_reading,
 }
 

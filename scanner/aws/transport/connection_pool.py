@@ -53,7 +53,7 @@ class Connections:
         """
         connection = self._reusable(url) or await self._connect(url)
         answer = await connection.post(request, self._read_timeout_s)
-        if connection.is_usable:
+        if connection.is_reusable:
             connection.idle_since_s = self._clock()
             self._idle[url].append(connection)
         else:

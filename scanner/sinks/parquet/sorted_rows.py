@@ -2,7 +2,7 @@
 
 Rows of one node arrive together, so what is sorted is a list of slices, one for each node: 0.07 CPU s a million rows.
 What does not fit in memory is written to a temporary file in sorted runs, each a row group, which are merged at the
-end: another 0.5 s. Parquet takes less CPU for that than Arrow's own format, because it keeps repeated titles once.
+end: another 0.8 s. Parquet takes less CPU for that than Arrow's own format, because it keeps repeated titles once.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+
+from scanner.sinks.parquet.part_files import MAX_DICTIONARY_BYTES
 
 _SORT_COLUMNS = ("account_id", "region", "instance_id")
 _SEPARATOR = "\0"  # below every other character, so that joined keys sort as their parts do
@@ -60,7 +62,13 @@ class SortedRows:
 
     def _spill(self) -> None:
         if self._writer is None:
-            self._writer = pq.ParquetWriter(self._file, self._schema, compression="zstd", write_statistics=False)
+            self._writer = pq.ParquetWriter(
+                self._file,
+                self._schema,
+                compression="lz4",
+                dictionary_pagesize_limit=MAX_DICTIONARY_BYTES,
+                write_statistics=False,
+            )
         (run,) = _gathered(self._held_in_order(), self._schema, self._rows_held)
         self._writer.write_table(run, row_group_size=self._rows_held)
         self._runs += 1

@@ -81,7 +81,7 @@ def test_parts_are_numbered_and_hold_every_row_once(tmp_path):
     tables = [rows.slice(at, 1_000) for at in range(0, 10_000, 1_000)]
     size = write_one(tmp_path, tables[0])
 
-    parts = list(write_parts(tables, rows.schema, paths, max_bytes=size * 3))
+    parts = list(write_parts(tables, rows.schema, paths, max_bytes=size * 2))
 
     assert [path.name for path in parts] == [f"{number}.parquet" for number in range(len(parts))]
     assert 3 <= len(parts) <= 5
