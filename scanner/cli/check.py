@@ -153,5 +153,9 @@ async def _waivers(app: AppLoader, settings: Settings) -> tuple[Waiver, ...]:
 async def _feeds(app: AppLoader, settings: Settings) -> tuple[Feed, ...]:
     from scanner.reports.feeds.feed import FeedKind
 
-    named = [kind for kind in (FeedKind.KEV, FeedKind.MSRC) if getattr(settings.feeds, kind)]
-    return tuple([await app().read_feed(settings, kind) for kind in named])
+    whole = [kind for kind in (FeedKind.KEV, FeedKind.MSRC) if getattr(settings.feeds, kind)]
+    feeds = [await app().read_feed(settings, kind) for kind in whole]
+    if settings.feeds.osv:
+        exploited = [feed.tables["kev"]["cve_id"].to_pylist() for feed in feeds if feed.kind is FeedKind.KEV]
+        feeds.append(await app().read_feed(settings, FeedKind.OSV, frozenset(*exploited)))
+    return tuple(feeds)

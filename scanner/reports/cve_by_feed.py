@@ -15,7 +15,7 @@ from scanner.reports.feeds.feed import Feed
 from scanner.reports.feeds.msrc import WINDOWS
 from scanner.reports.sql.query import Parameters, Views
 
-_INSTALLED = ("INSTALLED", "INSTALLED_OTHER", "INSTALLED_REJECTED")
+INSTALLED = ("INSTALLED", "INSTALLED_OTHER", "INSTALLED_REJECTED")
 _KEY = "account_id, region, instance_id"
 
 _WINDOWS_ROWS = f"""
@@ -43,11 +43,11 @@ _WINDOWS_ROWS = f"""
   ),
 """  # noqa: S608 - our own words
 
-#: `version_order` is null where a version cannot be compared. The version of an update that is lacking is not the one
-#: that is installed, which may be any older one.
-_DPKG_ROWS = f"""
+#: The packages of Ubuntu and Debian with their versions.
+ON_DPKG = f"""
   on_dpkg AS (
-    SELECT {_KEY}, kb_id, title, state, if(platform_name = 'Ubuntu', 'Ubuntu', 'Debian') AS distribution,
+    SELECT {_KEY}, kb_id, title, severity, state,
+      if(platform_name = 'Ubuntu', 'Ubuntu', 'Debian') AS distribution,
       regexp_extract(platform_version, if(platform_name = 'Ubuntu', '^\\d+\\.\\d+', '^\\d+')) AS release,
       regexp_replace(kb_id, '\\.(all|amd64|arm64|armhf|i386)$', '') AS package,
       if(starts_with(title, kb_id || ':'), substr(title, len(kb_id) + 2), NULL) AS version
@@ -55,9 +55,20 @@ _DPKG_ROWS = f"""
     WHERE scan_id = $scan_id AND (platform_name = 'Ubuntu' OR starts_with(platform_name, 'Debian'))
       AND list_contains($installed || $lacking, state)
   ),
+"""  # noqa: S608 - our own words
+
+#: `version_order` is null where a version cannot be compared. The version of an update that is lacking is not the one
+#: that is installed, which may be any older one.
+_DPKG_ROWS = f"""
+{ON_DPKG}
+  affected AS (FROM on_dpkg JOIN cve_packages USING (distribution, release, package)),
+  orders AS (
+    SELECT version, fixed, compare_dpkg(version, fixed) AS version_order
+    FROM (SELECT DISTINCT version, fixed FROM affected WHERE NOT is_kernel)
+  ),
   compared AS (
-    SELECT *, if(is_kernel, NULL, compare_dpkg(version, fixed)) AS version_order
-    FROM on_dpkg JOIN cve_packages USING (distribution, release, package)
+    SELECT affected.*, if(is_kernel, NULL, version_order) AS version_order
+    FROM affected LEFT JOIN orders USING (version, fixed)
   ),
   dpkg_rows AS (
     SELECT {_KEY}, kb_id, title, state, CASE
@@ -118,7 +129,7 @@ async def add_verdicts(views: Views, scan: ScanRow, feeds: Sequence[Feed], cve_i
     known: Parameters = {
         "scan_id": scan.scan_id,
         "windows": WINDOWS.pattern,
-        "installed": list(_INSTALLED),
+        "installed": list(INSTALLED),
         "lacking": list(LACKING_STATES),
         "pending_state": PENDING_REBOOT,
     }

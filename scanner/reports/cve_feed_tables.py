@@ -99,7 +99,7 @@ def _of_osv(feed: Feed, cve_id: str) -> dict[str, pa.Table]:
                     *key,
                     latest_version([each["fixed"] for each in found]),
                     any(each["is_source"] for each in found),
-                    any(_is_kernel(str(each["source_package"])) for each in found),
+                    any(is_kernel(str(each["source_package"])) for each in found),
                 )
                 for key, found in packages.items()
             ),
@@ -124,7 +124,7 @@ def _order(left: str, right: str) -> int:
     return compare_dpkg(left, right) or 0
 
 
-def _is_kernel(source_package: str) -> bool:
+def is_kernel(source_package: str) -> bool:
     """Returns whether it is a kernel, of which old versions stay installed and an old one may be running."""
     return source_package == "linux" or source_package.startswith("linux-")
 

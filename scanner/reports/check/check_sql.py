@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from scanner.core.model import EpochMs, NodeStatus
-from scanner.core.state_names import LACKING_STATES, WITHOUT_SECURITY_FIXES
+from scanner.core.model import EpochMs, NodeStatus, ScanRow
+from scanner.core.state_names import LACKING_STATES, PENDING_REBOOT, WITHOUT_SECURITY_FIXES
 from scanner.reports.check.policy import EVERY_OTHER, AgeLimit, Policy
+from scanner.reports.cve_by_feed import INSTALLED, ON_DPKG
 from scanner.reports.grouping import Grouping
 from scanner.reports.sql.query import Parameters
 from scanner.reports.staleness import STALE_REASON, stale_parameters
@@ -31,6 +32,7 @@ _MACHINES = f"""
   )
 """  # noqa: S608 - our own words
 
+_KEY = "account_id, region, instance_id"
 _MACHINE = 'account_id, region, instance_id, computer_name, platform_name, ou_path, "group", tags'
 
 #: The machines without evidence: `unknown` is a node status or a reason for which data is stale.
@@ -62,35 +64,72 @@ WHERE limit_ms IS NOT NULL AND NOT coalesce(at_most_ms <= limit_ms AND at_least_
 ORDER BY is_violated DESC NULLS LAST, account_id, region, instance_id, kb_id, title
 """  # noqa: S608 - our own words
 
-_LACKED = """
+#: The CVEs of a lacking patch: AWS's, those that AWS names for it on another machine, and those of the KBs that a KB
+#: brings beyond what is installed. They are all of them (`is_named`) where AWS names any, or where the feed tells all
+#: that the KB covers, down to a KB that is installed.
+_LACKED = f"""
   named AS MATERIALIZED (
     SELECT kb_id, title, flatten(list(DISTINCT cve_ids)) AS named_cves FROM patches
     WHERE len(cve_ids) > 0 AND title IS NOT NULL GROUP BY kb_id, title
   ),
+  installed_covers AS (
+    SELECT DISTINCT {_KEY}, covered FROM patches JOIN kb_covers USING (kb_id) WHERE list_contains($installed, state)
+  ),
+  by_msrc AS (
+    SELECT {_KEY}, kb_id, list(DISTINCT cve_id) FILTER (cve_id IS NOT NULL AND is_there IS NULL) AS feed_cves,
+      bool_or(coalesce(is_there, false)) OR NOT bool_or(coalesce(is_open, false)) AS is_told
+    FROM (SELECT DISTINCT {_KEY}, kb_id FROM patches WHERE list_contains($lacking, state)) AS lacking
+    JOIN kb_covers USING (kb_id)
+    LEFT JOIN (SELECT *, true AS is_there FROM installed_covers) AS there USING ({_KEY}, covered)
+    LEFT JOIN kb_fixes USING (covered)
+    LEFT JOIN (SELECT kb_id, true AS is_open FROM kb_open) AS opened USING (kb_id)
+    GROUP BY {_KEY}, kb_id
+  ),
+  {ON_DPKG}
+  affected AS (FROM on_dpkg JOIN kev_packages USING (distribution, release, package)),
+  orders AS (
+    SELECT version, fixed, compare_dpkg(version, fixed) AS version_order
+    FROM (SELECT DISTINCT version, fixed FROM affected)
+  ),
+  by_osv AS (
+    SELECT {_KEY}, kb_id, title, severity, state, list(cve_id) AS cves FROM affected JOIN orders USING (version, fixed)
+    WHERE version_order < 0
+      OR (version_order = 0 AND NOT list_contains($installed, state) AND state <> $pending_state)
+    GROUP BY ALL
+  ),
   lacked AS (
-    SELECT account_id, region, instance_id, kb_id, title, severity, state,
-      if(len(cve_ids) > 0, cve_ids, coalesce(named_cves, [])) AS cves,
+    SELECT {_KEY}, kb_id, title, severity, state,
+      if(len(cve_ids) > 0, cve_ids, coalesce(named_cves, [])) AS aws_cves, coalesce(feed_cves, []) AS feed_cves,
+      len(aws_cves) > 0 OR coalesce(is_told, false) AS is_named,
       NOT list_contains($without_security_fixes, coalesce(lower(classification), '')) AS may_be_security
-    FROM patches LEFT JOIN named USING (kb_id, title) WHERE list_contains($lacking, state)
+    FROM patches LEFT JOIN named USING (kb_id, title) LEFT JOIN by_msrc USING ({_KEY}, kb_id)
+    WHERE list_contains($lacking, state)
+  ),
+  told AS (
+    SELECT {_KEY}, kb_id, title, severity, state, unnest(aws_cves) AS cve_id, false AS by_feed FROM lacked
+    UNION ALL
+    SELECT {_KEY}, kb_id, title, severity, state,
+      unnest([cve FOR cve IN feed_cves IF NOT list_contains(aws_cves, cve)]), true FROM lacked
+    UNION ALL SELECT {_KEY}, kb_id, title, severity, state, unnest(cves), true FROM by_osv
   )
-"""
+"""  # noqa: S608 - our own words
 
 #: The patches that fix a known exploited vulnerability whose due date has passed.
 KEV_OVERDUE = f"""
 WITH {_MACHINES}, {_LACKED}
-SELECT {_MACHINE}, kb_id, title, severity, state, min(due_date) AS due, list(DISTINCT kev.cve_id ORDER BY kev.cve_id) AS cve_ids
-FROM (SELECT *, unnest(list_distinct(cves)) AS cve_id FROM lacked) AS row
-JOIN kev USING (cve_id) JOIN machines USING (account_id, region, instance_id)
+SELECT {_MACHINE}, kb_id, title, severity, state, min(due_date) AS due, bool_and(by_feed) AS by_feed,
+  list(DISTINCT kev.cve_id ORDER BY kev.cve_id) AS cve_ids
+FROM told JOIN kev USING (cve_id) JOIN machines USING ({_KEY})
 WHERE due_date < $today::DATE GROUP BY ALL
-ORDER BY account_id, region, instance_id, kb_id, title
-"""  # noqa: S608, E501 - our own words
+ORDER BY {_KEY}, kb_id, title
+"""  # noqa: S608 - our own words
 
 #: The machines that lack patches whose CVEs are not named, so that they may fix a known exploited vulnerability.
 KEV_UNKNOWN = f"""
 WITH {_MACHINES}, {_LACKED}
-SELECT {_MACHINE}, count(*) AS patches FROM lacked JOIN machines USING (account_id, region, instance_id)
-WHERE len(cves) = 0 AND may_be_security GROUP BY ALL
-ORDER BY account_id, region, instance_id
+SELECT {_MACHINE}, count(*) AS patches FROM lacked JOIN machines USING ({_KEY})
+WHERE NOT is_named AND may_be_security GROUP BY ALL
+ORDER BY {_KEY}
 """  # noqa: S608 - our own words
 
 #: The accounts in which EC2 was not asked which instances there are.
@@ -119,18 +158,21 @@ def with_policy(sql: str, policy: Policy, by: Grouping | None, *, has_releases: 
 
 
 def check_parameters(
-    policy: Policy, by: Grouping | None, *, now: EpochMs, read_at: EpochMs, stale_after_days: int, tag_keys: list[str]
+    policy: Policy, by: Grouping | None, *, scan: ScanRow, now: EpochMs, stale_after_days: int, tag_keys: list[str]
 ) -> dict[str, str | int | float | bool | list[str] | None]:
     """Returns every parameter that the SELECTs name."""
     groups: Parameters = by.parameters if by else {}
     return {
         **stale_parameters(now, stale_after_days),
         **groups,
-        "read_at": read_at,
+        "read_at": scan.finished_at,
         "today": datetime.fromtimestamp(now / 1000, UTC).date().isoformat(),
         "verified": values(VERIFIED),
         "left_out": values(_LEFT_OUT),
         "tag_keys": tag_keys,
+        "scan_id": scan.scan_id,
+        "installed": list(INSTALLED),
+        "pending_state": PENDING_REBOOT,
         "lacking": list(LACKING_STATES),
         "without_security_fixes": list(WITHOUT_SECURITY_FIXES),
         "severities": [spelling for spelling, _ in _by_spelling(policy)],

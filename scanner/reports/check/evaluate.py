@@ -21,6 +21,7 @@ from scanner.reports.check.check_sql import (
     with_policy,
 )
 from scanner.reports.check.finding import Finding, Outcome
+from scanner.reports.check.kev_tables import kev_tables
 from scanner.reports.check.policy import Policy, Rule
 from scanner.reports.check.result import CheckResult
 from scanner.reports.check.rule_results import Gaps, rule_results
@@ -60,6 +61,8 @@ async def check(views: Views, scan: ScanRow, asked: Check) -> CheckResult:
     index = WaiverIndex(asked.waivers, asked.today)
     tally = Tally(index)
     select = _Selects(views, scan, asked, index.tag_keys)
+    await views.add_tables(kev_tables(asked.feeds))
+    await views.add_dpkg_order()
     # Violations first, so that they are listed where not all findings are.
     if policy.kev_due:
         async for row in select.rows(KEV_OVERDUE):
@@ -98,8 +101,8 @@ class _Selects:
         self._parameters = check_parameters(
             asked.policy,
             asked.by,
+            scan=scan,
             now=asked.now,
-            read_at=scan.finished_at,
             stale_after_days=asked.stale_after_days,
             tag_keys=tag_keys,
         )
@@ -162,11 +165,12 @@ def _aged(row: Mapping[str, Any]) -> Finding:
 
 
 def _kev_overdue(row: Mapping[str, Any], today: date) -> Finding:
+    source = " (by feed, not by AWS)" if row["by_feed"] else ""
     late = counted((today - row["due"]).days, "day")
     return Finding(
         rule=Rule.KEV_DUE,
         outcome=Outcome.VIOLATED,
-        why=f"known to be exploited, due {row['due'].isoformat()}, {late} ago: {_few(row['cve_ids'])}",
+        why=f"known to be exploited, due {row['due'].isoformat()}, {late} ago: {_few(row['cve_ids'])}{source}",
         due=row["due"],
         **_machine(row),
         **_patch(row),

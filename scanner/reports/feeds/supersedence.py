@@ -26,14 +26,10 @@ def carriers(fixes: Iterable[str], described: Iterable[str], supersedes: Iterabl
         described: Every KB of the feed.
         supersedes: Pairs of a KB and one that it supersedes, None for free text. Circles do no harm.
     """
-    direct: dict[str, set[str | None]] = {}
-    for kb_id, superseded in supersedes:
-        direct.setdefault(kb_id, set()).add(superseded)
     wanted, known = frozenset(fixes), frozenset(described)
     roots: dict[str, frozenset[str]] = {}
     uncertain: set[str] = set()
-    for kb_id in known | wanted:
-        covered = _covered(kb_id, direct)
+    for kb_id, covered in covered_by(known | wanted, supersedes).items():
         if carried := wanted & {each for each in covered if each}:
             roots[kb_id] = carried
         elif not covered <= known:
@@ -41,8 +37,15 @@ def carriers(fixes: Iterable[str], described: Iterable[str], supersedes: Iterabl
     return Carriers(roots, frozenset(uncertain))
 
 
-def _covered(kb_id: str, direct: Mapping[str, set[str | None]]) -> set[str | None]:
-    """Returns the KB with all that it supersedes, directly or through others."""
+def covered_by(kb_ids: Iterable[str], supersedes: Iterable[tuple[str, str | None]]) -> dict[str, frozenset[str | None]]:
+    """Returns for each KB itself and all that it supersedes, directly or through others; None stands for free text."""
+    direct: dict[str, set[str | None]] = {}
+    for kb_id, superseded in supersedes:
+        direct.setdefault(kb_id, set()).add(superseded)
+    return {kb_id: _covered(kb_id, direct) for kb_id in kb_ids}
+
+
+def _covered(kb_id: str, direct: Mapping[str, set[str | None]]) -> frozenset[str | None]:
     covered: set[str | None] = {kb_id}
     pending: list[str | None] = [kb_id]
     while pending:
@@ -50,4 +53,4 @@ def _covered(kb_id: str, direct: Mapping[str, set[str | None]]) -> set[str | Non
         found = direct.get(last, set()) - covered if last is not None else set()
         covered |= found
         pending += found
-    return covered
+    return frozenset(covered)

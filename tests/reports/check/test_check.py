@@ -20,7 +20,8 @@ from scanner.reports.feeds.msrc import MsrcReader
 from scanner.reports.grouping import parse_grouping
 from tests.reports.check.samples import CVE, checked, machine, patch, policy, tag, target
 from tests.reports.check.test_formats import finding
-from tests.reports.feeds.samples import kev, msrc, remediation
+from tests.reports.feeds.samples import affected, kev, msrc, osv, remediation
+from tests.reports.feeds.test_feeds import read_msrc, read_osv
 
 pytestmark = pytest.mark.slow
 
@@ -231,6 +232,61 @@ async def test_a_patch_takes_the_cves_that_aws_names_for_it_on_another_machine()
     result = await checked(KEV_DUE, [machine(), machine("i-2")], rows, feeds=[catalogue("2026-11-24")])
 
     assert sorted(finding.instance_id for finding in result.findings) == ["i-1", "i-2"]
+
+
+OVERDUE = catalogue("2026-11-24")
+#: October's update fixes the CVE; November's supersedes it, and October's supersedes one that no document describes.
+MONTHS = [
+    msrc((CVE, [remediation("5100010", "5100009")]), month="2026-Oct"),
+    msrc(("CVE-2026-1111", [remediation("5100011", "5100010")]), ("CVE-2026-2222", [remediation("5100020")])),
+]
+
+
+@pytest.mark.parametrize(
+    ("patches", "verdict"),
+    [
+        ([("KB5100010", "MISSING")], Verdict.VIOLATED),
+        ([("KB5100011", "MISSING")], Verdict.VIOLATED),
+        ([("KB5100011", "MISSING"), ("KB5100010", "INSTALLED")], Verdict.MET),
+        ([("KB5100011", "INSTALLED")], Verdict.MET),
+        ([("KB5100020", "MISSING")], Verdict.MET),
+        ([("KB9999999", "MISSING")], Verdict.UNKNOWN),
+    ],
+    ids=[
+        "the fix",
+        "what supersedes it",
+        "only what came after the fix",
+        "nothing",
+        "an update that fixes something else",
+        "an update that no document describes",
+    ],
+)
+async def test_msrc_names_what_a_windows_update_that_is_missing_would_bring(patches, verdict):
+    rows = [patch(kb_id=kb_id, state=state) for kb_id, state in patches]
+
+    result = await checked(KEV_DUE, [machine()], rows, feeds=[OVERDUE, read_msrc(*MONTHS)])
+
+    assert result.verdict is verdict
+    assert all(each.why.endswith("(by feed, not by AWS)") for each in result.findings if each.due)
+
+
+@pytest.mark.parametrize(
+    ("version", "state", "verdict"),
+    [
+        ("3.0.2-0ubuntu1.9", "INSTALLED", Verdict.VIOLATED),
+        ("3.0.2-0ubuntu1.15", "INSTALLED", Verdict.MET),
+        ("3.0.2-0ubuntu1.15", "MISSING", Verdict.VIOLATED),
+        ("3.0.2-0ubuntu1.16", "MISSING", Verdict.UNKNOWN),
+    ],
+)
+async def test_osv_names_what_a_package_of_ubuntu_lacks(version, state, verdict):
+    record = osv(f"UBUNTU-{CVE}", affected("Ubuntu:22.04:LTS", "openssl", "3.0.2-0ubuntu1.15", ["openssl"]))
+    row = patch(kb_id="openssl.amd64", state=state, title=f"openssl.amd64:{version}")
+    ubuntu = machine(platform_name="Ubuntu", platform_version="22.04")
+
+    result = await checked(KEV_DUE, [ubuntu], [row], feeds=[OVERDUE, read_osv(record)])
+
+    assert result.verdict is verdict
 
 
 def waiver(number=1, expires=date(2026, 12, 31), **conditions):
