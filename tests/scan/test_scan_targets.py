@@ -6,13 +6,16 @@ from collections import Counter
 
 import anyio
 import pytest
+from msgspec import structs
 
 from scanner.core.errors import Denied, Disabled, NodeGone, PaginationBroken, RequestRejected, Unavailable
+from scanner.core.filtered_pages import FilteredPages
 from scanner.core.interfaces import Observer
 from scanner.core.model import NodeStatus, PatchState, Target, TargetStatus
 from scanner.core.patch_rows import NO_PATCHES, PatchPage, patch_rows_of
-from scanner.core.state_names import wire_state
-from scanner.scan.choice import CarryAll, ReadWhole
+from scanner.core.state_names import REFRESHED_STATES, wire_state
+from scanner.scan.choice import CarryAll, ReadWhole, Refresh
+from scanner.scan.filter_measure import FilterMeasure
 from scanner.scan.job import ReadingRules, ScanJob
 from scanner.scan.reconcile import comparable_states
 from scanner.scan.scan_targets import scan_targets
@@ -245,6 +248,49 @@ async def test_an_unchanged_node_is_not_read():
     delivered = await scan_one(fake, choose=choose)
 
     assert (delivered.status, fake.reads) == (NodeStatus.UNCHANGED, 0)
+
+
+REFRESHED_ROWS = [patch("m", "Missing")]
+ALL_ROWS = [patch("a"), *REFRESHED_ROWS]
+
+
+def refreshed_first(whole=ALL_ROWS):
+    """A node that lists what is lacking at first, and everything when it is read again."""
+    return FakeTarget({"i-1": FakeNode([pages(REFRESHED_ROWS), pages(whole)], [state_of("i-1", ALL_ROWS)])})
+
+
+@pytest.mark.parametrize(
+    ("is_old", "status", "filters"),
+    [
+        (False, NodeStatus.REFRESHED, [REFRESHED_STATES]),
+        (True, NodeStatus.VERIFIED, [REFRESHED_STATES, ()]),
+    ],
+)
+async def test_a_refreshed_node_is_read_whole_if_a_lacking_patch_proves_its_carried_rows_old(is_old, status, filters):
+    target = refreshed_first()
+
+    _, (delivered,) = await scan({HERE: target}, choose=lambda *_: Refresh(lambda kb_ids: is_old and kb_ids == ["m"]))
+
+    assert (delivered.status, target.filters) == (status, filters)
+    assert delivered.patches == patch_rows_of(ALL_ROWS if is_old else REFRESHED_ROWS)
+
+
+async def test_a_node_is_not_refreshed_where_that_costs_as_many_pages_as_reading_it_whole():
+    costly = FilterMeasure(FilteredPages(pages=90, if_first=10, if_after=90))
+    target = FakeTarget({"i-1": FakeNode([pages(ALL_ROWS)], [state_of("i-1", ALL_ROWS)])})
+
+    _, (delivered,) = await scan({HERE: target}, choose=lambda *_: Refresh(lambda _: False), filtering=costly)
+
+    assert (delivered.status, target.filters) == (NodeStatus.VERIFIED, [()])
+
+
+async def test_a_node_of_which_aws_counts_no_wanted_patch_costs_no_call():
+    rules = structs.replace(RULES, states=("MISSING",), comparable=frozenset({"MISSING"}))
+    target = FakeTarget({"i-1": FakeNode([], [state_of("i-1", [patch("a")])])})
+
+    _, (delivered,) = await scan({HERE: target}, rules=rules)
+
+    assert (delivered.status, delivered.pages, target.filters) == (NodeStatus.VERIFIED, 0, [])
 
 
 async def test_a_request_that_aws_calls_wrong_stops_the_run():

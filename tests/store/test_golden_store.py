@@ -97,6 +97,18 @@ async def test_a_delta_scan_finds_its_nodes_unchanged_and_carries_their_rows_ove
     assert sum(sum(table.column("patch_rows").to_pylist()) for table in tables) == 92
 
 
+async def test_a_lean_scan_carries_what_is_installed_over_from_it_with_its_date(golden):
+    rows = [row for row in golden.expected["nodes"] if row["scan_id"] == COMPLETE and row["status"] == "verified"]
+    targets = {(row["account_id"], row["region"]) for row in rows}
+    query = HistoryQuery(targets, PatchFilters(not_applicable=False), since=0, is_lean=True)
+    history = await Store(LocalFiles(golden.folder)).history(query)
+
+    assert history.damaged == []
+    for row in rows:
+        reading = history.reading(Target(row["account_id"], row["region"]), row["instance_id"])
+        assert reading.as_of == _state(row)["operation_end_time"]
+
+
 def _state(row):
     known = {name: row[name] for name in PatchState.__struct_fields__ if name in row}
     for name in ("operation_start_time", "operation_end_time"):
