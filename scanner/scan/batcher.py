@@ -21,10 +21,11 @@ PutRead = Callable[[Read], Awaitable[None]]  # waits while the store is behind
 
 
 class FlushRules(Struct, frozen=True):
-    """When a segment is written: at this many rows, and after this many seconds at the latest."""
+    """When a segment is written: at this many rows or nodes, and after this many seconds at the latest."""
 
     rows: int
     interval_s: float
+    nodes: int = 2_000  # a node that waits takes 3 kB, its rows aside
 
 
 class _PendingNodes:
@@ -48,7 +49,7 @@ class _PendingNodes:
         self._scans.append(read)
         # A node costs a row of its own, so that nodes without patches fill a segment too.
         self._rows += 1 + len(read.patches)
-        if self._rows >= self._rules.rows:
+        if self._rows >= self._rules.rows or len(self._scans) >= self._rules.nodes:
             await self.flush()
 
     async def flush(self) -> None:

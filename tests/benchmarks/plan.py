@@ -15,7 +15,7 @@ class Size:
     targets: int
     rate_s: float
     virtual_schedules: int
-    lean_nodes: int = 200
+    lean_nodes: int = 60
 
 
 FULL = Size(rounds=5, nodes=6_400, memory_nodes=(2_000, 20_000), targets=1_000, rate_s=90.0, virtual_schedules=40)

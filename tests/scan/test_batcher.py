@@ -40,6 +40,17 @@ async def test_a_segment_is_put_whenever_it_has_enough_rows_and_the_rest_at_the_
     assert segments == [["i-0", "i-1"], ["i-2", "i-3"], ["i-4"]]
 
 
+async def test_a_segment_is_put_too_when_many_nodes_wait_that_have_no_rows():
+    segments = []
+
+    async def put(scans, ended):
+        segments.append(len(scans))
+
+    await write([scanned(f"i-{n}", rows=0) for n in range(5)], FlushRules(1_000, NEVER_S, nodes=2), put)
+
+    assert segments == [2, 2, 1]
+
+
 async def test_nothing_delivered_makes_no_segment():
     async def put(scans, ended):
         raise AssertionError(scans)
