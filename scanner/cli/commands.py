@@ -28,6 +28,7 @@ COMMANDS = {
     "sinks": "Show the installed sinks.",
     "schema": "Show every table and column that a scan delivers.",
     "config": "Show and check the settings in force.",
+    "demo": "Take a tour of the commands on a simulated organization.",
     "simulate": "Serve a simulated organization for trials.",
 }
 

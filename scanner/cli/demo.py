@@ -1,0 +1,110 @@
+"""`patchsweep demo`: a tour of the commands on the simulated organization."""
+
+from __future__ import annotations
+
+import shlex
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import anyio
+import click
+
+from scanner.cli import options
+from scanner.cli.exit_codes import ExitCode
+from scanner.cli.load_app import AppLoader
+from scanner.cli.options import Sectioned, SectionedCommand, settings_of
+from scanner.cli.output import errors_only, print_lines, print_note
+from scanner.core.errors import ConfigError
+from scanner.core.settings import Settings
+
+DAYS = ("-14", "-7", "0")  # of the scans, counted from today: two weeks are enough for a patch to be overdue
+ROWS = "8"  # of a table: a tour shows what there is, not all of it
+_REPORT = "report.html"
+_MOST_LACKED = """
+    SELECT cve_id FROM (SELECT unnest(cve_ids) AS cve_id, instance_id FROM patches WHERE state = 'MISSING')
+    GROUP BY cve_id ORDER BY count(DISTINCT instance_id) DESC, cve_id LIMIT 1
+"""
+#: A step may find something: partial scans and open findings are what the tour is about.
+_AS_EXPECTED = frozenset({0, 3, 4})
+
+
+@click.command("demo", cls=SectionedCommand)
+@click.option(
+    "--folder",
+    metavar="DIR",
+    cls=Sectioned,
+    section="Output",
+    help="Where to keep the scans and the report.  [default: a new temporary folder]",
+)
+@click.option(
+    "--open", "opens", is_flag=True, cls=Sectioned, section="Output", help="Show the report in the browser at the end."
+)
+@options.config_option
+@click.pass_obj
+def command(app: AppLoader, /, *, folder: str | None, opens: bool, config: str | None) -> int:
+    """Take a tour: scan a simulated organization on three days, and look at it.
+
+    Runs the commands that it shows, one after the other, and ends with the path
+    of the HTML report. No AWS account is needed or touched.
+    """
+    place = _folder(folder)
+    store = str(place / "store")
+    settings = settings_of(config, {"store__location": store})
+    for day, mode in zip(DAYS, ("full", "delta", "delta"), strict=True):
+        quiet = [] if day == DAYS[-1] else ["--log-level", "error"]
+        code = _run(app, "scan", "--demo", "--demo-day", day, "--mode", mode, "--store", store, *quiet)
+        if code not in _AS_EXPECTED:
+            return code
+    cve_id = anyio.run(_most_lacked, app, settings)
+    report = str(place / _REPORT)
+    looks: list[list[str]] = [
+        ["scans", "--store", store],
+        ["diff", "--store", store, "--max-rows", ROWS],
+        *([["cve", cve_id, "--store", store, "--max-rows", ROWS]] if cve_id else []),
+        ["check", "--store", store, "--max-age", "Critical=10d", "--max-unread", "50", "--by", "account"],
+        ["report", "--store", store, "--output", report, *(["--open"] if opens else [])],
+    ]
+    for words in looks:
+        code = _run(app, *words)
+        if code not in _AS_EXPECTED:
+            return code
+    print_lines([report])
+    return ExitCode.COMPLETE
+
+
+def _folder(named: str | None) -> Path:
+    """Returns the folder, which is made if there is none.
+
+    Raises:
+        ConfigError: it cannot be made.
+    """
+    if named is None:
+        return Path(tempfile.mkdtemp(prefix="patchsweep-demo-"))
+    try:
+        Path(named).mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"the folder {named!a} cannot be made: {error.strerror or error}") from error
+    return Path(named)
+
+
+def _run(app: AppLoader, *words: str) -> int:
+    """Shows a command, runs it, and returns its exit code."""
+    from scanner.cli.commands import patchsweep
+
+    errors_only.set(False)  # a step before may have been quiet
+    print_note(f"$ patchsweep {shlex.join(words)}")
+    code = patchsweep.main([*words], "patchsweep", standalone_mode=False, obj=app)
+    assert isinstance(code, int)
+    return code
+
+
+async def _most_lacked(app: AppLoader, settings: Settings) -> str | None:
+    """Returns the CVE whose fix most machines lack in the newest scan."""
+    from scanner.cli.queries import open_scans
+
+    async with app().open_store(settings) as opened:
+        scan_id = await opened.resolve()
+        async with open_scans(opened, [scan_id], settings.views) as views:
+            rows: Sequence[dict[str, str]] = (await views.fetch(_MOST_LACKED)).to_pylist()
+    return rows[0]["cve_id"] if rows else None
