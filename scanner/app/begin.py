@@ -18,10 +18,11 @@ from scanner.app.suspects import is_silent
 from scanner.aws.open import Aws, open_aws
 from scanner.aws.scope.targets import largest_first
 from scanner.core.concurrency import unwrap_single_error
-from scanner.core.errors import Interrupted, StoreBusy
+from scanner.core.errors import ConfigError, Interrupted, StoreBusy
 from scanner.core.model import CallCounts
 from scanner.core.settings import Settings
 from scanner.store.ended_targets import sum_of_calls
+from scanner.store.layout import is_scan_id
 from scanner.store.open import open_store
 from scanner.store.plan_file import PlannedTarget, ScanPlan
 from scanner.store.store import Store
@@ -35,7 +36,9 @@ class Begun(Struct, frozen=True):
     notes: Sequence[str]
 
 
-async def run_begin(settings: Settings, *, resume: str | None, demo: bool, stdout: BinaryIO) -> Begun:
+async def run_begin(
+    settings: Settings, *, resume: str | None, demo: bool, stdout: BinaryIO, scan_id: str | None = None
+) -> Begun:
     """Starts a scan that workers read and `finish` commits, or plans an unfinished one again.
 
     Args:
@@ -43,16 +46,25 @@ async def run_begin(settings: Settings, *, resume: str | None, demo: bool, stdou
         resume: None for a new scan, `latest` or the id of an unfinished one, or `LATEST_OR_NEW`.
         demo: read the embedded simulated organization.
         stdout: where a sink on `-` would write.
+        scan_id: the id of the scan, so that whatever starts this knows it, and may start it twice: the second time the
+            scan is planned again if it is unfinished, and left alone if it is committed.
 
     Raises:
+        ConfigError: the id is none.
         Interrupted: by a signal; nothing was planned.
         PatchsweepError: the scope could not be found out, a sink would not take the scan, or the store failed.
     """
+    if scan_id is not None and not is_scan_id(scan_id):
+        raise ConfigError(f"--scan-id {scan_id!a} is no scan id: give one like 20261123T210611Z-a1b2c3")
     with unwrap_single_error():
         async with stoppable() as stop, open_store(settings) as store:
             with stop.phase():
+                if scan_id is not None:
+                    if await store.is_committed(scan_id):
+                        return Begun(scan_id, 0, [f"the scan {scan_id} is committed already"])
+                    resume = scan_id if scan_id in await store.unfinished() else None
                 choice = await choose_scan(store, settings, resume, demo=demo)
-                async with open_scan(store, settings, choice.resume, demo=demo) as scan:
+                async with open_scan(store, settings, choice.resume, demo=demo, new_id=scan_id) as scan:
                     await refuse_live_sinks(scan.settings, stdout)
                     await check_sinks(scan.settings, stdout)
                     plan = await _planned(store, scan)

@@ -45,12 +45,18 @@ class ActiveScan(Struct, frozen=True):
 
 @asynccontextmanager
 async def open_scan(
-    store: Store, settings: Settings, resume: str | None, *, demo: bool, demo_day: int | None = None
+    store: Store,
+    settings: Settings,
+    resume: str | None,
+    *,
+    demo: bool,
+    demo_day: int | None = None,
+    new_id: str | None = None,
 ) -> AsyncIterator[ActiveScan]:
     """Starts a new scan or reopens an unfinished one, and holds it against other processes.
 
-    A resumed scan keeps its scope, filters and mode; speed, sinks and output are the caller's to change. A scan that
-    holds nothing at the end leaves no trace.
+    A new scan gets the id `new_id`, if one is given. A resumed scan keeps its scope, filters and mode; speed, sinks and
+    output are the caller's to change. A scan that holds nothing at the end leaves no trace.
 
     Raises:
         ScanNotFound: there is no unfinished scan of this id.
@@ -61,7 +67,7 @@ async def open_scan(
     is_new_demo = demo and resume is None
     started_at = await next_demo_time(store, demo_day) if is_new_demo else int(time.time() * 1000)
     if resume is None:
-        scan_id = store.new_scan_id(started_at)
+        scan_id = new_id or store.new_scan_id(started_at)
     else:
         scan_id = await store.resolve_unfinished(None if resume == "latest" else resume)
     notes = _guard_notes(store, settings, has_conditions=await store.test_writes(), is_resumed=resume is not None)

@@ -41,11 +41,26 @@ from scanner.core.scan_request import LATEST_OR_NEW
     section="Run",
     help="For schedulers: plan the newest unfinished scan of the same request again, else start one.",
 )
+@click.option(
+    "--scan-id",
+    metavar="ID",
+    cls=Sectioned,
+    section="Run",
+    help="Begin under this id, or plan its scan again: for engines that cannot read the output.",
+)
 @options.log_options
 @options.config_option
 @click.pass_obj
 def command(
-    app: AppLoader, /, *, demo: bool, resume: str | None, resume_or_start: bool, config: str | None, **given: object
+    app: AppLoader,
+    /,
+    *,
+    demo: bool,
+    resume: str | None,
+    resume_or_start: bool,
+    scan_id: str | None,
+    config: str | None,
+    **given: object,
 ) -> int:
     """Start a scan that several workers read, and print its id.
 
@@ -59,9 +74,11 @@ def command(
         if resume is not None:
             raise click.UsageError("--resume and --resume-or-start exclude each other")
         resume = LATEST_OR_NEW
+    if scan_id is not None and resume is not None:
+        raise click.UsageError("--scan-id excludes --resume and --resume-or-start")
     settings = settings_of(config, given, demo=demo)
     log_to_stderr(settings)
-    run = partial(app().run_begin, settings, resume=resume, demo=demo, stdout=data_stdout())
+    run = partial(app().run_begin, settings, resume=resume, demo=demo, stdout=data_stdout(), scan_id=scan_id)
     begun = anyio.run(run, backend_options=EVENT_LOOP)
     if not is_quiet(settings):
         for note in begun.notes:

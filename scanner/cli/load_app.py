@@ -36,7 +36,9 @@ class App(Protocol):
         demo_day: int | None = None,
     ) -> ScanResult: ...
 
-    async def run_begin(self, settings: Settings, *, resume: str | None, demo: bool, stdout: BinaryIO) -> Begun: ...
+    async def run_begin(
+        self, settings: Settings, *, resume: str | None, demo: bool, stdout: BinaryIO, scan_id: str | None = None
+    ) -> Begun: ...
 
     async def run_work(
         self, settings: Settings, scan_id: str, part: str, *, observers: Sequence[Observer]
