@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import anyio
 import click
@@ -10,11 +10,12 @@ import click
 from scanner.cli import options
 from scanner.cli.choose_scan import chosen_scan
 from scanner.cli.completion import complete_scan_id
-from scanner.cli.exit_codes import answer_exit_code
+from scanner.cli.diff_events import print_events
+from scanner.cli.exit_codes import ExitCode, answer_exit_code
 from scanner.cli.load_app import AppLoader
 from scanner.cli.options import SectionedCommand, section, settings_of
 from scanner.cli.output import print_note
-from scanner.cli.queries import RowFormat, format_options, open_scans, print_answer
+from scanner.cli.queries import RowFormat, format_or_events_options, open_scans, print_answer
 from scanner.core.errors import ConfigError, ScanNotFound
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 @click.argument("before", required=False, shell_complete=complete_scan_id)
 @click.argument("after", required=False, shell_complete=complete_scan_id)
 @section("Run", {**options.STORE, **options.STALE, **options.VIEWS})
-@format_options
+@format_or_events_options
 @options.log_options
 @options.config_option
 @click.pass_obj
@@ -37,7 +38,7 @@ def command(
     *,
     before: str | None,
     after: str | None,
-    form: Format,
+    form: Format | Literal["events"],
     max_rows: int | None,
     config: str | None,
     **given: object,
@@ -56,17 +57,27 @@ def command(
     dropped      a missing patch was superseded or withdrawn
     changed      any other difference in states or versions
     node_new, node_left, node_status
+
+    \b
+    --format events gives JSON lines for tickets: opened, closed or changed,
+    one for each package on a node, with a key that stays the same.
     """  # noqa: D205, D301 - click's mark for lines that are not to be re-wrapped
-    return anyio.run(_answer, app, settings_of(config, given), before, after, RowFormat(form, max_rows))
+    rows = None if form == "events" else RowFormat(form, max_rows)
+    return anyio.run(_answer, app, settings_of(config, given), before, after, rows)
 
 
-async def _answer(app: AppLoader, settings: Settings, before: str | None, after: str | None, form: RowFormat) -> int:
+async def _answer(
+    app: AppLoader, settings: Settings, before: str | None, after: str | None, form: RowFormat | None
+) -> int:
     from scanner.reports.diff import Changes, ScanPair, check_comparable, compared, parameters, sentences
     from scanner.reports.diff_sql import CHANGES
 
     async with app().open_store(settings) as store:
         before, after = await _pair(store, settings, before, after)
         check_comparable(await store.scopes([before, after]))
+        if form is None:
+            await print_events(store, settings, before, after)
+            return ExitCode.COMPLETE
         changes = Changes()
         ended_at = (await store.manifest(after)).scan.finished_at
         pair = ScanPair(before, after, ended_at, settings.stale_after_days)

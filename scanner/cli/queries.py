@@ -26,6 +26,9 @@ TERMINAL_ROWS = 40  # of a table on a terminal: what is longer scrolls the begin
 _F = TypeVar("_F", bound=Callable[..., object])
 
 
+_FORMATS = ("table", "json (one object with a schema_version)", "jsonl (an object a row)", "csv")
+
+
 class RowFormat(Struct, frozen=True):
     """How rows are printed: `--format` and, for a table on a terminal, `--max-rows`."""
 
@@ -44,6 +47,15 @@ class RowFormat(Struct, frozen=True):
 
 def format_options(command: _F) -> _F:
     """Adds `--format` and `--max-rows`, handed to the command as `form` and `max_rows`."""
+    return _format_options(command, {})
+
+
+def format_or_events_options(command: _F) -> _F:
+    """Adds the same with the format `events`."""
+    return _format_options(command, {"events": "events (opened, closed and changed, an object a line, for tickets)"})
+
+
+def _format_options(command: _F, more: Mapping[str, str]) -> _F:
     max_rows = click.option(
         "--max-rows",
         type=click.IntRange(min=0),
@@ -55,11 +67,11 @@ def format_options(command: _F) -> _F:
     form = click.option(
         "--format",
         "form",
-        type=click.Choice(["table", "json", "jsonl", "csv"]),
+        type=click.Choice(["table", "json", "jsonl", "csv", *more]),
         default="table",
         cls=Sectioned,
         section="Output",
-        help="table, json (one object with a schema_version), jsonl (an object a row) or csv.  [default: table]",
+        help=f"{', '.join([*_FORMATS, *more.values()])}.  [default: table]",
     )
     return form(max_rows(command))
 

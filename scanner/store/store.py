@@ -7,6 +7,9 @@ from contextlib import aclosing, asynccontextmanager
 from datetime import datetime
 from functools import partial
 
+import pyarrow as pa
+from anyio import to_thread
+
 from scanner.core.comparable import ComparablePart, comparable_part
 from scanner.core.concurrency import map_bounded
 from scanner.core.errors import StoreError
@@ -29,10 +32,11 @@ from scanner.store.layout import ScanNames
 from scanner.store.lease import DEFAULT_LEASE_S
 from scanner.store.local_copy import local_copy
 from scanner.store.manifest import Manifest, ScanHeader
+from scanner.store.missing_since.history_file import read_history
 from scanner.store.open_scan import BATCH_ROWS, OpenScan
 from scanner.store.prune import prune, remove
 from scanner.store.retention import Decision, KeepRules
-from scanner.store.segment_reader import FILES_AT_ONCE, load, load_manifest
+from scanner.store.segment_reader import FILES_AT_ONCE, fetch, load, load_manifest
 
 
 class Store:
@@ -141,6 +145,11 @@ class Store:
     async def manifest(self, scan_id: str) -> Manifest:
         """Returns the row and the files of a committed scan."""
         return await load_manifest(self._files, ScanNames(scan_id))
+
+    async def node_history(self, scan_id: str) -> pa.Table | None:
+        """Returns what a committed scan knows of nodes, as `IN_MEMORY` rows; None in scans of versions without it."""
+        entry = (await self.manifest(scan_id)).history
+        return None if entry is None else await to_thread.run_sync(read_history, await fetch(self._files, entry))
 
     async def summary(self, scan_id: str) -> ScanSummary:
         """Returns a committed scan as `commit` returned it."""

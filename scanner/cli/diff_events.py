@@ -1,0 +1,56 @@
+"""`patchsweep diff --format events`: JSON lines for tickets."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING
+
+from anyio import to_thread
+
+from scanner.cli.json_document import SCHEMA_VERSION
+from scanner.cli.output import print_data, print_note
+from scanner.cli.queries import open_scans
+from scanner.core.errors import ConfigError
+from scanner.core.safe_text import terminal_json
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from scanner.core.settings import Settings
+    from scanner.store.store import Store
+
+
+async def print_events(store: Store, settings: Settings, before: str, after: str) -> None:
+    """Prints an object a line for each package that a node lacks since, no longer lacks, or lacks in another way.
+
+    Raises:
+        ConfigError: a version that carried no history wrote one of the scans.
+        StoreError: a file of the scans is missing or damaged.
+    """
+    import msgspec
+
+    from scanner.reports.diff_events import LISTED, EventScans, events, listed_parameters
+
+    ended = datetime.fromtimestamp((await store.manifest(after)).scan.finished_at / 1000, UTC)
+    scans = EventScans(before, after, ended.isoformat(), await _history(store, before), await _history(store, after))
+    async with open_scans(store, [before, after], settings.views) as views:
+        machines = await views.fetch(LISTED, listed_parameters(before, after))
+    counts: Counter[str] = Counter()
+    pieces = events(scans, machines, counts)
+    while (some := await to_thread.run_sync(partial(next, pieces, None))) is not None:
+        lines = [msgspec.json.encode({"schema_version": SCHEMA_VERSION, **each}).decode() for each in some]
+        print_data(terminal_json("\n".join(lines)) + "\n")
+    what = ", ".join(f"{counts[kind]:,} {kind}" for kind in ("opened", "closed", "changed"))
+    print_note(f"from {before} to {after}: {what}")
+
+
+async def _history(store: Store, scan_id: str) -> pa.Table:
+    history = await store.node_history(scan_id)
+    if history is None:
+        raise ConfigError(
+            f"scan {scan_id} was written by a version that carried no history, so it tells no events; "
+            "name two later scans, or use another --format"
+        )
+    return history

@@ -1,0 +1,113 @@
+"""What happened to lacking packages between two scans, as events for tickets: opened, closed, changed.
+
+They come from the histories that the two scans carry, so a node that the later one could not read closes nothing, and
+one that the earlier one could not read is compared with its last reading before.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+
+import duckdb
+import pyarrow as pa
+from msgspec import Struct
+
+from scanner.core.model import NodeStatus, TargetStatus
+from scanner.reports.statuses import WITH_ROWS, values
+
+#: Rows are small: 20,000 take 10 MB.
+_ROWS_AT_ONCE = 20_000
+
+#: The machines of both scans, and which targets the later one listed to the end; `$before` and `$after` are their ids.
+LISTED = """
+SELECT account_id, region, instance_id,
+  any_value(computer_name ORDER BY scan_id = $after DESC) AS computer_name,
+  bool_or(scan_id = $before AND status <> $gone) AS was_listed,
+  bool_or(scan_id = $after AND status <> $gone) AS is_listed,
+  coalesce(bool_or(list_contains($with_rows, status) OR patch_rows > 0) FILTER (scan_id = $after), false) AS is_read,
+  coalesce(any_value(is_listed_target), false) AS is_listed_target
+FROM nodes LEFT JOIN (
+  SELECT account_id, region, true AS is_listed_target FROM targets WHERE scan_id = $after AND status = $scanned
+) USING (account_id, region)
+WHERE scan_id IN ($before, $after) GROUP BY ALL
+"""
+
+# A package is what a ticket is about: its KB id on a node, whichever versions of it the node lacks. The title is no
+# part of the key, because on Linux it names the version that the node is to get, which the next update changes.
+_PACKAGES = """
+SELECT account_id, region, instance_id, kb_id, any_value(severity ORDER BY severity) AS severity,
+  list(title ORDER BY title, state) AS titles, list(state ORDER BY title, state) AS states,
+  min(package_missing_since) AS missing_since
+FROM {table} WHERE kb_id IS NOT NULL GROUP BY ALL
+"""
+
+_EVENTS = f"""
+WITH earlier AS ({_PACKAGES.format(table="earlier_history")}), later AS ({_PACKAGES.format(table="later_history")}),
+  left_behind AS (FROM machines WHERE was_listed AND NOT is_listed AND is_listed_target),
+  compared AS (
+    SELECT m.account_id, m.region, m.instance_id, m.computer_name, coalesce(l.kb_id, e.kb_id) AS kb_id,
+      CASE
+        WHEN l.kb_id IS NULL THEN 'closed'
+        WHEN e.kb_id IS NULL OR NOT m.was_listed THEN 'opened'
+        WHEN (l.titles, l.states, l.severity) IS DISTINCT FROM (e.titles, e.states, e.severity) THEN 'changed'
+      END AS event,
+      if(l.kb_id IS NULL, 'not_lacking', NULL) AS reason,
+      coalesce(l.severity, e.severity) AS severity, l.titles, l.states, e.titles AS titles_before,
+      e.states AS states_before, coalesce(l.missing_since, e.missing_since) AS missing_since
+    FROM (later l FULL JOIN earlier e USING (account_id, region, instance_id, kb_id))
+    JOIN machines m USING (account_id, region, instance_id)
+    WHERE m.is_read
+    UNION ALL
+    SELECT account_id, region, instance_id, computer_name, kb_id, 'closed', 'node_left', severity, NULL, NULL,
+      titles, states, missing_since
+    FROM earlier JOIN left_behind USING (account_id, region, instance_id)
+  )
+SELECT event, sha256(concat_ws('/', account_id, region, instance_id, kb_id))[:32] AS key, reason,
+  account_id, region, instance_id, computer_name, kb_id, severity, titles, states, titles_before, states_before,
+  strftime(make_timestamp(epoch_us(missing_since)), '%Y-%m-%dT%H:%M:%SZ') AS missing_since,
+  $at AS observed_at, $before AS before, $after AS after
+FROM compared WHERE event IS NOT NULL ORDER BY account_id, region, instance_id, kb_id
+"""  # noqa: S608 - our own words
+
+
+class EventScans(Struct, frozen=True):
+    """Two scans of one scope, the earlier first, with the histories they carry; `at` is when the later one ended."""
+
+    before: str
+    after: str
+    at: str
+    earlier: pa.Table
+    later: pa.Table
+
+
+def listed_parameters(before: str, after: str) -> Mapping[str, str | list[str]]:
+    """Returns the parameters of `LISTED`."""
+    return {
+        "before": before,
+        "after": after,
+        "gone": NodeStatus.GONE.value,
+        "with_rows": values(WITH_ROWS),
+        "scanned": TargetStatus.SCANNED.value,
+    }
+
+
+def events(scans: EventScans, machines: pa.Table, counts: Counter[str]) -> Iterator[list[dict[str, object]]]:
+    """Yields the events in lists, and counts them by kind.
+
+    Args:
+        scans: what is compared.
+        machines: the rows of `LISTED`.
+        counts: gets how many there are of each kind.
+    """
+    with duckdb.connect(":memory:") as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        connection.register("earlier_history", scans.earlier)
+        connection.register("later_history", scans.later)
+        connection.register("machines", machines)
+        found = connection.execute(_EVENTS, {"at": scans.at, "before": scans.before, "after": scans.after})
+        names = [column[0] for column in found.description or []]
+        while rows := found.fetchmany(_ROWS_AT_ONCE):
+            made = [dict(zip(names, row, strict=True)) for row in rows]
+            counts.update(str(each["event"]) for each in made)
+            yield made
