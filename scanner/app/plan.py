@@ -66,8 +66,8 @@ async def _basis(settings: Settings, targets: Sequence[Target]) -> _Basis:
         return _Basis(settings, whole)
     async with open_store(settings) as store:
         filtering = await store.filtered_pages(int(time.time() * 1000))
-        history = await known_nodes(store, settings, targets)
-    return _Basis(settings, whole, choices(settings, history), filtering)
+        history = await known_nodes(store, settings, targets, time.time)
+    return _Basis(settings, whole, choices(settings, history, time.time), filtering)
 
 
 async def _plan_target(fleet: Fleet, basis: _Basis, target: Target) -> PlannedTarget:

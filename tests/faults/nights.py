@@ -28,7 +28,6 @@ from tests.faults.worlds import organization, scan, settings_for
 
 NodeKey = tuple[str, str, str]
 CALL = "DescribeInstancePatches"
-CLOCKS = ("scanner.app.work", "scanner.app.history")  # The modules whose clock decides how old a reading is
 COLUMNS = ("account_id", "region", "instance_id", *(column.name for column in PATCH_COLUMNS), "as_of")
 
 
@@ -53,9 +52,13 @@ class Nights:
         self.settings = settings
         self._now_s = time.time()
         self._then: dict[tuple[NodeKey, int], list[tuple]] = {}
-        for name in CLOCKS:
-            monkeypatch.setattr(f"{name}.time", SimpleNamespace(time=lambda: self._now_s))
+        monkeypatch.setattr("scanner.app.resume.scan_clock", lambda *_, **__: self.now)
+        monkeypatch.setattr("scanner.app.plan.time", SimpleNamespace(time=self.now))
         self.remember()
+
+    def now(self) -> float:
+        """The clock of every scan and plan."""
+        return self._now_s
 
     def remember(self) -> None:
         """Keeps what every node lists now, by the end of its last patching operation."""

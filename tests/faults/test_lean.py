@@ -7,6 +7,7 @@ import signal
 from collections import Counter
 
 import pytest
+from msgspec import structs
 
 from scanner.core.errors import Interrupted
 from scanner.core.model import NodeStatus, ScanStatus
@@ -147,30 +148,32 @@ async def test_nodes_of_every_kind_end_as_they_have_to(tmp_path, monkeypatch, is
 
 @pytest.mark.slow
 async def test_a_lean_scan_that_was_stopped_is_resumed(tmp_path, monkeypatch):
-    world = make_world(accounts=1, regions=1, nodes=100, rows=60)
+    world = make_world(accounts=3, regions=1, nodes=60, rows=60)
     with nights(world, tmp_path, monkeypatch, faults=FIRST) as fleet:
+        one_at_a_time = structs.replace(fleet.settings.limits, max_open_targets=1)
+        fleet.settings = structs.replace(fleet.settings, limits=one_at_a_time)
         await fleet.scan("full")
         fleet.next_day()
-        stop_at(fleet.simulator, 70)
+        stop_at_the_last_account(fleet.simulator)
         with pytest.raises(Interrupted):
             await fleet.scan()
         night = await fleet.scan("full", resume="latest")
 
         assert night.result.scan.mode == "lean"
-        assert any("nodes were in the store already" in note for note in night.result.notes)
+        (resumed,) = (note for note in night.result.notes if note.startswith("resumed: "))
+        assert not resumed.startswith("resumed: 0 nodes")
         fleet.assert_dated_truth(night)
         assert "refreshed" in night.statuses.values()
 
 
-def stop_at(simulator, number):
-    """Sends SIGTERM to this process when so many requests for patches have come."""
-    seen = 0
+def stop_at_the_last_account(simulator):
+    """Sends SIGTERM to this process when patches of the third account are asked for: those before it are delivered."""
+    seen = set()
 
     def watch(call):
-        nonlocal seen
-        if call.operation == CALL:
-            seen += 1
-            if seen == number:
+        if call.operation == CALL and call.account_id not in seen:
+            seen.add(call.account_id)
+            if len(seen) == len(simulator.world.accounts):
                 os.kill(os.getpid(), signal.SIGTERM)
 
     simulator.watch(watch)
