@@ -95,6 +95,7 @@ def command(
     because machines were not read, their data is stale, or no earlier scan
     says since when a patch is missing. Only evidence counts as met.
     """
+    from scanner.cli.styled import table_width
     from scanner.reports.check.formats.write import written
     from scanner.reports.check.policy import policy_of
     from scanner.reports.grouping import parse_grouping
@@ -107,7 +108,7 @@ def command(
     if output != STDOUT:
         check_file(output, "check")
     result = anyio.run(_result, app, settings, scan_id, rules, grouping)
-    text = written(result, form)
+    text = written(result, form, table_width() if output == STDOUT else None)
     if output == STDOUT:
         print_data(text)
     else:

@@ -60,13 +60,14 @@ def _listed(feed: Feed) -> ListedFeed:
 
 
 def _table(feeds: list[ListedFeed]) -> list[str]:
+    from scanner.cli.styled import table_width
     from scanner.reports.lines import aligned
 
     rows = [
         (each.feed, each.dated or "unknown", each.date_means, each.records, each.skipped, _place(each.sources))
         for each in feeds
     ]
-    return aligned(rows, ("feed", "date", "is its", "records", "skipped", "file"))
+    return aligned(rows, ("feed", "date", "is its", "records", "skipped", "file"), table_width())
 
 
 def _place(sources: tuple[str, ...]) -> str:

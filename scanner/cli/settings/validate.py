@@ -16,6 +16,7 @@ from scanner.core.settings import LimitSettings, PatchSettings, Settings
 from scanner.core.state_names import PATCH_STATES
 from scanner.core.store_rules import store_problems
 from scanner.notify.destination import parse_destination
+from scanner.reports.check.policy import age_limits
 from scanner.reports.metrics.destination import metrics_target
 from scanner.sinks.spec import parse_spec
 
@@ -140,6 +141,10 @@ def _run_problems(settings: Settings) -> Iterator[Problem]:
     for name in ("max_unread", "max_unmanaged"):
         value = getattr(settings.check, name)
         yield from _at_least(f"check.{name}", value, 0) if value is not None else ()
+    try:
+        age_limits(settings.check.max_age)
+    except ConfigError as error:
+        yield "check.max_age", str(error)
     if settings.summary == "":
         yield "summary", "name a file"
 

@@ -14,32 +14,31 @@ _MOST_ROWS = 40  # longer lists are for --format jsonl
 _GROUPS = ("group", "violated", "cannot tell", "waived")
 
 
-def text_document(result: CheckResult) -> str:
-    """Returns the lines; texts from outside have no control characters."""
-    return "".join(f"{line}\n" for line in _lines(result))
+def text_document(result: CheckResult, width: int | None = None) -> str:
+    """Returns the lines, in `width` cells if that is given; texts from outside have no control characters."""
+    return "".join(f"{line}\n" for line in _lines(result, width))
 
 
-def _lines(result: CheckResult) -> Iterator[str]:
+def _lines(result: CheckResult, width: int | None) -> Iterator[str]:
     yield verdict_sentence(result)
     yield result.machines
     yield ""
-    yield from aligned(
-        [(each.rule, each.verdict, each.sentence) for each in result.rules], ("rule", "verdict", "what came of it")
-    )
+    rules = [(each.rule, each.verdict, each.sentence) for each in result.rules]
+    yield from aligned(rules, ("rule", "verdict", "what came of it"), width)
     if result.findings:
         rows = [_row(finding) for finding in result.findings[:_MOST_ROWS]]
         yield ""
-        yield from aligned(rows, ("verdict", "machine", "severity", "patch", "why"))
+        yield from aligned(rows, ("verdict", "machine", "severity", "patch", "why"), width)
         yield from _more(len(result.findings))
     if result.waived:
         waived = [waived_cells(each) for each in result.waived[:_MOST_ROWS]]
         yield ""
-        yield from aligned(waived, ("waived on", "patch", "reason", "approver", "until"))
+        yield from aligned(waived, ("waived on", "patch", "reason", "approver", "until"), width)
         yield from _more(len(result.waived))
     if result.groups:
         groups = [(each.value or "(none)", each.violated, each.unknown, each.waived) for each in result.groups]
         yield ""
-        yield from aligned(groups, _GROUPS)
+        yield from aligned(groups, _GROUPS, width)
     remarks = notes(result)
     if remarks:
         yield ""

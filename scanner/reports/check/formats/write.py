@@ -15,7 +15,6 @@ from scanner.reports.check.result import CheckResult
 CheckFormat = Literal["table", "json", "jsonl", "markdown", "junit", "sarif"]
 
 _WRITERS: dict[str, Callable[[CheckResult], str]] = {
-    "table": text_document,
     "json": json_document,
     "jsonl": json_lines,
     "markdown": markdown_document,
@@ -24,6 +23,9 @@ _WRITERS: dict[str, Callable[[CheckResult], str]] = {
 }
 
 
-def written(result: CheckResult, form: CheckFormat) -> str:
-    """Returns the result in one of the forms; texts from outside are harmless in each."""
-    return _WRITERS[form](result)
+def written(result: CheckResult, form: CheckFormat, width: int | None = None) -> str:
+    """Returns the result in one of the forms; texts from outside are harmless in each.
+
+    `width` is that of a terminal, which a table has to fit.
+    """
+    return text_document(result, width) if form == "table" else _WRITERS[form](result)
