@@ -9,6 +9,7 @@ from scanner.app.notify import run_notify
 from scanner.app.plan import run_plan
 from scanner.app.publish import PublishReport, run_publish
 from scanner.app.scan import run_scan
+from scanner.app.time_to_patch import PatchTimes, read_patch_times
 from scanner.app.trend import read_trend
 from scanner.app.worker import WorkReport, run_work
 from scanner.store.open import open_store
@@ -16,11 +17,13 @@ from scanner.store.open import open_store
 __all__ = [
     "Begun",
     "ForgetReport",
+    "PatchTimes",
     "PublishReport",
     "WorkReport",
     "open_store",
     "read_feed",
     "read_feeds",
+    "read_patch_times",
     "read_trend",
     "read_waiver_file",
     "run_begin",

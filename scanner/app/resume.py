@@ -75,11 +75,7 @@ async def open_scan(
         try:
             with unwrap_single_error():
                 if resume is None:
-                    settings = demo_settings(settings) if demo else settings
-                    header = ScanHeader(scan_id, started_at, __version__, request_of(settings), demo, settings.label)
-                    await stored.begin(header)
-                    clock = scan_clock(started_at, demo=demo)
-                    yield ActiveScan(stored, started_at, settings, demo, False, DoneNodes({}, []), notes, clock)
+                    yield await _begun(stored, started_at, settings, notes, demo=demo)
                 else:
                     yield await _reopened(store, stored, settings, notes)
         except BaseException as error:
@@ -103,6 +99,16 @@ def _guard_notes(store: Store, settings: Settings, *, has_conditions: bool, is_r
             "store.resume_without_lease (PATCHSWEEP_RESUME_WITHOUT_LEASE=true)"
         )
     return (f"{sentence}: never resume a scan while its process is running",)
+
+
+async def _begun(
+    stored: OpenScan, started_at: EpochMs, settings: Settings, notes: tuple[str, ...], *, demo: bool
+) -> ActiveScan:
+    settings = demo_settings(settings) if demo else settings
+    header = ScanHeader(stored.scan_id, started_at, __version__, request_of(settings), demo, settings.label)
+    await stored.begin(header)
+    clock = scan_clock(started_at, demo=demo)
+    return ActiveScan(stored, started_at, settings, demo, False, DoneNodes({}, []), notes, clock)
 
 
 async def _reopened(store: Store, stored: OpenScan, settings: Settings, notes: tuple[str, ...]) -> ActiveScan:

@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 if TYPE_CHECKING:
-    from scanner.app import Begun, ForgetReport, PublishReport, WorkReport
+    from scanner.app import Begun, ForgetReport, PatchTimes, PublishReport, WorkReport
     from scanner.core.interfaces import Observer
     from scanner.core.settings import Settings
     from scanner.notify.message import Message
@@ -63,6 +63,8 @@ class App(Protocol):
     async def read_feeds(self, settings: Settings) -> list[Feed]: ...
 
     async def read_waiver_file(self, settings: Settings) -> tuple[Waiver, ...]: ...
+
+    async def read_patch_times(self, store: Store, scan_id: str, days: int) -> PatchTimes: ...
 
     async def read_trend(self, store: Store, scan_id: str, *, stale_after_days: int) -> Trend: ...
 

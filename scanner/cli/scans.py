@@ -19,6 +19,7 @@ from scanner.cli.load_app import AppLoader
 from scanner.cli.options import Sectioned, SectionedCommand, section, settings_of
 from scanner.cli.output import print_lines
 from scanner.cli.scans_forget import forget
+from scanner.cli.scans_times import times
 from scanner.core.comparable import comparable_part, filters_text, scope_text
 from scanner.core.errors import ScanNotFound, StoreError
 from scanner.core.model import EpochMs, ScanRow
@@ -103,6 +104,7 @@ def prune(app: AppLoader, /, *, keep: int, config: str | None, **given: object) 
 
 
 command.add_command(forget)
+command.add_command(times)
 
 
 @command.command("show", cls=SectionedCommand, short_help="Show what a scan was asked, and how it ended.")
