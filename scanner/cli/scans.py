@@ -115,10 +115,22 @@ command.add_command(times)
 @options.config_option
 @click.pass_obj
 def show(app: AppLoader, /, *, scan_id: str | None, as_json: bool, config: str | None, **given: object) -> int:
-    """Show what SCAN_ID, or the newest scan, was asked for, how it ended, and what it holds."""
+    """Show what SCAN_ID, or the newest scan, was asked for, how it ended, and what it holds.
+
+    Of a scan that is still read it shows how far its workers have come.
+    """
+    from scanner.cli.scans_progress import progress_lines, unfinished_scan
     from scanner.cli.scans_show import shown_scan, text_of
 
     settings = settings_of(config, given)
+    if scan_id is not None:
+        unfinished = _with_store(app, settings, partial(unfinished_scan, scan_id=scan_id))
+        if unfinished is not None:
+            if as_json:
+                print_document(**structs.asdict(unfinished))
+            else:
+                print_lines(progress_lines(unfinished))
+            return ExitCode.COMPLETE
     scan = _with_store(app, settings, partial(shown_scan, settings=settings, asked=scan_id))
     if as_json:
         print_document(**structs.asdict(scan))

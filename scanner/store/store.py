@@ -34,6 +34,7 @@ from scanner.store.local_copy import local_copy
 from scanner.store.manifest import Manifest, ScanHeader
 from scanner.store.missing_since.history_file import read_history
 from scanner.store.open_scan import BATCH_ROWS, OpenScan
+from scanner.store.progress import ScanProgress, progress_of
 from scanner.store.prune import prune, remove
 from scanner.store.retention import Decision, KeepRules
 from scanner.store.segment_reader import FILES_AT_ONCE, fetch, load, load_manifest
@@ -93,6 +94,10 @@ class Store:
     def join_scan(self, scan_id: str) -> OpenScan:
         """Returns an unfinished scan as a worker sees it: without holding it, so that others may read it too."""
         return OpenScan(self._files, ScanNames(scan_id))
+
+    async def progress(self, scan_id: str) -> ScanProgress:
+        """Returns how far an unfinished scan has come."""
+        return await progress_of(self._files, ScanNames(scan_id))
 
     async def is_committed(self, scan_id: str) -> bool:
         """Returns whether the scan is there and committed."""

@@ -13,7 +13,7 @@ from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
 
-from tests.benchmarks import bounds, hot_path, lean, many_targets, memory, rate, sinks, stalls, start_up
+from tests.benchmarks import bounds, hot_path, lean, many_targets, memory, rate, sinks, stalls, start_up, workers
 from tests.benchmarks.plan import FULL, TINY, Size
 from tests.benchmarks.results import Result, as_text
 
@@ -29,8 +29,9 @@ BENCHMARKS: Mapping[str, Callable[[Size], list[Result]]] = {
     "lean": lean.lean,
     "bounds": bounds.bounds,
     "sinks": sinks.sinks,
+    "workers": workers.workers,
 }
-LONG = ("rate", "memory", "lean", "bounds", "sinks")  # Minutes each: run only when named
+LONG = ("rate", "memory", "lean", "bounds", "sinks", "workers")  # Minutes each: run only when named
 PACKAGES = ("aioboto3", "aiobotocore", "aiohttp", "anyio", "boto3", "botocore", "httptools", "msgspec", "pyarrow")
 
 

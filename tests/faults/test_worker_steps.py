@@ -12,13 +12,14 @@ from msgspec import structs
 
 from scanner.app import run_begin, run_finish, run_work
 from scanner.cli.exit_codes import scan_exit_code
+from scanner.cli.scans_progress import progress_lines, unfinished_scan
 from scanner.core.errors import ConfigError, ScanNotFound, StoreBusy, StoreError
 from scanner.core.interfaces import Observer
 from scanner.core.settings import ScopeSettings
 from scanner.files.local import LocalFiles
 from scanner.simulator.generate.build import make_world
 from scanner.store.layout import ScanNames
-from scanner.store.open_targets import OpenTargets, write_open
+from scanner.store.open_targets import OpenTarget, OpenTargets, write_open
 from scanner.store.store import Store
 from tests.faults.worlds import EXTERNAL_ID, assert_is_the_truth, organization, scan, settings_for, stored
 
@@ -250,3 +251,32 @@ async def test_the_plan_has_the_largest_targets_of_the_last_scan_first(simulator
 
     assert sizes == sorted(sizes, reverse=True)
     assert sum(sizes) == simulator.truth().patch_rows
+
+
+async def test_a_scan_is_begun_twice_under_one_id(simulator, settings):
+    scan_id = "20261125T221024Z-a1b2c3"
+
+    async def begin_under(an_id):
+        return await run_begin(settings, resume=None, demo=False, stdout=io.BytesIO(), scan_id=an_id)
+
+    assert [(await begin_under(scan_id)).targets for _ in range(2)] == [4, 4]
+    await work(settings, scan_id)
+    assert (await finish(settings, scan_id))[1] == 0
+    assert (await begin_under(scan_id)).notes == [f"the scan {scan_id} is committed already"]
+    with pytest.raises(ConfigError, match="is no scan id"):
+        await begin_under("tonight")
+
+
+async def test_the_progress_of_workers_is_seen_while_they_read(simulator, settings):
+    scan_id = await begin(settings)
+    store = Store(LocalFiles(folder(settings)))
+    await work(settings, scan_id, "0/2")
+    await write_open(
+        store.files, ScanNames(scan_id), OpenTargets("aaaaaaaa", "1/2", 1, 5.0, (OpenTarget("1" * 12, "eu-west-1", 0),))
+    )
+    shown = await unfinished_scan(store, scan_id)
+
+    assert (shown.targets, shown.targets_ended) == (4, {"scanned": 2})
+    assert "targets   2 of 4 ended: 2 scanned" in progress_lines(shown)
+    assert "slice     1/2 has 111111111111/eu-west-1 open; last sign of life" in progress_lines(shown)[-1]
+    assert await unfinished_scan(store, "20200101T000000Z-000000") is None
