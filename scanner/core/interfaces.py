@@ -201,10 +201,7 @@ class ProbedSink(Sink, Protocol):
 
 
 class Files(Protocol):
-    """A flat, shared name space of byte strings: a folder or an S3 prefix. Names use `/`.
-
-    Errors come as `StoreError`, in a sentence that names the place.
-    """
+    """A flat, shared name space of bytes: a folder or S3 prefix; names use `/`. Errors are `StoreError` sentences."""
 
     @property
     def url(self) -> str:
@@ -237,6 +234,10 @@ class Files(Protocol):
 
     async def names(self, prefix: str = "") -> list[str]:
         """Returns every name that starts with `prefix`, sorted; half-written files are not among them."""
+        ...
+
+    async def folders(self, prefix: str = "") -> list[str]:
+        """Returns what follows `prefix`, up to a `/`, in the names that go on behind one; sorted, each once."""
         ...
 
     async def sizes(self, prefix: str = "") -> dict[str, int]:

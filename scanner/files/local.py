@@ -64,6 +64,9 @@ class LocalFiles:
     async def get_range(self, name: str, start: int, length: int) -> bytes | None:
         return await to_thread.run_sync(partial(_get_range, self._root / checked(name), start, length))
 
+    async def folders(self, prefix: str = "") -> list[str]:
+        return await to_thread.run_sync(partial(_folders, self._root, checked_prefix(prefix)))
+
     async def sizes(self, prefix: str = "") -> dict[str, int]:
         return await to_thread.run_sync(partial(_sizes, self._root, checked_prefix(prefix)))
 
@@ -136,6 +139,19 @@ def _names(root: Path, prefix: str) -> list[str]:
     with as_store_error("list", start):
         names = (path.relative_to(root).as_posix() for path in _visible_files(start))
         return sorted(name for name in names if name.startswith(prefix))
+
+
+def _folders(root: Path, prefix: str) -> list[str]:
+    parent, _, start = prefix.rpartition("/")
+    folder = root / parent
+    with as_store_error("list", folder):
+        try:
+            entries = [entry for entry in os.scandir(folder) if entry.is_dir() and not entry.name.startswith(".")]
+        except FileNotFoundError:
+            return []
+        # A folder without a file, or with a lock alone, is none on S3 either.
+        held = [entry.name for entry in entries if next(_visible_files(Path(entry.path)), None) is not None]
+    return sorted(name.removeprefix(start) for name in held if name.startswith(start))
 
 
 def _sizes(root: Path, prefix: str) -> dict[str, int]:

@@ -136,15 +136,27 @@ class S3Files:
     async def names(self, prefix: str = "") -> list[str]:
         return sorted([self._name(entry) async for entry in self._listed(prefix)])
 
+    async def folders(self, prefix: str = "") -> list[str]:
+        start = self._root + prefix
+        pages = [page async for page in self._pages(start, {"Delimiter": "/"})]
+        found = [each["Prefix"] for page in pages for each in page.get("CommonPrefixes", [])]
+        return sorted(name.removeprefix(start).removesuffix("/") for name in found)
+
     async def sizes(self, prefix: str = "") -> dict[str, int]:
         return {self._name(entry): entry["Size"] async for entry in self._listed(prefix)}
 
     async def _listed(self, prefix: str) -> AsyncGenerator[ObjectTypeDef, None]:
-        token: str | None = ""
-        while token is not None:
-            page = await self._page(self._root + prefix, token)
+        async for page in self._pages(self._root + prefix, {}):
             for entry in page.get("Contents", []):
                 yield entry
+
+    async def _pages(
+        self, prefix: str, parameters: Mapping[str, Any]
+    ) -> AsyncGenerator[ListObjectsV2OutputTypeDef, None]:
+        token: str | None = ""
+        while token is not None:
+            page = await self._page(prefix, token, parameters)
+            yield page
             token = page.get("NextContinuationToken")
 
     def _name(self, entry: ObjectTypeDef) -> str:
@@ -178,8 +190,8 @@ class S3Files:
         stored = await self.read(name)
         return stored.version if stored is not None and stored.data == data else None
 
-    async def _page(self, prefix: str, token: str) -> ListObjectsV2OutputTypeDef:
-        continuation: dict[str, Any] = {"ContinuationToken": token} if token else {}
+    async def _page(self, prefix: str, token: str, parameters: Mapping[str, Any]) -> ListObjectsV2OutputTypeDef:
+        continuation: dict[str, Any] = {**parameters, **({"ContinuationToken": token} if token else {})}
 
         async def attempt() -> ListObjectsV2OutputTypeDef:
             page = await self._client.list_objects_v2(Prefix=prefix, **self._parameters.every, **continuation)

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
+from typing import Literal
 
 from msgspec import Struct
 
+from scanner.core.concurrency import map_bounded
 from scanner.core.errors import ScanNotFound, StoreError
 from scanner.core.interfaces import Files
 from scanner.store.json_files import from_json
 from scanner.store.layout import SCANS, ScanNames, is_scan_id
 from scanner.store.manifest import ScanHeader
+
+_LOOKUPS_AT_ONCE = 16  # requests for a byte each; on S3 they only wait
 
 
 class Catalog(Struct, frozen=True):
@@ -26,21 +31,28 @@ class Catalog(Struct, frozen=True):
 
 
 async def catalog(files: Files) -> Catalog:
-    """Lists the store once."""
-    found: dict[str, set[str]] = {}
-    for name in await files.names(SCANS):
-        scan_id, _, rest = name.removeprefix(SCANS).partition("/")
-        if is_scan_id(scan_id):
-            found.setdefault(scan_id, set()).add(rest)
+    """Lists the scans once, not their files, and looks for a manifest in each.
+
+    A store on S3 with 90 scans of 1,000 files takes 1 call and 90 of one byte, where listing all files took 90 pages.
+    """
+    scan_ids = [name for name in await files.folders(SCANS) if is_scan_id(name)]
+    kinds = await map_bounded(partial(_kind, files), scan_ids, _LOOKUPS_AT_ONCE)
     lists = Catalog([], [], [])
-    for scan_id, held in sorted(found.items()):
-        if "manifest.json" in held:
-            lists.committed.append(scan_id)
-        elif "scan.json" in held:
-            lists.unfinished.append(scan_id)
-        else:
-            lists.leftovers.append(scan_id)
+    by_file = {"manifest": lists.committed, "header": lists.unfinished, "none": lists.leftovers}
+    for scan_id, kind in zip(scan_ids, kinds, strict=True):
+        by_file[kind].append(scan_id)
     return lists
+
+
+async def _kind(files: Files, scan_id: str) -> Literal["manifest", "header", "none"]:
+    names = ScanNames(scan_id)
+    if await _is_there(files, names.manifest):
+        return "manifest"
+    return "header" if await _is_there(files, names.header) else "none"
+
+
+async def _is_there(files: Files, name: str) -> bool:
+    return await files.get_range(name, 0, 1) is not None
 
 
 def pick_committed(lists: Catalog, asked: str | None, url: str) -> str:

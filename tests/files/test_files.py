@@ -80,3 +80,19 @@ async def test_sizes_are_those_of_the_files_below_a_prefix(open_place, tmp_path,
         await files.put("scans/b", b"xy")
         assert await files.sizes("scans/a/") == {"scans/a/1": 10, "scans/a/2": 0}
         assert await files.sizes("nothing/here") == {}
+
+
+async def test_folders_are_the_next_part_of_the_names_that_go_on(open_place, tmp_path, s3_url):
+    async with open_place(tmp_path, s3_url) as files:
+        for name in ("scans/b/2", "scans/b/deep/1", "scans/a/1", "scans/file", "scans-of-old/1", "latest.json"):
+            await files.put(name, b"x")
+        assert await files.folders("scans/") == ["a", "b"]
+        assert await files.folders() == ["scans", "scans-of-old"]
+        assert await files.folders("nothing/here/") == []
+
+
+async def test_a_folder_that_lost_its_last_file_is_none(open_place, tmp_path, s3_url):
+    async with open_place(tmp_path, s3_url) as files:
+        await files.put("scans/a/1", b"x")
+        await files.delete(["scans/a/1"])
+        assert await files.folders("scans/") == []

@@ -44,6 +44,10 @@ class MemoryFiles:
         data = await self.get(name)
         return None if data is None else data[start : start + length]
 
+    async def folders(self, prefix: str = "") -> list[str]:
+        behind = (name.removeprefix(prefix) for name in self.held if name.startswith(prefix))
+        return sorted({rest.partition("/")[0] for rest in behind if "/" in rest})
+
     async def sizes(self, prefix: str = "") -> dict[str, int]:
         return {name: len(data) for name, data in self.held.items() if name.startswith(prefix)}
 
@@ -82,6 +86,9 @@ class DyingFiles:
 
     async def get_range(self, name: str, start: int, length: int) -> bytes | None:
         return await self._files.get_range(name, start, length)
+
+    async def folders(self, prefix: str = "") -> list[str]:
+        return await self._files.folders(prefix)
 
     async def sizes(self, prefix: str = "") -> dict[str, int]:
         return await self._files.sizes(prefix)
