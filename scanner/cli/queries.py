@@ -77,8 +77,10 @@ def _format_options(command: _F, more: Mapping[str, str]) -> _F:
 
 
 @asynccontextmanager
-async def open_scans(store: Store, scan_ids: Sequence[str], limits: ViewSettings) -> AsyncIterator[Views]:
-    """Yields the views over these committed scans.
+async def open_scans(
+    store: Store, scan_ids: Sequence[str], limits: ViewSettings, *, with_patches: bool = True
+) -> AsyncIterator[Views]:
+    """Yields the views over these committed scans; without patches there is no such table, and its files are not read.
 
     Raises:
         StoreError: a file of theirs is missing or damaged.
@@ -86,7 +88,7 @@ async def open_scans(store: Store, scan_ids: Sequence[str], limits: ViewSettings
     from scanner.reports.sql.query import open_views
 
     async with (
-        store.local_copy(scan_ids) as copy,
+        store.local_copy(scan_ids, with_patches=with_patches) as copy,
         open_views(copy, limits) as views,
     ):
         yield views

@@ -98,7 +98,9 @@ async def _answer(app: AppLoader, settings: Settings, sql: str, scans: tuple[str
     feeds = [await app().read_feed(settings, kind) for kind in kinds_in(sql) if getattr(settings.feeds, kind)]
     async with app().open_store(settings) as store:
         scan_ids = await _scan_ids(store, settings, scans)
-        async with open_scans(store, scan_ids, settings.views) as views:
+        # Whatever reads the table, quoted or in a subquery, has its name in it; a name too much costs only time.
+        names_patches = "patches" in sql.casefold()
+        async with open_scans(store, scan_ids, settings.views, with_patches=names_patches) as views:
             for feed in feeds:
                 await views.add_tables(feed.tables)
             await print_answer(views, sql, form, members=lambda: {"scan_ids": scan_ids})

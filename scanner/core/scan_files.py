@@ -13,7 +13,7 @@ class ScanFiles(Struct, frozen=True):
     """The Parquet files of committed scans on this machine, by absolute path, for SQL over them.
 
     `nodes` have a row for each node, `patches` the rows of the table `patches`. `nested` are those of `nodes` that hold
-    their patches themselves, as the first release wrote them.
+    their patches themselves, as the first release wrote them. Where `has_patches` is false, nothing of patches is here.
     """
 
     scans: tuple[ScanRow, ...]
@@ -21,3 +21,4 @@ class ScanFiles(Struct, frozen=True):
     nested: tuple[Path, ...]
     patches: tuple[Path, ...]
     targets: tuple[Path, ...]
+    has_patches: bool = True

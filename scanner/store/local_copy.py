@@ -22,8 +22,10 @@ from scanner.store.segment_reader import FILES_AT_ONCE, fetch
 
 
 @asynccontextmanager
-async def local_copy(files: Files, manifests: Sequence[Manifest]) -> AsyncIterator[ScanFiles]:
-    """Yields the files of these scans while the block runs.
+async def local_copy(
+    files: Files, manifests: Sequence[Manifest], *, with_patches: bool = True
+) -> AsyncIterator[ScanFiles]:
+    """Yields the files of these scans while the block runs; without patches they take a fortieth of the bytes.
 
     Those of a folder stay where they are, others are fetched into a private temporary folder; all are verified.
 
@@ -38,8 +40,9 @@ async def local_copy(files: Files, manifests: Sequence[Manifest]) -> AsyncIterat
             scans=tuple(each.scan for each in manifests),
             nodes=nodes,
             nested=tuple(path for path, entry in zip(nodes, segments, strict=True) if entry.is_nested),
-            patches=await local([entry.patches for entry in segments if entry.patches is not None]),
+            patches=await local([entry.patches for entry in segments if with_patches and entry.patches is not None]),
             targets=await local([each.targets for each in manifests]),
+            has_patches=with_patches,
         )
 
 

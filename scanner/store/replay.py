@@ -19,20 +19,33 @@ from scanner.store.missing_since.history_file import read_history
 from scanner.store.segment_reader import FILES_AT_ONCE, fetch, read_segment
 from scanner.store.segments import parquet_table
 
+_SEGMENTS_AT_ONCE = 4  # read side by side, 15 MB each: on S3 each waits far longer than its transfer takes
 _TARGET_KEY = frozenset({"scan_id", "account_id", "region", "status"})  # without these it is no targets table
 
 
 async def replay(
     files: Files, names: ScanNames, entries: Sequence[FileEntry], batch_rows: int
 ) -> AsyncGenerator[NodeBatch, None]:
-    """Yields batches of whole nodes with about `batch_rows` patch rows each; at most one segment is in memory.
+    """Yields batches of whole nodes with about `batch_rows` patch rows each; at most `_SEGMENTS_AT_ONCE` are in memory.
 
     Raises:
         StoreError: a segment is missing or damaged; the text names it. Batches before it were sound.
     """
-    for entry in entries:
-        async for batch in batches_of(await read_segment(files, names, entry), batch_rows):
-            yield batch
+    for start in range(0, len(entries), _SEGMENTS_AT_ONCE):
+        group = entries[start : start + _SEGMENTS_AT_ONCE]
+        for segment in await map_bounded(partial(_read, files, names), group, _SEGMENTS_AT_ONCE):
+            if isinstance(segment, StoreError):
+                raise segment
+            async for batch in batches_of(segment, batch_rows):
+                yield batch
+
+
+async def _read(files: Files, names: ScanNames, entry: FileEntry) -> pa.Table | StoreError:
+    """Returns the error instead of raising it, so that the segments before it are delivered."""
+    try:
+        return await read_segment(files, names, entry)
+    except StoreError as error:
+        return error
 
 
 async def batches_of(segment: pa.Table, batch_rows: int) -> AsyncGenerator[NodeBatch, None]:

@@ -170,10 +170,10 @@ class Store:
                 yield batch
 
     @asynccontextmanager
-    async def local_copy(self, scan_ids: Sequence[str]) -> AsyncIterator[ScanFiles]:
+    async def local_copy(self, scan_ids: Sequence[str], *, with_patches: bool = True) -> AsyncIterator[ScanFiles]:
         """Yields the files of committed scans on this machine while the block runs, for SQL over them."""
         manifests = [await self.manifest(scan_id) for scan_id in scan_ids]
-        async with local_copy(self._files, manifests) as copy:
+        async with local_copy(self._files, manifests, with_patches=with_patches) as copy:
             yield copy
 
     async def history(self, query: HistoryQuery) -> History:

@@ -1,4 +1,4 @@
-"""A moto server for S3 that tells of each PUT while the object is still on its way."""
+"""A moto server for S3 that tells of each PUT while the object is still on its way, and counts what is read."""
 
 from __future__ import annotations
 
@@ -17,11 +17,13 @@ class _Quiet(WSGIRequestHandler):
 
 
 class CountingS3:
-    """Where it is, and who is told of the number of each PUT."""
+    """Where it is, who is told of the number of each PUT, the names read, and how often it listed."""
 
     def __init__(self) -> None:
         self.url = ""
         self.puts = 0
+        self.lists = 0
+        self.gets: list[str] = []
         self.told: Callable[[int], None] = lambda _: None
 
     def application(self):
@@ -31,6 +33,10 @@ class CountingS3:
             if environ["REQUEST_METHOD"] == "PUT" and environ["PATH_INFO"].count("/") > 1:
                 self.puts += 1
                 self.told(self.puts)
+            if environ["REQUEST_METHOD"] == "GET" and "list-type=2" in environ["QUERY_STRING"]:
+                self.lists += 1
+            elif environ["REQUEST_METHOD"] == "GET":
+                self.gets.append(environ["PATH_INFO"])
             return moto(environ, start_response)
 
         return answer

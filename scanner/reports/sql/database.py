@@ -89,7 +89,8 @@ def _create_views(connection: duckdb.DuckDBPyConnection, files: ScanFiles, templ
     nodes = _files([templates["nodes"], *files.nodes])
     targets = _files([templates["targets"], *files.targets])
     _create_view(connection, "nodes", f"{', '.join(NODES.names)}, {_DATA_AGE}", f"{nodes} {_SCAN_ENDS}")
-    _create_view(connection, "patches", ", ".join(PATCHES.names), _patches(files, templates))
+    if files.has_patches:
+        _create_view(connection, "patches", ", ".join(PATCHES.names), _patches(files, templates))
     _create_view(connection, "tags", "*", f"({_unnested('tags', NODE_KEY, TAGS, nodes)})")
     _create_view(connection, "targets", ", ".join(TARGETS.names), targets)
     _create_view(connection, "baselines", "*", f"({_unnested('baselines', TARGET_KEY, BASELINES, targets)})")

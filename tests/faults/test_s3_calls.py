@@ -1,0 +1,69 @@
+"""What commands read of a store on S3: few listings however many scans there are, and no patches without need."""
+
+from __future__ import annotations
+
+import anyio
+import pytest
+
+from scanner.files.s3 import open_files
+from scanner.store.store import Store
+from tests.cli.running import run
+from tests.faults.counting_s3 import serve_s3
+from tests.store.samples import STARTED_MS, commit, node
+
+pytestmark = pytest.mark.slow
+
+URL = "s3://scans/team"
+SCANS = 6
+DAY_MS = 86_400_000
+
+
+async def fill():
+    async with open_files(URL) as files:
+        for day in range(SCANS):
+            await commit(Store(files), [[node(1, patches=40)], [node(2, patches=30)]], STARTED_MS + day * DAY_MS)
+
+
+@pytest.fixture
+def s3(monkeypatch):
+    with serve_s3("scans") as s3:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", s3.url)
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAEXAMPLE")
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
+        monkeypatch.setenv("AWS_REGION", "us-east-1")
+        anyio.run(fill)
+        s3.lists, s3.gets = 0, []
+        yield s3
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ("scans",),
+        ("query", "SELECT count(*) FROM patches"),
+        ("cve", "CVE-2026-12345"),
+        ("diff",),
+        ("report", "--output", "-"),
+    ],
+    ids=lambda argv: argv[0],
+)
+def test_a_command_lists_at_most_three_times(argv, s3):
+    ended = run(*argv, "--store", URL)
+    assert ended.code in (0, 3), ended.stderr
+    assert s3.lists <= 3
+
+
+def test_a_query_of_nodes_reads_no_patches(s3):
+    ended = run("query", "SELECT status, count(*) FROM nodes GROUP BY 1", "--store", URL, "--format", "csv")
+    assert ended.stdout == "status,count_star()\nverified,2\n"
+    assert not [name for name in s3.gets if "/patches/" in name]
+
+
+def test_a_query_of_patches_has_all_of_them_whatever_they_are_called(s3):
+    for sql in ('SELECT count(*) AS n FROM "Patches"', "SELECT count(*) AS n FROM query_table('PATCHES')"):
+        assert run("query", sql, "--store", URL, "--format", "csv").stdout == "n\n70\n"
+
+
+def test_a_table_of_patches_whose_name_is_put_together_is_refused_and_not_taken_for_empty(s3):
+    ended = run("query", "SELECT count(*) FROM query_table('pat' || 'ches')", "--store", URL)
+    assert (ended.code, ended.stdout) == (2, "")
