@@ -54,8 +54,8 @@ _POLICY_KEYS = ("max_age", "clock", "max_unread", "max_unmanaged", "waivers")
     section="Policy",
     help="TOML file with the keys of the section [check]; options win over it.",
 )
-@section("Policy", {**options.CHECK, **options.FEEDS})
-@options.by_option("Count findings, too, by")
+@section("Policy", {**options.CHECK, **options.FEEDS_OF_CHECK})
+@options.by_option("Count the findings of each group, too")
 @click.option(
     "--format",
     "form",

@@ -146,6 +146,7 @@ FEEDS: dict[str, tuple[str, str]] = {
 }
 #: The feeds that say which patch fixes which CVE.
 FEEDS_OF_FIXES = {key: FEEDS[key] for key in ("feeds.msrc", "feeds.osv")}
+FEEDS_OF_CHECK = {"feeds.kev": FEEDS["feeds.kev"], **FEEDS_OF_FIXES}
 #: The feeds that say how urgent a CVE is.
 FEEDS_OF_CVES = {key: FEEDS[key] for key in ("feeds.kev", "feeds.epss")}
 CHECK: dict[str, tuple[str, str]] = {

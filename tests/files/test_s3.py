@@ -14,8 +14,9 @@ from moto.s3.models import s3_backends
 
 from scanner.aws.sdk.session import Sessions
 from scanner.core.errors import ConfigError, StoreError
-from scanner.core.settings import LimitSettings
+from scanner.core.settings import LimitSettings, Settings
 from scanner.files.s3 import open_files, parse_s3_url
+from scanner.files.user_files import user_files
 from tests.aws.fake_ssm import QUICK
 from tests.files.served_s3 import files_at
 from tests.moto_server import serving_moto
@@ -56,6 +57,22 @@ def test_an_s3_url_is_a_bucket_and_a_prefix(url, parts):
 def test_what_is_no_s3_url_is_refused(url):
     with pytest.raises(ConfigError, match="write it as s3://bucket/prefix"):
         parse_s3_url(url)
+
+
+async def test_a_file_that_the_user_names_may_be_an_object(bucket):
+    async with open_files(f"s3://{bucket}/feeds", QUICK) as files:
+        await files.put("kev.json", b"{}")
+
+    [file] = await user_files(f"s3://{bucket}/feeds/kev.json", Settings(limits=QUICK))
+
+    assert file.name == f"s3://{bucket}/feeds/kev.json"
+    assert file.open().read() == b"{}"
+
+
+@pytest.mark.parametrize(("key", "says"), [("nothing.json", "there is no"), ("feeds/", "names no object")])
+async def test_an_object_that_is_not_there_is_a_sentence(bucket, key, says):
+    with pytest.raises(ConfigError, match=says):
+        await user_files(f"s3://{bucket}/{key}", Settings(limits=QUICK))
 
 
 @pytest.mark.parametrize("prefix", ["", "/deep/down"])
