@@ -28,6 +28,11 @@ _DAMAGED = (
 )
 
 
+#: Members of a tar file that only describe the next one, such as by a long name. tarfile reads each whole.
+_HEADERS = frozenset({tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK, tarfile.XHDTYPE, tarfile.XGLTYPE, b"X"})
+_LONGEST_HEADER = MIB
+
+
 class UnreadableError(ValueError):
     """The bytes cannot be read; the text says why, to follow "is not …: "."""
 
@@ -77,11 +82,19 @@ def read_documents(stream: BinaryIO, name: str, bounds: Bounds) -> Iterator[tupl
 
 def _is_tar(stream: BinaryIO) -> bool:
     try:
-        return tarfile.is_tarfile(stream)
+        _open_tar(stream).close()
+    except UnreadableError:
+        return True
     except _DAMAGED:
         return False
+    else:
+        return True
     finally:
         stream.seek(0)
+
+
+def _open_tar(stream: BinaryIO) -> tarfile.TarFile:
+    return tarfile.open(fileobj=stream, mode="r|*", tarinfo=_BoundedMember)
 
 
 def _guarded(members: Iterator[tuple[str, bytes]]) -> Iterator[tuple[str, bytes]]:
@@ -108,7 +121,7 @@ def _zip_members(stream: BinaryIO, bounds: Bounds) -> Iterator[tuple[str, bytes]
 
 def _tar_members(stream: BinaryIO, bounds: Bounds) -> Iterator[tuple[str, bytes]]:
     unpacked = 0
-    with tarfile.open(fileobj=stream, mode="r|*") as archive:
+    with _open_tar(stream) as archive:
         for number, member in enumerate(archive):
             # A member that is not wanted is unpacked too on the way to the next one.
             unpacked += member.size
@@ -118,6 +131,16 @@ def _tar_members(stream: BinaryIO, bounds: Bounds) -> Iterator[tuple[str, bytes]
             file = archive.extractfile(member) if member.isreg() and member.name.endswith(".json") else None
             if file is not None:
                 yield member.name, _bounded(file.read(bounds.document_bytes + 1), bounds)
+
+
+class _BoundedMember(tarfile.TarInfo):
+    """A member whose description is no longer than any honest one: a name of gigabytes would be read into memory."""
+
+    def _proc_member(self, archive: tarfile.TarFile) -> tarfile.TarInfo:
+        if self.type in _HEADERS and self.size > _LONGEST_HEADER:
+            raise UnreadableError(f"a name in the archive has {self.size:,} bytes")
+        member: tarfile.TarInfo = super()._proc_member(archive)  # type: ignore[misc]  # not in the stubs
+        return member
 
 
 def _check_archive(number: int, unpacked: int, bounds: Bounds) -> None:

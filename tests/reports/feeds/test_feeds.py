@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import tarfile
 from datetime import date
 from functools import partial
 
@@ -232,6 +233,16 @@ def test_an_archive_that_unpacks_to_more_than_the_bounds_is_refused(packed, boun
 
     with pytest.raises(UnreadableError):
         list(read_documents(io.BytesIO(bomb), "bomb", bounds))
+
+
+@pytest.mark.parametrize("kind", [tarfile.GNUTYPE_LONGNAME, tarfile.XHDTYPE], ids=["GNU", "pax"])
+def test_an_archive_with_a_name_of_megabytes_is_refused_before_it_is_read(kind):
+    header = tarfile.TarInfo("././@LongLink")
+    header.type, header.size = kind, 2**32
+    bomb = gzip.compress(header.tobuf() + b"a" * 4096)
+
+    with pytest.raises(UnreadableError, match="4,294,967,296"):
+        list(read_documents(io.BytesIO(bomb), "bomb", Bounds()))
 
 
 @pytest.mark.parametrize(
