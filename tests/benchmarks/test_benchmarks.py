@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 from scanner.core.model import Target
-from tests.benchmarks import hot_path, many_targets, stalls
+from tests.benchmarks import hot_path, many_targets, stalls, views
 from tests.benchmarks.__main__ import report_of, run
 from tests.benchmarks.aimd import AimdGauge
 from tests.benchmarks.hot_path import CLIENTS, READING, WHOLE, Load
@@ -154,3 +154,13 @@ def test_neither_help_nor_a_scan_of_aws_loads_what_it_does_not_need():
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert ended.stdout.splitlines() == ["False False", "False"]
+
+
+@pytest.mark.slow
+@pytest.mark.process
+def test_every_command_answers_over_a_big_store():
+    [result] = views.views(TINY)
+
+    assert [run["what"] for run in result.runs] == ["commit", *views.COMMANDS]
+    assert all(run["cpu_s"] > 0 for run in result.runs)
+    assert len(result.goals) == 9
