@@ -12,13 +12,29 @@ import pytest
 import yaml
 
 from scanner.cli.commands import patchsweep
+from scanner.cli.scans_forget import forget as forget_scans
 from scanner.cli.settings.keys import CONFIG_VARIABLE, VARIABLES
 from scanner.cli.settings.load import load
 from scanner.core.settings import Settings
-from tests.deploy.templates import DEPLOY, resources
+from scanner.reports.metrics.emf import emf_line
+from scanner.reports.metrics.values import run_metrics
+from tests.deploy.templates import DEPLOY, parameters, resources
 
+#: Parameters that say where and when the task runs, not what it scans.
+ABOUT_THE_STACK = {
+    *("Image", "SubnetIds", "SecurityGroupIds", "AssignPublicIp", "OrganizationId", "ExternalId", "Schedule"),
+    *("ScheduleTimezone", "Cpu", "Memory", "LogRetentionDays", "AlarmEmail", "KmsKeyArn", "KeepDaily"),
+    "MaxHoursWithoutScan",
+}
 [CONTAINER] = resources("hub.yaml")["TaskDefinition"]["Properties"]["ContainerDefinitions"]
-SUBSTITUTES = {"RoleName": "patchsweep-reader", "Bucket": "results"}
+SUBSTITUTES = {
+    "RoleName": "patchsweep-reader",
+    "Bucket": "results",
+    "Regions": "enabled",
+    "Mode": "lean",
+    "KeepDaily": "30",
+    "TimeLimitHours": "12",
+}
 
 
 def systemd() -> list[str]:
@@ -103,5 +119,49 @@ def test_the_fargate_task_sets_variables_that_patchsweep_reads():
     secrets = CONTAINER["Secrets"]["Fn::If"][1]
     names = {variable["Name"] for variable in [*CONTAINER["Environment"], *secrets]}
     ours = {name for name in names if name.startswith("PATCHSWEEP_")}
-    assert ours == {"PATCHSWEEP_EXTERNAL_ID"}
     assert ours <= {*VARIABLES, CONFIG_VARIABLE}
+
+
+def test_every_parameter_of_the_scan_reaches_the_task():
+    scan = parameters("hub.yaml").keys() - ABOUT_THE_STACK
+    task = json.dumps([CONTAINER["Command"], CONTAINER["Environment"], CONTAINER["EntryPoint"]])
+    assert {name for name in scan if not re.search(rf"\b{name}\b", task)} == set()
+
+
+def test_what_is_not_given_to_the_stack_is_a_setting_that_is_not_given():
+    environment = {variable["Name"]: variable["Value"] for variable in CONTAINER["Environment"]}
+    defaults = {name: parameter.get("Default", "") for name, parameter in parameters("hub.yaml").items()}
+    given = {
+        name: str(defaults[value["Ref"]])
+        for name, value in environment.items()
+        if name.startswith("PATCHSWEEP_") and "Ref" in value
+    }
+    assert load(None, given, {}) == Settings()
+
+
+def test_the_task_that_removes_old_scans_is_a_command_that_patchsweep_takes():
+    schedule = resources("hub.yaml")["Retention"]["Properties"]["Target"]
+    text = re.sub(r"\$\{(\w+)\}", lambda found: SUBSTITUTES[found[1]], schedule["Input"]["Fn::Sub"])
+    [override] = json.loads(text)["containerOverrides"]
+    scans, forget, *options = override["command"]
+    assert override["name"] == CONTAINER["Name"]
+    assert (scans, forget) == ("scans", "forget")
+    command = forget_scans.make_context("forget", options)
+    assert (command.params["keep_daily"], command.params["prune_sinks"]) == (30, True)
+
+
+def test_a_scan_that_takes_too_long_is_stopped_so_that_it_can_be_resumed():
+    [program, *options, _, command] = CONTAINER["EntryPoint"]
+    assert (program, command) == ("timeout", "patchsweep")
+    # Without it the exit code would be timeout's own; a second signal follows before Fargate's own patience ends.
+    assert options == ["--preserve-status", "--kill-after=110s"]
+
+
+def test_the_alarm_waits_for_the_metric_that_a_scan_gives():
+    alarm = resources("hub.yaml")["NoScanAlarm"]["Properties"]
+    namespace = next(v["Value"] for v in CONTAINER["Environment"] if v["Name"] == "PATCHSWEEP_METRICS_NAMESPACE")
+    line = json.loads(emf_line(run_metrics(0, 0.0, is_committed=True), "n", 0))
+    assert "--metrics=emf" in CONTAINER["Command"]
+    assert (alarm["Namespace"], line[alarm["MetricName"]]) == (namespace, 1)
+    assert (alarm["TreatMissingData"], alarm["Period"]) == ("breaching", 3600)
+    assert parameters("hub.yaml")["MaxHoursWithoutScan"]["Default"] == 26

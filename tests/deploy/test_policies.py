@@ -54,7 +54,7 @@ def test_every_operation_that_the_store_calls_on_s3_is_known_here():
 
 def test_the_hub_may_do_exactly_what_the_code_calls_with_the_credentials_of_the_run():
     assert sorted(action for action, _, _ in allowed(ROLES["hub"])) == sorted(
-        actions_called_by("hub") | {*STORE_ACTIONS.values()}
+        actions_called_by("hub") | {*STORE_ACTIONS.values(), "kms:Decrypt", "kms:GenerateDataKey"}
     )
 
 
@@ -94,11 +94,14 @@ def test_the_hub_sees_the_store_and_the_tables_of_its_bucket_and_no_other_object
 
 def test_only_the_hub_may_assume_a_member_role():
     [statement] = ROLES["member"]["Properties"]["AssumeRolePolicyDocument"]["Statement"]
-    assert statement["Principal"] == {"AWS": {"Ref": "HubRoleArn"}}
+    [arn, variables] = statement["Principal"]["AWS"]["Fn::Sub"]
+    assert arn == "arn:${AWS::Partition}:iam::${HubAccount}:root"
+    assert variables == {"HubAccount": {"Fn::Select": [4, {"Fn::Split": [":", {"Ref": "HubRoleArn"}]}]}}
     assert statement["Action"] == "sts:AssumeRole"
     assert statement["Condition"] == {
+        "ArnEquals": {"aws:PrincipalArn": {"Ref": "HubRoleArn"}},
         "StringEquals": {
             "aws:PrincipalOrgID": {"Ref": "OrganizationId"},
             "sts:ExternalId": {"Fn::If": ["HasExternalId", {"Ref": "ExternalId"}, {"Ref": "AWS::NoValue"}]},
-        }
+        },
     }
