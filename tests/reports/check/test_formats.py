@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from datetime import date
+from functools import cache
+from importlib import import_module
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import jsonschema
 import pytest
-import xmlschema
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -23,10 +24,19 @@ from tests.reports.check.samples import NOW_MS
 pytestmark = pytest.mark.slow
 
 SCHEMAS = Path(__file__).parent / "schemas"
-JUNIT = xmlschema.XMLSchema(str(SCHEMAS / "junit-10.xsd"))
-SARIF = jsonschema.Draft4Validator(json.loads((SCHEMAS / "sarif-2.1.0.json").read_text()))
 FORMS = ["table", "json", "jsonl", "markdown", "junit", "sarif"]
 HOSTILE = "=cmd()|<script>alert(1)</script>\x1b[2J\u202e\u200b @all [x](javascript:1) ]]> &amp; \x00\uffff\r\n##"
+
+
+@cache
+def junit_schema():
+    # Half a second of CPU, which runs without slow tests need not pay.
+    return import_module("xmlschema").XMLSchema(str(SCHEMAS / "junit-10.xsd"))
+
+
+@cache
+def sarif_schema():
+    return jsonschema.Draft4Validator(json.loads((SCHEMAS / "sarif-2.1.0.json").read_text()))
 
 
 def finding(outcome=Outcome.VIOLATED, rule=Rule.MAX_AGE, **facts):
@@ -82,7 +92,7 @@ def result(text="web", verdict=Verdict.VIOLATED):
 def test_junit_fits_the_schema_and_tells_failures_from_errors_and_skipped():
     text = written(result(), "junit")
 
-    JUNIT.validate(text)
+    junit_schema().validate(text)
     [suite] = ET.fromstring(text)
     assert (suite.get("failures"), suite.get("errors"), suite.get("skipped")) == ("2", "2", "1")
     assert len(suite.findall("testcase")) == int(suite.get("tests")) == 6
@@ -91,7 +101,7 @@ def test_junit_fits_the_schema_and_tells_failures_from_errors_and_skipped():
 def test_sarif_fits_the_schema_and_keeps_what_is_open_and_waived_apart():
     log = json.loads(written(result(), "sarif"))
 
-    SARIF.validate(log)
+    sarif_schema().validate(log)
     [run] = log["runs"]
     assert [(each["kind"], "suppressions" in each) for each in run["results"]] == [
         ("fail", False),
@@ -103,8 +113,8 @@ def test_sarif_fits_the_schema_and_keeps_what_is_open_and_waived_apart():
 
 @pytest.mark.parametrize("verdict", Verdict)
 def test_every_verdict_fits_the_schemas(verdict):
-    JUNIT.validate(written(result(verdict=verdict), "junit"))
-    SARIF.validate(json.loads(written(result(verdict=verdict), "sarif")))
+    junit_schema().validate(written(result(verdict=verdict), "junit"))
+    sarif_schema().validate(json.loads(written(result(verdict=verdict), "sarif")))
 
 
 def test_json_has_a_version_and_every_finding():
@@ -154,9 +164,9 @@ def test_any_text_fits_every_form(form, text):
     document = written(result(text), form)
 
     if form == "junit":
-        JUNIT.validate(document)
+        junit_schema().validate(document)
     elif form == "sarif":
-        SARIF.validate(json.loads(document))
+        sarif_schema().validate(json.loads(document))
     elif form == "markdown":
         rows = [line for line in document.splitlines() if line.startswith("|")]
         assert {line.count("|") for line in rows} <= {4, 5, 6}

@@ -208,6 +208,7 @@ def test_what_is_no_feed_is_refused_in_one_sentence_without_control_characters(k
     assert len(text) < 400
 
 
+@pytest.mark.slow
 @given(st.binary(max_size=300))
 def test_no_bytes_are_taken_for_a_feed_or_end_otherwise_than_in_a_sentence(data):
     for read in READERS.values():
@@ -278,6 +279,7 @@ def test_versions_are_in_the_order_of_dpkg(version, other, order):
     assert compare_dpkg(version, other) == order
 
 
+@pytest.mark.slow
 @given(*[st.from_regex(r"(?:[0-2]:)?[0-9][0-9a-c.+~]{0,5}[0-9](?:-[0-9][0-9a-c.+~]{0,4}[0-9])?", fullmatch=True)] * 3)
 def test_the_order_of_versions_is_total(a, b, c):
     assert compare_dpkg(a, a) == 0
