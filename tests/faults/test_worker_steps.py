@@ -280,3 +280,21 @@ async def test_the_progress_of_workers_is_seen_while_they_read(simulator, settin
     assert "targets   2 of 4 ended: 2 scanned" in progress_lines(shown)
     assert "slice     1/2 has 111111111111/eu-west-1 open; last sign of life" in progress_lines(shown)[-1]
     assert await unfinished_scan(store, "20200101T000000Z-000000") is None
+
+
+async def test_one_process_can_go_on_where_workers_have_stopped(simulator, settings):
+    scan_id = await begin(settings)
+    await work(settings, scan_id, "0/2")
+    ended = set((await Store(LocalFiles(folder(settings))).join_scan(scan_id).prepare_resume()).ended)
+    listed = []
+    simulator.watch(
+        lambda call: (
+            listed.append((call.account_id, call.region)) if call.operation == "DescribeInstanceInformation" else None
+        )
+    )
+    result = await scan(settings, resume=scan_id)
+
+    assert (result.scan.scan_id, result.scan.status) == (scan_id, "complete")
+    assert len(ended) == 2
+    assert not ended & set(listed)
+    assert_is_the_truth(await stored(folder(settings), scan_id), simulator.truth())

@@ -136,3 +136,20 @@ async def test_no_trace_of_workers_is_left_in_a_committed_scan(tmp_path):
             held = {entry.name for entry in (await Store(files).manifest(scan_id)).segments}
         assert not [name for name in names if "/open/" in name or "/ended/" in name or name.endswith("plan.json")]
         assert {name for name in names if "/segments/" in name} == held
+
+
+@pytest.mark.slow
+async def test_a_worker_that_is_stopped_says_so_blames_no_target_and_goes_on_later(tmp_path):
+    with organization(WORLD) as simulator:
+        workers = Workers(simulator, tmp_path)
+        scan_id = await workers.begin()
+        life = workers.start("work", scan_id)
+        at = workers.requests + 30
+        workers.on_request = lambda _: life.terminate() if workers.requests == at else None
+        assert life.wait(120.0) == 143
+        assert f"the same command goes on: patchsweep work {scan_id} --slice 0/1" in life.said
+        async with workers.files() as files:
+            assert await files.names(f"scans/{scan_id}/open/") == []
+        assert workers.run("work", scan_id)[0] == 0
+        assert workers.run("finish", scan_id)[0] == 0
+        assert_is_the_truth(await committed(workers, scan_id), simulator.truth())
