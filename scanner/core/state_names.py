@@ -20,6 +20,9 @@ LACKING_STATES: tuple[str, ...] = ("MISSING", "FAILED", "INSTALLED_PENDING_REBOO
 #: The states of a patch that is installed and stays so: what lean mode carries over from an earlier scan.
 CARRIED_STATES: tuple[str, ...] = ("INSTALLED", "INSTALLED_OTHER")
 
+#: The state of a patch that the node does not need.
+NOT_APPLICABLE = "NOT_APPLICABLE"
+
 #: The state of a fix that is on the disk and takes effect with the next reboot.
 PENDING_REBOOT = "INSTALLED_PENDING_REBOOT"
 

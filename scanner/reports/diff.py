@@ -11,7 +11,7 @@ from msgspec import Struct
 from scanner.core.comparable import ComparablePart
 from scanner.core.errors import ConfigError
 from scanner.core.model import EpochMs, NodeStatus, TargetStatus
-from scanner.core.state_names import LACKING_STATES
+from scanner.core.state_names import LACKING_STATES, NOT_APPLICABLE
 from scanner.reports.diff_sql import COMPARED
 from scanner.reports.lines import counted
 from scanner.reports.sql.query import Parameters, Views
@@ -66,7 +66,12 @@ class Changes:
 
 def parameters(pair: ScanPair) -> Parameters:
     """Returns the parameters of `CHANGES` for two scans."""
-    return {**_pair_parameters(pair), "lacking": list(LACKING_STATES), "verified": values(VERIFIED)}
+    return {
+        **_pair_parameters(pair),
+        "lacking": list(LACKING_STATES),
+        "not_applicable": NOT_APPLICABLE,
+        "verified": values(VERIFIED),
+    }
 
 
 def _pair_parameters(pair: ScanPair) -> dict[str, str | int | float | list[str] | None]:

@@ -31,7 +31,11 @@ _PAIRED = f"""
 
 #: Equal rows of the two scans cancel each other out. Which rows they are is worked out only where that leaves some:
 #: lists of states and titles for all patches of a fleet would take gigabytes.
-_DIFFERS = "sum(if(scan_id = $after, 1, -1) * hash(kb_id, title, state)::hugeint) <> 0"
+#: Rows of what does not apply make no difference: AWS cuts their list short, and lean scans do not read it.
+_DIFFERS = """
+sum(CASE WHEN state = $not_applicable THEN 0 WHEN scan_id = $after THEN 1 ELSE -1 END
+  * hash(kb_id, title, state)::hugeint) <> 0
+"""
 
 #: One row for each patch of a compared node and each node whose condition differs. Patches are those of one KB id on
 #: one node together, since a package of Linux has a row for each of its versions. `before` and `after` hold the states

@@ -251,6 +251,15 @@ def test_scans_with_different_filters_are_not_compared(other):
         check_comparable(scopes(other))
 
 
+async def test_what_does_not_apply_makes_no_difference(tmp_path):
+    before = patched(1, ("KB1", "NotApplicable", "t"), ("KB2", "Installed", "t"))
+    after = patched(1, ("KB2", "Installed", "t"), ("KB3", "NotApplicable", "t"))
+
+    rows, *_ = await changes(tmp_path, [before], [after])
+
+    assert brief(rows) == []
+
+
 def test_scans_of_different_scopes_are_not_compared():
     with pytest.raises(ConfigError, match="ONE and TWO differ in scope"):
         check_comparable(scopes(Settings(scope=ScopeSettings(accounts=("111111111111",)))))
