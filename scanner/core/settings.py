@@ -159,7 +159,7 @@ class MetricsSettings(Struct, frozen=True, forbid_unknown_fields=True):
 class ViewSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """What SQL over stored scans may use of this machine."""
 
-    memory_mb: int = 512  # For its tables; the process takes about 150 MB besides
+    memory_mb: int = 384  # For its tables; the process takes up to 300 MB besides
     spill_folder: str | None = None  # Where larger sorts and joins go meanwhile; None: the system's temporary folder
 
 
