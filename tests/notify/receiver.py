@@ -34,7 +34,8 @@ async def receiving(answer: Answer = lambda _: web.Response()) -> AsyncIterator[
 
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", take)
-    runner = web.AppRunner(app, access_log=None)
+    # It would wait 60 s for an answer that never comes.
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
     await runner.setup()
     try:
         await web.TCPSite(runner, "127.0.0.1", 0).start()
