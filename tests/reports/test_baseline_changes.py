@@ -1,4 +1,4 @@
-"""Machines whose baseline changes to and fro are named; a baseline that was changed once is not."""
+"""Machines whose baseline changes back and forth are named; a baseline that was changed once is not."""
 
 from __future__ import annotations
 
