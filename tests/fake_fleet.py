@@ -74,11 +74,15 @@ class FakeSources:
     associations: dict[str, AssociationScan] | NotAsked | None = None
     known_baselines: list[Baseline] | NotAsked | None = None
     checks: list[SourceCheck] = field(default_factory=list)
+    odd: list[NotAsked] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
 
     async def refused(self, instance_id):
         self.asked.append(f"refused {instance_id}")
         return self.checks
+
+    def unread(self):
+        return self.odd
 
     async def instances(self):
         return self._answer("instances", self.ec2)

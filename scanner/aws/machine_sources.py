@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from functools import partial
 from typing import TypeVar
 
 from scanner.aws.machines.ask import Ask
@@ -13,18 +14,19 @@ from scanner.aws.machines.instances import decode_instances
 from scanner.aws.machines.inventory import inventory_nodes
 from scanner.aws.machines.probe import SourceProbe
 from scanner.aws.machines.tags import hybrid_tags
-from scanner.aws.operations import DESCRIBE_INSTANCES
+from scanner.aws.operations import DESCRIBE_INSTANCES, Operation
 from scanner.aws.requests.pagination import Page, PagingRules, pages
 from scanner.aws.target_requests import TargetRequests
 from scanner.core.baselines import Baseline
 from scanner.core.errors import AwsError, Denied, RequestRejected
 from scanner.core.instances import INSTANCES_A_PAGE, Instance, Tags
-from scanner.core.machines import AssociationScan, InventoryNode, NotAsked, SourceCheck
+from scanner.core.machines import UNREADABLE, AssociationScan, InventoryNode, NotAsked, SourceCheck
 from scanner.core.settings import CoverageSettings, SourceUse
 
 T = TypeVar("T")
 
 MAX_INSTANCE_PAGES = 10_000
+MAX_ODD_NAMED = 3  # members that cannot be read, by name; the others are counted
 
 
 class TargetSources:
@@ -45,6 +47,8 @@ class TargetSources:
         self._rules = PagingRules(MAX_INSTANCE_PAGES, max_restarts)
         self._has_association: bool | NotAsked | None = None
         self._name = str(ssm.target)
+        self._odd: dict[Operation, dict[str, None]] = {}
+        self._unread: dict[str, NotAsked] = {}
 
     async def instances(self) -> Mapping[str, Instance] | NotAsked:
         """Returns the EC2 instances by id, those that a service of AWS manages too."""
@@ -55,7 +59,7 @@ class TargetSources:
 
         async def fetch(token: str | None) -> Page[Instance]:
             payload = {"MaxResults": INSTANCES_A_PAGE, **({"NextToken": token} if token else {})}
-            return await ec2.ask(DESCRIBE_INSTANCES, payload, decode_instances)
+            return await ec2.ask(DESCRIBE_INSTANCES, payload, partial(decode_instances, on_odd=self._note_odd))
 
         found: dict[str, Instance] = {}
         async for page in pages(fetch, self._rules, f"The EC2 instances of {self._name}"):
@@ -70,7 +74,8 @@ class TargetSources:
         """Returns the nodes that SSM Inventory keeps, less the terminated."""
 
         async def read() -> list[InventoryNode]:
-            return [node async for page in inventory_nodes(self._ssm.ask, self._name) for node in page]
+            listing = inventory_nodes(self._ssm.ask, self._name, self._note_odd)
+            return [node async for page in listing for node in page]
 
         return await self._asked(self._coverage.inventory, read)
 
@@ -78,7 +83,7 @@ class TargetSources:
         """Returns the tags of hybrid nodes by instance id."""
 
         async def read() -> Mapping[str, Tags]:
-            return await hybrid_tags((await self._tagging()).ask, self._name)
+            return await hybrid_tags((await self._tagging()).ask, self._name, self._note_odd)
 
         return await self._asked(self._coverage.tags, read)
 
@@ -91,17 +96,38 @@ class TargetSources:
             return self._has_association
         if not self._has_association:
             return None
-        return await self._asked(use, lambda: association_scan(self._ssm.ask, instance_id))
+        return await self._asked(use, lambda: association_scan(self._ssm.ask, instance_id, self._note_odd))
 
     async def baselines(self, baseline_ids: Collection[str]) -> Sequence[Baseline] | NotAsked:
         """Returns the baselines with these short ids, as far as AWS has them."""
 
         async def read() -> list[Baseline]:
-            known = await identities(self._ssm.ask, self._name)
+            known = await identities(self._ssm.ask, self._name, self._note_odd)
             wanted = sorted(baseline_id for baseline_id in baseline_ids if baseline_id in known)
-            return [await baseline(self._ssm.ask, known[each][0], is_default=known[each][1]) for each in wanted]
+            answers = [await self._baseline(known[each][0], is_default=known[each][1]) for each in wanted]
+            return [answer for answer in answers if answer is not None]
 
         return await self._asked(self._coverage.baselines, read)
+
+    async def _baseline(self, full_id: str, *, is_default: bool | None) -> Baseline | None:
+        """Returns one baseline; one that cannot be read, or was deleted since it was listed, costs itself alone."""
+        use = self._coverage.baselines
+        answer = await self._asked(use, lambda: baseline(self._ssm.ask, full_id, is_default=is_default))
+        if not isinstance(answer, NotAsked):
+            return answer
+        # A baseline that was deleted meanwhile is no refusal, and so no gap where the source is required.
+        is_deleted = answer.gap is not None and answer.gap.code == "DoesNotExistException"
+        self._unread[str(answer.reason)] = NotAsked(answer.reason) if is_deleted else answer
+        return None
+
+    def unread(self) -> Sequence[NotAsked]:
+        """Returns what single members of the answers so far could not be read."""
+        where = f"in account {self._ssm.target.account_id}, Region {self._ssm.target.region},"
+        odd = [NotAsked(f"{operation} {where} answered {_first(names)}") for operation, names in self._odd.items()]
+        return [*odd, *self._unread.values()]
+
+    def _note_odd(self, operation: Operation, name: str) -> None:
+        self._odd.setdefault(operation, {})[name] = None
 
     async def refused(self, instance_id: str | None) -> Sequence[SourceCheck]:
         """Tries each kind of request once; returns those that do not work."""
@@ -123,3 +149,10 @@ class TargetSources:
             # A request that AWS calls wrong is the source's own trouble, and no reason to stop the run.
             refusal = error if isinstance(error, AwsError) else Denied(str(error))
             return NotAsked(str(error), refusal if use == "required" else None)
+
+
+def _first(names: Collection[str]) -> str:
+    """Returns the first names, and how many more there are, in words that the lines of the summary know."""
+    more = len(names) - MAX_ODD_NAMED
+    shown = ", ".join(list(names)[:MAX_ODD_NAMED])
+    return f"{UNREADABLE}: {shown}" + (f" and {more} more" if more > 0 else "")

@@ -94,6 +94,10 @@ class MachineSources(Protocol):
         """Returns the baselines with these short ids, as far as AWS has them."""
         ...
 
+    def unread(self) -> Sequence[NotAsked]:
+        """Returns what single members of the answers so far could not be read; their neighbours were."""
+        ...
+
     async def refused(self, instance_id: str | None) -> Sequence[SourceCheck]:
         """Tries each kind of request that the methods above send, about this node; returns those that do not work."""
         ...

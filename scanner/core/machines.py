@@ -7,6 +7,8 @@ from msgspec import Struct
 from scanner.core.errors import AwsError
 from scanner.core.model import EpochMs, ManagedNode, PatchState
 
+UNREADABLE = "what cannot be read"  # how a sentence names members of an answer that are not what they should be
+
 
 class NotAsked(Struct, frozen=True):
     """A source that was not asked. `reason` says which action AWS refused; None: the settings turn the source off.

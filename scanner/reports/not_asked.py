@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
+from scanner.core.machines import UNREADABLE
 from scanner.core.model import Target
 from scanner.reports.gap_groups import Gap, group_gaps
 from scanner.reports.lines import counted
 
 #: How the sentence of an AWS error begins: the action, where it was asked for, and the error code.
 _REFUSAL = re.compile(r"([a-z0-9-]+:\w+) in account \d{12}\b.*?failed: (\w+)")
+#: How the sentence begins on members of an answer that could not be read.
+_ODD = re.compile(rf"([a-z0-9-]+:\w+) in account \d{{12}}, Region [a-z0-9-]+, answered {UNREADABLE}: [^;]*")
 _DENIED = re.compile(r"AccessDenied|Unauthorized|NotAuthorized")
 
 
@@ -20,12 +23,18 @@ def not_asked_lines(sentences: Iterable[tuple[Target, str]]) -> Iterator[str]:
     Args:
         sentences: each target with one or more sentences on what was not asked there.
     """
-    gaps = [Gap(target, *cause) for target, text in sentences for cause in not_asked_causes(text)]
+    gaps, first_odd = [], dict[str, str | None]()
+    for target, sentence in sentences:
+        for cause, text in not_asked_causes(sentence):
+            is_odd = cause.endswith(UNREADABLE)  # the members differ from target to target, so the first stands for all
+            if is_odd:
+                first_odd.setdefault(cause, text)
+            gaps.append(Gap(target, cause, None if is_odd else text))
     for group in group_gaps(gaps):
         accounts = len({gap.target.account_id for gap in group.gaps})
-        first = group.gaps[0].reason
-        yield f"not asked: {group.status} in {counted(accounts, 'account')}" + (
-            f", the first: {first}" if first else ""
+        first = first_odd.get(group.status) or group.gaps[0].reason
+        yield f"{'not read' if group.status in first_odd else 'not asked'}: {group.status} in " + (
+            counted(accounts, "account") + (f", the first: {first}" if first else "")
         )
 
 
@@ -35,5 +44,8 @@ def not_asked_causes(text: str) -> Iterator[tuple[str, str | None]]:
     for refusal in refusals:
         action, code = refusal.groups()
         yield (f"{action} is denied", None) if _DENIED.search(code) else (f"{action} failed", text)
-    if not refusals:
+    odd = list(_ODD.finditer(text))
+    for answer in odd:
+        yield f"{answer[1]} answered {UNREADABLE}", answer[0]
+    if not refusals and not odd:
         yield text, None

@@ -44,7 +44,8 @@ def unlisted_machine(instance: Instance, *, is_host_management_on: bool | None, 
     if instance.state in _STOPPED:
         return UnlistedMachine(node_of_instance(instance), NodeStatus.STOPPED, f"EC2 says {instance.state}")
     reason = _unmanaged_reason(instance, is_host_management_on=is_host_management_on, now=now)
-    return UnlistedMachine(node_of_instance(instance), NodeStatus.UNMANAGED, f"EC2 says {instance.state}; {reason}")
+    state = instance.state or "nothing of its state"
+    return UnlistedMachine(node_of_instance(instance), NodeStatus.UNMANAGED, f"EC2 says {state}; {reason}")
 
 
 def has_tags(instance: Instance, wanted: Mapping[str, Collection[str]]) -> bool:

@@ -163,6 +163,8 @@ class TargetMachines:
         """Returns what the target's outcome says beside its nodes."""
         baselines = await self._sources.baselines(self._baseline_ids) if self._baseline_ids else ()
         known = tuple(self._known(baselines, ()))
+        for unread in self._sources.unread():
+            self._known(unread, None)
         return TargetFindings(tuple(self._not_asked), known, self._gap)
 
     def _known(self, answer: T | NotAsked, otherwise: T) -> T:

@@ -51,3 +51,30 @@ def test_words_of_their_own_are_grouped_too():
     assert list(not_asked_lines([(Target("1" * 12, "a"), sentence), (Target("2" * 12, "a"), sentence)])) == [
         "not asked: ssm:GetInventory is denied in 2 accounts"
     ]
+
+
+def odd(number, name):
+    target = Target(f"{number:012}", "eu-west-1")
+    where = f"account {target.account_id}, Region {target.region}"
+    return target, f"tag:GetResources in {where}, answered what cannot be read: {name}"
+
+
+def test_members_that_cannot_be_read_are_one_line_with_the_first_of_them():
+    (line,) = not_asked_lines([odd(1, "a tag of mi-1, a resource"), odd(2, "a tag of mi-2")])
+
+    assert line == (
+        "not read: tag:GetResources answered what cannot be read in 2 accounts, the first: tag:GetResources in account "
+        "000000000001, Region eu-west-1, answered what cannot be read: a tag of mi-1, a resource"
+    )
+
+
+def test_a_refusal_and_members_that_cannot_be_read_stay_apart_in_one_text():
+    target, text = refused(1)
+    _, other = odd(1, "a resource")
+
+    lines = list(not_asked_lines([(target, f"{other}; {text}"), (target, f"{text}; {other}")]))
+
+    assert [line.split(" in ")[0] for line in lines] == [
+        "not asked: ec2:DescribeInstances is denied",
+        "not read: tag:GetResources answered what cannot be read",
+    ]

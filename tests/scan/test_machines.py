@@ -65,3 +65,4 @@ def test_every_instance_that_is_not_on_its_way_out_is_accounted_for_with_a_reaso
     machine = ended(state=state, has_instance_profile=profile, host_management=on, launch_time=launched)
     assert machine.status is NodeStatus.UNMANAGED
     assert machine.reason
+    assert "None" not in machine.reason

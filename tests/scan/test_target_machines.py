@@ -223,3 +223,10 @@ async def test_baselines_of_nodes_that_an_earlier_run_delivered_are_read_too():
     key = (HERE.account_id, HERE.region)
     _, outcome = await scanned({"i-a": node()}, sources, done={key: {"i-a"}}, done_baseline_ids={key: {"pb-2"}})
     assert [baseline.baseline_id for baseline in outcome.baselines] == ["pb-2"]
+
+
+async def test_what_single_members_of_the_answers_could_not_be_read_is_named():
+    sources = FakeSources(ec2={}, odd=[NotAsked("an instance without an id")])
+    found, outcome = await scanned({"i-a": node()}, sources)
+    assert found["i-a"].status is NodeStatus.VERIFIED
+    assert (outcome.status, outcome.not_asked) == ("scanned", ("an instance without an id",))

@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Struct, structs
 
 from scanner.aws.machines.ask import RULES, Ask, with_token
+from scanner.aws.machines.odd_members import OnOdd, ignore_odd, readable
 from scanner.aws.operations import LIST_ASSOCIATIONS, LIST_COMPLIANCE_ITEMS
 from scanner.aws.requests.pagination import Page, pages
 from scanner.aws.transport.decoding import decode
@@ -34,18 +35,13 @@ _COUNTS = {
 }
 
 
-class _Association(Struct, rename="pascal"):
-    name: str | None = None
-
-
 class _Associations(Struct, rename="pascal"):
-    associations: list[_Association]
+    associations: list[msgspec.Raw]
     next_token: str | None = None
 
 
 class _Item(Struct, rename="pascal"):
     status: str | None = None
-    compliance_type: str | None = None
     details: dict[str, object] | None = None
 
     def detail(self, name: str) -> str | None:
@@ -55,12 +51,13 @@ class _Item(Struct, rename="pascal"):
 
 
 class _Items(Struct, rename="pascal"):
-    compliance_items: list[_Item]
+    compliance_items: list[msgspec.Raw]
     next_token: str | None = None
 
 
 _ASSOCIATIONS = msgspec.json.Decoder(_Associations)
 _ITEMS = msgspec.json.Decoder(_Items)
+_ITEM = msgspec.json.Decoder(_Item)
 
 
 async def has_patch_association(ask: Ask, name: str) -> bool:
@@ -75,7 +72,7 @@ async def has_patch_association(ask: Ask, name: str) -> bool:
     """
     payload = {"AssociationFilterList": [{"key": "Name", "value": DOCUMENT}], "MaxResults": 50}
 
-    async def fetch(token: str | None) -> Page[_Association]:
+    async def fetch(token: str | None) -> Page[msgspec.Raw]:
         answer = await ask(LIST_ASSOCIATIONS, with_token(payload, token), partial(decode, _ASSOCIATIONS))
         return Page(answer.associations, answer.next_token)
 
@@ -85,8 +82,13 @@ async def has_patch_association(ask: Ask, name: str) -> bool:
     return False
 
 
-async def association_scan(ask: Ask, instance_id: str) -> AssociationScan | None:
+async def association_scan(ask: Ask, instance_id: str, on_odd: OnOdd = ignore_odd) -> AssociationScan | None:
     """Returns what the document left of one node, or None where it left nothing.
+
+    Args:
+        ask: sends the requests of the target.
+        instance_id: the node.
+        on_odd: takes note of a compliance item that cannot be read.
 
     Raises:
         AwsError: the caller may not ask, or the listing cannot be read to its end.
@@ -100,7 +102,10 @@ async def association_scan(ask: Ask, instance_id: str) -> AssociationScan | None
 
     async def fetch(token: str | None) -> Page[_Item]:
         answer = await ask(LIST_COMPLIANCE_ITEMS, with_token(payload, token), partial(decode, _ITEMS))
-        return Page(answer.compliance_items, answer.next_token)
+        return Page(list(readable(answer.compliance_items, _ITEM, odd_item)), answer.next_token)
+
+    def odd_item(_: msgspec.Raw) -> None:
+        on_odd(LIST_COMPLIANCE_ITEMS, f"a compliance item of {instance_id}")
 
     newest: AssociationScan | None = None
     async for page in pages(fetch, RULES, f"The compliance of {instance_id}"):

@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from scanner.aws.machines.ask import RULES, Ask, with_token
+from scanner.aws.machines.odd_members import OnOdd, ignore_odd, readable, text_member
 from scanner.aws.operations import DESCRIBE_PATCH_BASELINES, GET_PATCH_BASELINE
 from scanner.aws.requests.pagination import Page, pages
 from scanner.aws.transport.decoding import decode
@@ -21,12 +22,12 @@ from scanner.core.normalize import epoch_ms
 
 
 class _Identity(Struct, rename="pascal"):
-    baseline_id: str = ""
+    baseline_id: str
     default_baseline: bool | None = None
 
 
 class _Identities(Struct, rename="pascal"):
-    baseline_identities: list[_Identity]
+    baseline_identities: list[msgspec.Raw]
     next_token: str | None = None
 
 
@@ -69,15 +70,17 @@ _SEVERITIES = ("SEVERITY", "MSRC_SEVERITY", "PRIORITY")  # one word for each fam
 _EVERY_VALUE = "*"
 
 _IDENTITIES = msgspec.json.Decoder(_Identities)
+_IDENTITY = msgspec.json.Decoder(_Identity)
 _ONE = msgspec.json.Decoder(_Baseline)
 
 
-async def identities(ask: Ask, name: str) -> Mapping[str, tuple[str, bool | None]]:
+async def identities(ask: Ask, name: str, on_odd: OnOdd = ignore_odd) -> Mapping[str, tuple[str, bool | None]]:
     """Returns the full id of each baseline of the target, and whether it is the default, by its short id `pb-…`.
 
     Args:
         ask: sends the requests of the target.
         name: the target, for messages.
+        on_odd: takes note of a row that cannot be read.
 
     Raises:
         AwsError: the caller may not ask, or the listing cannot be read to its end.
@@ -87,7 +90,12 @@ async def identities(ask: Ask, name: str) -> Mapping[str, tuple[str, bool | None
         answer = await ask(
             DESCRIBE_PATCH_BASELINES, with_token({"MaxResults": 100}, token), partial(decode, _IDENTITIES)
         )
-        return Page(answer.baseline_identities, answer.next_token)
+        return Page(list(readable(answer.baseline_identities, _IDENTITY, odd_row)), answer.next_token)
+
+    def odd_row(raw: msgspec.Raw) -> None:
+        baseline_id = text_member(raw, "BaselineId")
+        named = f"the baseline {baseline_id}" if baseline_id else "a baseline without an id"
+        on_odd(DESCRIBE_PATCH_BASELINES, named)
 
     found: dict[str, tuple[str, bool | None]] = {}
     async for page in pages(fetch, RULES, f"The patch baselines of {name}"):

@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from scanner.aws.machines.ask import RULES, Ask, with_token
+from scanner.aws.machines.odd_members import OnOdd, ignore_odd, readable, text_member
 from scanner.aws.operations import GET_INVENTORY
 from scanner.aws.requests.pagination import Page, pages
 from scanner.aws.transport.decoding import decode
@@ -29,30 +30,27 @@ _ALIVE: Payload = {
 }
 
 
-class _Item(Struct, rename="pascal"):
-    capture_time: str | None = None
-    content: list[dict[str, object]] | None = None
-
-
 class _Entity(Struct, rename="pascal"):
-    id: str = ""
-    data: dict[str, _Item] | None = None
+    id: str
+    data: dict[str, object] | None = None
 
 
 class _Answer(Struct, rename="pascal"):
-    entities: list[_Entity]
+    entities: list[msgspec.Raw]
     next_token: str | None = None
 
 
 _DECODER = msgspec.json.Decoder(_Answer)
+_ENTITIES = msgspec.json.Decoder(_Entity)
 
 
-async def inventory_nodes(ask: Ask, name: str) -> AsyncIterator[Sequence[InventoryNode]]:
+async def inventory_nodes(ask: Ask, name: str, on_odd: OnOdd = ignore_odd) -> AsyncIterator[Sequence[InventoryNode]]:
     """Yields the nodes that Inventory keeps, less the terminated, in pages of up to 50.
 
     Args:
         ask: sends the requests of the target.
         name: the target, for messages.
+        on_odd: takes note of a node that cannot be read.
 
     Raises:
         AwsError: the caller may not ask, or the listing cannot be read to its end.
@@ -60,17 +58,22 @@ async def inventory_nodes(ask: Ask, name: str) -> AsyncIterator[Sequence[Invento
 
     async def fetch(token: str | None) -> Page[InventoryNode]:
         answer = await ask(GET_INVENTORY, with_token(_ALIVE, token), partial(decode, _DECODER))
-        return Page([_node(entity) for entity in answer.entities if entity.id], answer.next_token)
+        entities = readable(answer.entities, _ENTITIES, odd_entity)
+        return Page([_node(entity) for entity in entities], answer.next_token)
+
+    def odd_entity(raw: msgspec.Raw) -> None:
+        instance_id = text_member(raw, "Id")
+        on_odd(GET_INVENTORY, f"the node {instance_id}" if instance_id else "a node without an id")
 
     async for page in pages(fetch, RULES, f"The inventory of {name}"):
         yield page
 
 
 def _node(entity: _Entity) -> InventoryNode:
-    item = (entity.data or {}).get(_TYPE)
-    members = item.content[0] if item and item.content else {}
-    # A member that is no text costs itself, not the page of nodes.
-    content = {name: value for name, value in members.items() if isinstance(value, str)}
+    # A member that is not of its type costs itself, not the node.
+    item = _members((entity.data or {}).get(_TYPE))
+    rows = item.get("Content")
+    content = _texts(rows[0] if isinstance(rows, list) and rows else None)
     facts = ManagedNode(
         instance_id=entity.id,
         resource_type=content.get("ResourceType") or None,
@@ -81,5 +84,13 @@ def _node(entity: _Entity) -> InventoryNode:
         ip_address=content.get("IpAddress") or None,
         agent_version=content.get("AgentVersion") or None,
     )
-    captured_at = epoch_ms(item.capture_time) if item else None
+    captured_at = epoch_ms(_texts(item).get("CaptureTime"))
     return InventoryNode(entity.id, content.get("InstanceStatus") or None, facts, captured_at)
+
+
+def _members(value: object) -> dict[str, object]:
+    return value if isinstance(value, dict) else {}
+
+
+def _texts(value: object) -> dict[str, str]:
+    return {name: member for name, member in _members(value).items() if isinstance(member, str)}

@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from scanner.aws.machines.ask import RULES, Ask, with_token
+from scanner.aws.machines.odd_members import OnOdd, ignore_odd, readable
 from scanner.aws.operations import GET_RESOURCES
 from scanner.aws.requests.pagination import Page, pages
 from scanner.aws.transport.decoding import decode
@@ -20,29 +21,36 @@ from scanner.core.instances import Tags
 
 
 class _Tag(Struct, rename="pascal"):
-    key: str = ""
-    value: str = ""
+    key: str
+    value: str | None = None
 
 
 class _Resource(Struct, rename="pascal"):
-    resource_arn: str = msgspec.field(default="", name="ResourceARN")
-    tags: tuple[_Tag, ...] = ()
+    resource_arn: str = msgspec.field(name="ResourceARN")
+    tags: list[msgspec.Raw] | None = None
+
+    @property
+    def instance_id(self) -> str:
+        return self.resource_arn.rpartition("/")[2]
 
 
 class _Answer(Struct, rename="pascal"):
-    resource_tag_mapping_list: list[_Resource]
+    resource_tag_mapping_list: list[msgspec.Raw]
     pagination_token: str | None = None
 
 
 _DECODER = msgspec.json.Decoder(_Answer)
+_RESOURCES = msgspec.json.Decoder(_Resource)
+_TAGS = msgspec.json.Decoder(_Tag)
 
 
-async def hybrid_tags(ask: Ask, name: str) -> Mapping[str, Tags]:
+async def hybrid_tags(ask: Ask, name: str, on_odd: OnOdd = ignore_odd) -> Mapping[str, Tags]:
     """Returns the tags of the target's hybrid nodes, by instance id.
 
     Args:
         ask: sends the requests of the target.
         name: the target, for messages.
+        on_odd: takes note of a tag or a resource that cannot be read.
 
     Raises:
         AwsError: the caller may not ask, or the listing cannot be read to its end.
@@ -51,10 +59,15 @@ async def hybrid_tags(ask: Ask, name: str) -> Mapping[str, Tags]:
 
     async def fetch(token: str | None) -> Page[_Resource]:
         answer = await ask(GET_RESOURCES, with_token(payload, token, "PaginationToken"), partial(decode, _DECODER))
-        return Page(answer.resource_tag_mapping_list, answer.pagination_token)
+        rows = readable(answer.resource_tag_mapping_list, _RESOURCES, lambda _: on_odd(GET_RESOURCES, "a resource"))
+        return Page(list(rows), answer.pagination_token)
+
+    def tags_of(row: _Resource) -> Tags:
+        read = readable(row.tags or (), _TAGS, lambda _: on_odd(GET_RESOURCES, f"a tag of {row.instance_id}"))
+        return tuple((tag.key, tag.value or "") for tag in read)
 
     tags: dict[str, Tags] = {}
     async for page in pages(fetch, RULES, f"The tags of {name}"):
         for row in page:
-            tags[row.resource_arn.rpartition("/")[2]] = tuple((tag.key, tag.value) for tag in row.tags)
+            tags[row.instance_id] = tags_of(row)
     return tags

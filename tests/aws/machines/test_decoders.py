@@ -279,7 +279,7 @@ def answering(answer):
     return ask
 
 
-async def test_an_odd_compliance_item_costs_itself_alone():
+async def test_details_of_any_type_cost_themselves_alone():
     good = {"Details": {"DocumentName": DOCUMENT, "PatchBaselineId": "pb-1"}, "Status": "COMPLIANT"}
     odd = [{"Details": None}, {"Details": {"DocumentName": 7}}, {"Details": {"DocumentName": DOCUMENT, "Size": [1]}}]
 
