@@ -19,7 +19,7 @@ from scanner.aws.target_requests import TargetRequests
 from scanner.aws.transport import wire
 from scanner.aws.transport.interface import Payload
 from scanner.core.errors import AwsError, Denied, Disabled, InvalidNode, NodeGone, Unavailable
-from scanner.core.interfaces import MachineSources
+from scanner.core.machine_sources import MachineSources
 from scanner.core.model import CallCounts, ManagedNode, PatchState
 from scanner.core.patch_rows import PatchPage
 from scanner.core.settings import NodeSettings, PatchSettings

@@ -6,16 +6,14 @@ or a terminal.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, ClassVar, Protocol, runtime_checkable
 
 from msgspec import Struct
 
-from scanner.core.baselines import Baseline
 from scanner.core.errors import AwsError
-from scanner.core.instances import Instance, Tags
-from scanner.core.machines import AssociationScan, InventoryNode, NotAsked, SourceCheck
+from scanner.core.machine_sources import MachineSources
 from scanner.core.model import CallCounts, ManagedNode, NodeScan, PatchState, ScanRow, Scope, Target, TargetOutcome
 from scanner.core.patch_rows import PatchPage
 from scanner.core.stored_bytes import StoredBytes as StoredBytes  # noqa: PLC0414 - sink authors import it from here
@@ -60,46 +58,6 @@ class TargetReader(Protocol):
     @property
     def sources(self) -> MachineSources:
         """Returns what else can be asked about the machines of the target."""
-        ...
-
-
-class MachineSources(Protocol):
-    """Asks a target what others than the four patch calls know of its machines.
-
-    `NotAsked` stands for a source that the settings turn off, or that AWS refuses. No method raises an `AwsError`: the
-    nodes are read whatever becomes of these.
-    """
-
-    async def instances(self) -> Mapping[str, Instance] | NotAsked:
-        """Returns the EC2 instances by id, those that a service of AWS manages too."""
-        ...
-
-    async def is_host_management_on(self) -> bool | NotAsked:
-        """Returns whether instances without an instance profile become managed nodes too."""
-        ...
-
-    async def inventory_nodes(self) -> Sequence[InventoryNode] | NotAsked:
-        """Returns the nodes that SSM Inventory keeps, less the terminated."""
-        ...
-
-    async def hybrid_tags(self) -> Mapping[str, Tags] | NotAsked:
-        """Returns the tags of hybrid nodes by instance id."""
-        ...
-
-    async def association_scan(self, instance_id: str) -> AssociationScan | NotAsked | None:
-        """Returns what AWS-RunPatchBaselineAssociation left of a node; None: nothing."""
-        ...
-
-    async def baselines(self, baseline_ids: Collection[str]) -> Sequence[Baseline] | NotAsked:
-        """Returns the baselines with these short ids, as far as AWS has them."""
-        ...
-
-    def unread(self) -> Sequence[NotAsked]:
-        """Returns what single members of the answers so far could not be read; their neighbours were."""
-        ...
-
-    async def refused(self, instance_id: str | None) -> Sequence[SourceCheck]:
-        """Tries each kind of request that the methods above send, about this node; returns those that do not work."""
         ...
 
 

@@ -11,7 +11,8 @@ from msgspec import Struct
 from scanner.core.baselines import Baseline
 from scanner.core.errors import AwsError
 from scanner.core.instances import Instance, Tags
-from scanner.core.interfaces import Clock, MachineSources
+from scanner.core.interfaces import Clock
+from scanner.core.machine_sources import MachineSources
 from scanner.core.machines import AssociationScan, NotAsked
 from scanner.core.model import ManagedNode, NodeStatus, PatchState
 from scanner.core.settings import NodeSettings

@@ -74,7 +74,7 @@ def test_a_refusal_and_members_that_cannot_be_read_stay_apart_in_one_text():
 
     lines = list(not_asked_lines([(target, f"{other}; {text}"), (target, f"{text}; {other}")]))
 
-    assert [line.split(" in ")[0] for line in lines] == [
+    assert {line.split(" in ")[0] for line in lines} == {
         "not asked: ec2:DescribeInstances is denied",
         "not read: tag:GetResources answered what cannot be read",
-    ]
+    }
