@@ -11,6 +11,7 @@ from scanner.core.interfaces import Clock
 from scanner.core.model import PatchState, Target
 from scanner.core.scan_request import patch_filters
 from scanner.core.settings import Settings
+from scanner.reports.lines import counted
 from scanner.scan.choice import CarryAll, Choice, Choose, ReadWhole, always_read_whole
 from scanner.scan.lean import DAY_MS, choose
 from scanner.store.history import History, HistoryQuery
@@ -71,5 +72,6 @@ def history_notes(settings: Settings, past: History | None) -> list[str]:
     if past is None:
         return []
     mode = settings.mode
-    first = [f"{mode}: no committed scan with the same patch filters to compare with, so every node was read"]
+    since = f"read in the last {counted(settings.full_scan_every_days, 'day')}"
+    first = [f"{mode}: no committed scan with the same patch filters holds nodes {since}, so every node was read"]
     return (first if past.is_empty else []) + [f"{mode}: {sentence}" for sentence in past.damaged]

@@ -135,18 +135,19 @@ def _policy_file(path: str | None) -> dict[str, object]:
 async def _result(app: AppLoader, settings: Settings, asked: str, policy: Policy, by: Grouping | None) -> CheckResult:
     from scanner.reports.check.evaluate import Check, check
     from scanner.reports.cve import check_filters
+    from scanner.reports.staleness import answered_at
 
     waivers, feeds = await _waivers(app, settings), await _feeds(app, settings)
     asked_check = Check(policy, int(time.time() * 1000), settings.stale_after_days, waivers, by, feeds)
     async with app().open_store(settings) as store:
         scan_id = await chosen_scan(store, settings, asked)
-        check_filters(scan_id, (await store.header(scan_id)).request.patches)
-        scan = (await store.manifest(scan_id)).scan
+        header, scan = await store.header(scan_id), (await store.manifest(scan_id)).scan
+        check_filters(scan_id, header.request.patches)
+        now = answered_at(scan.finished_at, asked_check.now, is_demo=header.demo)
         async with open_scans(store, [scan_id], settings.views) as views:
             for feed in feeds:
                 await views.add_tables(feed.tables)
-            # A scan of the demonstration may be of a day to come.
-            return await check(views, scan, structs.replace(asked_check, now=max(asked_check.now, scan.finished_at)))
+            return await check(views, scan, structs.replace(asked_check, now=now))
 
 
 async def _waivers(app: AppLoader, settings: Settings) -> tuple[Waiver, ...]:

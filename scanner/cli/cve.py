@@ -23,6 +23,7 @@ from scanner.cli.queries import RowFormat, format_options, open_scans, print_ans
 from scanner.core.errors import ConfigError, StoreError
 
 if TYPE_CHECKING:
+    from scanner.core.model import ScanRow
     from scanner.core.settings import Settings, ViewSettings
     from scanner.reports.cve import CveQuestion
     from scanner.reports.feeds.feed import Feed
@@ -145,7 +146,7 @@ async def _answer(
     shown: _Shown,
 ) -> int:
     from scanner.reports.baseline_changes import alternating_baselines_note
-    from scanner.reports.cve import check_filters, cve_coverage, parameters, sentences
+    from scanner.reports.cve import cve_coverage, parameters, sentences
     from scanner.reports.cve_by_feed import add_verdicts
     from scanner.reports.cve_sql import LACKING, LACKING_AND_UNKNOWN, by_group, with_feeds
     from scanner.reports.lines import counted
@@ -159,8 +160,7 @@ async def _answer(
         sql, rows_sql = with_feeds(sql), with_feeds(rows_sql)
     async with app().open_store(settings) as store:
         scan_id = await chosen_scan(store, settings, asked)
-        check_filters(scan_id, (await store.header(scan_id)).request.patches)
-        scan = (await store.manifest(scan_id)).scan
+        scan, question = await _asked_of(store, scan_id, question)
         async with _open_with_earlier(store, scan_id, settings.views) as views:
             if feeds:
                 await add_verdicts(views, scan, feeds, question.cve_id)
@@ -181,6 +181,21 @@ async def _answer(
     if coverage.unknown and not shown.show_unknown:
         print_note("list the machines without an answer with --show-unknown")
     return code
+
+
+async def _asked_of(store: Store, scan_id: str, question: CveQuestion) -> tuple[ScanRow, CveQuestion]:
+    """Returns the scan, and the question for the time for which this scan is asked.
+
+    Raises:
+        ConfigError: filters of the scan left out the patches that could answer.
+    """
+    from scanner.reports.cve import check_filters
+    from scanner.reports.staleness import answered_at
+
+    header, scan = await store.header(scan_id), (await store.manifest(scan_id)).scan
+    check_filters(scan_id, header.request.patches)
+    now = answered_at(scan.finished_at, question.now, is_demo=header.demo)
+    return scan, structs.replace(question, now=now)
 
 
 async def _feeds(app: AppLoader, settings: Settings, cve_id: str) -> list[Feed]:

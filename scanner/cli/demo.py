@@ -18,7 +18,9 @@ from scanner.cli.output import errors_only, print_lines, print_note
 from scanner.core.errors import ConfigError
 from scanner.core.settings import Settings
 
-DAYS = ("-14", "-7", "0")  # of the scans, counted from today: two weeks are enough for a patch to be overdue
+#: Of the scans, counted from today: far enough apart for a patch to be overdue after 10 days, and less than the 7 days
+#: (`full_scan_every_days`) after which a delta scan reads everything again.
+DAYS = ("-12", "-6", "0")
 ROWS = "8"  # of a table: a tour shows what there is, not all of it
 _REPORT = "report.html"
 _MOST_LACKED = """

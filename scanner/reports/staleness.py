@@ -35,6 +35,25 @@ _SENTENCES = {
 }
 
 
+def answered_at(finished_at: EpochMs, now: EpochMs, *, is_demo: bool) -> EpochMs:
+    """Returns the time for which a question to a scan that ended at `finished_at` is answered.
+
+    That is now, so that data grows stale while no new scan runs. A scan of the demonstration is of a simulated day,
+    about which the real clock says nothing, so its own end counts; so it does where a clock that ran ahead dated the
+    scan after now.
+    """
+    return finished_at if is_demo else max(now, finished_at)
+
+
+def is_fresh_by_days(age_days: int | None, stale_after_days: int) -> bool:
+    """Returns the rule of `stale_reason` for an age of which only the full days are kept; None is never fresh.
+
+    Full days from 0 up to `stale_after_days` - 1 are those of ages below the limit; an age that equals it to the
+    millisecond, which is fresh there, is not told from an older one and counts as stale.
+    """
+    return age_days is not None and age_days < stale_after_days
+
+
 def stale_reason(
     *,
     operation_end_time: EpochMs | None,

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from msgspec import Struct
 
 from scanner.core.statistics import PatchedCount, ScanStatistics
+from scanner.reports.summary import SEVERITIES
 
 _DAY_MS = 24 * 60 * 60 * 1000
 
@@ -25,7 +26,7 @@ class TimeToPatch(Struct, frozen=True):
 
 
 def time_to_patch(scans: Iterable[ScanStatistics]) -> list[TimeToPatch]:
-    """Returns the mean time to patch of each severity over these scans, in the order of the severities."""
+    """Returns the mean time to patch of each severity over these scans, the worst severity first."""
     sums: dict[str | None, PatchedCount] = {}
     for count in (each for scan in scans for each in scan.patched):
         known = sums.get(count.severity, PatchedCount(count.severity, 0, 0))
@@ -35,7 +36,13 @@ def time_to_patch(scans: Iterable[ScanStatistics]) -> list[TimeToPatch]:
             known.total_ms + count.total_ms,
             known.begun_earlier + count.begun_earlier,
         )
-    return [_mean(sums[severity]) for severity in sorted(sums, key=lambda each: (each is None, each or ""))]
+    return [_mean(sums[severity]) for severity in sorted(sums, key=_rank)]
+
+
+def _rank(severity: str | None) -> tuple[int, bool, str]:
+    """Returns what sorts the worst severity first, then words of the distributions' own, and last what has none."""
+    rank = SEVERITIES.index(severity) if severity in SEVERITIES else len(SEVERITIES)
+    return rank, severity is None, severity or ""
 
 
 def _mean(count: PatchedCount) -> TimeToPatch:

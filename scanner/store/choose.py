@@ -59,13 +59,24 @@ async def choose(files: Files, asked: str | None, wanted: ComparablePart | None)
 
 async def newest_comparable(files: Files, scan_ids: Sequence[str], wanted: ComparablePart) -> str | None:
     """Returns the newest of these committed scans (newest last) with this scope and filters, or None."""
+    found = await comparable(files, scan_ids, wanted, 1)
+    return found[0] if found else None
+
+
+async def comparable(files: Files, scan_ids: Sequence[str], wanted: ComparablePart, most: int) -> list[str]:
+    """Returns the newest of these committed scans with this scope and filters, at most so many; newest last, as given.
+
+    Headers are read from the newest backwards, and no further than is needed.
+    """
+    found: list[str] = []
     for start in range(len(scan_ids), 0, -FILES_AT_ONCE):
         some = scan_ids[max(start - FILES_AT_ONCE, 0) : start]
         parts = await map_bounded(partial(part_of, files), some, FILES_AT_ONCE)
-        for scan_id, part in zip(reversed(some), reversed(parts), strict=True):
-            if part == wanted:
-                return scan_id
-    return None
+        alike = [scan_id for scan_id, part in zip(some, parts, strict=True) if part == wanted]
+        found = [*alike, *found][-most:]
+        if len(found) == most:
+            break
+    return found
 
 
 async def part_of(files: Files, scan_id: str) -> ComparablePart | None:

@@ -23,7 +23,7 @@ from scanner.core.tables import summary_of
 from scanner.files.write_test import probe_store
 from scanner.store import catalog as catalogs
 from scanner.store import layout, measurements, replay
-from scanner.store.choose import ChosenScan, choose, newest_comparable, part_of
+from scanner.store.choose import ChosenScan, choose, comparable, part_of
 from scanner.store.forget import decisions
 from scanner.store.history import History, HistoryQuery, history
 from scanner.store.hold import hold
@@ -130,9 +130,17 @@ class Store:
 
     async def newest_before(self, scan_id: str) -> str | None:
         """Returns the newest committed scan before this one that has its scope and filters, or None."""
+        found = await self.comparable_before(scan_id, 1)
+        return found[0] if found else None
+
+    async def comparable_before(self, scan_id: str, most: int) -> list[str]:
+        """Returns the newest committed scans before this one with its scope and filters, `most` of them, newest last.
+
+        There are none where its header cannot be read.
+        """
         wanted = await part_of(self._files, scan_id)
         earlier = [each for each in await self.committed() if each < scan_id]
-        return None if wanted is None else await newest_comparable(self._files, earlier, wanted)
+        return [] if wanted is None else await comparable(self._files, earlier, wanted, most)
 
     async def scopes(self, scan_ids: Sequence[str]) -> dict[str, ComparablePart | None]:
         """Returns the scope and filters of scans, None where that cannot be read."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from msgspec import structs
 
-from scanner.app.trend import read_trend
+from scanner.app.trend import SCANS_SHOWN, read_trend
 from scanner.core.model import NodeStatus
 from scanner.core.settings import ScopeSettings, Settings
 from scanner.core.tables import segment_table
@@ -64,3 +64,31 @@ async def test_scans_of_another_scope_and_later_ones_are_no_part_of_it(store):
     await committed(store, [fresh(1, 0)], day=2)
 
     assert [each.scan_id for each in (await read_trend(store, shown, stale_after_days=7)).points] == [shown]
+
+
+async def test_scans_of_another_scope_take_no_place_of_those_that_are_shown(store):
+    first = await committed(store, [fresh(1, 0)])
+    for day in range(1, SCANS_SHOWN + 2):
+        await committed(store, [], day=day, settings=ELSEWHERE)
+    shown = await committed(store, [fresh(1, 0)], day=SCANS_SHOWN + 2)
+
+    points = (await read_trend(store, shown, stale_after_days=7)).points
+
+    assert [each.scan_id for each in points] == [first, shown]
+
+
+async def test_no_more_than_a_quarter_of_a_year_of_nights_is_shown(store):
+    scans = [await committed(store, [], day=day) for day in range(SCANS_SHOWN + 3)]
+
+    points = (await read_trend(store, scans[-1], stale_after_days=7)).points
+
+    assert [each.scan_id for each in points] == scans[-SCANS_SHOWN - 1 :]
+
+
+async def test_an_earlier_scan_that_is_damaged_is_counted_and_left_out(store, tmp_path):
+    first, second = [await committed(store, [fresh(1, 0)], day=day) for day in range(2)]
+    (tmp_path / "scans" / first / "manifest.json").write_bytes(b"{}")
+
+    trend = await read_trend(store, second, stale_after_days=7)
+
+    assert ([each.scan_id for each in trend.points], trend.left_out) == ([second], 1)

@@ -65,5 +65,7 @@ def test_a_delta_scan_without_an_earlier_one_is_a_full_one_and_says_so(terminal)
         user = terminal.given(simulator.environment())
         ended = user.run("scan", *ORGANIZATION, *DELTA, *STREAMED)
         assert ended.code == 0
-        assert "no committed scan with the same patch filters to compare with" in " ".join(ended.stderr.split())
+        assert "no committed scan with the same patch filters holds nodes read in the last 7 days" in " ".join(
+            ended.stderr.split()
+        )
         assert_right(from_stream(ended.stdout.splitlines()), simulator.truth())

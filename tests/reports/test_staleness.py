@@ -7,7 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scanner.reports.staleness import DAY_MS, STALE_REASON, StaleReason, stale_parameters, stale_reason
+from scanner.reports.staleness import (
+    DAY_MS,
+    STALE_REASON,
+    StaleReason,
+    answered_at,
+    is_fresh_by_days,
+    stale_parameters,
+    stale_reason,
+)
 
 NOW = 1_795_000_000_000
 FRESH, OLD = NOW - DAY_MS, NOW - 8 * DAY_MS
@@ -73,3 +81,20 @@ def test_sql_and_python_give_the_same_reason(ended, ping, associated, read_at, d
         now=NOW,
         stale_after_days=days,
     )
+
+
+def test_a_scan_is_answered_for_now_and_one_of_a_simulated_day_for_that_day():
+    assert answered_at(OLD, NOW, is_demo=False) == NOW
+    assert answered_at(NOW, OLD, is_demo=False) == NOW
+    assert answered_at(OLD, NOW, is_demo=True) == OLD
+
+
+@given(age_ms=st.integers(0, 20 * DAY_MS), days=st.integers(1, 15))
+def test_full_days_tell_what_is_stale_but_for_the_very_millisecond_of_the_limit(age_ms, days):
+    is_fresh = reason(operation_end_time=NOW - age_ms, stale_after_days=days) is None
+
+    assert is_fresh_by_days(age_ms // DAY_MS, days) == (is_fresh and age_ms != days * DAY_MS)
+
+
+def test_a_node_without_an_age_is_not_fresh():
+    assert not is_fresh_by_days(None, 7)

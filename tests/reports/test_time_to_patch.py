@@ -22,6 +22,13 @@ def test_means_are_weighted_by_packages_and_unknown_beginnings_are_apart():
     assert time_to_patch(scans) == [TimeToPatch("Critical", 4, 5.0, 1), TimeToPatch(None, 0, None, 4)]
 
 
+def test_the_worst_severity_is_first_then_other_words_then_what_has_none():
+    words = [None, "Low", "required", "Important", "Critical"]
+    scans = [ScanStatistics(patched=tuple(PatchedCount(word, 1, DAY_MS) for word in words))]
+
+    assert [each.severity for each in time_to_patch(scans)] == ["Critical", "Important", "Low", "required", None]
+
+
 async def test_the_scans_of_a_store_tell_how_long_a_package_was_lacking():
     store = Store(MemoryFiles())
     # package-1 is Critical; it is lacking from the second night on, in another version on the third.

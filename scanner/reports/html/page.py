@@ -129,7 +129,14 @@ def _environment() -> Environment:
         finalize=_shown,
     )
     times = {"date": words.date, "day": words.day, "time": words.time, "took": words.took}
-    environment.filters |= {"counted": counted, "share": _share, "approval": approval, "percent": _percent, **times}
+    environment.filters |= {
+        "counted": counted,
+        "share": _share,
+        "approval": approval,
+        "percent": _percent,
+        "days": _days,
+        **times,
+    }
     return environment
 
 
@@ -145,6 +152,11 @@ def _shown(value: object) -> object:
             return f"{value:,}"
         case _:
             return terminal_text(str(value))
+
+
+def _days(mean: float | None) -> str | None:
+    """Returns `12.3`, or None where no mean is known."""
+    return None if mean is None else f"{mean:.1f}"
 
 
 def _percent(probability: float | None) -> str | None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from msgspec import Struct, structs
 
 from scanner.core.model import EpochMs
+from scanner.reports.time_to_patch import TimeToPatch
 
 WIDTH, HEIGHT = 600, 120  # of the drawing, in its own units; the page scales it
 _MARGIN = 6
@@ -58,11 +59,13 @@ class Change(Struct, frozen=True):
 class Trend(Struct, frozen=True):
     """The scans of one scope and the same filters, the oldest first, the last the one that the report shows.
 
-    `left_out` counts those of a version that wrote no figures.
+    `left_out` counts those without figures: an earlier version wrote them, or they are damaged; `patched` is how long
+    packages were lacking that one of the others saw lacking no longer.
     """
 
     points: Sequence[TrendPoint]
     left_out: int = 0
+    patched: Sequence[TimeToPatch] = ()
     width: int = WIDTH
     height: int = HEIGHT
 

@@ -73,6 +73,7 @@ def sections(report: Report) -> dict[str, str]:
         **({"groups": f"By {groups.name}"} if groups else {}),
         "places": "By account and Region",
         **({"severities": f"{words.capitalize()} patches by severity"} if counts else {}),
+        **({"patched": "Time to patch by severity"} if report.wanted.trend.patched else {}),
         **({"exploited": "Known exploited vulnerabilities"} if report.feeds.exploited and shows_lacking(scan) else {}),
         **({"cves": "CVEs affecting most nodes"} if shows_lacking(scan) else {}),
         **({"patches": f"Patches {words} on most nodes"} if counts else {}),

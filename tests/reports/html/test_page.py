@@ -165,7 +165,8 @@ def test_the_same_reason_is_one_entry_with_a_count():
     ).text
 
     assert (
-        "39 targets in 38 accounts: payments, payments, payments and 36 more denied The first: the role reader" in text
+        "39 targets in 38 accounts: payments eu-west-1, payments eu-west-1, payments eu-west-1 and 36 more denied "
+        "The first: the role reader" in text
     )
 
 

@@ -10,6 +10,7 @@ from msgspec import structs
 from scanner.reports.html.findings import Wanted
 from scanner.reports.html.page import page
 from scanner.reports.html.trend import HEIGHT, WIDTH, Change, Trend, TrendPoint
+from scanner.reports.time_to_patch import TimeToPatch
 from tests.reports.html.page_reader import Page
 from tests.reports.html.reports import AT, complete, full
 
@@ -18,8 +19,9 @@ FIRST = TrendPoint("20261121T210611Z-000000", AT - DAY_MS, machines=10, complian
 SECOND = TrendPoint("20261122T210611Z-000000", AT, machines=12, compliant=6, critical=3)
 
 
-def shown(*points, left_out=0):
-    return Page(page(structs.replace(complete(), wanted=Wanted(trend=Trend(points, left_out))), "./patchsweep-data"))
+def shown(*points, left_out=0, patched=()):
+    wanted = Wanted(trend=Trend(points, left_out, patched))
+    return Page(page(structs.replace(complete(), wanted=wanted), "./patchsweep-data"))
 
 
 def test_the_report_says_what_changed_since_the_scan_before():
@@ -39,6 +41,21 @@ def test_a_first_scan_has_no_trend(points):
 
 def test_scans_without_figures_are_counted():
     assert "2 scans of this scope are left out" in shown(FIRST, SECOND, left_out=2).text
+
+
+def test_how_long_packages_were_lacking_is_shown_by_severity():
+    patched = (TimeToPatch("Critical", 1_200, 6.26, 3), TimeToPatch(None, 0, None, 4))
+
+    text = shown(FIRST, SECOND, patched=patched).text
+
+    assert "Time to patch by severity" in text
+    assert "over 2 scans of this scope from 21 Nov 2026 on" in text
+    assert "Critical 6.3 1,200 3" in text
+    assert "not given \N{EN DASH} 0 4" in text
+
+
+def test_where_nothing_was_patched_there_is_no_time_to_patch():
+    assert "patched" not in shown(FIRST, SECOND).values("id")
 
 
 def test_less_is_better_for_critical_patches_and_worse_for_compliant_machines():
