@@ -24,16 +24,17 @@ class Question(Struct, frozen=True):
     def wanted_counts(self, listed: ListedNode) -> Counter[str] | None:
         """Returns how many rows AWS counts in each wanted state, or None where it does not count all of them.
 
-        An absent count is not 0; but a state that nodes of the platform cannot have needs no count.
+        An absent count is not 0, unless nodes of the platform cannot have the state. A count that AWS gives always
+        holds.
         """
         if not self.states or listed.state is None:
             return None
         is_windows = listed.node.platform_type in (None, "Windows")
         counts: Counter[str] = Counter()
         for name in self.states:
-            if name in WINDOWS_ONLY_STATES and not is_windows:
-                continue
             count: int | None = getattr(listed.state, COUNTED_STATES[name]) if name in COUNTED_STATES else None
+            if count is None and name in WINDOWS_ONLY_STATES and not is_windows:
+                continue
             if count is None:
                 return None
             counts[name] = count

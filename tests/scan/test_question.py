@@ -55,6 +55,11 @@ def test_a_node_that_counts_one_patch_of_a_wanted_state_is_asked(state):
     assert not asking(state).expects_nothing(listed("Windows", **counts))
 
 
+def test_a_count_that_aws_gives_holds_on_every_platform():
+    counts = LINUX_ZEROS | {"available_security_update_count": 1}
+    assert not asking("AVAILABLE_SECURITY_UPDATE").expects_nothing(listed("Linux", **counts))
+
+
 def test_without_a_state_filter_every_node_is_asked():
     assert not EVERYTHING.expects_nothing(listed("Linux", **ZEROS))
 
