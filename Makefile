@@ -27,7 +27,7 @@ bench: ## measure CPU, rate control and memory (docs/performance.md)
 	python -m tests.benchmarks
 
 docs: ## check the documentation against the code
-	pytest tests/test_readme.py tests/test_docs.py
+	pytest tests/test_readme.py tests/test_config_examples.py tests/test_generated.py
 
 pins: ## resolve the dependencies again (needs uv), keeping what still fits
 	uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --constraint constraints.txt \

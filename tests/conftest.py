@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 
 import pytest
@@ -10,21 +11,37 @@ from hypothesis import HealthCheck, settings
 
 # A loaded machine is slow and no test asserts a time, so neither an example nor its generation has a limit.
 settings.register_profile("patchsweep", deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("fast", settings.get_profile("patchsweep"), max_examples=20)
 settings.load_profile("patchsweep")
 
-#: Folders whose tests run whole scans, ask the simulator over the wire through the SDK, or open DuckDB for each test.
+#: The marker expression of the fast suite, which has 20 s of CPU.
+FAST = "not slow"
+
+#: Folders whose tests run whole scans, ask the simulator over the wire through the SDK, open DuckDB for each test, or
+#: import what takes seconds (the linter of CloudFormation).
 SLOW_FOLDERS = tuple(
     f"tests/{folder}/"
-    for folder in ("benchmarks", "end_to_end", "faults", "reports/html", "reports/sql", "simulator/api")
+    for folder in (
+        "benchmarks",
+        "deploy",
+        "end_to_end",
+        "faults",
+        "reports/html",
+        "reports/sql",
+        "simulator/api",
+        "store/missing_since",
+    )
 )
+#: The line with which a module marks all its tests as slow.
+ALL_SLOW = re.compile(r"^pytestmark = .*\bpytest\.mark\.(slow|process)\b", re.MULTILINE)
 #: Packages whose absence is never a reason to skip.
 OWN = {"scanner", "tests"}
 #: Every reason to skip a test that an installation would mend has these words.
 NOT_INSTALLED = "is not installed"
 #: A test has a marker if it uses one of these fixtures.
 MARKER_OF_FIXTURE = {"postgresql": "database", "terminal": "process", "browser": "browser"}
-#: Fixtures that start a server: PostgreSQL, moto, or one that answers the SDK.
-SLOW_FIXTURES = {"postgresql", "s3_endpoint", "bucket", "moto", "aws"}
+#: Fixtures that start a server (PostgreSQL, moto, or one that answers the SDK) or open a store with DuckDB.
+SLOW_FIXTURES = {"postgresql", "s3_endpoint", "bucket", "moto", "aws", "views"}
 
 
 def pytest_addoption(parser):
@@ -46,10 +63,18 @@ def pytest_sessionfinish(session):
 
 
 def pytest_ignore_collect(collection_path, config):
-    """Imports no folder of which every test would be left out: that saves a second of CPU."""
-    if config.option.markexpr == "not slow" and f"{collection_path}/".endswith(SLOW_FOLDERS):
+    """Imports no folder or module of which every test would be left out: that saves half of the imports' CPU."""
+    if config.option.markexpr != FAST:
+        return None
+    if f"{collection_path}/".endswith(SLOW_FOLDERS):
         return True
-    return None
+    is_module = collection_path.name.startswith("test_") and collection_path.suffix == ".py"
+    return True if is_module and ALL_SLOW.search(collection_path.read_text(encoding="utf-8")) else None
+
+
+def pytest_configure(config):
+    """Takes 20 examples of a property for the fast suite, and 100 where all tests run."""
+    settings.load_profile("fast" if config.option.markexpr == FAST else "patchsweep")
 
 
 def pytest_collection_modifyitems(items):

@@ -5,8 +5,6 @@ from __future__ import annotations
 import ast
 from pathlib import Path
 
-import pytest
-
 import scanner
 
 PACKAGE = Path(scanner.__file__).parent
@@ -22,10 +20,6 @@ EXPECTED_BY_TOOLS = {"__init__.py", "__pycache__", "_version.py", "py.typed"}
 KEPT_FOR_PLUGINS = {"errors.py", "interfaces.py"}
 
 
-def names(paths):
-    return [str(path.relative_to(PACKAGE)) for path in paths]
-
-
 def functions_of(source):
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
@@ -36,11 +30,12 @@ def too_long(source):
     return {name: lines for name, lines in functions_of(source) if lines > LONGEST_FUNCTION}
 
 
-@pytest.mark.parametrize("module", MODULES, ids=names(MODULES))
-def test_a_module_and_its_functions_stay_short(module):
-    source = module.read_text(encoding="utf-8")
-    assert len(source.splitlines()) <= LONGEST_MODULE, "split the module: it has more than one job"
-    assert not too_long(source), "split the functions into their steps"
+def test_a_module_and_its_functions_stay_short():
+    sources = {str(path.relative_to(PACKAGE)): path.read_text(encoding="utf-8") for path in MODULES}
+    long_modules = {module for module, source in sources.items() if len(source.splitlines()) > LONGEST_MODULE}
+    assert not long_modules, "split them: each has more than one job"
+    long_functions = {module: functions for module, source in sources.items() if (functions := too_long(source))}
+    assert not long_functions, "split the functions into their steps"
 
 
 def test_the_top_of_the_package_has_few_entries():

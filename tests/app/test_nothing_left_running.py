@@ -14,6 +14,8 @@ import pytest
 from scanner.app import run_publish, run_scan
 from scanner.core.settings import ScopeSettings, Settings, StoreSettings
 
+pytestmark = pytest.mark.slow
+
 OPENS_THE_FILE = "import duckdb, sys; duckdb.connect(sys.argv[1]).sql('SELECT count(*) FROM patches').fetchall()"
 
 

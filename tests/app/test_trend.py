@@ -13,6 +13,8 @@ from scanner.files.local import LocalFiles
 from scanner.store.store import Store
 from tests.store.samples import STARTED_MS, header, node, opened, outcome, scan_row
 
+pytestmark = pytest.mark.slow
+
 DAY_MS = 86_400_000
 ELSEWHERE = Settings(scope=ScopeSettings(regions=("eu-west-1",)))
 

@@ -12,6 +12,8 @@ from scanner.core.model import Target
 from scanner.core.settings import NodeSettings, ScopeSettings, Settings
 from tests.aws.fake_ssm import HUB, MEMBER, QUICK, FakeAws, ec2_error, error, identity, ok, regions, serving, xml_error
 
+pytestmark = pytest.mark.slow
+
 AT_HUB = Target(HUB, "eu-west-1")
 AT_MEMBER = Target(MEMBER, "us-east-2")
 SETTINGS = Settings(limits=QUICK, scope=ScopeSettings(role_name="reader"))

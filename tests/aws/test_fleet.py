@@ -21,6 +21,8 @@ from scanner.core.patch_rows import Patch, PatchPage
 from scanner.core.settings import NodeSettings, PatchSettings, ScopeSettings, Settings
 from tests.aws.fake_ssm import HUB, MEMBER, QUICK, Answer, FakeAws, error, ok, role_session, serving, xml_error
 
+pytestmark = pytest.mark.slow
+
 AT_HUB = Target(HUB, "eu-west-1")
 AT_MEMBER = Target(MEMBER, "us-east-2")
 SETTINGS = Settings(limits=QUICK, scope=ScopeSettings(role_name="ops/PatchReader", external_id="ticket-7"))

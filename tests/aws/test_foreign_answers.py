@@ -17,6 +17,8 @@ from scanner.core.settings import NodeSettings, ScopeSettings, Settings
 from tests.aws.every_path import SERVICES, RecordingServer
 from tests.aws.fake_ssm import HUB, QUICK, Answer, FakeAws, error, ok, serving
 
+pytestmark = pytest.mark.slow
+
 HALF = "\\ud83d"  # of an emoji, as JSON spells it
 AT_HUB = Target(HUB, "eu-west-1")
 both_transports = pytest.mark.parametrize("transport", ["direct", "sdk"])

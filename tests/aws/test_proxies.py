@@ -12,6 +12,8 @@ from scanner.aws.transport.interface import ConnectionFailure, NoResponse
 from tests.aws.every_path import SERVICES, RecordingServer
 from tests.aws.test_trust import error_of, serving
 
+pytestmark = pytest.mark.slow
+
 every_service = pytest.mark.parametrize("path", SERVICES)
 
 

@@ -10,6 +10,8 @@ from tests.cli.running import run
 from tests.cli.stored import CVE, NEW, OLD, store_two_scans_and_an_unfinished_one
 from tests.reports.feeds.samples import msrc, remediation
 
+pytestmark = pytest.mark.slow
+
 NEVER_STALE = ("--stale-after-days", "36500")  # the scans of the store grow older with every day
 
 

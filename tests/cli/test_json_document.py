@@ -13,6 +13,8 @@ from tests.cli.stored import CVE, NEW, OLD, UNFINISHED
 from tests.cli.test_exit_codes import plan
 from tests.reports.diagnoses import diagnosis
 
+pytestmark = pytest.mark.slow
+
 
 def document(*argv, app=None):
     ended = run(*argv, "--format", "json", app=app or FakeApp())

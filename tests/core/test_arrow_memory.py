@@ -8,6 +8,8 @@ import sys
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 _LOAD = (
     "import pyarrow as pa; from scanner.cli.load_app import load_app; load_app(); "
     "print(pa.default_memory_pool().backend_name)"

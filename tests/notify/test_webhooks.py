@@ -15,6 +15,8 @@ from tests.certificates import Authority
 from tests.notify.messages import MESSAGE
 from tests.notify.receiver import receiving
 
+pytestmark = pytest.mark.slow
+
 SECRET = "whsec_" + "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
 

@@ -55,6 +55,7 @@ def test_each_reason_for_stale_data_is_apart(facts, expected):
 TIMES = st.integers(NOW - 20 * DAY_MS, NOW)
 
 
+@pytest.mark.slow
 @given(
     ended=st.none() | TIMES,
     ping=st.sampled_from([None, "Online", "ConnectionLost", "Inactive"]),

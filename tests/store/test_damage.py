@@ -18,6 +18,8 @@ from scanner.store.store import Store
 from tests.store.memory_files import MemoryFiles
 from tests.store.samples import NOBODY, commit, commit_manifest, header, instance_ids, node, opened, outcome, scan_row
 
+pytestmark = pytest.mark.slow
+
 SEGMENTS = f"scans/{NOBODY}/segments"
 
 

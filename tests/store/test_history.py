@@ -17,6 +17,8 @@ from scanner.store.store import Store
 from tests.store.memory_files import MemoryFiles
 from tests.store.samples import STARTED_MS, TARGET, header, node, opened, scan_row
 
+pytestmark = pytest.mark.slow
+
 KEY = (TARGET.account_id, TARGET.region)
 ELSEWHERE = Target("222222222222", "us-east-1")
 

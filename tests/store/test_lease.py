@@ -22,6 +22,8 @@ from tests.store.memory_files import MemoryFiles
 from tests.store.places import every_place
 from tests.store.samples import NOBODY, header, instance_ids, node, outcome, scan_row
 
+pytestmark = pytest.mark.slow
+
 LEASE = ScanNames(NOBODY).lease
 ROW = scan_row(NOBODY, {"verified": 1})
 

@@ -14,6 +14,8 @@ from tests.store.memory_files import DyingFiles, MemoryFiles
 from tests.store.places import every_place
 from tests.store.samples import NOBODY, header, instance_ids, node, opened, outcome, scan_row
 
+pytestmark = pytest.mark.slow
+
 OTHER = Target("222222222222", "us-east-1")
 GAPS = (NodeStatus.DENIED, NodeStatus.FAILED, NodeStatus.UNFINISHED)
 

@@ -32,6 +32,8 @@ from tests.store.samples import (
     secret_settings,
 )
 
+pytestmark = pytest.mark.slow
+
 
 @every_place
 async def test_a_committed_scan_is_read_back_whole(open_place, tmp_path, s3_url):

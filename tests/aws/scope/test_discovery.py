@@ -25,6 +25,8 @@ from tests.aws.fake_ssm import (
 )
 from tests.aws.fake_ssm import xml_error as sts_error
 
+pytestmark = pytest.mark.slow
+
 THIRD = "333333333333"
 
 

@@ -12,6 +12,8 @@ from scanner.aws.operations import OPERATIONS
 from scanner.aws.sdk.models import ModelFiles, model_loader
 from scanner.core.foreign_bytes import ForeignBytesError
 
+pytestmark = pytest.mark.slow
+
 REDUCED = sorted({operation.service for operation in OPERATIONS} - {"sts", "tag"})
 
 

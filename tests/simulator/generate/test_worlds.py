@@ -110,6 +110,7 @@ def test_a_patching_operation_installs_what_it_can():
         assert after.by_state["Missing"] == 0
 
 
+@pytest.mark.slow
 def test_the_demonstration_has_one_of_everything():
     found = truth(WorldState(demo_world(as_of_s=AS_OF_S)))
     nodes = Counter(node.status.value for node in found.nodes.values())
@@ -133,6 +134,7 @@ def test_the_demonstration_is_large_enough_to_look_at_and_small_enough_to_wait_f
     assert max(pages.values()) < 300
 
 
+@pytest.mark.slow
 def test_the_demonstration_lacks_critical_fixes_of_known_vulnerabilities():
     lacking = [
         row for row in truth(WorldState(demo_world(as_of_s=AS_OF_S))).patches() if row.state in ("MISSING", "FAILED")

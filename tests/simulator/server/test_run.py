@@ -20,6 +20,8 @@ from scanner.simulator.generate.build import make_world
 from scanner.simulator.server.run import serve_in_thread
 from scanner.simulator.server.server import serve
 
+pytestmark = pytest.mark.slow
+
 WORLD = make_world(accounts=2, regions=2, nodes=8, rows=20)
 
 

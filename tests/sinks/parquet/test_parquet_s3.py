@@ -16,6 +16,8 @@ from scanner.sinks.testing.samples import awkward_scan, empty_scan
 from tests.moto_server import serving_moto
 from tests.sinks import publishing
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def bucket(monkeypatch):

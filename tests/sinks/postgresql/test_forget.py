@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
+
 from scanner.core.tables import TABLES
 from scanner.sinks.testing.samples import awkward_scan
 from tests.sinks.postgresql.publishing import make, publish, rows
+
+pytestmark = pytest.mark.slow
 
 
 async def test_a_scan_is_removed_from_every_table_and_the_others_stay(database):

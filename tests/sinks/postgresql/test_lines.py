@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from scanner.core.column import TIME
 from scanner.sinks.postgresql.lines import NUL_STAND_IN, csv_lines
 
+pytestmark = pytest.mark.slow
+
 SCHEMA = pa.schema(
     [("first", pa.string()), ("number", pa.int64()), ("time", TIME), ("list", pa.list_(pa.string())), ("n", pa.int64())]
 )

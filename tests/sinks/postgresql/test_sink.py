@@ -17,6 +17,8 @@ from scanner.sinks.testing.samples import awkward_scan, empty_scan, large_scan
 from tests.sinks import publishing
 from tests.sinks.postgresql.publishing import execute, make, publish, rows
 
+pytestmark = pytest.mark.slow
+
 SCAN = awkward_scan("s1")
 COUNTS = "SELECT scan_id, count(*) FROM {} GROUP BY 1 ORDER BY 1"
 SENDERS = "FROM pg_stat_activity WHERE application_name = 'patchsweep' AND datname = current_database()"

@@ -12,6 +12,8 @@ from scanner.core.errors import SinkError
 from scanner.sinks.testing.samples import awkward_scan, empty_scan
 from tests.sinks.postgresql.publishing import execute, make, publish, rows
 
+pytestmark = pytest.mark.slow
+
 SCAN = awkward_scan("s1")
 COLUMNS = "SELECT attname, format_type(atttypid, NULL), attnotnull FROM pg_attribute WHERE attnum > 0 AND attrelid = "
 
