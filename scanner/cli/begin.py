@@ -12,9 +12,10 @@ from scanner.cli.completion import complete_unfinished
 from scanner.cli.demo_options import demo_option
 from scanner.cli.exit_codes import ExitCode
 from scanner.cli.load_app import AppLoader
-from scanner.cli.options import Sectioned, SectionedCommand, is_quiet, section, settings_of
+from scanner.cli.options import Sectioned, SectionedCommand, section, settings_of
 from scanner.cli.output import data_stdout, print_lines, print_note
 from scanner.cli.scan import EVENT_LOOP
+from scanner.cli.verbosity import is_quiet
 from scanner.core.scan_request import LATEST_OR_NEW
 
 

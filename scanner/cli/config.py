@@ -14,6 +14,7 @@ from scanner.cli.options import Sectioned, SectionedCommand, check_working_folde
 from scanner.cli.output import print_lines
 from scanner.cli.settings.keys import KEYS
 from scanner.cli.settings.load import Loaded, load_with_origins
+from scanner.cli.verbosity import apply_log_options
 from scanner.core.safe_text import MASK, mask_destination, mask_secrets
 from scanner.core.settings import Settings
 
@@ -28,11 +29,13 @@ def command() -> None:
 @command.command("show", cls=SectionedCommand, short_help="Show every setting in force.")
 @click.option("--origin", "origin", is_flag=True, cls=Sectioned, section="Output", help="Show where each comes from.")
 @table_or_json_option
+@options.log_options
 @options.config_option
-def show(*, origin: bool, as_json: bool, config: str | None) -> int:
+def show(*, origin: bool, as_json: bool, config: str | None, **given: object) -> int:
     """Show every setting in force, from the file, the PATCHSWEEP_ variables and
     the defaults; secrets are masked.
     """  # noqa: D205 - click shows the first paragraph as one
+    apply_log_options(given)
     loaded = _load(config)
     values = shown_values(loaded.settings)
     if as_json:
@@ -50,12 +53,14 @@ def show(*, origin: bool, as_json: bool, config: str | None) -> int:
 
 
 @command.command("validate", cls=SectionedCommand, short_help="Check the settings without a scan.")
+@options.log_options
 @options.config_option
-def validate(*, config: str | None) -> int:
+def validate(*, config: str | None, **given: object) -> int:
     """Check the file and the PATCHSWEEP_ variables without calling AWS.
 
     Prints every problem and ends with exit code 2, or prints OK.
     """
+    apply_log_options(given)
     _load(config)
     print_lines(["OK"])
     return ExitCode.COMPLETE

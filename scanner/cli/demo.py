@@ -18,9 +18,10 @@ from scanner.cli.output import errors_only, print_lines, print_note
 from scanner.core.errors import ConfigError
 from scanner.core.settings import Settings
 
-#: Of the scans, counted from today: far enough apart for a patch to be overdue after 10 days, and less than the 7 days
-#: (`full_scan_every_days`) after which a delta scan reads everything again.
-DAYS = ("-12", "-6", "0")
+#: The days of the scans, counted from today, and their modes. Two weeks are enough for a patch to be overdue; a lean
+#: scan has nodes to carry over where the scan before it is younger than `full_scan_every_days` (7).
+SCANS = {"-14": "full", "-1": "full", "0": "lean"}
+TODAY = "0"
 ROWS = "8"  # of a table: a tour shows what there is, not all of it
 _REPORT = "report.html"
 _MOST_LACKED = """
@@ -42,9 +43,10 @@ _AS_EXPECTED = frozenset({0, 3, 4})
 @click.option(
     "--open", "opens", is_flag=True, cls=Sectioned, section="Output", help="Show the report in the browser at the end."
 )
+@options.log_options
 @options.config_option
 @click.pass_obj
-def command(app: AppLoader, /, *, folder: str | None, opens: bool, config: str | None) -> int:
+def command(app: AppLoader, /, *, folder: str | None, opens: bool, config: str | None, **given: object) -> int:
     """Take a tour: scan a simulated organization on three days, and look at it.
 
     Runs the commands that it shows, one after the other, and ends with the path
@@ -52,10 +54,11 @@ def command(app: AppLoader, /, *, folder: str | None, opens: bool, config: str |
     """
     place = _folder(folder)
     store = str(place / "store")
-    settings = settings_of(config, {"store__location": store})
-    for day, mode in zip(DAYS, ("full", "delta", "delta"), strict=True):
-        quiet = [] if day == DAYS[-1] else ["--log-level", "error"]
-        code = _run(app, "scan", "--demo", "--demo-day", day, "--mode", mode, "--store", store, *quiet)
+    settings = settings_of(config, {**given, "store__location": store})
+    log = _log_options(settings)
+    for day, mode in SCANS.items():
+        level = log if day == TODAY else [*log, "--log-level", "error"]
+        code = _run(app, "scan", "--demo", "--demo-day", day, "--mode", mode, "--store", store, *level)
         if code not in _AS_EXPECTED:
             return code
     cve_id = anyio.run(_most_lacked, app, settings)
@@ -68,11 +71,17 @@ def command(app: AppLoader, /, *, folder: str | None, opens: bool, config: str |
         ["report", "--store", store, "--output", report, *(["--open"] if opens else [])],
     ]
     for words in looks:
-        code = _run(app, *words)
+        code = _run(app, *words, *log)
         if code not in _AS_EXPECTED:
             return code
     print_lines([report])
     return ExitCode.COMPLETE
+
+
+def _log_options(settings: Settings) -> list[str]:
+    """Returns what of the options of `log_options` was chosen, for every step of the tour."""
+    options_of = {"--log-format": (settings.log_format, "auto"), "--log-level": (settings.log_level, "info")}
+    return [word for option, (value, default) in options_of.items() if value != default for word in (option, value)]
 
 
 def _folder(named: str | None) -> Path:
@@ -94,9 +103,10 @@ def _run(app: AppLoader, *words: str) -> int:
     """Shows a command, runs it, and returns its exit code."""
     from scanner.cli.commands import patchsweep
 
-    errors_only.set(False)  # a step before may have been quiet
+    is_quiet = errors_only.get()  # a step may be quieter than the tour
     print_note(f"$ patchsweep {shlex.join(words)}")
     code = patchsweep.main([*words], "patchsweep", standalone_mode=False, obj=app)
+    errors_only.set(is_quiet)
     assert isinstance(code, int)
     return code
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -11,15 +10,15 @@ from typing import TypeVar
 import click
 
 from scanner.cli.completion import complete_file, completer_of
-from scanner.cli.output import errors_only, messages_are_json
+from scanner.cli.output import messages_are_json
 from scanner.cli.settings.keys import KEYS, Key
 from scanner.cli.settings.load import load
+from scanner.cli.verbosity import VERBOSITY, apply_level, by_key
 from scanner.core.errors import ConfigError
 from scanner.core.settings import Settings
 
 _F = TypeVar("_F", bound=Callable[..., object])
 _DEFAULTS = Settings()
-_VERBOSITY = "verbosity"
 _GROUPS = "tag:KEY, ou, account, region, os or patch_group"
 _COLUMN = len("--progress / --no-progress")
 
@@ -177,7 +176,7 @@ def verbosity_options(command: _F) -> _F:
         (("-q", "--quiet"), "warning", "Show warnings and errors only: no progress, no summary."),
     ):
         command = click.option(
-            *names, _VERBOSITY, flag_value=level, default=None, cls=Sectioned, section="Output", help=text
+            *names, VERBOSITY, flag_value=level, default=None, cls=Sectioned, section="Output", help=text
         )(command)
     return command
 
@@ -210,17 +209,9 @@ def settings_of(config: str | None, options: dict[str, object], *, demo: bool = 
         ConfigError: All that is wrong, a line each.
     """
     check_working_folder()
-    given = {name.replace("__", "."): value for name, value in options.items()}
-    verbosity = given.pop(_VERBOSITY, None)
-    if given.get("log_level") is None:
-        given["log_level"] = verbosity
-    settings = load(config, os.environ, given, _demo_scope() if demo else {})
+    settings = load(config, os.environ, by_key(options), _demo_scope() if demo else {})
     messages_are_json.set(settings.log_format == "json")
-    errors_only.set(is_quiet(settings))
-    if settings.log_level == "debug":
-        from scanner.cli.log_setup import configure
-
-        configure(settings.log_format, terminal=sys.stderr.isatty(), level="debug")
+    apply_level(settings)
     return settings
 
 
@@ -230,11 +221,6 @@ def check_working_folder() -> None:
         Path.cwd()
     except OSError as error:
         raise ConfigError("the working folder does not exist any more; change to another one with `cd`") from error
-
-
-def is_quiet(settings: Settings) -> bool:
-    """Returns whether progress, summary and notes are not wanted."""
-    return settings.log_level in {"warning", "error"}
 
 
 def _demo_scope() -> dict[str, object]:

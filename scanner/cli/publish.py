@@ -12,8 +12,9 @@ from scanner.cli import options
 from scanner.cli.completion import complete_scan_id
 from scanner.cli.exit_codes import ExitCode
 from scanner.cli.load_app import AppLoader
-from scanner.cli.options import SectionedCommand, is_quiet, section, settings_of
+from scanner.cli.options import SectionedCommand, section, settings_of
 from scanner.cli.output import data_stdout, print_error
+from scanner.cli.verbosity import is_quiet
 from scanner.core.errors import ConfigError
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from scanner.cli import progress
 from scanner.cli.atomic_file import check_file, write_file
 from scanner.cli.log_setup import LogObserver, configure, log_scan_ended
-from scanner.cli.options import is_quiet
 from scanner.cli.styled import print_styled, stderr_width
+from scanner.cli.verbosity import is_quiet
 from scanner.reports.summary import summary, summary_json
 
 if TYPE_CHECKING:

@@ -65,17 +65,21 @@ def list_scans(app: AppLoader, /, *, as_json: bool, config: str | None, **given:
 @command.command("verify", cls=SectionedCommand, short_help="Check the files of scans.")
 @click.argument("scan_id", required=False, shell_complete=complete_scan_id)
 @section("Run", options.STORE)
+@table_or_json_option
 @options.log_options
 @options.config_option
 @click.pass_obj
-def verify(app: AppLoader, /, *, scan_id: str | None, config: str | None, **given: object) -> int:
+def verify(app: AppLoader, /, *, scan_id: str | None, as_json: bool, config: str | None, **given: object) -> int:
     """Compare every file of SCAN_ID, or of all scans, with its manifest.
 
     Exit code 1 if a file is missing or was modified.
     """
     found = _with_store(app, settings_of(config, given), partial(_verified, scan_id))
-    sound = ["OK: all files present and unmodified"]
-    print_lines([f"{where}: {what}" for where, problems in found.items() for what in problems or sound])
+    if as_json:
+        print_document(verified=[Verified(where, not problems, problems) for where, problems in found.items()])
+    else:
+        sound = ["OK: all files present and unmodified"]
+        print_lines([f"{where}: {what}" for where, problems in found.items() for what in problems or sound])
     return ExitCode.FAILED if any(found.values()) else ExitCode.COMPLETE
 
 
@@ -90,17 +94,21 @@ def verify(app: AppLoader, /, *, scan_id: str | None, config: str | None, **give
     help="How many of the newest scans to keep, of whatever scope.",
 )
 @section("Run", options.STORE)
+@table_or_json_option
 @options.log_options
 @options.config_option
 @click.pass_obj
-def prune(app: AppLoader, /, *, keep: int, config: str | None, **given: object) -> int:
+def prune(app: AppLoader, /, *, keep: int, as_json: bool, config: str | None, **given: object) -> int:
     """Remove all but the newest N scans, and unfinished scans older than those.
 
     `scans forget` knows more rules.
     """
     removed = _with_store(app, settings_of(config, given), lambda store: store.prune(keep))
-    print_lines([f"removed {scan_id}" for scan_id in removed] or ["nothing to remove"])
-    return 0
+    if as_json:
+        print_document(removed=removed)
+    else:
+        print_lines([f"removed {scan_id}" for scan_id in removed] or ["nothing to remove"])
+    return ExitCode.COMPLETE
 
 
 command.add_command(forget)
@@ -145,6 +153,14 @@ def _with_store(app: AppLoader, settings: Settings, work: Callable[[Store], Awai
             return await work(store)
 
     return anyio.run(run)
+
+
+class Verified(Struct, frozen=True):
+    """What became of comparing the files of a scan with their manifest; `where` is a scan id, or the store itself."""
+
+    where: str
+    is_sound: bool
+    problems: list[str]
 
 
 async def _verified(scan_id: str | None, store: Store) -> dict[str, list[str]]:

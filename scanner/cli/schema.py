@@ -2,31 +2,37 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import click
 
+from scanner.cli import options
+from scanner.cli.exit_codes import ExitCode
+from scanner.cli.json_document import table_or_json_option
 from scanner.cli.options import SectionedCommand
 from scanner.cli.output import print_data, print_lines
+from scanner.cli.verbosity import apply_log_options
 
 if TYPE_CHECKING:
     from scanner.reports.data_dictionary import DescribedTable
 
 
 @click.command("schema", cls=SectionedCommand)
-@click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", help="How to show it.")
-def command(form: Literal["table", "json"]) -> int:
+@table_or_json_option
+@options.log_options
+def command(*, as_json: bool, **given: object) -> int:
     """Show every table and column that a scan delivers, with its meaning."""
     import msgspec
 
     from scanner.reports.data_dictionary import described_tables
 
+    apply_log_options(given)
     dictionary = described_tables()
-    if form == "json":
+    if as_json:
         print_data(msgspec.json.format(msgspec.json.encode(dictionary), indent=2) + b"\n")
     else:
         print_lines(line for table in dictionary.tables for line in _lines(table))
-    return 0
+    return ExitCode.COMPLETE
 
 
 def _lines(table: DescribedTable) -> list[str]:

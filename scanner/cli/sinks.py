@@ -5,16 +5,20 @@ from __future__ import annotations
 import click
 
 from scanner import __version__
+from scanner.cli import options
 from scanner.cli.exit_codes import ExitCode
 from scanner.cli.json_document import print_document, table_or_json_option
 from scanner.cli.options import SectionedCommand
 from scanner.cli.output import print_lines
+from scanner.cli.verbosity import apply_log_options
 
 
 @click.command("sinks", cls=SectionedCommand)
 @table_or_json_option
-def command(*, as_json: bool) -> int:
+@options.log_options
+def command(*, as_json: bool, **given: object) -> int:
     """Show the installed sinks, and where each comes from."""
+    apply_log_options(given)
     from scanner.cli.styled import table_width
     from scanner.reports.lines import aligned
     from scanner.sinks.registry import installed_sinks

@@ -14,9 +14,10 @@ from scanner.cli import options
 from scanner.cli.completion import complete_unfinished
 from scanner.cli.exit_codes import ExitCode
 from scanner.cli.load_app import AppLoader
-from scanner.cli.options import Sectioned, SectionedCommand, is_quiet, section, settings_of
+from scanner.cli.options import Sectioned, SectionedCommand, section, settings_of
 from scanner.cli.output import print_note
 from scanner.cli.scan import EVENT_LOOP
+from scanner.cli.verbosity import is_quiet
 from scanner.core.errors import ConfigError
 
 if TYPE_CHECKING:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import anyio
 
 from scanner.core.baselines import ApprovalRule, Baseline
@@ -32,13 +34,13 @@ APPROVES_ALL = Baseline("pb-1", rules=(ApprovalRule(approve_after_days=0),))
 CVE = "CVE-2026-12345"
 
 
-def store_two_scans_and_an_unfinished_one(folder, cve_ids: str = CVE) -> None:
-    anyio.run(_fill, Store(LocalFiles(str(folder))), cve_ids)
+def store_two_scans_and_an_unfinished_one(folder, cve_ids: str = CVE, *, demo: bool = False) -> None:
+    anyio.run(partial(_fill, Store(LocalFiles(str(folder))), cve_ids, demo=demo))
 
 
-async def _fill(store: Store, cve_ids: str) -> None:
+async def _fill(store: Store, cve_ids: str, *, demo: bool) -> None:
     for scan_id, states in ((OLD, ["INSTALLED"]), (NEW, ["INSTALLED", "MISSING", "MISSING"])):
-        await _begin(store, scan_id)
+        await _begin(store, scan_id, demo=demo)
         rows = [
             Patch(f"KB{n}", "=cmd()\x1b[2J", "Security", "Critical", s, AT / 1000, cve_ids)
             for n, s in enumerate(states)
@@ -58,8 +60,8 @@ async def _fill(store: Store, cve_ids: str) -> None:
             nodes={NodeStatus.VERIFIED: 1},
         )
         await opened(store, scan_id).commit(row, [outcome])
-    await _begin(store, UNFINISHED)
+    await _begin(store, UNFINISHED, demo=demo)
 
 
-async def _begin(store: Store, scan_id: str) -> None:
-    await opened(store, scan_id).begin(ScanHeader(scan_id, AT, "0.1.0", ScanRequest()))
+async def _begin(store: Store, scan_id: str, *, demo: bool) -> None:
+    await opened(store, scan_id).begin(ScanHeader(scan_id, AT, "0.1.0", ScanRequest(), demo))

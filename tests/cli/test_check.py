@@ -8,7 +8,7 @@ import pytest
 
 from tests.cli.fake_app import FakeApp
 from tests.cli.running import run
-from tests.cli.stored import AT, CVE, NEW
+from tests.cli.stored import AT, CVE, NEW, store_two_scans_and_an_unfinished_one
 from tests.reports.feeds.samples import kev
 
 pytestmark = pytest.mark.slow
@@ -27,6 +27,15 @@ def test_a_policy_that_is_met_ends_with_0(store):
 
     assert ended.code == 0
     assert ended.stdout.startswith(f"The policy is met (scan {NEW}).")
+
+
+def test_a_scan_of_a_simulated_day_is_checked_for_that_day(tmp_path):
+    store_two_scans_and_an_unfinished_one(tmp_path, demo=True)
+
+    ended = check("--max-unread", "0", "--stale-after-days", "1", "--format", "json", store=str(tmp_path))
+
+    assert json.loads(ended.stdout)["checked_at"] == "2026-11-22T21:07:41Z"  # `AT` and the 90 s of the scan
+    assert "stale" not in ended.stdout
 
 
 def test_a_policy_that_is_violated_ends_with_4(store):

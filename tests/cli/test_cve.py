@@ -86,6 +86,14 @@ def test_machines_whose_data_is_older_than_stale_after_days_are_unknown(store):
     assert "Unknown for 1 machine: stale" in ended.stderr
 
 
+def test_a_scan_of_a_simulated_day_is_answered_for_that_day(tmp_path):
+    store_two_scans_and_an_unfinished_one(tmp_path, demo=True)
+
+    ended = ask("CVE-2026-99999", "--scan", OLD, "--stale-after-days", "1", store=str(tmp_path))
+
+    assert "stale" not in ended.stderr
+
+
 def test_a_damaged_earlier_scan_costs_its_cve_ids_only(store):
     for segment in Path(store).glob(f"scans/{OLD}/**/*.parquet"):
         segment.write_bytes(b"damaged")

@@ -79,6 +79,17 @@ def test_the_command_alone_shows_its_commands_and_is_wrong_usage():
     assert all(f"\n  {name} " in ended.stderr for name in COMMANDS)
 
 
+@pytest.mark.parametrize("command", ["sinks", "schema", "config show", "config validate"])
+def test_a_command_that_needs_no_setting_takes_the_options_of_the_log(command, monkeypatch):
+    monkeypatch.setenv("PATCHSWEEP_LOG_FORMAT", "json")
+
+    quiet = run(*command.split(), "--quiet", "--log-level", "error")
+    wrong = run(*command.split(), "--log-level", "loud")
+
+    assert (quiet.code, quiet.stderr) == (0, "")
+    assert (wrong.code, "--log-level" in json.loads(wrong.stderr)["message"]) == (2, True)
+
+
 def test_the_module_is_the_command():
     ended = subprocess.run([sys.executable, "-m", "scanner", "--version"], capture_output=True, text=True, check=True)
 

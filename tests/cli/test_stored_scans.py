@@ -125,6 +125,20 @@ def test_prune_keeps_the_newest_and_names_what_it_removed(store):
     assert NEW in run("scans", "--store", store, app=FakeApp()).stdout
 
 
+def test_verify_and_prune_answer_as_json(store, tmp_path):
+    (segment,) = (tmp_path / "store" / "scans" / NEW / "segments").iterdir()
+    segment.write_bytes(segment.read_bytes()[:-1])
+
+    verified = run("scans", "verify", "--format", "json", "--store", store, app=FakeApp())
+    pruned = run("scans", "prune", "--keep", "1", "--format", "json", "--store", store, app=FakeApp())
+
+    old, new = json.loads(verified.stdout)["verified"]
+    assert verified.code == 1
+    assert old == {"where": OLD, "is_sound": True, "problems": []}
+    assert (new["where"], new["is_sound"], segment.name in str(new["problems"])) == (NEW, False, True)
+    assert json.loads(pruned.stdout) == {"schema_version": 1, "removed": [OLD]}
+
+
 @pytest.mark.parametrize("keep", ["0", "-1", "x"])
 def test_prune_refuses_to_keep_nothing(keep, store):
     ended = run("scans", "prune", "--keep", keep, "--store", store, app=FakeApp())
