@@ -15,7 +15,8 @@ from scanner.store.missing_since.advance import advanced
 from scanner.store.missing_since.dates import dated
 from scanner.store.missing_since.figures import Figures
 from scanner.store.missing_since.history_file import NODE, HistoryBytes
-from scanner.store.missing_since.known_nodes import KnownNodes, keys_of
+from scanner.store.missing_since.known_nodes import KnownNodes, NodeSet
+from scanner.store.missing_since.node_numbers import keys_of
 from scanner.store.missing_since.reading import Reading, reading
 
 #: How long a node is kept that its target does not list any more: it may be stopped, or filtered out, and come back.
@@ -23,9 +24,9 @@ KEPT_UNLISTED_MS = 90 * 24 * 60 * 60 * 1000
 
 
 class Listed(Struct, frozen=True):
-    """What a scan has listed: its nodes by `keys_of`, and the targets that it listed to the end."""
+    """What a scan has listed: its nodes, in tables with `NODE`, and the targets that it listed to the end."""
 
-    nodes: Collection[str]
+    nodes: Collection[pa.Table]
     targets: Collection[tuple[str, str]]
     at: EpochMs
 
@@ -38,7 +39,7 @@ class Collector:
         self._patches = patches
         self._bytes = HistoryBytes()
         self._figures = Figures(began_at)
-        self._read: set[int] = set()
+        self._done = NodeSet(len(known))  # whose rows are not copied
 
     def add(self, segment: pa.Table) -> pa.Table:
         """Adds a segment; returns it with the dates that earlier scans tell."""
@@ -54,21 +55,30 @@ class Collector:
         rows, closed = advanced(seen)
         self._bytes.add(rows)
         self._figures.add(seen, closed)
-        self._read.update(seen.numbers.filter(seen.is_read).drop_null().to_pylist())
+        self._done.update(seen.numbers.filter(seen.is_read).drop_null().to_pylist())
 
     def finish(self, listed: Listed) -> tuple[bytes, ScanStatistics]:
         """Returns the history file, with the nodes that the scan did not read as they were, and the statistics."""
-        self._bytes.add(self._known.rows_without(self._read | self._gone(listed)))
+        self._done.update(self._gone(listed))
+        for rows in self._known.rows_without(self._done):
+            self._bytes.add(rows)
         return self._bytes.finish(), self._figures.result()
 
     def _gone(self, listed: Listed) -> set[int]:
         """Returns nodes that were not read for long and are not listed any more, though their target was."""
-        nodes = self._known.nodes()
+        nodes = self._known.nodes
         unread_since = pc.less(nodes.column("read_at").cast(pa.int64()), listed.at - KEPT_UNLISTED_MS)
         old = pc.indices_nonzero(pc.fill_null(unread_since, False))
         if not len(old):
             return set()
         nodes = nodes.take(old)
         targets = zip(*(nodes.column(name).to_pylist() for name in NODE[:2]), strict=True)
-        rows = zip(old.to_pylist(), keys_of(nodes), targets, strict=True)
-        return {number for number, key, target in rows if key not in listed.nodes and target in listed.targets}
+        gone = {
+            key: number
+            for key, number, target in zip(keys_of(nodes), old.to_pylist(), targets, strict=True)
+            if target in listed.targets
+        }
+        for table in listed.nodes if gone else ():
+            for key in keys_of(table):
+                gone.pop(key, None)
+        return set(gone.values())

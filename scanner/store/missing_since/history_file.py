@@ -5,6 +5,9 @@ A node without lacking patches has one row whose `kb_id` is null. The rows of a 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -38,36 +41,47 @@ _TEXTS = [field.name for field in HISTORY if field.type == pa.string()]
 IN_MEMORY = pa.schema(
     [pa.field(f.name, pa.dictionary(pa.int32(), pa.string())) if f.name in _TEXTS else f for f in HISTORY]
 )
-#: Rows of a row group: what a writer holds back at most.
+#: Rows of a row group, or a few more: what a writer holds back.
 GROUP_ROWS = 64_000
-
-
-def in_memory(table: pa.Table) -> pa.Table:
-    """Returns a history table with its texts as numbers of one dictionary a column."""
-    columns = [
-        table.column(f.name).dictionary_encode().unify_dictionaries() if f.name in _TEXTS else table.column(f.name)
-        for f in HISTORY
-    ]
-    return pa.table(
-        [column.cast(f.type) for column, f in zip(columns, IN_MEMORY, strict=True)], IN_MEMORY
-    ).combine_chunks()
+#: Rows that are decoded at a time: 2 MB. What `malloc` keeps of larger pieces was 1 kB a node.
+BATCH_ROWS = 16_000
 
 
 def read_history(data: bytes) -> pa.Table:
     """Returns the rows of a history file as `IN_MEMORY`; raises `StoreError` where it is none."""
+    return pa.concat_tables([IN_MEMORY.empty_table(), *history_groups(data)]).unify_dictionaries().combine_chunks()
+
+
+def history_groups(data: bytes) -> Iterator[pa.Table]:
+    """Yields the rows of a history file as `IN_MEMORY`, some at a time; raises as `read_history` does."""
+    with _opened(data) as file:
+        held = [name for name in HISTORY.names if name in file.schema_arrow.names]
+        for batch in file.iter_batches(BATCH_ROWS, columns=held, use_threads=False):
+            table = _with_dictionaries(pa.Table.from_batches([batch]))
+            yield conform(table, IN_MEMORY, required=(*NODE, "kb_id"))
+
+
+def rows_of(data: bytes) -> int:
+    """Returns how many rows a history file has; raises as `read_history` does."""
+    with _opened(data) as file:
+        return int(file.metadata.num_rows)
+
+
+@contextmanager
+def _opened(data: bytes) -> Iterator[pq.ParquetFile]:
     try:
         with pq.ParquetFile(pa.BufferReader(data), read_dictionary=_TEXTS) as file:
-            held = [name for name in HISTORY.names if name in file.schema_arrow.names]
-            table = file.read(columns=held)
-            plain = [
-                name for name in _TEXTS if name in held and not pa.types.is_dictionary(table.schema.field(name).type)
-            ]
-            for name in plain:
-                table = table.set_column(held.index(name), name, table.column(name).dictionary_encode())
-            table = table.unify_dictionaries().combine_chunks()
-            return conform(table, IN_MEMORY, required=(*NODE, "kb_id"))
+            yield file
     except (pa.ArrowException, OSError, ValueError, OverflowError, MemoryError) as error:
         raise StoreError("it is torn or no Parquet file") from error
+
+
+def _with_dictionaries(table: pa.Table) -> pa.Table:
+    """Returns the table with its texts as numbers of one dictionary a column."""
+    for place, name in enumerate(table.column_names):
+        if name in _TEXTS and not pa.types.is_dictionary(table.schema.field(name).type):
+            table = table.set_column(place, IN_MEMORY.field(name), table.column(name).dictionary_encode())
+    return table.unify_dictionaries().combine_chunks()
 
 
 class HistoryBytes:
@@ -76,14 +90,16 @@ class HistoryBytes:
     def __init__(self) -> None:
         self._buffer = pa.BufferOutputStream()
         self._writer = pq.ParquetWriter(
-            self._buffer, HISTORY, compression="zstd", use_dictionary=_TEXTS, write_statistics=False
+            self._buffer, IN_MEMORY, compression="zstd", use_dictionary=_TEXTS, write_statistics=False
         )
         self._waiting: list[pa.Table] = []
         self._rows = 0
 
     def add(self, table: pa.Table) -> None:
-        """Appends rows in the form of `HISTORY` or `IN_MEMORY`."""
-        self._waiting.append(table.cast(HISTORY))
+        """Appends rows in the form of `HISTORY`."""
+        if not len(table):
+            return
+        self._waiting.append(_with_dictionaries(table))  # a row is 80 bytes then, not 400
         self._rows += len(table)
         if self._rows >= GROUP_ROWS:
             self._flush()
@@ -97,5 +113,7 @@ class HistoryBytes:
 
     def _flush(self) -> None:
         if self._waiting:
-            self._writer.write_table(pa.concat_tables(self._waiting), row_group_size=GROUP_ROWS)
+            # With one dictionary a column: where it changes, Parquet writes the texts out in full.
+            table = pa.concat_tables(self._waiting).unify_dictionaries().combine_chunks()
+            self._writer.write_table(table, row_group_size=len(table))
             self._waiting, self._rows = [], 0

@@ -21,8 +21,7 @@ from scanner.store.catalog import catalog
 from scanner.store.layout import ScanNames
 from scanner.store.manifest import Manifest, ScanHeader
 from scanner.store.missing_since.collector import Collector, Listed
-from scanner.store.missing_since.history_file import HistoryBytes, read_history
-from scanner.store.missing_since.known_nodes import KnownNodes, keys_of, merged
+from scanner.store.missing_since.known_nodes import KnownNodes, merged_bytes
 from scanner.store.segment_reader import FILES_AT_ONCE, FoundSegment, fetch, load, load_manifest, read_segment
 
 #: Of so many newest scans the one that ended last has the history: a long scan may end after a later, shorter one.
@@ -78,7 +77,7 @@ class HistoryKeeper:
                 table = await read_segment(self._files, self._names, segment.file)
                 await to_thread.run_sync(collector.add_dated, table)
         listed = Listed(
-            nodes={key for segment in segments for key in keys_of(segment.keys)},
+            nodes=[segment.keys for segment in segments],
             targets={
                 (each.target.account_id, each.target.region) for each in outcomes if each.status is TargetStatus.SCANNED
             },
@@ -129,11 +128,11 @@ class HistoryKeeper:
         if entry is None:
             return None
         try:
-            table = await to_thread.run_sync(read_history, await fetch(self._files, entry))
+            data = await fetch(self._files, entry)
+            return await to_thread.run_sync(KnownNodes, data)
         except StoreError as error:
             self.problems.append(str(error))
             return None
-        return await to_thread.run_sync(KnownNodes, table)
 
     async def _made_of(self, manifest: Manifest) -> KnownNodes:
         """Returns what a scan knows that an earlier version wrote, from its segments."""
@@ -147,7 +146,7 @@ class HistoryKeeper:
             self.problems.append(str(error))
             return KnownNodes()
         data, _ = collector.finish(Listed((), (), manifest.scan.finished_at))
-        return await to_thread.run_sync(lambda: KnownNodes(read_history(data)))
+        return await to_thread.run_sync(KnownNodes, data)
 
     async def _with_meanwhile(self, data: bytes, committed: frozenset[str]) -> bytes:
         """Returns the history file with what scans know that were committed while this one was read."""
@@ -160,6 +159,4 @@ class HistoryKeeper:
 
 
 def _merged_bytes(data: bytes, other: KnownNodes) -> bytes:
-    together = HistoryBytes()
-    together.add(merged(KnownNodes(read_history(data)), other).table)
-    return together.finish()
+    return merged_bytes(KnownNodes(data), other)
