@@ -10,12 +10,26 @@ from msgspec import Struct, structs
 from scanner.core.model import NodeStatus
 from scanner.core.scan_request import PatchFilters
 from scanner.core.state_names import LACKING_STATES, NONCOMPLIANT_STATES, PENDING_REBOOT
+from scanner.store.missing_since.history_file import NODE
 from scanner.store.missing_since.known_nodes import KnownNodes
 
 #: A patch that such a node does not list is not lacking there: its rows agree with AWS's own counts.
 TRUSTED = ("verified", "unchanged", "refreshed")
 #: Members of a patch that are looked at, with the dates that a dated segment has.
 PATCH_MEMBERS = ("kb_id", "title", "severity", "classification", "state", "missing_since", "package_missing_since")
+#: Columns of a node that are looked at where a segment has its dates.
+NODE_COLUMNS = (
+    *NODE,
+    "status",
+    "scanned_at",
+    "patch_rows",
+    "operation_end_time",
+    "missing_count",
+    "failed_count",
+    "installed_pending_reboot_count",
+    "installed_rejected_count",
+    "reboot_pending_since",
+)
 _REJECTED = [state for state in NONCOMPLIANT_STATES if state not in LACKING_STATES]
 _WITH_ROWS = (*TRUSTED, NodeStatus.MISMATCHED.value)
 
