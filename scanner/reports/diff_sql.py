@@ -37,25 +37,28 @@ sum(CASE WHEN state = $not_applicable THEN 0 WHEN scan_id = $after THEN 1 ELSE -
   * hash(kb_id, title, state)::hugeint) <> 0
 """
 
+#: Nodes, and patches of nodes, are grouped by 8 bytes instead of three and four texts, which takes a third of the CPU.
+#: Two that share a hash are told apart by the last SELECT, which groups by the texts themselves.
+_NODE_HASH = "hash(account_id, region, instance_id)"
+_PATCH_HASH = "hash(account_id, region, instance_id, kb_id)"
+
 #: One row for each patch of a compared node and each node whose condition differs. Patches are those of one KB id on
 #: one node together, since a package of Linux has a row for each of its versions. `before` and `after` hold the states
 #: of a patch, or the status of a node.
 CHANGES = f"""
 WITH {_PAIRED},
   listed_patches AS NOT MATERIALIZED (
-    SELECT scan_id, account_id, region, instance_id, kb_id, title, state, severity FROM patches
-    WHERE scan_id IN ($before, $after)
+    SELECT scan_id, account_id, region, instance_id, kb_id, title, state, severity,
+      {_NODE_HASH} AS node, {_PATCH_HASH} AS patch
+    FROM patches WHERE scan_id IN ($before, $after)
   ),
   differing_nodes AS (
-    SELECT account_id, region, instance_id
-    FROM listed_patches SEMI JOIN (FROM paired WHERE is_compared) USING (account_id, region, instance_id)
-    GROUP BY ALL HAVING {_DIFFERS}
-  ),
-  rows_of_nodes AS NOT MATERIALIZED (
-    FROM listed_patches SEMI JOIN differing_nodes USING (account_id, region, instance_id)
+    SELECT node
+    FROM listed_patches SEMI JOIN (SELECT {_NODE_HASH} AS node FROM paired WHERE is_compared) USING (node)
+    GROUP BY node HAVING {_DIFFERS}
   ),
   differing_patches AS (
-    SELECT account_id, region, instance_id, kb_id FROM rows_of_nodes GROUP BY ALL HAVING {_DIFFERS}
+    SELECT patch FROM listed_patches SEMI JOIN differing_nodes USING (node) GROUP BY patch HAVING {_DIFFERS}
   ),
   by_patch AS (
     SELECT account_id, region, instance_id, kb_id, any_value(severity ORDER BY scan_id = $after DESC) AS severity,
@@ -66,8 +69,8 @@ WITH {_PAIRED},
       coalesce(bool_or(list_contains($lacking, state)) FILTER (scan_id = $before), false) AS lacked,
       coalesce(bool_or(list_contains($lacking, state)) FILTER (scan_id = $after), false) AS lacks,
       coalesce(bool_or(starts_with(state, 'INSTALLED')) FILTER (scan_id = $after), false) AS is_installed
-    FROM rows_of_nodes SEMI JOIN differing_patches USING (account_id, region, instance_id, kb_id)
-    GROUP BY account_id, region, instance_id, kb_id
+    FROM listed_patches SEMI JOIN differing_patches USING (patch)
+    GROUP BY account_id, region, instance_id, kb_id HAVING {_DIFFERS}
   )
 SELECT
   CASE
@@ -76,7 +79,7 @@ SELECT
     ELSE 'changed'
   END AS change,
   account_id, region, instance_id, computer_name, kb_id, severity, before, after, title_before, title_after
-FROM by_patch JOIN paired USING (account_id, region, instance_id)
+FROM by_patch JOIN (FROM paired WHERE is_compared) USING (account_id, region, instance_id)
 UNION ALL
 SELECT
   CASE
