@@ -20,7 +20,7 @@ from scanner.core.settings import Settings
 
 #: The days of the scans, counted from today, and their modes. Two weeks are enough for a patch to be overdue; a lean
 #: scan has nodes to carry over where the scan before it is younger than `full_scan_every_days` (7).
-SCANS = {"-14": "full", "-1": "full", "0": "lean"}
+SCANS = {"-14": "full", "-7": "full", "-1": "full", "0": "lean"}
 TODAY = "0"
 ROWS = "8"  # of a table: a tour shows what there is, not all of it
 _REPORT = "report.html"
@@ -47,7 +47,7 @@ _AS_EXPECTED = frozenset({0, 3, 4})
 @options.config_option
 @click.pass_obj
 def command(app: AppLoader, /, *, folder: str | None, opens: bool, config: str | None, **given: object) -> int:
-    """Take a tour: scan a simulated organization on three days, and look at it.
+    """Take a tour: scan a simulated organization on four days, and look at it.
 
     Runs the commands that it shows, one after the other, and ends with the path
     of the HTML report. No AWS account is needed or touched.

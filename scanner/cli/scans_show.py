@@ -38,7 +38,8 @@ async def shown_scan(store: Store, *, settings: Settings, asked: str | None) -> 
     """Returns the scan that is meant, without reading a row of it; raises `ScanNotFound` where there is none."""
     scan_id = await chosen_scan(store, settings, asked)
     header, manifest = await store.header(scan_id), await store.manifest(scan_id)
-    files = [*manifest.segments, manifest.targets, *([manifest.history] if manifest.history else [])]
+    of_segments = [file for segment in manifest.segments for file in segment.files]
+    files = [*of_segments, manifest.targets, *([manifest.history] if manifest.history else [])]
     return ShownScan(
         scan_id=scan_id,
         label=header.label,

@@ -13,16 +13,17 @@ from tests.cli.running import run
 pytestmark = pytest.mark.slow
 
 
-def test_the_tour_scans_three_days_and_ends_with_the_path_of_the_report(tmp_path):
+def test_the_tour_scans_four_days_and_ends_with_the_path_of_the_report(tmp_path):
     ended = run("demo", "--folder", str(tmp_path / "tour"))
 
     assert ended.code == 0, ended.stderr
     report = Path(ended.stdout.splitlines()[-1])
     assert report.read_text().startswith("<!DOCTYPE html>")
     steps = [shlex.split(line.partition("$ ")[2]) for line in ended.stderr.splitlines() if ": $ patchsweep" in line]
-    assert [words[1] for words in steps] == ["scan", "scan", "scan", "scans", "diff", "cve", "check", "report"]
+    assert [words[1] for words in steps] == ["scan", "scan", "scan", "scan", "scans", "diff", "cve", "check", "report"]
     assert {words[1] for words in steps} <= COMMANDS.keys()
     assert "newly missing" in ended.stderr
+    assert "refreshed" in ended.stderr + ended.stdout  # the lean scan carries over what the one before it read
 
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path):

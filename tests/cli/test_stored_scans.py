@@ -125,6 +125,13 @@ def test_prune_keeps_the_newest_and_names_what_it_removed(store):
     assert NEW in run("scans", "--store", store, app=FakeApp()).stdout
 
 
+def test_the_size_that_is_shown_is_that_of_every_file_of_rows(store, tmp_path):
+    shown = json.loads(run("scans", "show", NEW, "--format", "json", "--store", store, app=FakeApp()).stdout)
+
+    files = (tmp_path / "store" / "scans" / NEW).rglob("*.parquet")
+    assert shown["bytes"] == sum(file.stat().st_size for file in files)
+
+
 def test_verify_and_prune_answer_as_json(store, tmp_path):
     (segment,) = (tmp_path / "store" / "scans" / NEW / "segments").iterdir()
     segment.write_bytes(segment.read_bytes()[:-1])
