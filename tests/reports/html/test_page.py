@@ -10,8 +10,10 @@ from msgspec import structs
 
 from scanner.core.model import NodeStatus, ScanStatus, Scope, TargetStatus
 from scanner.core.settings import PatchSettings
-from scanner.reports.html.findings import FEW, LONG_LIST, SHORT_LIST, Findings, Report
+from scanner.reports.html.findings import FEW, LONG_LIST, SHORT_LIST, Findings, Report, Wanted
 from scanner.reports.html.page import page
+from scanner.reports.html.trend import Trend, TrendPoint
+from scanner.reports.time_to_patch import TimeToPatch
 from tests.reports.html.page_reader import Page
 from tests.reports.html.reports import NOTHING, complete, full, scan
 
@@ -287,7 +289,12 @@ def test_the_largest_report_is_under_500_kb():
         "systems": structs.replace(found.systems, rows=found.systems.rows * LONG_LIST),
     }
 
-    html = page(structs.replace(full(), findings=structs.replace(found, **lists)), STORE)
+    points = [TrendPoint("20261123T210611Z-a1b2c3", night, 5_000, 4_000, 3_000) for night in range(91)]
+    trend = Trend(points, 1, [TimeToPatch("Unspecified", 10**6, 100.5, 10**6)] * SHORT_LIST)
 
+    report = structs.replace(full(), findings=structs.replace(found, **lists), wanted=Wanted(trend=trend))
+    html = page(report, STORE)
+
+    assert "Time to patch" in html
     assert len(html.encode()) > 300_000
     assert len(html.encode()) < 500_000
