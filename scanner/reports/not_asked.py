@@ -10,8 +10,9 @@ from scanner.core.model import Target
 from scanner.reports.gap_groups import Gap, group_gaps
 from scanner.reports.lines import counted
 
-#: How the sentence of an AWS error begins: the action, where it was asked for, and the error code.
-_REFUSAL = re.compile(r"([a-z0-9-]+:\w+) in account \d{12}\b.*?failed: (\w+)")
+#: How the sentence of an AWS error begins: the action, where it was asked for, and the error code. It ends before the
+#: next account, so that the failure of one call is never taken for that of another.
+_REFUSAL = re.compile(r"([a-z0-9-]+:\w+) in account \d{12}\b(?:(?! in account ).)*?failed: (\w+)")
 #: How the sentence begins on members of an answer that could not be read.
 _ODD = re.compile(rf"([a-z0-9-]+:\w+) in account \d{{12}}, Region [a-z0-9-]+, answered {UNREADABLE}: [^;]*")
 _DENIED = re.compile(r"AccessDenied|Unauthorized|NotAuthorized")
