@@ -13,7 +13,7 @@ from scanner.store.missing_since.known_rows import known_rows
 from scanner.store.missing_since.node_numbers import NodeNumbers, keys_of, plain
 from scanner.store.missing_since.number_arrays import arrow
 
-_NODES_AT_ONCE = 2_000  # that are decoded while they are copied: 15 MB with 20 patches each
+_NODES_AT_ONCE = 400  # that are decoded while they are copied: 3 MB with 20 patches each
 
 
 class NodeSet:

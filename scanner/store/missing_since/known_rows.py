@@ -1,4 +1,4 @@
-"""Keeps the rows of history files in little memory: about 250 bytes for a node that lacks 20 patches.
+"""Keeps the rows of history files in little memory: about 350 bytes for a node that lacks 20 patches.
 
 The patches of a fleet are few, and so are the dates of a node: each is kept once, and a row is two numbers. The table
 with the texts as numbers of dictionaries takes 1.5 kB a node, and while it is decoded three times that.
