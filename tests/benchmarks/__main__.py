@@ -13,7 +13,20 @@ from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
 
-from tests.benchmarks import bounds, hot_path, lean, many_targets, memory, rate, sinks, stalls, start_up, views, workers
+from tests.benchmarks import (
+    bounds,
+    hot_path,
+    lean,
+    machines,
+    many_targets,
+    memory,
+    rate,
+    sinks,
+    stalls,
+    start_up,
+    views,
+    workers,
+)
 from tests.benchmarks.plan import FULL, TINY, Size
 from tests.benchmarks.results import Result, as_text
 
@@ -26,13 +39,23 @@ BENCHMARKS: Mapping[str, Callable[[Size], list[Result]]] = {
     "start-up": start_up.start_up,
     "rate": rate.rate,
     "memory": memory.memory,
+    "machines": machines.machines,
     "views": views.views,
     "lean": lean.lean,
     "bounds": bounds.bounds,
     "sinks": sinks.sinks,
     "workers": workers.workers,
 }
-LONG = ("rate", "memory", "lean", "bounds", "sinks", "workers", "views")  # Minutes each: run only when named
+LONG = (
+    "rate",
+    "memory",
+    "machines",
+    "lean",
+    "bounds",
+    "sinks",
+    "workers",
+    "views",
+)  # Minutes each: run only when named
 PACKAGES = ("aioboto3", "aiobotocore", "aiohttp", "anyio", "boto3", "botocore", "httptools", "msgspec", "pyarrow")
 
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from tests.benchmarks.profiles import Profile, json_bytes, make_profiles
 
 NODES_A_PAGE = 50
+INSTANCES_A_PAGE = 500
+TAGS_AN_INSTANCE = 15
 TOKEN_BYTES = 390
 SESSION_TOKEN = "IQoJb3JpZ2luX2VjE" + "x" * 683
 HUB_ACCOUNT = "111111111111"
@@ -53,6 +55,7 @@ class SsmAnswers:
         self._patches = [_patch_pages(profile) for profile in self.profiles]
         self._states = [json_bytes({"InstanceId": instance_id(0), **p.state}) for p in self.profiles]
         self._listings: dict[int, bytes] = {}
+        self._instances: dict[int, bytes] = {}
 
     def patches(self, body: bytes) -> bytes:
         found = _INSTANCE.search(body)
@@ -69,6 +72,13 @@ class SsmAnswers:
         if page not in self._listings:
             self._listings[page] = self._listing(page)
         return self._listings[page]
+
+    def instances(self, body: bytes) -> bytes:
+        """One EC2 instance for each node, as DescribeInstances shows it in pages of 500."""
+        page = _number_of_token(body)
+        if page not in self._instances:
+            self._instances[page] = _instances(page, self.nodes)
+        return self._instances[page]
 
     def _listing(self, page: int) -> bytes:
         last = min((page + 1) * NODES_A_PAGE, self.nodes)
@@ -128,11 +138,35 @@ def _sts(operation: str, result: str) -> bytes:
     return http(text.encode(), kind=b"text/xml")
 
 
-#: What a target's further sources answer where they have nothing: EC2 no instances, Inventory no nodes, no baselines.
-NO_INSTANCES = http(
-    b"<DescribeInstancesResponse><reservationSet/></DescribeInstancesResponse>",
-    kind=b"text/xml",
-)
+def _instances(page: int, nodes: int) -> bytes:
+    last = min((page + 1) * INSTANCES_A_PAGE, nodes)
+    items = "".join(map(_instance, range(page * INSTANCES_A_PAGE, last)))
+    more = f"<nextToken>{token(page + 1)}</nextToken>" if last < nodes else ""
+    return http(
+        '<?xml version="1.0" encoding="UTF-8"?>'
+        '<DescribeInstancesResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/">'
+        f"<reservationSet>{items}</reservationSet>{more}</DescribeInstancesResponse>".encode(),
+        kind=b"text/xml",
+    )
+
+
+def _instance(number: int) -> str:
+    tags = "".join(
+        f"<item><key>tag-{tag:02}</key><value>value {tag} of {number}</value></item>" for tag in range(TAGS_AN_INSTANCE)
+    )
+    return (
+        f"<item><reservationId>r-{number:017}</reservationId><instancesSet><item>"
+        f"<instanceId>{instance_id(number)}</instanceId><imageId>ami-{number % 7:017}</imageId>"
+        "<instanceState><code>16</code><name>running</name></instanceState>"
+        f"<privateDnsName>node-{number}.example.internal</privateDnsName><instanceType>m7i.large</instanceType>"
+        "<launchTime>2026-10-01T08:00:00.000Z</launchTime><platformDetails>Linux/UNIX</platformDetails>"
+        "<iamInstanceProfile><arn>arn:aws:iam::111111111111:instance-profile/ssm</arn></iamInstanceProfile>"
+        f"<metadataOptions><httpTokens>required</httpTokens></metadataOptions><tagSet>{tags}</tagSet>"
+        "</item></instancesSet></item>"
+    )
+
+
+#: What a target's further sources answer where they have nothing: Inventory no nodes, no baselines.
 NOTHING_KEPT = {
     "GetInventory": http(b'{"Entities":[]}'),
     "DescribePatchBaselines": http(b'{"BaselineIdentities":[]}'),

@@ -43,7 +43,7 @@ class Service:
             return answers.UNKNOWN
         key, region = scope[1].decode(), scope[2].decode()
         if target is None:
-            return self._query(key, body)
+            return self._query(key, region, body)
         operation = target[1].decode()
         self.counts[operation] += 1
         if not self._buckets.grants((key, region, operation), time.monotonic()):
@@ -58,7 +58,7 @@ class Service:
                 return ssm.listing(body)
         return answers.NOTHING_KEPT.get(operation, answers.UNKNOWN)
 
-    def _query(self, key: str, body: bytes) -> bytes:
+    def _query(self, key: str, region: str, body: bytes) -> bytes:
         found = _ACTION.search(body)
         action = found[1].decode() if found else ""
         self.counts[action] += 1
@@ -71,7 +71,7 @@ class Service:
             case "DescribeRegions":
                 return answers.regions(self._region_names)
             case "DescribeInstances":
-                return answers.NO_INSTANCES
+                return self._ssm.get(region, self._empty).instances(body)
         return answers.UNKNOWN
 
 
