@@ -16,6 +16,7 @@ from scanner.scan.scan_targets import scan_targets
 from scanner.simulator.generate.build import AS_OF_S
 from scanner.simulator.generate.machines import make_machine
 from scanner.simulator.server.server import serve
+from scanner.simulator.world.faults import Faults
 from scanner.simulator.world.machines import ApprovalRule, Baseline, InstanceState
 from scanner.simulator.world.organization import Trait
 from tests.simulator.api.test_machines import REGION, nodes_of, world
@@ -156,3 +157,21 @@ async def test_the_further_calls_are_few(monkeypatch):
         "DescribePatchBaselines": 1,
         "GetPatchBaseline": len(outcome.baselines),
     }
+
+
+@pytest.mark.slow
+async def test_throttling_while_instances_are_paged_only_slows(monkeypatch):
+    """More than a page of instances, some hidden ones of a service of AWS on the second page."""
+    rng = Random(4)
+    plain = [make_machine(rng, AS_OF_S, name=f"m{number}") for number in range(505)]
+    hidden = [make_machine(rng, AS_OF_S, name="eks", operator="eks.amazonaws.com", is_hidden=True) for _ in range(3)]
+    throttled = Faults(throttled=0.9, operations=("DescribeInstances",))
+    async with serve(world(managed=0, machines=[*plain, *hidden]), faults=throttled) as simulator:
+        point_at(simulator, monkeypatch)
+        found, outcome = await scanned()
+        assert simulator.stats.requests("DescribeInstances") > 2
+    assert {scan.status for scan in map(found.get, (each.instance_id for each in plain))} == {NodeStatus.UNMANAGED}
+    assert {scan.status for scan in map(found.get, (each.instance_id for each in hidden))} == {
+        NodeStatus.SERVICE_MANAGED
+    }
+    assert (len(found), outcome.status, outcome.not_asked) == (508, "scanned", ())
