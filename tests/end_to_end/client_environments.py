@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -32,8 +33,19 @@ def installed(folder: Path, requirements: Sequence[str]) -> Path:
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not ready.exists():
-            subprocess.run([sys.executable, "-m", "venv", "--clear", folder / "venv"], check=True)
-            pip = [folder / "venv" / "bin" / "pip", "--disable-pip-version-check", "--quiet"]
-            subprocess.run([*pip, "install", *requirements], check=True)
+            _install(folder / "venv", requirements)
             ready.touch()
     return folder / "venv" / "bin"
+
+
+def _install(environment: Path, requirements: Sequence[str]) -> None:
+    """Makes the environment with uv where it works, which takes seconds, or else with pip."""
+    uv = shutil.which("uv")
+    if uv is not None:
+        subprocess.run([sys.executable, "-m", "venv", "--clear", "--without-pip", environment], check=True)
+        by_uv = [uv, "pip", "install", "--quiet", "--python", environment / "bin" / "python", *requirements]
+        if subprocess.run(by_uv, check=False, capture_output=True).returncode == 0:
+            return
+    subprocess.run([sys.executable, "-m", "venv", "--clear", environment], check=True)
+    pip = [environment / "bin" / "pip", "--disable-pip-version-check", "--quiet"]
+    subprocess.run([*pip, "install", *requirements], check=True)

@@ -12,8 +12,8 @@ from scanner.simulator.server.run import serve_in_thread
 from scanner.simulator.world.faults import Faults
 from tests.end_to_end.client_environments import AWS_CLI, CARTOGRAPHY, CUSTODIAN, installed
 
-# pip installs the clients first, which takes minutes on a busy machine.
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+# The clients are installed first: seconds with uv, minutes with pip on a busy machine.
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 
 @pytest.fixture(scope="session")
