@@ -207,9 +207,8 @@ def _tidy(folder: Path, *, is_shared: bool) -> None:
 
 def _lock(path: Path) -> int:
     with as_store_error("lock", path):
-        local_writes.make_folder(path.parent)
         flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-        handle = os.open(path, flags, local_writes.FILE_MODE)
+        handle = local_writes.in_folder(path.parent, partial(os.open, path, flags, local_writes.FILE_MODE))
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:

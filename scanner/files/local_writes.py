@@ -7,17 +7,21 @@ import os
 import secrets
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 
 from scanner.core.errors import StoreError
 from scanner.files.disk_errors import as_store_error
 
+T = TypeVar("T")
+
 FILE_MODE = 0o600
 _FOLDER_MODE = 0o700
+_FOLDER_ATTEMPTS = 10  # another run removes an empty folder only at its start and end
 _CLAIM_STALE_AFTER_S = 60.0  # a conditional write takes milliseconds; one that is older died in the middle
 _CLAIM_TRIES = 50
 _CLAIM_PAUSE_S = 0.05
@@ -54,15 +58,9 @@ def put_if(path: Path, data: bytes, version: str | None) -> str | None:
 @contextmanager
 def _staged(path: Path, data: bytes) -> Iterator[Path]:
     """Writes the bytes to a hidden file beside the place; whatever happens, none is left behind."""
-    make_folder(path.parent)
     staged = path.parent / f".{path.name}.{secrets.token_hex(8)}"
     try:
-        try:
-            _write_durably(staged, data)
-        except FileNotFoundError:
-            # Another run has just removed the folder, which was empty.
-            make_folder(path.parent)
-            _write_durably(staged, data)
+        in_folder(path.parent, partial(_write_durably, staged, data))
         yield staged
     finally:
         with suppress(OSError):
@@ -179,11 +177,25 @@ def _write_durably(path: Path, data: bytes) -> None:
         os.close(file)
 
 
-def make_folder(folder: Path) -> None:
+def in_folder(folder: Path, work: Callable[[], T]) -> T:
+    """Makes the folder, and does in it what `work` does.
+
+    Another run removes folders that it finds empty, at any moment before something lies in them; then both are tried
+    again.
+    """
+    for _ in range(_FOLDER_ATTEMPTS - 1):
+        with suppress(FileNotFoundError):
+            _make_folder(folder)
+            return work()
+    _make_folder(folder)
+    return work()
+
+
+def _make_folder(folder: Path) -> None:
     """Makes what is missing of the path; a folder is durable only when its parent is synced too."""
     if folder.is_dir():
         return
-    make_folder(folder.parent)
+    _make_folder(folder.parent)
     # Another process may make the same folder at the same moment.
     folder.mkdir(_FOLDER_MODE, exist_ok=True)
     sync_folder(folder.parent)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import os
 import shutil
 import subprocess
 import sys
@@ -41,11 +42,13 @@ def installed(folder: Path, requirements: Sequence[str]) -> Path:
 def _install(environment: Path, requirements: Sequence[str]) -> None:
     """Makes the environment with uv where it works, which takes seconds, or else with pip."""
     uv = shutil.which("uv")
+    # What patchsweep's own packages are held to is not for these.
+    own = {name: value for name, value in os.environ.items() if name not in ("PIP_CONSTRAINT", "UV_CONSTRAINT")}
     if uv is not None:
         subprocess.run([sys.executable, "-m", "venv", "--clear", "--without-pip", environment], check=True)
         by_uv = [uv, "pip", "install", "--quiet", "--python", environment / "bin" / "python", *requirements]
-        if subprocess.run(by_uv, check=False, capture_output=True).returncode == 0:
+        if subprocess.run(by_uv, check=False, capture_output=True, env=own).returncode == 0:
             return
     subprocess.run([sys.executable, "-m", "venv", "--clear", environment], check=True)
     pip = [environment / "bin" / "pip", "--disable-pip-version-check", "--quiet"]
-    subprocess.run([*pip, "install", *requirements], check=True)
+    subprocess.run([*pip, "install", *requirements], check=True, env=own)

@@ -54,6 +54,8 @@ class Nights:
         self._then: dict[tuple[NodeKey, int], list[tuple]] = {}
         monkeypatch.setattr("scanner.app.resume.scan_clock", lambda *_, **__: self.now)
         monkeypatch.setattr("scanner.app.plan.time", SimpleNamespace(time=self.now))
+        # The id too is of the night: ids of one second have no order, and the newest is what `prune` keeps.
+        monkeypatch.setattr("scanner.app.resume.time", SimpleNamespace(time=self.now))
         self.remember()
 
     def now(self) -> float:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from scanner.core.errors import StoreError
+from scanner.core.errors import StoreBusy, StoreError
+from scanner.files import local_writes
 from scanner.files.local import LocalFiles
 
 _KEEPS_WRITING = """
@@ -27,7 +28,8 @@ anyio.run(main)
 
 _WRITES_TOO_MUCH = """
 import resource, sys, anyio
-from scanner.core.errors import StoreError
+from scanner.core.errors import StoreBusy, StoreError
+from scanner.files import local_writes
 from scanner.files.local import LocalFiles
 
 async def main():
@@ -148,3 +150,25 @@ async def test_the_location_is_shown_as_the_user_wrote_it(tmp_path, monkeypatch)
     await files.put("name", b"x")
     assert files.url == "./data"
     assert (tmp_path / "data" / "name").read_bytes() == b"x"
+
+
+@pytest.mark.parametrize("use", ["put", "lock"])
+async def test_a_folder_that_another_run_removes_while_it_is_still_empty_is_made_again(use, tmp_path, monkeypatch):
+    """Its write test was the only file in there, and a run that ends leaves no empty folder behind."""
+    files, removals = LocalFiles(tmp_path / "store"), iter(range(3))
+    made = local_writes._make_folder
+
+    def make_and_lose(folder):
+        made(folder)
+        if folder.is_relative_to(tmp_path / "store") and next(removals, None) is not None:
+            folder.rmdir()
+
+    monkeypatch.setattr(local_writes, "_make_folder", make_and_lose)
+    if use == "put":
+        await files.put("scans/a/scan.json", b"here")
+        assert await files.get("scans/a/scan.json") == b"here"
+    else:
+        async with files.lock("scans/a"):
+            with pytest.raises(StoreBusy):
+                async with files.lock("scans/a"):
+                    pass
