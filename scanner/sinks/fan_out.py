@@ -92,5 +92,6 @@ class GuardedSinks:
             finally:
                 self._under_way.discard(scope)
         if scope.cancelled_caught:
-            return SinkError(f"it did not {doing} within {scope.deadline - began:.3g} s and was dropped")
+            waited_s = min(deadline_s, scope.deadline - began)  # less where the run was told to hurry
+            return SinkError(f"it did not {doing} within {waited_s:.3g} s and was dropped")
         return None
