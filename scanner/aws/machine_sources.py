@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from functools import partial
 from typing import TypeVar
 
 from scanner.aws.machines.ask import Ask
 from scanner.aws.machines.associations import association_scan, has_patch_association
 from scanner.aws.machines.baselines import baseline, identities
 from scanner.aws.machines.host_management import is_host_management_on
-from scanner.aws.machines.instances import decode_instances
+from scanner.aws.machines.instance_pages import instance_pages
 from scanner.aws.machines.inventory import inventory_nodes
 from scanner.aws.machines.probe import SourceProbe
 from scanner.aws.machines.tags import hybrid_tags
-from scanner.aws.operations import DESCRIBE_INSTANCES, Operation
-from scanner.aws.requests.pagination import Page, PagingRules, pages
+from scanner.aws.operations import Operation
+from scanner.aws.requests.pagination import PagingRules
 from scanner.aws.target_requests import TargetRequests
 from scanner.core.baselines import Baseline
 from scanner.core.errors import AwsError, Denied, RequestRejected
-from scanner.core.instances import INSTANCES_A_PAGE, Instance, Tags
+from scanner.core.instances import Instance, Tags
 from scanner.core.machines import UNREADABLE, AssociationScan, InventoryNode, NotAsked, SourceCheck
 from scanner.core.settings import CoverageSettings, SourceUse
 
@@ -55,16 +54,8 @@ class TargetSources:
         return await self._asked(self._coverage.ec2, self._instances)
 
     async def _instances(self) -> Mapping[str, Instance]:
-        ec2 = await self._ec2()
-
-        async def fetch(token: str | None) -> Page[Instance]:
-            payload = {"MaxResults": INSTANCES_A_PAGE, **({"NextToken": token} if token else {})}
-            return await ec2.ask(DESCRIBE_INSTANCES, payload, partial(decode_instances, on_odd=self._note_odd))
-
-        found: dict[str, Instance] = {}
-        async for page in pages(fetch, self._rules, f"The EC2 instances of {self._name}"):
-            found.update({instance.instance_id: instance for instance in page})
-        return found
+        listing = instance_pages((await self._ec2()).ask, self._rules, self._name, self._note_odd)
+        return {instance.instance_id: instance async for page in listing for instance in page}
 
     async def is_host_management_on(self) -> bool | NotAsked:
         """Returns whether instances without an instance profile become managed nodes too."""
@@ -138,7 +129,8 @@ class TargetSources:
         async def tagging() -> Ask:
             return (await self._tagging()).ask
 
-        return await SourceProbe(self._ssm.ask, ec2, tagging, self._coverage, self._name).checks(instance_id)
+        probe = SourceProbe(self._ssm.ask, ec2, tagging, self._coverage, self._rules, self._name)
+        return await probe.checks(instance_id)
 
     async def _asked(self, use: SourceUse, read: Callable[[], Awaitable[T]]) -> T | NotAsked:
         if use == "off":

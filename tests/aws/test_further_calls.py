@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from random import Random
 from types import SimpleNamespace
-from urllib.parse import urlencode
 
 import pytest
 from msgspec import structs
@@ -16,12 +15,11 @@ from scanner.core.model import ManagedNode, NodeStatus, PatchState, Target
 from scanner.core.settings import CoverageSettings, NodeSettings
 from scanner.scan.node_attempt import Deliver
 from scanner.scan.target_machines import TargetMachines
-from scanner.simulator.api.ec2_instances import describe_instances
 from scanner.simulator.generate.baselines import OPERATING_SYSTEMS, baseline_of
 from scanner.simulator.generate.build import AS_OF_S
 from scanner.simulator.generate.machines import make_machine
 from scanner.simulator.world.organization import Trait
-from tests.aws.machines.test_decoders import Asker
+from tests.aws.machines.test_decoders import QueryAsker
 from tests.simulator.api.test_machines import REGION, world
 
 WITHOUT_DATA = frozenset({Trait.ASSOCIATION_SCANNED, Trait.NEVER_SCANNED})
@@ -44,18 +42,6 @@ def made(*, managed, hybrid, instances, platforms, traits):
     )
     account = structs.replace(account, regions={REGION: structs.replace(region, nodes=nodes)})
     return structs.replace(simple, accounts={account.account_id: account})
-
-
-class QueryAsker(Asker):
-    """Asks EC2 in its own protocol, in which page sizes and tokens are members of a form."""
-
-    async def __call__(self, operation, payload, decode):
-        if operation.service != "ec2":
-            return await super().__call__(operation, payload, decode)
-        self.asked.append(operation.name)
-        assert self.asked.count(operation.name) < 10, "the listing does not end"
-        form = urlencode({"Action": operation.name, "IncludeManagedResources": "true", **payload}).encode()
-        return decode(describe_instances(self.simulation, self.call("ec2", operation.name, form)).body)
 
 
 async def further_calls(of):

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from scanner.core.instances import INSTANCES_A_PAGE
 from tests.benchmarks.profiles import Profile, json_bytes, make_profiles
 
 NODES_A_PAGE = 50
-INSTANCES_A_PAGE = 500
 TAGS_AN_INSTANCE = 15
 TOKEN_BYTES = 390
 SESSION_TOKEN = "IQoJb3JpZ2luX2VjE" + "x" * 683

@@ -6,7 +6,7 @@ an empty token.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from functools import partial
 
 import msgspec
@@ -45,7 +45,12 @@ _TAGS = msgspec.json.Decoder(_Tag)
 
 
 async def hybrid_tags(ask: Ask, name: str, on_odd: OnOdd = ignore_odd) -> Mapping[str, Tags]:
-    """Returns the tags of the target's hybrid nodes, by instance id.
+    """Returns the tags of the target's hybrid nodes, by instance id; takes and raises what `tag_pages` does."""
+    return {instance_id: tags async for page in tag_pages(ask, name, on_odd) for instance_id, tags in page}
+
+
+async def tag_pages(ask: Ask, name: str, on_odd: OnOdd = ignore_odd) -> AsyncIterator[Sequence[tuple[str, Tags]]]:
+    """Yields the instance ids of hybrid nodes with their tags, in pages of up to 100.
 
     Args:
         ask: sends the requests of the target.
@@ -66,8 +71,5 @@ async def hybrid_tags(ask: Ask, name: str, on_odd: OnOdd = ignore_odd) -> Mappin
         read = readable(row.tags or (), _TAGS, lambda _: on_odd(GET_RESOURCES, f"a tag of {row.instance_id}"))
         return tuple((tag.key, tag.value or "") for tag in read)
 
-    tags: dict[str, Tags] = {}
     async for page in pages(fetch, RULES, f"The tags of {name}"):
-        for row in page:
-            tags[row.instance_id] = tags_of(row)
-    return tags
+        yield [(row.instance_id, tags_of(row)) for row in page]

@@ -16,15 +16,9 @@ from scanner.core.instances import Instance
 from scanner.core.machines import NotAsked
 from scanner.core.model import Target
 from scanner.core.settings import CoverageSettings
+from tests.aws.machines.test_decoders import answering
 
 ARN = "arn:aws:ssm:eu-west-1:111111111111:managed-instance/"
-
-
-def answering(answer):
-    async def ask(operation, payload, decode):
-        return decode(msgspec.json.encode(answer))
-
-    return ask
 
 
 class Odd(list):
