@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING
 import anyio
 
 from scanner.cli.atomic_file import check_file, write_file
+from scanner.cli.exit_codes import ExitCode, scan_exit_code
 from scanner.cli.load_app import AppLoader
 from scanner.cli.output import print_json_line, print_message
 from scanner.core.errors import Interrupted, PatchsweepError
 from scanner.reports.metrics.destination import metrics_target
 
 if TYPE_CHECKING:
+    from scanner.cli.scan_output import ScanOutput
     from scanner.core.settings import MetricsSettings, Settings
     from scanner.notify.message import Message
     from scanner.reports.metrics.values import Metric
@@ -115,6 +117,24 @@ def announced_failure(announcer: Announcer) -> Iterator[None]:
     except Exception as error:
         announcer.run_failed(error, failure_exit_code(error))
         raise
+
+
+def show_and_announce(watch: ScanOutput, announcer: Announcer, result: ScanResult) -> ExitCode:
+    """Shows how a committed scan ended, then announces it, and returns its exit code.
+
+    Raises:
+        PatchsweepError: the summary cannot be written; the scan is announced with the exit code of that error.
+    """
+    from scanner.cli.failures import failure_exit_code
+
+    code = scan_exit_code(result.scan, result.sink_failures)
+    try:
+        watch.ended(result, code)
+    except Exception as error:
+        announcer.scan_ended(result, failure_exit_code(error))
+        raise
+    announcer.scan_ended(result, code)
+    return code
 
 
 def write_metrics(settings: MetricsSettings, metrics: Sequence[Metric], *, scan_id: str, status: str) -> dict[str, str]:

@@ -9,7 +9,6 @@ import click
 
 from scanner.cli import options
 from scanner.cli.completion import complete_unfinished
-from scanner.cli.exit_codes import scan_exit_code
 from scanner.cli.load_app import AppLoader
 from scanner.cli.options import SectionedCommand, section, settings_of
 from scanner.cli.output import data_stdout
@@ -30,12 +29,13 @@ def command(app: AppLoader, /, *, scan_id: str, config: str | None, **given: obj
     partial. Run again, it sends the committed scan to its sinks again and ends
     with the same code.
     """
+    from scanner.cli.announce import Announcer, announced_failure, show_and_announce
     from scanner.cli.scan_output import watched
 
     settings = settings_of(config, given)
-    with watched(settings) as watch:
+    announcer = Announcer(app, settings)
+    announcer.check()
+    with watched(settings) as watch, announced_failure(announcer):
         run = partial(app().run_finish, settings, scan_id, observers=watch.observers, stdout=data_stdout())
         result = anyio.run(run, backend_options=EVENT_LOOP)
-    code = scan_exit_code(result.scan, result.sink_failures)
-    watch.ended(result, code)
-    return code
+    return show_and_announce(watch, announcer, result)

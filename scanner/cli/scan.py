@@ -12,7 +12,6 @@ from msgspec import structs
 from scanner.cli import options
 from scanner.cli.completion import complete_unfinished
 from scanner.cli.demo_options import demo_day_option, demo_option
-from scanner.cli.exit_codes import scan_exit_code
 from scanner.cli.load_app import AppLoader
 from scanner.cli.options import Sectioned, SectionedCommand, section, settings_of
 from scanner.cli.output import data_stdout
@@ -96,7 +95,7 @@ def command(  # noqa: PLR0913 - one parameter for each option
     Lists are separated by commas. Results go to the store and the sinks, logs
     and the summary to stderr.
     """
-    from scanner.cli.announce import Announcer, announced_failure
+    from scanner.cli.announce import Announcer, announced_failure, show_and_announce
     from scanner.cli.garbage_collection import start_up_uncollected
     from scanner.cli.profile import profiled
     from scanner.cli.scan_output import watched
@@ -117,10 +116,7 @@ def command(  # noqa: PLR0913 - one parameter for each option
             result = anyio.run(run, backend_options=EVENT_LOOP if profile is None else None)
     if grouping is not None:
         result = anyio.run(_with_groups, app, settings, result, grouping)
-    code = scan_exit_code(result.scan, result.sink_failures)
-    watch.ended(result, code)
-    announcer.scan_ended(result, code)
-    return code
+    return show_and_announce(watch, announcer, result)
 
 
 def _which(resume: str | None, *, resume_or_start: bool) -> str | None:

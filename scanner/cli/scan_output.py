@@ -13,6 +13,7 @@ from scanner.cli.atomic_file import check_file, write_file
 from scanner.cli.log_setup import LogObserver, configure, log_scan_ended
 from scanner.cli.styled import print_styled, stderr_width
 from scanner.cli.verbosity import is_quiet
+from scanner.core.errors import ConfigError, PatchsweepError
 from scanner.reports.summary import summary, summary_json
 
 if TYPE_CHECKING:
@@ -38,13 +39,20 @@ class ScanOutput:
         """Logs the scan's own line, prints the summary on stderr, and writes it to the file of the settings.
 
         JSON logs asked for by name are the only thing on stderr; beside progress there is no log.
+
+        Raises:
+            PatchsweepError: the file cannot be written. It is no `ConfigError`: the file was checked before the scan,
+                which is committed by now.
         """
         if self._logs:
             log_scan_ended(result, exit_code)
         if self._settings.log_format != "json" and not is_quiet(self._settings):
             print_styled(summary(result, stderr_width()))
         if self._settings.summary is not None:
-            write_file(self._settings.summary, summary_json(result, exit_code), "summary")
+            try:
+                write_file(self._settings.summary, summary_json(result, exit_code), "summary")
+            except ConfigError as error:
+                raise PatchsweepError(str(error)) from error
 
 
 def log_to_stderr(settings: Settings) -> None:

@@ -16,10 +16,18 @@ PARTIAL = finished([outcome(TARGETS[0], TargetStatus.DENIED, "no role")], {NodeS
 
 
 class HeardApp(FakeApp):
-    def __init__(self, ending=None, failures=None):
+    def __init__(self, ending=None, failures=None, during=None):
         super().__init__(ending)
+        self.during = during or (lambda: None)
         self.heard = []
         self.failures = failures or {}
+
+    async def run_scan(self, settings, **how):
+        self.during()
+        return await super().run_scan(settings, **how)
+
+    async def run_finish(self, settings, scan_id, *, observers, stdout):
+        return await self.run_scan(settings, resume=scan_id, demo=False, observers=observers, stdout=stdout)
 
     async def run_notify(self, settings, message, metrics):
         self.heard.append(message)
@@ -44,6 +52,29 @@ def test_the_summary_is_sent_when_the_scan_has_ended():
     (message,) = app.heard
     assert (message.status, message.exit_code, message.document["schema_version"]) == ("partial", ended.code, 1)
     assert message.document["scan_id"] == PARTIAL.scan.scan_id
+
+
+def test_a_scan_that_workers_have_read_is_announced_when_it_is_finished(tmp_path):
+    file, app = tmp_path / "patchsweep.prom", HeardApp(PARTIAL)
+
+    ended = run("finish", "a-scan", "--notify", HOOK, "--metrics", f"prometheus:{file}", app=app)
+    failed = run("finish", "a-scan", "--notify", HOOK, app=(lost := HeardApp(StoreError("rows were lost"))))
+
+    assert [(message.status, message.exit_code) for message in app.heard] == [("partial", ended.code)]
+    assert f"patchsweep_exit_code {ended.code}\n" in file.read_text()
+    assert [message.document["errors"] for message in lost.heard] == [["rows were lost"]]
+    assert failed.code == 1
+
+
+def test_a_summary_that_cannot_be_written_does_not_keep_the_scan_from_being_announced(tmp_path):
+    (folder := tmp_path / "summaries").mkdir()
+    app = HeardApp(PARTIAL, during=folder.rmdir)
+
+    ended = scan(app, "--notify", HOOK, "--summary", str(folder / "summary.json"))
+
+    (message,) = app.heard
+    assert (message.status, message.exit_code, ended.code) == ("partial", 1, 1)
+    assert f"{folder} of the summary file" in ended.stderr
 
 
 def test_a_destination_that_fails_is_named_and_the_exit_code_stays():
