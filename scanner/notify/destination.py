@@ -71,6 +71,7 @@ def _url_problem(url: str, *, is_slack: bool) -> str | None:
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port
+        (host or "").encode("idna")  # as the look-up of its address does; an empty or long label fails there
     except ValueError:
         return "expected a URL such as https://host/path"
     if parts.scheme not in ("http", "https") or not host or any(char.isspace() for char in url):

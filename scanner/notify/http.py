@@ -5,19 +5,21 @@ from __future__ import annotations
 import os
 import ssl
 from collections.abc import Mapping
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit, urlunsplit
 from urllib.request import getproxies, proxy_bypass
 
 from aiohttp import ClientError, ClientSession, DummyCookieJar
 
 from scanner import __version__
 from scanner.core.errors import NotificationError, Transient
+from scanner.core.safe_text import MASK
 
 _SUCCESS = range(200, 300)
 _REDIRECTS = range(300, 400)
 #: What passes: too fast, or the server's own trouble.
 _PASSING = frozenset({408, 425, 429, *range(500, 600)})
 _QUOTED_CHARACTERS = 120  # of an answer that says why
+_SHORTEST_SECRET = 4  # characters; what is shorter, such as `v1`, stands in every other word
 
 
 async def post(url: str, body: bytes, headers: Mapping[str, str]) -> None:
@@ -27,7 +29,6 @@ async def post(url: str, body: bytes, headers: Mapping[str, str]) -> None:
         Transient: no answer, or one that another attempt may change.
         NotificationError: the receiver refuses, or answers with a redirect, which would hand the secrets on.
     """
-    secret = urlsplit(url).path.strip("/")
     own = {"Content-Type": "application/json", "User-Agent": f"patchsweep/{__version__}"}
     try:
         async with (
@@ -44,14 +45,14 @@ async def post(url: str, body: bytes, headers: Mapping[str, str]) -> None:
             words = (await answer.content.read(4 * _QUOTED_CHARACTERS)).decode(errors="replace")
             status, location = answer.status, answer.headers.get("Location", "")
     except (ClientError, OSError) as error:
-        raise Transient(_without(secret, f"no answer: {_reason(error)}")) from error
+        raise Transient(f"no answer: {_reason(error)}") from error
     if status in _SUCCESS:
         return
     if status in _REDIRECTS:
         host = urlsplit(location).hostname or "no other host"
         raise NotificationError(f"answered {status}, a redirect to {host}, which is not followed; name the final URL")
-    quoted = " ".join(words.split())[:_QUOTED_CHARACTERS]
-    text = _without(secret, f"answered {status}{': ' + quoted if quoted else ''}")
+    quoted = _without_secrets(" ".join(words.split()), url)[:_QUOTED_CHARACTERS]
+    text = f"answered {status}{': ' + quoted if quoted else ''}"
     raise Transient(text) if status in _PASSING else NotificationError(text)
 
 
@@ -65,8 +66,16 @@ def _reason(error: Exception) -> str:
     return getattr(cause, "strerror", None) or type(error).__name__
 
 
-def _without(secret: str, text: str) -> str:
-    return text.replace(secret, "***") if secret else text
+def _without_secrets(text: str, url: str) -> str:
+    """Returns the text with what follows the host of the URL masked, as a whole and in parts, encoded or not."""
+    parts = urlsplit(url)
+    whole = urlunsplit(("", "", parts.path, parts.query, "")).strip("/")
+    values = [name_and_value.rpartition("=")[2] for name_and_value in parts.query.split("&")]
+    pieces = [whole, *parts.path.split("/"), *values]
+    secrets = {form for piece in pieces for form in (piece, unquote(piece)) if len(form) >= _SHORTEST_SECRET}
+    for secret in sorted(secrets, key=len, reverse=True):
+        text = text.replace(secret, MASK)
+    return text
 
 
 def _proxy_for(url: str) -> str | None:

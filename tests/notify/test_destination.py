@@ -37,6 +37,8 @@ def test_a_label_shows_no_secret(text, label):
         "webhook:https:///hunter2",
         "webhook:https://host:nan/hunter2",
         "webhook:https://user:hunter2@host/",
+        "webhook:https://a..b/hunter2",
+        f"webhook:https://{'a' * 64}.example/hunter2",
         "slack:http://hooks.slack.com/hunter2",
         "https://hooks.slack.com/services/hunter2",
         "hunter2",

@@ -72,6 +72,24 @@ async def test_a_refusal_is_named_without_the_path_that_is_a_secret(kind):
     assert len(receiver.posted) == 1
 
 
+@pytest.mark.parametrize(
+    ("where", "answer", "says"),
+    [
+        ("/hook?token=hunter2", "POST /hook?token=hunter2 is unknown", "POST /*** is unknown"),
+        ("/hook?token=hunter2", "the token hunter2 is unknown", "the token *** is unknown"),
+        ("/services/T0/hunter2", "hunter2 was revoked", "*** was revoked"),
+        ("/a/hunter%212", "hunter!2 was revoked", "*** was revoked"),
+        ("/services/T0/hunter2", "." * 115 + " hunter2", "." * 115 + " ***"),
+        ("/a?b=", "not a bad idea", "not a bad idea"),
+    ],
+)
+async def test_no_part_of_a_secret_url_is_quoted(where, answer, says):
+    async with receiving(lambda _: web.Response(status=403, text=answer)) as receiver:
+        (reason,) = (await send_to_all(NotifySettings(to=(f"webhook:{receiver.url}{where}",)), MESSAGE)).values()
+
+    assert reason == f"answered 403: {says}"
+
+
 async def test_a_redirect_is_not_followed():
     async with receiving() as elsewhere:
         there = web.Response(status=307, headers={"Location": f"{elsewhere.url}/steal?token=x"})
