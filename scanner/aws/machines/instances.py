@@ -30,7 +30,8 @@ def decode_instances(body: bytes, on_odd: OnOdd = ignore_odd) -> Page[Instance]:
 
     Args:
         body: the answer.
-        on_odd: takes note of an instance without an id, of which nothing can be said, and of a tag without a key.
+        on_odd: takes note of an instance without an id, of which nothing can be said, of a reservation without a list
+            of instances, and of a tag without a key.
 
     Raises:
         Transient: the body is no XML, or lacks the list of reservations: a proxy's page, or half an answer.
@@ -42,7 +43,7 @@ def decode_instances(body: bytes, on_odd: OnOdd = ignore_odd) -> Page[Instance]:
     reservations = root.find(f"{namespace}reservationSet")
     if reservations is None:
         raise Transient("the answer is torn or not one of AWS (it has no reservationSet)")
-    found = [_instance(item, namespace, on_odd) for item in _instance_items(reservations, namespace)]
+    found = [_instance(item, namespace, on_odd) for item in _instance_items(reservations, namespace, on_odd)]
     token = root.findtext(f"{namespace}nextToken") or None
     return Page([instance for instance in found if instance is not None], token)
 
@@ -69,10 +70,12 @@ def _allowed(reference: re.Match[str]) -> str:
     return reference[0] if code <= _HIGHEST_CHARACTER and not _FORBIDDEN.match(chr(code)) else _REPLACEMENT
 
 
-def _instance_items(reservations: ET.Element, namespace: str) -> Iterator[ET.Element]:
+def _instance_items(reservations: ET.Element, namespace: str, on_odd: OnOdd) -> Iterator[ET.Element]:
     for reservation in reservations:
         instances = reservation.find(f"{namespace}instancesSet")
-        if instances is not None:
+        if instances is None:
+            on_odd(DESCRIBE_INSTANCES, "a reservation without instances")
+        else:
             yield from instances
 
 

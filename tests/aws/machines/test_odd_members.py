@@ -41,6 +41,16 @@ def test_an_instance_without_an_id_costs_itself_alone_and_is_named():
     assert odd == [("DescribeInstances", "an instance without an id")]
 
 
+@pytest.mark.parametrize("odd_reservation", ["<item/>", "<item><reservationId>r-1</reservationId></item>"])
+def test_a_reservation_without_a_list_of_instances_costs_itself_alone_and_is_named(odd_reservation):
+    odd = Odd()
+    body = page_of("<instanceId>i-1</instanceId>").replace(
+        b"<reservationSet>", f"<reservationSet>{odd_reservation}".encode()
+    )
+    assert decode_instances(body, odd).items == [Instance("i-1")]
+    assert odd == [("DescribeInstances", "a reservation without instances")]
+
+
 @pytest.mark.parametrize("odd_text", ["&#1;", "&#x0;", "&#xD800;", "&#xFFFF;", "&#99999999;", "\x01", "\x1b", "\x00"])
 def test_characters_that_xml_forbids_cost_themselves_alone(odd_text):
     tags = f"<tagSet><item><key>Team</key><value>a{odd_text}b</value></item></tagSet>"
