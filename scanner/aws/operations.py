@@ -11,7 +11,7 @@ Caller = Literal["hub", "member"]
 
 
 class Operation(Struct, frozen=True):
-    """One API operation; `service` and `name` as botocore spells them."""
+    """One API operation; `service` as IAM policies spell it, `name` as botocore does."""
 
     service: str
     name: str

@@ -7,8 +7,8 @@ does it, it takes 60 ms of CPU and 17 MB, and each client of a Region 8 ms inste
 from __future__ import annotations
 
 import gzip
+import zlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from botocore.loaders import JSONFileLoader, Loader, create_loader
 from msgspec import Raw
 
 from scanner.aws.operations import OPERATIONS
-from scanner.core.foreign_bytes import decode_json
+from scanner.core.foreign_bytes import ForeignBytesError, decode_json
 
 Model = dict[str, Any]
 
@@ -26,7 +26,8 @@ _READERS: dict[str, Callable[[Path], bytes]] = {
 }
 _SERVICE_MODEL = "service-2"
 #: Services of which nothing but the operations in the list is called. STS is not one: credential providers call more.
-_REDUCED = frozenset(operation.service for operation in OPERATIONS) - {"sts"}
+#: Nor is the tagging API, whose model is small and goes by another name than its IAM actions.
+_REDUCED = frozenset(operation.service for operation in OPERATIONS) - {"sts", "tag"}
 
 
 def model_loader(data_path: str | None) -> Loader:
@@ -43,17 +44,25 @@ class ModelFiles(JSONFileLoader):
         """Returns the content of the file with this path and a suffix; None if there is none.
 
         Raises:
-            ForeignBytesError: it is no JSON object.
+            ForeignBytesError: it is no JSON object, or a model without an operation in use; names the file.
         """
         path = Path(file_path)
         for suffix, read in _READERS.items():
-            with suppress(FileNotFoundError):
-                data = read(path.with_name(path.name + suffix))
-                service = path.parent.parent.name
-                if path.name == _SERVICE_MODEL and service in _REDUCED:
-                    return reduced(data, {each.name for each in OPERATIONS if each.service == service})
-                return decode_json(data, dict)
+            file = path.with_name(path.name + suffix)
+            try:
+                return _model(path, read(file))
+            except FileNotFoundError:
+                continue
+            except (OSError, EOFError, zlib.error, ForeignBytesError) as error:
+                raise ForeignBytesError(f"{file} cannot be used: {error}") from error
         return None
+
+
+def _model(path: Path, data: bytes) -> Model:
+    service = path.parent.parent.name
+    if path.name == _SERVICE_MODEL and service in _REDUCED:
+        return reduced(data, {each.name for each in OPERATIONS if each.service == service})
+    return decode_json(data, dict)
 
 
 def reduced(model: bytes, operations: Collection[str]) -> Model:
@@ -62,10 +71,12 @@ def reduced(model: bytes, operations: Collection[str]) -> Model:
     Nothing else of it is decoded, which would take twice the CPU.
 
     Raises:
-        ForeignBytesError: it is no model of a service.
+        ForeignBytesError: it is no model of a service, or lacks one of the operations.
     """
     parts = decode_json(model, dict[str, Raw])
     kept = {name: decode_json(each, dict) for name, each in _members(parts, "operations") if name in operations}
+    if missing := sorted(set(operations) - kept.keys()):
+        raise ForeignBytesError(f"it has no operation {missing[0]}")
     encoded, shapes = dict(_members(parts, "shapes")), {}
     waiting = list(_references(kept))
     while waiting:

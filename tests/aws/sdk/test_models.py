@@ -10,7 +10,10 @@ from botocore.model import ServiceModel, Shape
 
 from scanner.aws.operations import OPERATIONS
 from scanner.aws.sdk.models import ModelFiles, model_loader
+from scanner.aws.sdk.session import Sessions
+from scanner.core.errors import ConfigError
 from scanner.core.foreign_bytes import ForeignBytesError
+from scanner.core.settings import LimitSettings
 
 pytestmark = pytest.mark.slow
 
@@ -56,8 +59,8 @@ def test_a_reduced_model_has_every_shape_that_its_operations_refer_to(service):
     assert seen == set(model.shape_names)
 
 
-@pytest.mark.parametrize("service", ["sts", "resourcegroupstaggingapi"])
-def test_a_service_that_other_parts_of_the_sdk_may_call_keeps_its_whole_model(service):
+@pytest.mark.parametrize("service", ["sts", "resourcegroupstaggingapi", "events", "sns"])
+def test_the_model_of_a_service_that_is_not_reduced_is_whole(service):
     assert load(model_loader(None), service) == load(create_loader(), service)
 
 
@@ -75,23 +78,36 @@ def test_a_model_of_the_user_goes_before_that_of_the_sdk(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "content",
+    ("suffix", "content"),
     [
-        b"",
-        b"[]",
-        b'{"operations":',
-        b'{"shapes":{}}',
-        b'{"operations":{"ListRegions":{"input":{"shape":"A"}}},"shapes":{}}',
+        (".json", b""),
+        (".json", b"[]"),
+        (".json", b'{"operations":'),
+        (".json", b'{"shapes":{}}'),
+        (".json", b'{"operations":{"ListRegions":{"input":{"shape":"A"}}},"shapes":{}}'),
+        (".json.gz", b"{}"),
+        (".json.gz", gzip.compress(bytes(1_000))[:-9]),
     ],
-    ids=["empty", "a list", "torn", "no operations", "a shape missing"],
+    ids=["empty", "a list", "torn", "no operations", "a shape missing", "not packed", "a torn package"],
 )
-def test_a_file_that_is_no_model_is_a_value_error_as_with_the_sdk(tmp_path, content):
+def test_a_file_that_is_no_model_is_a_value_error_that_names_it(tmp_path, suffix, content):
     path = tmp_path / "account" / "1" / "service-2"
     path.parent.mkdir(parents=True)
-    path.with_suffix(".json").write_bytes(content)
+    path.with_suffix(suffix).write_bytes(content)
 
-    with pytest.raises(ForeignBytesError):
+    with pytest.raises(ForeignBytesError, match=f"{path}{suffix} cannot be used: "):
         ModelFiles().load_file(str(path))
+
+
+async def test_a_model_of_the_user_without_an_operation_in_use_ends_in_a_sentence(tmp_path, monkeypatch):
+    path = tmp_path / "account" / "2099-01-01" / "service-2.json"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b'{"metadata":{},"operations":{"GetAccountInformation":{}},"shapes":{}}')
+    monkeypatch.setenv("AWS_DATA_PATH", str(tmp_path))
+
+    with pytest.raises(ConfigError, match=f"{path} cannot be used: it has no operation ListRegions; check the AWS_"):
+        async with Sessions(LimitSettings()).account("eu-west-1"):
+            pytest.fail("no client can be made")
 
 
 def test_a_missing_file_is_none():
