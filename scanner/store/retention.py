@@ -58,7 +58,8 @@ def decide(scans: Sequence[StoredScan[_G]], rules: KeepRules, now: datetime) -> 
     """
     reasons: dict[str, list[str]] = {scan.scan_id: [] for scan in scans}
     for group in _groups(scans):
-        newest_first = sorted(group, key=lambda scan: scan.started_at, reverse=True)
+        # The id decides within a second, as it does where a scan is chosen.
+        newest_first = sorted(group, key=lambda scan: (scan.started_at, scan.scan_id), reverse=True)
         for scan, reason in _kept(newest_first, rules, now):
             reasons[scan.scan_id].append(reason)
     for scan in scans:

@@ -53,6 +53,12 @@ def test_each_scope_keeps_its_own():
     assert kept([*nightly(3, "a"), *nightly(2, "b")], last=1) == ["a-0", "b-0"]
 
 
+def test_of_scans_of_one_second_the_newest_is_the_one_that_latest_means():
+    same_second = [StoredScan(name, NOW, "all") for name in ("20261125T120000Z-00000a", "20261125T120000Z-00000b")]
+
+    assert kept(same_second, last=1, daily=1) == ["20261125T120000Z-00000b"]
+
+
 def test_a_scan_whose_scope_cannot_be_read_is_left_alone():
     damaged = StoredScan("damaged", NOW - timedelta(days=900), None)
 
