@@ -15,7 +15,7 @@ _KEYS = ("owner", "key", "package")
 
 
 def advanced(dated: Reading) -> tuple[pa.Table, pa.Table]:
-    """Returns the history rows of the nodes that a dated segment read, and the entries that it closed.
+    """Returns the history rows of the nodes of which a dated segment has the latest reading, and what it closed.
 
     A patch leaves the history when a reading that would have listed it, and whose rows can be trusted, does not. Where
     the filters left out a state that it may be in by now, it becomes doubtful; otherwise it stays as it was.
@@ -45,13 +45,13 @@ def _own_entries(dated: Reading) -> pa.Table:
     columns["package_missing_since"] = pc.coalesce(rows.column("package_missing_since"), missing)
     columns["is_doubtful"] = pa.repeat(pa.scalar(value=False), len(rows))
     table = pa.table({**columns, **{name: rows.column(name) for name in _KEYS}})
-    return table.filter(pc.and_(dated.is_read.take(owners), is_first(rows.column("key"))))
+    return table.filter(pc.and_(dated.is_latest.take(owners), is_first(rows.column("key"))))
 
 
 def _passes(dated: Reading) -> pa.Array:
-    """Returns of each entry whether the filters of the scan would let it pass, whatever its state."""
+    """Returns of each entry whether its node's latest reading would list it by its filters, whatever its state."""
     patches, entries = dated.filters.patches, dated.entries
-    passes = dated.is_trusted.take(entries.column("owner"))
+    passes = pc.and_(dated.is_trusted, dated.is_latest).take(entries.column("owner"))
     for wanted, name in (
         (patches.severities, "severity"),
         (patches.classifications, "classification"),
@@ -73,13 +73,13 @@ def _would_list_same_state(dated: Reading) -> pa.Array:
 
 
 def _with_nodes(dated: Reading, entries: pa.Table) -> pa.Table:
-    """Returns `HISTORY` rows: the entries of each node that was read, or one row without a patch."""
-    read = pc.indices_nonzero(dated.is_read).cast(pa.int64())
+    """Returns `HISTORY` rows: the entries of each node with its latest reading here, or one row without a patch."""
+    read = pc.indices_nonzero(dated.is_latest).cast(pa.int64())
     bare = read.filter(pc.invert(pc.is_in(read, entries.column("owner").combine_chunks())))
     entries = entries.drop_columns(["key", "package"])
     empty = {name: pa.nulls(len(bare), entries.schema.field(name).type) for name in entries.column_names[:-1]}
     everything = pa.concat_tables([entries, pa.table({**empty, "owner": bare}, entries.schema)])
-    everything = everything.filter(dated.is_read.take(everything.column("owner"))).sort_by("owner")
+    everything = everything.filter(dated.is_latest.take(everything.column("owner"))).sort_by("owner")
     owners = everything.column("owner")
     columns = {**{name: dated.column(name) for name in NODE}, **_node_facts(dated)}
     nodes = {name: values.take(owners) for name, values in columns.items()}

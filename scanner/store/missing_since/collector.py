@@ -55,10 +55,10 @@ class Collector:
         rows, closed = advanced(seen)
         self._bytes.add(rows)
         self._figures.add(seen, closed)
-        self._done.update(seen.numbers.filter(seen.is_read).drop_null().to_pylist())
+        self._done.update(seen.numbers.filter(seen.is_latest).drop_null().to_pylist())
 
     def finish(self, listed: Listed) -> tuple[bytes, ScanStatistics]:
-        """Returns the history file, with the nodes that the scan did not read as they were, and the statistics."""
+        """Returns the history file, with nodes that others read later or last as they were, and the statistics."""
         self._done.update(self._gone(listed))
         for rows in self._known.rows_without(self._done):
             self._bytes.add(rows)

@@ -90,6 +90,15 @@ class Reading(Struct, frozen=True):
         return pc.or_(pc.is_in(self.column("status"), pa.array(_WITH_ROWS)), has_rows)
 
     @property
+    def is_latest(self) -> pa.Array:
+        """Returns of each node whether the scan has its rows, and no other scan has read it later.
+
+        A scan that is resumed may hold readings that are older than those of a scan that was committed meanwhile.
+        """
+        is_older = pc.less(self.column("scanned_at"), single(self.facts.column("read_at")))
+        return pc.and_(self.is_read, pc.invert(pc.fill_null(is_older, False)))
+
+    @property
     def is_pending(self) -> pa.Array:
         """Returns of each node whether a patch waits for a reboot, by its rows or by AWS's count."""
         rows = self.lacking.filter(pc.equal(self.lacking.column("state"), PENDING_REBOOT))

@@ -100,6 +100,23 @@ async def test_two_scans_at_once_lose_nothing_of_each_other():
     }
 
 
+async def test_a_scan_that_is_resumed_after_a_later_one_takes_nothing_back_that_the_later_one_saw():
+    store = Store(MemoryFiles())
+    await scanned(store, 0, {})
+    resumed_id = await begin_night(store, night_ms(1))
+    await opened(store, resumed_id).add_segment(segment_table(resumed_id, night(1, {OLD: "MISSING"})[0]))
+    await scanned(store, 2, {NEW: "MISSING"})  # OLD was installed and NEW released after the first run was killed
+    resumed = opened(store, resumed_id)
+    await resumed.prepare_resume()
+    row = structs.replace(night_row(resumed_id, night_ms(1)), finished_at=night_ms(3))
+    await resumed.commit(row, [outcome(target) for target in TARGETS])
+    last = await scanned(store, 4, {NEW: "MISSING"})
+
+    assert await dates_in(store, last) == {("i-0000", NEW): (night_ms(2), night_ms(2))}
+    # Neither scan saw a package patched that another had not: nothing is counted twice, and no time is negative.
+    assert [(await store.manifest(each)).statistics.patched for each in (resumed_id, last)] == [(), ()]
+
+
 async def test_a_node_that_is_listed_no_more_is_dropped_after_a_while_and_one_that_cannot_be_read_never():
     store = Store(MemoryFiles())
 
