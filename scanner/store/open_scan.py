@@ -145,9 +145,10 @@ class OpenScan:
         target_file = target_file_table(row.scan_id, outcomes)
         summary = summary_of(row, target_file)
         targets = await self.writer.segments.write_targets(target_file)
-        data, statistics = await self.writer.history.finish(segments, outcomes, row.finished_at)
-        history = await self.writer.segments.write_history(data)
-        await self._put_manifest(Manifest(row, tuple(map(entry_of, segments)), targets, history, statistics))
+        kept = await self.writer.history.finish(segments, outcomes, row.finished_at)
+        history = await self.writer.segments.write_history(kept.data)
+        entries = tuple(map(entry_of, segments))
+        await self._put_manifest(Manifest(row, entries, targets, history, kept.statistics, kept.scans))
         await self._clean_up(before, segments)
         await point_to_latest(self._files, has_conditions=self._has_conditions)
         return summary

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from functools import partial
 
 import anyio
@@ -40,6 +40,14 @@ class _Start(Struct, frozen=True):
     collector: Collector
 
 
+class KeptHistory(Struct, frozen=True):
+    """The history file of a scan, the committed scans whose history is part of it, and the statistics of the scan."""
+
+    data: bytes
+    scans: tuple[str, ...]
+    statistics: ScanStatistics
+
+
 class HistoryKeeper:
     """The history of one open scan. `problems` name stored files that were not used."""
 
@@ -66,7 +74,7 @@ class HistoryKeeper:
 
     async def finish(
         self, segments: Sequence[FoundSegment], outcomes: Sequence[TargetOutcome], finished_at: EpochMs
-    ) -> tuple[bytes, ScanStatistics]:
+    ) -> KeptHistory:
         """Returns the history file and the statistics of a scan that consists of these segments.
 
         Those that another process or an earlier run wrote are read again.
@@ -85,7 +93,9 @@ class HistoryKeeper:
             at=finished_at,
         )
         data, statistics = await to_thread.run_sync(collector.finish, listed)
-        return await self._with_meanwhile(data, start.committed), statistics
+        later = [scan_id for scan_id in (await catalog(self._files)).committed if scan_id not in start.committed]
+        data = await self._with_meanwhile(data, later)
+        return KeptHistory(data, tuple(sorted({*start.committed, *later})), statistics)
 
     async def _add_again(self, collector: Collector, names: ScanNames, entry: FileEntry) -> None:
         """Adds a segment that is stored; of its columns only those are read that matter, a third of all."""
@@ -104,16 +114,30 @@ class HistoryKeeper:
         return _Start(patches, started_at, frozenset(committed), known, Collector(known, patches, started_at))
 
     async def _known(self, committed: Sequence[str]) -> KnownNodes:
-        """Returns the history of the scan that ended last; an older one where that cannot be read."""
+        """Returns the history of the scan that ended last; an older one where that cannot be read.
+
+        Scans that were committed at one moment do not have the history of each other: that of both is put together.
+        """
         manifests = [each async for each in self._manifests(committed)]
         manifests.sort(key=lambda manifest: manifest.scan.finished_at, reverse=True)
-        for manifest in [each for each in manifests if each.history is not None]:
+        with_history = [each for each in manifests if each.history is not None]
+        for place, manifest in enumerate(with_history, 1):
             known = await self._read(manifest)
             if known is not None:
-                return known
+                return await self._with_others(known, manifest.history_scans, with_history[place:])
         for manifest in manifests[:1]:
             return await self._made_of(manifest)
         return KnownNodes()
+
+    async def _with_others(
+        self, known: KnownNodes, scans: Collection[str] | None, others: Sequence[Manifest]
+    ) -> KnownNodes:
+        """Returns what a scan knows with what those of the others know that are not among its `scans`."""
+        for other in others:
+            theirs = None if scans is None or other.scan.scan_id in scans else await self._read(other)
+            if theirs is not None:
+                known = await to_thread.run_sync(_merged, known, theirs)
+        return known
 
     async def _manifests(self, committed: Sequence[str]) -> AsyncIterator[Manifest]:
         recent = committed[-_LOOKED_AT:]
@@ -155,14 +179,17 @@ class HistoryKeeper:
         data, _ = collector.finish(Listed((), (), manifest.scan.finished_at))
         return await to_thread.run_sync(KnownNodes, data)
 
-    async def _with_meanwhile(self, data: bytes, committed: frozenset[str]) -> bytes:
+    async def _with_meanwhile(self, data: bytes, later: Sequence[str]) -> bytes:
         """Returns the history file with what scans know that were committed while this one was read."""
-        later = [scan_id for scan_id in (await catalog(self._files)).committed if scan_id not in committed]
         for manifest in [each async for each in self._manifests(later)]:
             other = await self._read(manifest)
             if other is not None:
                 data = await to_thread.run_sync(partial(_merged_bytes, data, other))
         return data
+
+
+def _merged(known: KnownNodes, other: KnownNodes) -> KnownNodes:
+    return KnownNodes(merged_bytes(known, other))
 
 
 def _merged_bytes(data: bytes, other: KnownNodes) -> bytes:

@@ -117,6 +117,30 @@ async def test_a_scan_that_is_resumed_after_a_later_one_takes_nothing_back_that_
     assert [(await store.manifest(each)).statistics.patched for each in (resumed_id, last)] == [(), ()]
 
 
+async def test_of_two_scans_that_overlap_the_history_of_both_is_carried_whichever_is_committed_last():
+    store = Store(MemoryFiles())
+    await scanned(store, 0, {})
+    await scanned(store, 0, {}, node="i-0001")
+    ids = [await begin_night(store, night_ms(number)) for number in (1, 2)]
+    first, second = (opened(store, each) for each in ids)
+    await first.add_segment(segment_table(ids[0], night(1, {OLD: "MISSING"})[0]))
+    await second.add_segment(segment_table(ids[1], night(2, {NEW: "MISSING"}, node="i-0001")[0]))
+    # The second ends first, yet the first has read its last node before, and only its commit takes longer.
+    surveys = [await each.survey() for each in (first, second)]
+    await second.commit(night_row(ids[1], night_ms(2)), [outcome(target) for target in TARGETS], surveys[1])
+    await first.commit(night_row(ids[0], night_ms(1)), [outcome(target) for target in TARGETS], surveys[0])
+    both = [
+        node_scan(node, {key: "MISSING"}, NodeStatus.VERIFIED, night_ms(4))
+        for node, key in (("i-0000", OLD), ("i-0001", NEW))
+    ]
+    last = await scan_night(store, night_ms(4), [both])
+
+    assert await dates_in(store, last) == {
+        ("i-0000", OLD): (night_ms(1), night_ms(1)),
+        ("i-0001", NEW): (night_ms(2), night_ms(2)),
+    }
+
+
 async def test_a_node_that_is_listed_no_more_is_dropped_after_a_while_and_one_that_cannot_be_read_never():
     store = Store(MemoryFiles())
 
