@@ -60,8 +60,8 @@ class Manifest(Struct, frozen=True):
     """`manifest.json`: a scan's row and every file that is part of it.
 
     `history` is what the store knows of nodes by now, this scan's and those that it did not read; `statistics` are for
-    trends. Both are None in scans of versions that had neither. `history_scans` are the committed scans whose history is
-    part of it, None where that is not known.
+    trends. Both are None in scans of versions that had neither. `history_scans` are the committed scans whose history
+    is part of it, None where that is not known.
     """
 
     scan: ScanRow
