@@ -173,7 +173,8 @@ async def _inspect(
     try:
         segment = await _read_keys(name, data, named_digest, names)
         if segment.patches is not None:
-            _check_is_there(segment.patches, names, sizes)
+            _check_place(segment.patches, names)
+            _check_size(segment.patches, await _size(files, segment.patches.name, sizes))
     except StoreError as reason:
         return IgnoredFile(name, str(reason))
     return segment
@@ -189,11 +190,15 @@ async def _read_keys(name: str, data: bytes, named_digest: str, names: ScanNames
     return FoundSegment(FileEntry(name, actual, len(data)), keys.drop_columns(["scan_id"]), patches)
 
 
-def _check_is_there(patches: FileEntry, names: ScanNames, sizes: Mapping[str, int]) -> None:
-    _check_place(patches, names)
-    if patches.name not in sizes:
+async def _size(files: Files, name: str, sizes: Mapping[str, int]) -> int | None:
+    """Returns the size of a file; one that is not among the listed sizes may have been written since."""
+    return sizes[name] if name in sizes else (await files.sizes(name)).get(name)
+
+
+def _check_size(patches: FileEntry, size: int | None) -> None:
+    if size is None:
         raise StoreError(f"its patches file {patches.name} is missing")
-    if sizes[patches.name] != patches.bytes:
+    if size != patches.bytes:
         raise StoreError(f"its patches file {patches.name} is torn or was changed: its size is not that of the content")
 
 

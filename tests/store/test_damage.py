@@ -104,6 +104,21 @@ async def test_a_segment_of_an_unfinished_scan_without_its_patches_is_ignored_an
         await opened(store, NOBODY).commit(scan_row(NOBODY, {"verified": 2}), [outcome()])
 
 
+async def test_a_segment_that_is_written_while_the_files_are_listed_is_not_taken_for_damaged():
+    class SlowlyListed(MemoryFiles):
+        """A store whose listing has come past `patches/` when another process writes a segment."""
+
+        async def sizes(self, prefix=""):
+            if self.held:
+                return await super().sizes(prefix)
+            await opened(Store(self), NOBODY).add_segment(segment_table(NOBODY, [node(1)]))
+            return await super().sizes(f"{prefix}segments/")
+
+    done = await opened(Store(SlowlyListed()), NOBODY).prepare_resume()
+    assert done.ignored == []
+    assert done.instance_ids("111111111111", "eu-west-1") == {"i-0001"}
+
+
 async def test_patches_whose_nodes_were_never_written_are_no_part_of_a_scan():
     files = MemoryFiles()
     store = Store(files)
