@@ -68,7 +68,7 @@ def _check(path: Path, entry: FileEntry) -> None:
         except FileNotFoundError as error:
             raise StoreError(f"{path} is missing: restore it from a copy, or scan again") from error
     if actual != entry.sha256:
-        raise StoreError(f"{path} is not what was committed (its checksum differs): restore it, or scan again")
+        raise StoreError(f"{path} is not what was written (its checksum differs): restore it, or scan again")
 
 
 def _write(path: Path, data: bytes) -> None:

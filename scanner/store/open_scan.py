@@ -27,7 +27,14 @@ from scanner.store.manifest import Manifest, ScanHeader, SegmentEntry
 from scanner.store.plan_file import ScanPlan, read_plan, write_plan
 from scanner.store.replay import batches_of
 from scanner.store.scan_writer import ScanWriter
-from scanner.store.segment_reader import FoundSegment, IgnoredFile, SegmentList, list_segments, read_segment
+from scanner.store.segment_reader import (
+    FoundSegment,
+    IgnoredFile,
+    SegmentList,
+    damage_can_be_read_again,
+    list_segments,
+    read_segment,
+)
 from scanner.store.segment_writer import entry_of
 from scanner.store.survey import Survey, check_nothing_lost, survey
 
@@ -111,8 +118,9 @@ class OpenScan:
         for segment in (await list_segments(self._files, self._names)).segments:
             rows = self._surplus.get(segment.file.name, set())
             if len(rows) < len(segment.keys):
-                table = node_index.without(await read_segment(self._files, self._names, segment.file), rows)
-                async for batch in batches_of(table, batch_rows):
+                with damage_can_be_read_again(self._files, self._names, segment):
+                    table = await read_segment(self._files, self._names, segment.file)
+                async for batch in batches_of(node_index.without(table, rows), batch_rows):
                     yield batch
 
     async def survey(self) -> Survey:

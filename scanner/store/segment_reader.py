@@ -27,6 +27,14 @@ _J = TypeVar("_J", bound=Struct)
 FILES_AT_ONCE = 8  # segments read side by side: on S3 each waits far longer than its transfer takes
 
 
+class DamagedFile(StoreError):
+    """A file of a scan is missing, or is not what was written: `problem` is the sentence without what to do."""
+
+    def __init__(self, problem: str, remedy: str) -> None:
+        super().__init__(f"{problem}{remedy}")
+        self.problem = problem
+
+
 class IgnoredFile(Struct, frozen=True):
     """A file among a scan's segments that is not used, and why."""
 
@@ -92,14 +100,15 @@ async def fetch(files: Files, entry: FileEntry) -> bytes:
     """Returns the bytes of a file that a manifest lists.
 
     Raises:
-        StoreError: the file is missing or is not what was committed; the text names it.
+        DamagedFile: the file is missing or is not what was written; the text names it.
+        StoreError: the store cannot be read.
     """
     data = await files.get(entry.name)
     place = f"{files.url}/{entry.name}"
     if data is None:
-        raise StoreError(f"{place} is missing: restore it from a copy, or scan again")
+        raise DamagedFile(f"{place} is missing", ": restore it from a copy, or scan again")
     if len(data) != entry.bytes or await digest(data) != entry.sha256:
-        raise StoreError(f"{place} is not what was committed (its checksum differs): restore it, or scan again")
+        raise DamagedFile(f"{place} is not what was written (its checksum differs)", ": restore it, or scan again")
     return data
 
 
@@ -140,7 +149,22 @@ def _naming(files: Files, name: str) -> Iterator[None]:
     try:
         yield
     except StoreError as error:
-        raise StoreError(f"{files.url}/{name} cannot be read: {error}; restore it, or scan again") from error
+        raise DamagedFile(f"{files.url}/{name} cannot be read: {error}", "; restore it, or scan again") from error
+
+
+@contextmanager
+def damage_can_be_read_again(files: Files, names: ScanNames, segment: FoundSegment) -> Iterator[None]:
+    """Tells how to go on where a segment of an unfinished scan turns out to be damaged while the block reads it.
+
+    A list of segments compares the size of a patches file alone, so that other changes of it show only here.
+    """
+    try:
+        yield
+    except DamagedFile as error:
+        raise StoreError(
+            f"{error.problem}: delete {files.url}/{segment.file.name} and run `patchsweep scan --resume "
+            f"{names.scan_id}`, which reads its nodes again"
+        ) from error
 
 
 async def list_segments(files: Files, names: ScanNames) -> SegmentList:

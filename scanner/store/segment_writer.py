@@ -13,7 +13,7 @@ from scanner.core.interfaces import Files
 from scanner.store import node_index, segment_parts
 from scanner.store.layout import ScanNames
 from scanner.store.manifest import FileEntry, SegmentEntry
-from scanner.store.segment_reader import FoundSegment, read_segment
+from scanner.store.segment_reader import FoundSegment, damage_can_be_read_again, read_segment
 from scanner.store.segments import INDEX_COLUMNS, digest, parquet_bytes
 
 
@@ -56,7 +56,8 @@ class SegmentWriter:
             if not rows:
                 segments.append(segment)
             elif len(rows) < len(segment.keys):
-                table = await read_segment(self._files, self._names, segment.file)
+                with damage_can_be_read_again(self._files, self._names, segment):
+                    table = await read_segment(self._files, self._names, segment.file)
                 segments.append(await self.write(node_index.without(table, rows)))
         return segments
 

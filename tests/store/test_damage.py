@@ -81,7 +81,7 @@ async def test_a_damaged_segment_of_a_committed_scan_is_named_by_replay_and_veri
     files.held[damaged] = files.held[damaged].replace(b"KB2-0", b"KB9-9")
     batches = store.replay(scan_id)
     assert (await anext(batches)).nodes.column("instance_id").to_pylist() == ["i-0001"]
-    with pytest.raises(StoreError, match=f"memory:/{damaged} is not what was committed"):
+    with pytest.raises(StoreError, match=f"memory:/{damaged} is not what was written"):
         await anext(batches)
     problems = await store.verify(scan_id)
     assert [damaged in problem for problem in problems] == [True]
@@ -117,6 +117,29 @@ async def test_a_segment_that_is_written_while_the_files_are_listed_is_not_taken
     done = await opened(Store(SlowlyListed()), NOBODY).prepare_resume()
     assert done.ignored == []
     assert done.instance_ids("111111111111", "eu-west-1") == {"i-0001"}
+
+
+async def test_patches_of_an_unfinished_scan_that_changed_are_named_with_the_way_to_go_on():
+    files = MemoryFiles()
+    store = Store(files)
+    await opened(store, NOBODY).begin(header(NOBODY))
+    await opened(store, NOBODY).add_segment(segment_table(NOBODY, [node(1)]))
+    entry = await opened(store, NOBODY).add_segment(segment_table(NOBODY, [node(2)]))
+    whole = files.held[entry.patches.name]
+    files.held[entry.patches.name] = bytes([*whole[:50], whole[50] ^ 1, *whole[51:]])
+    row, resumed = scan_row(NOBODY, {"verified": 2}), opened(store, NOBODY)
+    await resumed.prepare_resume()
+    way = f"{entry.patches.name} is not what was written .*delete memory:/{entry.name} and run .*--resume {NOBODY}"
+    with pytest.raises(StoreError, match=way):
+        await instance_ids(resumed.replay())
+    with pytest.raises(StoreError, match=way):
+        await resumed.commit(row, [outcome()])
+    del files.held[entry.name]
+    again = opened(store, NOBODY)
+    assert (await again.prepare_resume()).instance_ids("111111111111", "eu-west-1") == {"i-0001"}
+    await again.add_segment(segment_table(NOBODY, [node(2)]))
+    await again.commit(row, [outcome()])
+    assert await store.verify(NOBODY) == []
 
 
 async def test_patches_whose_nodes_were_never_written_are_no_part_of_a_scan():
@@ -167,7 +190,7 @@ async def test_a_summary_does_not_trust_a_damaged_targets_file():
     store = Store(files)
     manifest = await commit_manifest(store, [[node(1)]])
     files.held[manifest.targets.name] += b"x"
-    with pytest.raises(StoreError, match=f"{manifest.targets.name} is not what was committed"):
+    with pytest.raises(StoreError, match=f"{manifest.targets.name} is not what was written"):
         await store.summary(manifest.scan.scan_id)
 
 
@@ -210,7 +233,7 @@ async def test_a_local_copy_misses_no_file(tmp_path):
     manifest = await commit_manifest(store, [[node(1)], [node(2)]])
     gone, cut = tmp_path / manifest.segments[0].name, tmp_path / manifest.segments[1].patches.name
     cut.write_bytes(cut.read_bytes()[:-1])
-    with pytest.raises(StoreError, match=f"{cut.name} is not what was committed"):
+    with pytest.raises(StoreError, match=f"{cut.name} is not what was written"):
         async with store.local_copy([manifest.scan.scan_id]):
             pass
     gone.unlink()
@@ -230,6 +253,6 @@ async def test_a_fetched_copy_is_verified_and_goes_away():
         paths = [*copy.nodes, *copy.patches, *copy.targets]
     assert not [path for path in paths if path.exists()]
     files.held[manifest.segments[0].name] += b"x"
-    with pytest.raises(StoreError, match="is not what was committed"):
+    with pytest.raises(StoreError, match="is not what was written"):
         async with store.local_copy([manifest.scan.scan_id]):
             pass

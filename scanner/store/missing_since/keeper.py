@@ -23,7 +23,15 @@ from scanner.store.manifest import FileEntry, Manifest, ScanHeader
 from scanner.store.missing_since.collector import Collector, Listed
 from scanner.store.missing_since.known_nodes import KnownNodes, merged_bytes
 from scanner.store.missing_since.reading import NODE_COLUMNS, PATCH_MEMBERS
-from scanner.store.segment_reader import FILES_AT_ONCE, FoundSegment, fetch, load, load_manifest, read_patch_columns
+from scanner.store.segment_reader import (
+    FILES_AT_ONCE,
+    FoundSegment,
+    damage_can_be_read_again,
+    fetch,
+    load,
+    load_manifest,
+    read_patch_columns,
+)
 from scanner.store.segments import decode
 
 #: Of so many newest scans the one that ended last has the history: a long scan may end after a later, shorter one.
@@ -84,7 +92,8 @@ class HistoryKeeper:
         if {segment.file.name for segment in segments} != self._added:
             collector = Collector(start.known, start.patches, start.started_at)
             for segment in segments:
-                await self._add_again(collector, self._names, segment.file)
+                with damage_can_be_read_again(self._files, self._names, segment):
+                    await self._add_again(collector, self._names, segment.file)
         listed = Listed(
             nodes=[segment.keys for segment in segments],
             targets={
