@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from scanner.core.errors import Denied, PaginationBroken, Unavailable
 from scanner.core.model import ManagedNode, NodeStatus, PatchState
@@ -318,3 +319,23 @@ def test_a_node_that_keeps_moving_is_never_called_refreshed():
 
     assert decision == Deliver(MISMATCHED, MOVING)
     assert number <= 5
+
+
+@pytest.mark.parametrize("uninvited", ["INSTALLED", "NOT_APPLICABLE", "New"])
+def test_a_refreshed_node_that_lists_what_was_not_asked_for_is_read_whole(uninvited):
+    # Beside carried rows such a row could be there twice.
+    attempt = refreshing()
+    read(attempt, [*MISSING_ONE, patch("a", uninvited)])
+
+    assert attempt.decide(LEAN_STATE) == ReadAgain()
+    assert not attempt.is_refresh
+
+
+def test_a_refreshed_node_of_which_aws_counts_nothing_that_is_lacking_is_read_whole():
+    uncounted = {COUNTED_STATES[name]: None for name in REFRESH.states}
+    state = structs.replace(LEAN_STATE, **uncounted)
+    attempt = refreshing(state)
+    read(attempt, MISSING_ONE)
+
+    assert attempt.decide(state) == ReadAgain()
+    assert not attempt.is_refresh
