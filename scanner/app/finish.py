@@ -149,6 +149,7 @@ async def _published(
         notes=(),
         store=store.url,
         stale=tally.stale,
+        oldest_installed=tally.oldest_installed,
     )
 
 

@@ -85,19 +85,27 @@ async def test_a_slice_that_is_run_late_makes_the_scan_whole(simulator, settings
     assert result.scan.requests == len(sent)
 
 
-async def test_the_result_is_that_of_one_process(simulator, settings, tmp_path):
-    scan_id = await begin(settings)
+def counts(result):
+    return (
+        *(result.scan.nodes, result.scan.targets, result.scan.patch_rows, result.scan.status),
+        *(result.missing, result.failed, result.lacking_by_account, result.node_gaps_by_cause),
+        *(result.stale, result.oldest_installed),
+    )
+
+
+@pytest.mark.parametrize("mode", ["full", "lean"])
+async def test_the_result_is_that_of_one_process(mode, simulator, settings, tmp_path):
+    alone = settings_for(tmp_path / "alone", WORLD)
+    if mode == "lean":
+        for each in (settings, alone):
+            await scan(each)
+        simulator.rescan_nodes()
+    scan_id = await begin(structs.replace(settings, mode=mode))
     await work(settings, scan_id)
     by_workers, _ = await finish(settings, scan_id)
-    alone = await scan(settings_for(tmp_path / "alone", WORLD))
 
-    def counts(result):
-        return (
-            *(result.scan.nodes, result.scan.targets, result.scan.patch_rows, result.scan.status),
-            *(result.missing, result.failed, result.lacking_by_account, result.node_gaps_by_cause),
-        )
-
-    assert counts(by_workers) == counts(alone)
+    assert counts(by_workers) == counts(await scan(structs.replace(alone, mode=mode)))
+    assert (by_workers.oldest_installed is not None) == (mode == "lean")
 
 
 async def test_a_segment_that_is_lost_before_the_end_is_missed_and_its_targets_are_named(simulator, settings):
