@@ -71,7 +71,11 @@ def history_notes(settings: Settings, past: History | None) -> list[str]:
     """Returns what the user of a delta or lean scan should know."""
     if past is None:
         return []
-    mode = settings.mode
-    since = f"read in the last {counted(settings.full_scan_every_days, 'day')}"
-    first = [f"{mode}: no committed scan with the same patch filters holds nodes {since}, so every node was read"]
-    return (first if past.is_empty else []) + [f"{mode}: {sentence}" for sentence in past.damaged]
+    notes = [f"{settings.mode}: {sentence}" for sentence in past.damaged]
+    if not past.targets or not past.is_empty:
+        return notes
+    days = counted(settings.full_scan_every_days, "day")
+    # A worker, or a run that was resumed, speaks of its own targets only.
+    targets = counted(past.targets, "target")
+    first = f"no committed scan with the same patch filters holds nodes read in the last {days}"
+    return [f"{settings.mode}: {first}, so every node of {targets} was read", *notes]

@@ -114,4 +114,4 @@ def filter_notes(delivery: Delivery) -> list[str]:
     """Returns what the user of a lean scan should know of filters that save nothing."""
     if delivery.scan.settings.mode != "lean" or delivery.filtering.is_cheap is not False:
         return []
-    return ["lean: AWS filters patches only after it cuts pages, so every node that lacks something was read whole"]
+    return ["lean: AWS filters patches only after it cuts pages, so nodes that lack something were read whole"]

@@ -73,8 +73,13 @@ class History:
         self._decoding = anyio.Lock()
 
     @property
+    def targets(self) -> int:
+        """Returns how many targets it was looked for: those that are about to be read."""
+        return len(self._query.targets)
+
+    @property
     def is_empty(self) -> bool:
-        """Returns whether no node is held, so that every node will be read."""
+        """Returns whether no node is held, so that every node of these targets will be read."""
         return not any(self._nodes.values())
 
     def reading(self, target: Target, instance_id: str) -> WholeReading | None:

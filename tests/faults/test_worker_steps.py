@@ -198,6 +198,25 @@ async def test_workers_carry_over_what_has_not_changed(mode, simulator, settings
         assert result.scan.patch_rows == simulator.truth().patch_rows
 
 
+async def test_a_worker_that_has_nothing_left_to_read_does_not_say_that_every_node_was_read(simulator, settings):
+    await scan(settings)
+    scan_id = await begin(structs.replace(settings, mode="lean"))
+    for part in ("0/1", "0/1", "8/9"):  # the second has ended targets only, the third none at all
+        await work(settings, scan_id, part)
+    result, _ = await finish(settings, scan_id)
+
+    assert list(result.notes) == []
+
+
+async def test_targets_that_no_earlier_scan_holds_are_counted_in_a_note(simulator, settings):
+    scan_id = await begin(structs.replace(settings, mode="lean"))
+    await work(settings, scan_id, "0/4")
+    result, _ = await finish(settings, scan_id)
+
+    (note,) = result.notes
+    assert note.endswith("holds nodes read in the last 7 days, so every node of 1 target was read")
+
+
 async def test_nothing_secret_lies_in_the_files_of_an_unfinished_scan(simulator, settings):
     scan_id = await begin(settings)
     seen = []
