@@ -14,7 +14,7 @@ from scanner.store.plan_file import PlannedTarget
 
 #: What a target costs besides its rows, in rows: about five requests for its role, nodes and machines, of 50 rows each.
 TARGET_ROWS = 250
-_SLICE = re.compile(r"(\d+)/(\d+)")
+_SLICE = re.compile(r"(\d{1,18})/(\d{1,18})", re.ASCII)
 
 
 class Slice(Struct, frozen=True):
@@ -45,7 +45,8 @@ def slice_targets(planned: Sequence[PlannedTarget], part: Slice) -> list[Target]
     Each target goes to the slice that has the least to read so far. As the largest come first, no slice has more than
     one target more to read than another.
     """
-    loads = [(0, index) for index in range(part.count)]
+    # A slice beyond the number of targets never comes to its turn, and `count` is whatever the user gave.
+    loads = [(0, index) for index in range(min(part.count, len(planned)))]
     heapify(loads)
     mine = []
     for each in planned:

@@ -19,6 +19,7 @@ from scanner.cli.output import print_note
 from scanner.cli.scan import EVENT_LOOP
 from scanner.cli.verbosity import is_quiet
 from scanner.core.errors import ConfigError
+from scanner.reports.lines import counted
 
 if TYPE_CHECKING:
     from scanner.app import WorkReport
@@ -80,17 +81,20 @@ def slice_text(part: str | None, slices: int | None, environ: Mapping[str, str])
     """Returns the slice as `I/N`, its index taken from the environment where only the number of slices is given.
 
     Raises:
-        ConfigError: both are given, or no variable has the index.
+        ConfigError: both are given, or no variable has the index, or one that is none of these slices.
     """
     if slices is None:
-        return part or "0/1"
+        return "0/1" if part is None else part
     if part is not None:
         raise ConfigError("--slice and --slices exclude each other: give one of them")
-    index = next((environ[name] for name in INDEX_VARIABLES if environ.get(name)), None)
-    if index is None:
+    name = next((each for each in INDEX_VARIABLES if environ.get(each)), None)
+    if name is None:
         raise ConfigError(
             f"--slices needs the index of this worker in {' or '.join(INDEX_VARIABLES)}; else give --slice"
         )
+    index = environ[name]
+    if not (index.isascii() and index.isdecimal() and int(index) < slices):
+        raise ConfigError(f"{name} is {index!a}, which is no index from 0 to {slices - 1}: --slices is {slices}")
     return f"{index}/{slices}"
 
 
@@ -98,4 +102,5 @@ def report_text(report: WorkReport) -> str:
     """Returns what the worker did in a sentence."""
     if report.is_committed:
         return f"the scan {report.scan_id} is committed already: there is nothing to read"
-    return f"slice {report.slice} of the scan {report.scan_id}: all its {report.targets:,} targets have ended"
+    targets = counted(report.targets, "target")
+    return f"slice {report.slice} of the scan {report.scan_id} was read to its end: {targets}"

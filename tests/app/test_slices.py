@@ -44,7 +44,15 @@ def test_a_slice_is_named_by_its_index_from_zero_and_their_number():
     assert parse_slice(" 3/4 ") == Slice(3, 4)
 
 
-@pytest.mark.parametrize("text", ["4/4", "1/0", "0/0", "-1/4", "1", "1/4/2", "a/b", "", "1.0/4", "½/4"])
+@pytest.mark.parametrize(
+    "text", ["4/4", "1/0", "0/0", "-1/4", "1", "1/4/2", "a/b", "", "1.0/4", "½/4", "0/" + "9" * 5_000]
+)
 def test_what_is_no_slice_is_refused_in_a_sentence(text):
     with pytest.raises(ConfigError, match="is no slice: give I/N with I from 0 to N-1, such as 0/4"):
         parse_slice(text)
+
+
+def test_far_more_slices_than_targets_cost_nothing():
+    plan = plan_of([5, 3])
+    slices = [slice_targets(plan, Slice(index, 10**15)) for index in (0, 1, 2, 10**15 - 1)]
+    assert slices == [[plan[0].target], [plan[1].target], [], []]
