@@ -153,6 +153,8 @@ class Totals(Struct, frozen=True):
     `affected` nodes have missing or failed patches; `without_cves` nodes lack patches and AWS names no CVE for any of
     them. `machines` are those that a service of AWS does not patch: `compliant` ones were verified lately and have no
     patch in a state that AWS counts as non-compliant, of `unknown` ones nothing is known to be lacking, but they may.
+    `lacking_other` ones are not compliant and lack patches, none of them Critical; `unlisted` ones are not compliant,
+    though no patch on them is missing, failed or pending a reboot, because one is rejected or was not asked for.
     `overdue` Critical patches are not in effect for longer than `Wanted.critical_limit_ms`, `undated` ones may be: no
     scan tells since when. `counted_by_aws` are the nodes of which AWS gives counts, `compliant_by_aws` those of them
     whose counts are all 0.
@@ -161,6 +163,8 @@ class Totals(Struct, frozen=True):
     machines: int
     compliant: int
     unknown: int
+    lacking_other: int
+    unlisted: int
     counted_by_aws: int
     compliant_by_aws: int
     critical: int

@@ -12,9 +12,14 @@ UNKNOWN_NODES = f"FROM nodes WHERE status = '{NodeStatus.NO_PATCH_DATA.value}'"
 REBOOTING_NODES = "FROM nodes WHERE installed_pending_reboot_count > 0"
 
 _NODES = """
-  lacked AS MATERIALIZED (
+  wrong AS MATERIALIZED (
     SELECT account_id, region, instance_id, kb_id, title, severity, state, installed_time, missing_since, cve_ids
-    FROM patches WHERE list_contains($lacking, state)
+    FROM patches WHERE list_contains($lacking, state) OR list_contains($noncompliant, state)
+  ),
+  lacked AS (FROM wrong WHERE list_contains($lacking, state)),
+  noncompliant_nodes AS (
+    SELECT DISTINCT account_id, region, instance_id, true AS is_noncompliant
+    FROM wrong WHERE list_contains($noncompliant, state)
   ),
   lacked_by_node AS (
     SELECT account_id, region, instance_id,
@@ -24,8 +29,7 @@ _NODES = """
       count(*) FILTER (state = 'AVAILABLE_SECURITY_UPDATE') AS available,
       count(*) FILTER (state = 'INSTALLED_PENDING_REBOOT') AS pending,
       epoch_ms(min(installed_time) FILTER (state = 'INSTALLED_PENDING_REBOOT')) AS pending_since,
-      bool_or(len(cve_ids) > 0) AS names_cves,
-      bool_or(list_contains($noncompliant, state)) AS is_noncompliant
+      bool_or(len(cve_ids) > 0) AS names_cves
     FROM lacked GROUP BY ALL
   ),
   critical_by_node AS (
@@ -61,6 +65,7 @@ _NODES = """
       ($finished_at - epoch_ms(operation_end_time)) // 86_400_000 AS days
     FROM nodes
     LEFT JOIN lacked_by_node USING (account_id, region, instance_id)
+    LEFT JOIN noncompliant_nodes USING (account_id, region, instance_id)
     LEFT JOIN critical_by_node USING (account_id, region, instance_id)
     LEFT JOIN accounts_named USING (account_id)
     WHERE status <> $gone
@@ -156,6 +161,10 @@ SELECT
     undated: coalesce(sum(undated), 0)::BIGINT,
     machines: count(*) FILTER (is_ours), compliant: count(*) FILTER (is_compliant),
     unknown: count(*) FILTER (is_ours AND is_unknown AND NOT is_lacking),
+    lacking_other: count(*) FILTER (is_ours AND NOT is_compliant AND is_lacking AND critical = 0),
+    unlisted: count(*) FILTER (
+      is_ours AND NOT is_compliant AND (is_lacking OR NOT is_unknown) AND missing + failed + pending_reboot = 0
+    ),
     counted_by_aws: count(is_compliant_by_aws), compliant_by_aws: count(*) FILTER (is_compliant_by_aws),
     pending_reboot: count(*) FILTER (pending_reboot > 0),
     node_gaps: count(*) FILTER (list_contains($node_gaps, status)),

@@ -38,26 +38,36 @@ def verdict(report: Report) -> Verdict:
     totals = report.findings.totals
     if report.scan.status is ScanStatus.FAILED:
         return Verdict("Nothing could be read, so nothing is known about patches.", "bad")
+    unread = f"; {_unread(totals.target_gaps)}" if totals.target_gaps else ""
     if not totals.machines:
-        return Verdict("No machine was found.", "warn")
+        return Verdict(f"No machine was found{unread}.", "warn")
     percent = percent_of(totals.compliant, totals.machines)
-    others = totals.machines - totals.compliant - totals.critical_nodes - totals.unknown
-    parts = [
-        (totals.critical_nodes, "lack Critical patches" if totals.critical_nodes != 1 else "lacks Critical patches"),
-        (others, _others(report, others)),
-        (totals.unknown, "are unknown" if totals.unknown != 1 else "is unknown"),
-    ]
-    rest = [f"{count:,} {words}" for count, words in parts if count]
-    tone: Tone = "bad" if totals.critical_nodes else "warn" if rest else "sure"
+    rest = [f"{count:,} {one if count == 1 else many}" for count, one, many in _not_compliant(totals) if count]
     head = f"{totals.compliant:,} of {counted(totals.machines, 'machine')} ({percent} %) are compliant"
-    return Verdict(f"{head}: {_listed(rest)}." if rest else f"{head}.", tone, percent)
+    sentence = f"{head}: {_listed(rest)}" if rest else head
+    return Verdict(f"{sentence}{unread}.", _tone(report), percent)
 
 
-def _others(report: Report, count: int) -> str:
-    """Returns what is wrong with machines of which patches are lacking, or of which AWS's counts alone say so."""
-    if not shows_lacking(report.scan):
-        return "are non-compliant by AWS's counts" if count != 1 else "is non-compliant by AWS's counts"
-    return "lack other patches" if count != 1 else "lacks other patches"
+def _not_compliant(totals: Totals) -> Iterator[tuple[int, str, str]]:
+    """Yields the parts of the machines that are not compliant: how many, and what one or several of them are."""
+    yield totals.critical_nodes, "lacks Critical patches", "lack Critical patches"
+    yield totals.lacking_other, "lacks other patches", "lack other patches"
+    # A rejected patch is installed, and a filter leaves patches out: then AWS's counts alone say so.
+    rest = totals.machines - totals.compliant - totals.critical_nodes - totals.lacking_other - totals.unknown
+    yield rest, "is not compliant by AWS's counts", "are not compliant by AWS's counts"
+    yield totals.unknown, "is unknown", "are unknown"
+
+
+def _unread(targets: int) -> str:
+    verb = "was" if targets == 1 else "were"
+    return f"{counted(targets, 'target')} {verb} not read, and may have more"
+
+
+def _tone(report: Report) -> Tone:
+    """Returns the colour of the verdict: the best one only where there is nothing to do."""
+    totals, exploited = report.findings.totals, report.feeds.exploited
+    is_late = totals.overdue_nodes or (exploited is not None and exploited.overdue_nodes)
+    return "bad" if totals.critical_nodes or is_late else "warn" if tasks(report) else "sure"
 
 
 def percent_of(count: int, whole: int) -> int:
@@ -95,10 +105,14 @@ def _tasks(report: Report) -> Iterator[Task]:
     if shown:
         yield Task(totals.overdue_nodes, "machine", _overdue(report), "places", "bad")
         yield Task(totals.critical_nodes, "machine", _critical(report), "places", "bad")
+        other = totals.affected - totals.critical_nodes
+        yield Task(other, "machine", "install what is missing or failed there, none of it Critical", "patches", "warn")
     yield Task(totals.pending_reboot, "machine", _reboots(report), "reboots", "warn")
     if "failed" in shown:
         text = f"find out why {_patches(totals.failed)} failed to install"
         yield Task(totals.failed_nodes, "machine", text, "nodes", "warn")
+    text = "find out why AWS does not count them as compliant: a patch may be rejected, or was not asked for"
+    yield Task(totals.unlisted, "machine", text, "places", "warn")
     yield Task(totals.unknown, "machine", f"find out what they lack: {_unknown(report)}", "machines", "warn")
     yield Task(totals.target_gaps, "target", "open accounts and Regions that could not be read", "gaps", "bad")
 

@@ -145,6 +145,8 @@ def full() -> Report:
         machines=3,
         compliant=0,
         unknown=1,
+        lacking_other=1,
+        unlisted=0,
         counted_by_aws=2,
         compliant_by_aws=1,
         critical=9,

@@ -128,7 +128,8 @@ def test_the_first_thing_said_is_how_many_machines_are_compliant_and_then_what_t
 
     head, rest = text.split("1. What to do first", 2)[0], text.split("1. What to do first", 2)[1]
     assert (
-        "0 of 3 machines (0 %) are compliant: 1 lacks Critical patches, 1 lacks other patches and 1 is unknown." in head
+        "0 of 3 machines (0 %) are compliant: 1 lacks Critical patches, 1 lacks other patches and 1 is unknown; "
+        "1 target was not read, and may have more." in head
     )
     assert "Scan 20261123T210611Z-a1b2c3 is partial: 1 of 3 targets and 1 of 3 nodes not read or not verified." in head
     assert "AWS counts 50 % of the 2 nodes that report as compliant 0 %" in head
