@@ -42,6 +42,13 @@ COUNTED_STATES: dict[str, str] = {
     "AVAILABLE_SECURITY_UPDATE": "available_security_update_count",
 }
 
+#: The counts of the non-compliant states. A node is compliant if they are 0 and none of its rows is in such a state;
+#: absent ones prove nothing, but that of rejected patches, which AWS may leave out, counts as 0 then.
+NONCOMPLIANT_COUNTS: tuple[str, ...] = tuple(COUNTED_STATES[state] for state in NONCOMPLIANT_STATES)
+
+#: The one of these counts that may be absent.
+REJECTED_COUNT = COUNTED_STATES["INSTALLED_REJECTED"]
+
 #: The states that lean mode reads in every scan: what is lacking, and what is installed though it is rejected.
 REFRESHED_STATES: tuple[str, ...] = tuple(state for state in COUNTED_STATES if state not in CARRIED_STATES)
 

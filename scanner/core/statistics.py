@@ -8,7 +8,8 @@ from msgspec import Struct
 class NodesByAge(Struct, frozen=True):
     """Nodes whose patch data has one age, in full days when the scan began; None: AWS names no end of a patch scan.
 
-    `compliant` ones have no row in a state that AWS counts as non-compliant. Only verified nodes are counted.
+    `compliant` ones have no row in a state that AWS counts as non-compliant, and AWS counts none either. Only verified
+    nodes are counted.
     """
 
     age_days: int | None

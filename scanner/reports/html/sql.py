@@ -6,6 +6,7 @@ It is a single one so that the patches, which may be millions, are read once.
 from __future__ import annotations
 
 from scanner.core.model import NodeStatus
+from scanner.core.state_names import NONCOMPLIANT_COUNTS, REJECTED_COUNT
 from scanner.reports.gap_groups import CAUSE
 
 UNKNOWN_NODES = f"FROM nodes WHERE status = '{NodeStatus.NO_PATCH_DATA.value}'"
@@ -58,8 +59,7 @@ _NODES = """
       NOT list_contains($verified, status)
         OR coalesce($finished_at - epoch_ms(operation_end_time) > $stale_after_ms, true) AS is_unknown,
       -- Null where AWS gave no counts, whatever patches the scan asked for.
-      missing_count + failed_count + installed_pending_reboot_count + coalesce(installed_rejected_count, 0) = 0
-        AS is_compliant_by_aws,
+      NONCOMPLIANT_COUNTS = 0 AS is_compliant_by_aws,
       coalesce(is_ours AND NOT is_unknown AND NOT coalesce(is_noncompliant, false) AND is_compliant_by_aws, false)
         AS is_compliant,
       ($finished_at - epoch_ms(operation_end_time)) // 86_400_000 AS days
@@ -70,7 +70,10 @@ _NODES = """
     LEFT JOIN accounts_named USING (account_id)
     WHERE status <> $gone
   ),
-"""
+""".replace(
+    "NONCOMPLIANT_COUNTS",
+    " + ".join(f"coalesce({name}, 0)" if name == REJECTED_COUNT else name for name in NONCOMPLIANT_COUNTS),
+)
 
 _PLACES = f"""
   target_gaps AS (

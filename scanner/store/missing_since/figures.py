@@ -9,13 +9,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from scanner.core.model import EpochMs
-from scanner.core.state_names import NONCOMPLIANT_STATES
+from scanner.core.state_names import NONCOMPLIANT_COUNTS, NONCOMPLIANT_STATES, REJECTED_COUNT
 from scanner.core.statistics import NodesByAge, PatchedCount, RowCount, ScanStatistics
 from scanner.store.missing_since.reading import Reading
 
 _DAY_MS = 24 * 60 * 60 * 1000
 _NONE = "\0"  # stands for a null severity
-_NONCOMPLIANT_COUNTS = ("missing_count", "failed_count", "installed_pending_reboot_count", "installed_rejected_count")
 
 
 class Figures:
@@ -82,12 +81,13 @@ def value_counts(states: pa.ChunkedArray, severities: pa.ChunkedArray) -> Iterat
 
 
 def _compliant(seen: Reading) -> pa.Array:
-    """Returns of each node whether neither AWS's counts nor its rows are non-compliant.
+    """Returns of each node whether AWS's counts prove that it is compliant, and its rows do not say otherwise.
 
-    The counts tell where a filter left rows out, the rows where AWS keeps no patch state of the node.
+    The counts tell where a filter left rows out, the rows where AWS leaves a count out.
     """
-    is_counted = pa.repeat(pa.scalar(value=False), len(seen.segment))
-    for name in _NONCOMPLIANT_COUNTS:
-        is_counted = pc.or_(is_counted, pc.fill_null(pc.greater(seen.column(name), 0), False))
+    is_proven = pa.repeat(pa.scalar(value=True), len(seen.segment))
+    for name in NONCOMPLIANT_COUNTS:
+        is_zero = pc.equal(seen.column(name), 0)
+        is_proven = pc.and_(is_proven, pc.fill_null(is_zero, name == REJECTED_COUNT))
     rows = seen.counted.filter(pc.is_in(seen.counted.column("state"), pa.array(NONCOMPLIANT_STATES)))
-    return pc.invert(pc.or_(is_counted, seen.are_among(rows.column("owner"))))
+    return pc.and_(is_proven, pc.invert(seen.are_among(rows.column("owner"))))
