@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from scanner.core.concurrency import map_bounded
 from scanner.core.errors import ScanNotFound, StoreError
-from scanner.core.model import NodeStatus
 from scanner.core.statistics import ScanStatistics
 from scanner.reports.html.trend import Trend, TrendPoint
 from scanner.reports.staleness import is_fresh_by_days
+from scanner.reports.statuses import NOT_OURS
 from scanner.reports.summary import SEVERITIES
 from scanner.reports.time_to_patch import time_to_patch
 from scanner.store.manifest import Manifest
@@ -15,7 +15,6 @@ from scanner.store.store import Store
 
 SCANS_SHOWN = 90  # a quarter of a year of nights
 _AT_ONCE = 16
-_NOT_OURS = (NodeStatus.GONE, NodeStatus.SERVICE_MANAGED)
 _COUNTED_STATES = ("MISSING", "FAILED")
 
 
@@ -48,7 +47,7 @@ def _point(manifest: Manifest, statistics: ScanStatistics, stale_after_days: int
     return TrendPoint(
         manifest.scan.scan_id,
         manifest.scan.finished_at,
-        machines=sum(nodes.values()) - sum(nodes.get(status, 0) for status in _NOT_OURS),
+        machines=sum(nodes.values()) - sum(nodes.get(status, 0) for status in NOT_OURS),
         compliant=sum(each.compliant for each in statistics.nodes if is_fresh_by_days(each.age_days, stale_after_days)),
         critical=sum(
             each.rows for each in statistics.rows if each.state in _COUNTED_STATES and each.severity == SEVERITIES[0]

@@ -143,3 +143,8 @@ def _cell(value: str | int) -> str:
 def _padded(text: str, width: int, right: bool) -> str:  # noqa: FBT001 - one of a row's three columns
     gap = " " * (width - cell_width(text))
     return gap + text if right else text + gap
+
+
+def percent_of(count: int, whole: int) -> int:
+    """Returns the percentage rounded down, so that 100 means all of them."""
+    return 100 * count // whole

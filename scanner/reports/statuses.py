@@ -10,6 +10,8 @@ from scanner.core.model import NodeStatus, Scope, TargetStatus
 VERIFIED = (NodeStatus.VERIFIED, NodeStatus.UNCHANGED, NodeStatus.REFRESHED)
 #: The scan has the node's rows, whether or not AWS's counts agree.
 WITH_ROWS = (*VERIFIED, NodeStatus.MISMATCHED)
+#: Machines that neither compliance nor a policy is about: those that left, and those that a service of AWS patches.
+NOT_OURS = (NodeStatus.GONE, NodeStatus.SERVICE_MANAGED)
 #: Nothing is known of the node's patches, not even whether AWS has any.
 UNREAD = tuple(status for status in NodeStatus if not status.is_delivered)
 

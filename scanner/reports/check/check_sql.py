@@ -4,24 +4,21 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from scanner.core.model import EpochMs, NodeStatus, ScanRow
+from scanner.core.model import EpochMs, ScanRow
 from scanner.core.state_names import LACKING_STATES, PENDING_REBOOT, WITHOUT_SECURITY_FIXES
 from scanner.reports.check.policy import EVERY_OTHER, AgeLimit, Policy
 from scanner.reports.cve_by_feed import INSTALLED, ON_DPKG
 from scanner.reports.grouping import Grouping
 from scanner.reports.sql.query import Parameters
 from scanner.reports.staleness import STALE_REASON, stale_parameters
-from scanner.reports.statuses import VERIFIED, values
-
-#: Machines that a policy is not about: those that left, and those that a service of AWS patches.
-_LEFT_OUT = (NodeStatus.GONE, NodeStatus.SERVICE_MANAGED)
+from scanner.reports.statuses import NOT_OURS, VERIFIED, values
 
 _MACHINES = f"""
   machines AS (
     SELECT account_id, region, instance_id, computer_name, platform_name, status, reason, ou_path, history_since,
       operation_end_time, "group", coalesce(tags, []) AS tags,
       if(list_contains($verified, status), {STALE_REASON}, status) AS unknown
-    FROM (SELECT *, $read_at AS read_at FROM nodes WHERE NOT list_contains($left_out, status)) AS node
+    FROM (SELECT *, $read_at AS read_at FROM nodes WHERE NOT list_contains($not_ours, status)) AS node
     LEFT JOIN (SELECT account_id, max(ou_path) AS ou_path FROM targets GROUP BY ALL) AS placed USING (account_id)
     LEFT JOIN (
       SELECT account_id, region, instance_id, list(key || '=' || value) AS tags FROM tags
@@ -168,7 +165,7 @@ def check_parameters(
         "read_at": scan.finished_at,
         "today": datetime.fromtimestamp(now / 1000, UTC).date().isoformat(),
         "verified": values(VERIFIED),
-        "left_out": values(_LEFT_OUT),
+        "not_ours": values(NOT_OURS),
         "tag_keys": tag_keys,
         "scan_id": scan.scan_id,
         "installed": list(INSTALLED),

@@ -20,7 +20,7 @@ from scanner.reports.html.sql import FINDINGS, KNOWN_NODES
 from scanner.reports.html.trend import TrendPoint
 from scanner.reports.sql.query import Fetcher, Parameters
 from scanner.reports.staleness import DAY_MS
-from scanner.reports.statuses import UNREAD, VERIFIED, node_gaps, values
+from scanner.reports.statuses import NOT_OURS, UNREAD, VERIFIED, node_gaps, values
 from scanner.reports.summary import SEVERITIES
 
 #: Matches the systems whose packages have a priority in place of a severity: `Important` means another thing there.
@@ -37,7 +37,7 @@ def parameters(scan: ScanRow, stale_after_days: int = 7, critical_limit_ms: int 
         "severities": list(SEVERITIES),
         "critical": SEVERITIES[0],
         "apt_systems": APT_SYSTEMS,
-        "service_managed": NodeStatus.SERVICE_MANAGED.value,
+        "not_ours": values(NOT_OURS),
         "target_gaps": sorted(gaps),
         "disabled": sorted({TargetStatus.DISABLED} - gaps),
         "node_gaps": values(node_gaps(scan.scope)),
@@ -60,7 +60,7 @@ _NODE_PARAMETERS = (
     "overdue_before",
     "critical",
     "apt_systems",
-    "service_managed",
+    "not_ours",
     "verified",
     "gone",
     "finished_at",

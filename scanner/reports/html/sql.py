@@ -55,7 +55,7 @@ _NODES = """
       greatest(pending, installed_pending_reboot_count, 0) AS pending_reboot,
       missing IS NOT NULL AS is_lacking, NOT coalesce(names_cves, true) AS is_without_cves,
       coalesce(regexp_matches(platform_name, $apt_systems, 'i'), false) AS is_apt,
-      status <> $service_managed AS is_ours,
+      NOT list_contains($not_ours, status) AS is_ours,
       NOT list_contains($verified, status)
         OR coalesce($finished_at - epoch_ms(operation_end_time) > $stale_after_ms, true) AS is_unknown,
       -- Null where AWS gave no counts, whatever patches the scan asked for.

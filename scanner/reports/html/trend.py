@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from msgspec import Struct, structs
 
 from scanner.core.model import EpochMs
+from scanner.reports.lines import percent_of
 from scanner.reports.time_to_patch import TimeToPatch
 
 WIDTH, HEIGHT = 600, 120  # of the drawing, in its own units; the page scales it
@@ -25,7 +26,7 @@ class TrendPoint(Struct, frozen=True):
     @property
     def percent(self) -> int:
         """Returns the percentage of compliant machines, rounded down."""
-        return 100 * self.compliant // self.machines if self.machines else 0
+        return percent_of(self.compliant, self.machines) if self.machines else 0
 
 
 class Line(Struct, frozen=True):
@@ -70,9 +71,9 @@ class Trend(Struct, frozen=True):
     height: int = HEIGHT
 
     def ending_with(self, last: TrendPoint) -> Trend:
-        """Returns the same with this point for its scan; a trend without that scan has none to show."""
+        """Returns the same with this point for its scan, or nothing where that scan has no figures."""
         if not self.points or self.points[-1].scan_id != last.scan_id:
-            return self
+            return structs.replace(self, points=(), patched=())
         return structs.replace(self, points=[*self.points[:-1], last])
 
     @property

@@ -9,7 +9,7 @@ from msgspec import Struct
 from scanner.core.model import ScanStatus
 from scanner.reports.html.findings import Place, Report, Totals
 from scanner.reports.html.wording import Tone, counts_shown, day, shows_lacking
-from scanner.reports.lines import breakdown, counted
+from scanner.reports.lines import breakdown, counted, percent_of
 from scanner.reports.staleness import DAY_MS
 
 HOUR_MS = 3_600_000
@@ -68,11 +68,6 @@ def _tone(report: Report) -> Tone:
     totals, exploited = report.findings.totals, report.feeds.exploited
     is_late = totals.overdue_nodes or (exploited is not None and exploited.overdue_nodes)
     return "bad" if totals.critical_nodes or is_late else "warn" if tasks(report) else "sure"
-
-
-def percent_of(count: int, whole: int) -> int:
-    """Returns the percentage rounded down, so that 100 means all of them."""
-    return 100 * count // whole
 
 
 def by_aws(totals: Totals) -> str | None:

@@ -39,6 +39,19 @@ def test_a_first_scan_has_no_trend(points):
     assert "trend" not in shown(*points).values("id")
 
 
+def test_a_scan_without_figures_has_no_trend_and_never_that_of_the_scans_before_it():
+    patched = (TimeToPatch("Critical", 1_200, 6.26, 3),)
+    third = TrendPoint("20261123T210611Z-000000", AT + DAY_MS, machines=12, compliant=0, critical=300)
+
+    trend = Trend((FIRST, SECOND), left_out=1, patched=patched).ending_with(third)
+
+    assert (trend.points, trend.changes, trend.lines, trend.patched) == ((), [], [], ())
+    assert list(Trend((FIRST, SECOND)).ending_with(structs.replace(SECOND, critical=9)).points) == [
+        FIRST,
+        structs.replace(SECOND, critical=9),
+    ]
+
+
 def test_scans_without_figures_are_counted():
     assert "2 scans of this scope are left out" in shown(FIRST, SECOND, left_out=2).text
 
