@@ -14,11 +14,14 @@ from anyio import to_thread
 from msgspec import structs
 
 from scanner.app.hub_calls import HubCalls
+from scanner.app.outcomes import scope_of
 from scanner.app.resume import ActiveScan
 from scanner.app.waiting_nodes import CARRIED, WaitingGroup, WaitingNodes
 from scanner.core.interfaces import NodeBatch
 from scanner.core.model import NodeScan, TargetOutcome
 from scanner.core.tables import batch_of, segment_table
+from scanner.reports.scan_result import NodeGaps
+from scanner.reports.stored_gaps import add_gaps
 from scanner.reports.tally import Tally
 from scanner.scan.filter_measure import FilterMeasure
 from scanner.sinks.fan_out import GuardedSinks
@@ -37,6 +40,7 @@ class Delivery:
         self.scan = scan
         self._live = live
         self.tally = Tally(scan.settings.stale_after_days, scan.clock)
+        self.gaps = NodeGaps(scope_of(scan.settings))
         self.hub = HubCalls()
         self.filtering = FilterMeasure()
         self._waiting: WaitingNodes | None = None
@@ -131,6 +135,7 @@ class Delivery:
 
     async def _pass_on(self, batch: NodeBatch) -> None:
         await self.tally.count(batch)
+        add_gaps(self.gaps, batch.nodes)
         if self._live is not None:
             await self._live.write(batch)
 

@@ -20,7 +20,7 @@ from scanner.core.errors import ConfigError, Interrupted, StoreBusy
 from scanner.core.interfaces import NodeBatch, Observer, ScanSummary
 from scanner.core.model import TargetOutcome
 from scanner.core.settings import Settings
-from scanner.reports.scan_result import GapObserver, ScanResult
+from scanner.reports.scan_result import NodeGaps, ScanResult
 from scanner.reports.stored_gaps import add_gaps
 from scanner.reports.tally import Tally
 from scanner.sinks.open import RunSinks, open_sinks
@@ -127,8 +127,9 @@ async def _published(
 ) -> ScanResult:
     """Sends the committed scan to its sinks and counts it meanwhile: what it holds is shown, not what workers said."""
     summary = await store.summary(scan_id)
-    gaps, tally = GapObserver(), Tally(settings.stale_after_days, lambda: summary.scan.finished_at / 1000)
-    for observer in [*observers, gaps]:
+    gaps = NodeGaps(summary.scan.scope)
+    tally = Tally(settings.stale_after_days, lambda: summary.scan.finished_at / 1000)
+    for observer in observers:
         observer.scan_opened(summary.scan.scope)
     for observer in observers if sinks.all else ():
         observer.publishing([*sinks.all], summary.scan.patch_rows)
@@ -140,7 +141,7 @@ async def _published(
     return ScanResult(
         scan=summary.scan,
         outcomes=stored_outcomes(summary.targets),
-        node_gaps=gaps.gaps,
+        node_gaps=gaps.first,
         node_gaps_by_cause=gaps.by_cause,
         missing=tally.missing,
         failed=tally.failed,
@@ -154,7 +155,7 @@ async def _published(
 
 
 async def _counted(
-    batches: AsyncIterable[NodeBatch], tally: Tally, gaps: GapObserver, observers: Sequence[Observer]
+    batches: AsyncIterable[NodeBatch], tally: Tally, gaps: NodeGaps, observers: Sequence[Observer]
 ) -> AsyncGenerator[NodeBatch, None]:
     async for batch in batches:
         await tally.count(batch)

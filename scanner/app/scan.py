@@ -25,7 +25,7 @@ from scanner.core.concurrency import unwrap_single_error
 from scanner.core.errors import CredentialsError, Interrupted
 from scanner.core.interfaces import Observer, ScanSummary, Sink
 from scanner.core.settings import Settings
-from scanner.reports.scan_result import GapObserver, ScanResult
+from scanner.reports.scan_result import ScanResult
 from scanner.scan.batcher import PutRead
 from scanner.sinks.fan_out import GuardedSinks
 from scanner.sinks.open import open_sinks
@@ -90,8 +90,7 @@ class _Sinks(Struct, frozen=True):
 async def _read_commit_publish(
     delivery: Delivery, sinks: _Sinks, observers: Sequence[Observer], stop: Stop
 ) -> ScanResult:
-    gaps = GapObserver()
-    await _read(delivery, [*observers, gaps], stop)
+    await _read(delivery, observers, stop)
     if stop.signal_number is not None:
         raise Interrupted(_how_to_resume(delivery), stop.signal_number)
     committed = await commit_scan(delivery.scan)
@@ -99,8 +98,8 @@ async def _read_commit_publish(
     return ScanResult(
         scan=committed.summary.scan,
         outcomes=committed.outcomes,
-        node_gaps=gaps.gaps,
-        node_gaps_by_cause=gaps.by_cause,
+        node_gaps=delivery.gaps.first,
+        node_gaps_by_cause=delivery.gaps.by_cause,
         missing=delivery.tally.missing,
         failed=delivery.tally.failed,
         lacking_by_account=delivery.tally.lacking_by_account,

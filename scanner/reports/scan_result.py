@@ -7,13 +7,11 @@ from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 
-from scanner.core.interfaces import Observer
-from scanner.core.model import EpochMs, NodeScan, NodeStatus, ScanRow, Scope, Target, TargetOutcome
+from scanner.core.model import EpochMs, NodeStatus, ScanRow, Scope, Target, TargetOutcome
 from scanner.reports.gap_groups import Gap
 from scanner.reports.group_counts import Groups
 from scanner.reports.staleness import StaleReason
 
-EARLIER_GAPS = "nodes of the run before this one"
 GAPS_KEPT = 8  # as many as a summary shows; the rest is one query away
 
 
@@ -32,7 +30,7 @@ class ScanResult(Struct, frozen=True):
     `node_gaps` holds the first `GAPS_KEPT` only. `missing` and `failed` count patches by severity,
     `lacking_by_account` counts both together. `sink_failures` holds the reason for each sink that failed, by its label.
     `store` is the location as the user wrote it. `stale` counts verified nodes whose data is too old, by the
-    reason for it. `node_gaps_by_cause` counts all node gaps of this run. `groups` is None where the user did not ask
+    reason for it. `node_gaps_by_cause` counts all node gaps. `groups` is None where the user did not ask
     for groups. `oldest_installed` is the earliest date of the installed patches of a refreshed node.
     """
 
@@ -52,35 +50,25 @@ class ScanResult(Struct, frozen=True):
     oldest_installed: EpochMs | None = None
 
     def gaps_by_cause(self) -> dict[str, int]:
-        """Returns how many targets and nodes were not read for each cause; nodes of an earlier run come together."""
+        """Returns how many targets and nodes were not read or not verified, by cause, the most frequent first."""
         scope = self.scan.scope
         counts = Counter(
             Gap(each.target, each.status, each.reason).cause_text for each in self.outcomes if scope.is_gap(each.status)
         )
         counts.update(self.node_gaps_by_cause)
-        earlier = scope.count_node_gaps(self.scan.nodes) - sum(self.node_gaps_by_cause.values())
-        return {**dict(counts.most_common()), **({EARLIER_GAPS: earlier} if earlier > 0 else {})}
+        return dict(counts.most_common())
 
 
-class GapObserver(Observer):
-    """Counts the node gaps of a run by their causes, and keeps the first ones, for its result."""
+class NodeGaps:
+    """Counts the nodes that are gaps of this scope by their causes, and keeps the first ones."""
 
-    def __init__(self) -> None:
-        self.gaps: list[NodeGap] = []
-        self.by_cause: Counter[str] = Counter()
-        self.scope = Scope("", "")
-
-    def scan_opened(self, scope: Scope) -> None:
-        """Keeps the scope, which decides which nodes are gaps."""
+    def __init__(self, scope: Scope) -> None:
         self.scope = scope
+        self.first: list[NodeGap] = []
+        self.by_cause: Counter[str] = Counter()
 
-    def node_ended(self, scan: NodeScan) -> None:
-        """Counts the node if it is a gap, and keeps it if it is one of the first."""
-        if self.scope.is_node_gap(scan.status):
-            self.add(scan.target, scan.node.instance_id, scan.status, scan.reason)
-
-    def add(self, target: Target, instance_id: str, status: NodeStatus, reason: str | None) -> None:
+    def add(self, gap: NodeGap) -> None:
         """Adds a gap."""
-        self.by_cause[Gap(target, status, reason, instance_id).cause_text] += 1
-        if len(self.gaps) < GAPS_KEPT:
-            self.gaps.append(NodeGap(target, instance_id, status, reason))
+        self.by_cause[Gap(gap.target, gap.status, gap.reason, gap.instance_id).cause_text] += 1
+        if len(self.first) < GAPS_KEPT:
+            self.first.append(gap)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 from collections import Counter
 
 import pytest
@@ -15,8 +13,8 @@ from scanner.core.state_names import REFRESHED_STATES
 from scanner.simulator.generate.build import make_world
 from scanner.simulator.world.faults import Faults
 from scanner.simulator.world.machines import Baseline
-from tests.faults.nights import CALL, half_lacking, nights
-from tests.faults.worlds import WORLD
+from tests.faults.nights import half_lacking, nights
+from tests.faults.worlds import WORLD, stop_at_the_last_account
 
 FIRST, AFTER = Faults(filter_before_page=True), Faults(filter_before_page=False)
 SMALL = make_world(accounts=2, regions=1, nodes=30, rows=120)
@@ -164,19 +162,6 @@ async def test_a_lean_scan_that_was_stopped_is_resumed(tmp_path, monkeypatch):
         assert not resumed.startswith("resumed: 0 nodes")
         fleet.assert_dated_truth(night)
         assert "refreshed" in night.statuses.values()
-
-
-def stop_at_the_last_account(simulator):
-    """Sends SIGTERM to this process when patches of the third account are asked for: those before it are delivered."""
-    seen = set()
-
-    def watch(call):
-        if call.operation == CALL and call.account_id not in seen:
-            seen.add(call.account_id)
-            if len(seen) == len(simulator.world.accounts):
-                os.kill(os.getpid(), signal.SIGTERM)
-
-    simulator.watch(watch)
 
 
 async def test_a_node_whose_baseline_changed_is_read_whole(tmp_path, monkeypatch):

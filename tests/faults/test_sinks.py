@@ -20,8 +20,8 @@ from msgspec import structs
 from scanner.app import run_publish
 from scanner.cli.exit_codes import scan_exit_code
 from scanner.core.errors import SinkError, StoreError
+from scanner.core.interfaces import Observer
 from scanner.files.local import LocalFiles
-from scanner.reports.scan_result import GapObserver
 from scanner.simulator.generate.build import make_world
 from scanner.store.store import Store
 from tests.faults.worlds import LIMITS, assert_is_the_truth, organization, scan, settings_for, stored
@@ -131,11 +131,10 @@ def make_a_foreign_table(database):
         connection.execute("CREATE TABLE nodes (number bigint)")
 
 
-class AtTheFirstNode(GapObserver):
+class AtTheFirstNode(Observer):
     """Does something once, when the sinks were tried and the scan is under way."""
 
     def __init__(self, act):
-        super().__init__()
         self._acts = [act]
 
     def node_ended(self, scan):

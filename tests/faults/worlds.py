@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -79,6 +80,19 @@ def organization(world=WORLD, *, faults: Faults = NO_FAULTS, limits: Limits = NO
 
 async def scan(settings: Settings, *, resume: str | None = None, observers=()) -> ScanResult:
     return await run_scan(settings, resume=resume, demo=False, observers=observers, stdout=io.BytesIO())
+
+
+def stop_at_the_last_account(simulator):
+    """Sends SIGTERM to this process when patches of the third account are asked for: those before it are delivered."""
+    seen = set()
+
+    def watch(call):
+        if call.operation == "DescribeInstancePatches" and call.account_id not in seen:
+            seen.add(call.account_id)
+            if len(seen) == len(simulator.world.accounts):
+                os.kill(os.getpid(), signal.SIGTERM)
+
+    simulator.watch(watch)
 
 
 class Stored(Struct, frozen=True):

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from scanner.core.model import NodeStatus, Scope, Target
 from scanner.reports.gap_groups import Gap, group_gaps
-from scanner.reports.scan_result import GAPS_KEPT, GapObserver
-from tests.cli.fake_app import node_scan
+from scanner.reports.scan_result import GAPS_KEPT, NodeGap, NodeGaps
 
 REASON = "Role arn:aws:iam::{account}:role/reader cannot be assumed in account {account}, Region {region}"
 
@@ -49,11 +48,11 @@ def test_a_gap_without_a_reason_is_its_label():
 
 
 def test_every_node_gap_is_counted_by_its_cause_though_only_the_first_are_kept():
-    observer = GapObserver()
-    observer.scan_opened(Scope("organization", "enabled"))
+    gaps = NodeGaps(Scope("organization", "enabled"))
     for number in range(40):
         target = Target(f"{number:012}", "eu-west-1")
-        observer.node_ended(node_scan(target, NodeStatus.DENIED, f"role in {number:012} of eu-west-1 refused"))
+        reason = f"role in {number:012} of eu-west-1 refused"
+        gaps.add(NodeGap(target, "i-0123456789abcdef0", NodeStatus.DENIED, reason))
 
-    assert len(observer.gaps) == GAPS_KEPT
-    assert observer.by_cause == {"denied: role in … of … refused": 40}
+    assert len(gaps.first) == GAPS_KEPT
+    assert gaps.by_cause == {"denied: role in … of … refused": 40}
