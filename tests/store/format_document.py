@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from scanner.core.tables import NODES_FILE, STORED_PATCH, TARGETS
+from scanner.core.tables import NODES_FILE, STORED_PATCH, TARGET_FILE
 from scanner.store.manifest import FORMAT
+from scanner.store.missing_since.history_file import HISTORY
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "store-format.md"
-SCHEMAS = {"segment": NODES_FILE, "patch": STORED_PATCH, "targets": TARGETS}
+SCHEMAS = {"segment": NODES_FILE, "patch": STORED_PATCH, "targets": TARGET_FILE, "history": HISTORY}
 
 
 def store_format_document() -> str:
