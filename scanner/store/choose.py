@@ -90,8 +90,8 @@ async def part_of(files: Files, scan_id: str) -> ComparablePart | None:
 
 async def _note_of_wider(files: Files, newest: str, lists: Catalog) -> str | None:
     """Returns a line where a scan of the last days covers more than the newest, and is of another scope or filters."""
-    since = started_at(newest) - _BESIDE
-    beside = [each for each in lists.committed if each < newest and started_at(each) >= since][-_LOOKED_AT:]
+    earlier = [each for each in lists.committed if each < newest]
+    beside = [each for each in earlier if started_at(newest) - started_at(each) <= _BESIDE][-_LOOKED_AT:]
     if not beside:
         return None
     parts = await map_bounded(partial(part_of, files), [*beside, newest], FILES_AT_ONCE)

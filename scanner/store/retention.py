@@ -92,8 +92,9 @@ def _kept(newest_first: Sequence[StoredScan[_G]], rules: KeepRules, now: datetim
     ):
         kept += [(scan, word) for scan in _newest_of_each(newest_first, period)[:count]]
     if rules.older_than_days is not None:
-        since = now - timedelta(days=rules.older_than_days)
-        kept += [(scan, "young") for scan in newest_first if scan.started_at >= since]
+        # Ages are compared, not dates: so many days before now may be before the year 1.
+        ages = [((now - scan.started_at) / timedelta(days=1), scan) for scan in newest_first]
+        kept += [(scan, "young") for age_days, scan in ages if age_days <= rules.older_than_days]
     return kept
 
 

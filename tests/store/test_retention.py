@@ -49,6 +49,11 @@ def test_a_scan_is_removed_only_if_it_is_old_and_no_rule_keeps_it():
     assert kept(nightly(6), last=1, older_than_days=2) == ["all-1", "all-0"]
 
 
+@pytest.mark.parametrize("days", [10**7, 10**20])
+def test_whatever_is_younger_than_any_time_is_kept(days):
+    assert kept(nightly(2), older_than_days=days) == ["all-1", "all-0"]
+
+
 def test_each_scope_keeps_its_own():
     assert kept([*nightly(3, "a"), *nightly(2, "b")], last=1) == ["a-0", "b-0"]
 
