@@ -12,11 +12,10 @@ from scanner.core.comparable import ComparablePart, comparable_part, scope_text
 from scanner.core.concurrency import map_bounded
 from scanner.core.errors import ScanNotFound, StoreError
 from scanner.core.interfaces import Files
-from scanner.core.model import ScanRow
 from scanner.store.catalog import Catalog, catalog, pick_committed
 from scanner.store.layout import ScanNames, started_at
 from scanner.store.manifest import ScanHeader
-from scanner.store.segment_reader import FILES_AT_ONCE, load, load_manifest
+from scanner.store.segment_reader import FILES_AT_ONCE, load, readable_manifest
 
 #: A wider scan that is older than this is no longer of interest.
 _BESIDE = timedelta(days=7)
@@ -98,8 +97,8 @@ async def _note_of_wider(files: Files, newest: str, lists: Catalog) -> str | Non
     others = [scan_id for scan_id, part in zip(beside, parts[:-1], strict=True) if part not in (None, parts[-1])]
     if not others:
         return None
-    rows = await map_bounded(partial(_row, files), [newest, *others], FILES_AT_ONCE)
-    size, *sizes = [0 if row is None else sum(row.nodes.values()) for row in rows]
+    manifests = await map_bounded(partial(readable_manifest, files), [newest, *others], FILES_AT_ONCE)
+    size, *sizes = [0 if each is None else sum(each.scan.nodes.values()) for each in manifests]
     wider = max(zip(sizes, others, strict=True))
     if wider[0] <= size:
         return None
@@ -108,10 +107,3 @@ async def _note_of_wider(files: Files, newest: str, lists: Catalog) -> str | Non
         f"the newest scan, {newest}, has {size:,} nodes; "
         f"scan {wider[1]} of {day}, of another scope or filters, has {wider[0]:,}"
     )
-
-
-async def _row(files: Files, scan_id: str) -> ScanRow | None:
-    try:
-        return (await load_manifest(files, ScanNames(scan_id))).scan
-    except (StoreError, ScanNotFound):
-        return None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
 
@@ -13,12 +12,16 @@ from scanner.store.catalog import catalog
 from scanner.store.choose import part_of
 from scanner.store.layout import started_at
 from scanner.store.retention import Decision, KeepRules, StoredScan, decide
-from scanner.store.segment_reader import FILES_AT_ONCE
+from scanner.store.segment_reader import FILES_AT_ONCE, readable_manifest
 
 
 async def decisions(files: Files, rules: KeepRules, now: datetime) -> list[Decision]:
     """Returns what becomes of each committed scan under the rules, the oldest first; each scope has its own groups."""
     committed = (await catalog(files)).committed
-    parts: Sequence[ComparablePart | None] = await map_bounded(partial(part_of, files), committed, FILES_AT_ONCE)
-    scans = [StoredScan(scan_id, started_at(scan_id), part) for scan_id, part in zip(committed, parts, strict=True)]
-    return decide(scans, rules, now)
+    return decide(await map_bounded(partial(_stored, files), committed, FILES_AT_ONCE), rules, now)
+
+
+async def _stored(files: Files, scan_id: str) -> StoredScan[ComparablePart]:
+    # One that cannot be read must not stand for the newest of its scope, or whole ones would go in its place.
+    is_readable = await readable_manifest(files, scan_id) is not None
+    return StoredScan(scan_id, started_at(scan_id), await part_of(files, scan_id) if is_readable else None)

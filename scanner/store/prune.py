@@ -11,12 +11,13 @@ from scanner.store.catalog import catalog
 from scanner.store.hold import hold
 from scanner.store.layout import ScanNames, started_at
 from scanner.store.lease import DEFAULT_LEASE_S
+from scanner.store.segment_reader import readable_manifest
 
 _ABANDONED_AFTER = timedelta(days=7)
 
 
 async def prune(files: Files, keep: int, *, has_conditions: bool) -> list[str]:
-    """Removes all but the newest `keep` committed scans, and unfinished ones that were given up.
+    """Removes all but the newest `keep` committed scans that can be read, and unfinished ones that were given up.
 
     Those are older than all kept ones and were started a week before the newest. Each is locked first: a scan that
     another process is writing is left alone. A scan stops being committed before its first segment is deleted.
@@ -25,10 +26,21 @@ async def prune(files: Files, keep: int, *, has_conditions: bool) -> list[str]:
     if keep < 1:
         raise ConfigError(f"--keep {keep} would leave no scan: keep at least 1")
     lists = await catalog(files)
-    kept = lists.committed[-keep:]
+    kept = await _kept(files, lists.committed, keep)
     abandoned = [scan_id for scan_id in lists.unfinished if kept and _is_abandoned(scan_id, kept)]
-    old = sorted([*lists.committed[:-keep], *abandoned, *lists.leftovers])
+    beyond = lists.committed[: len(lists.committed) - len(kept)]
+    old = sorted([*beyond, *abandoned, *lists.leftovers])
     return await remove(files, old, has_conditions=has_conditions)
+
+
+async def _kept(files: Files, committed: Sequence[str], keep: int) -> Sequence[str]:
+    """Returns the newest scans, so many that `keep` of them can be read: a damaged one takes the place of none."""
+    readable = 0
+    for place in reversed(range(len(committed))):
+        readable += await readable_manifest(files, committed[place]) is not None
+        if readable == keep:
+            return committed[place:]
+    return committed
 
 
 async def remove(files: Files, scan_ids: Sequence[str], *, has_conditions: bool) -> list[str]:

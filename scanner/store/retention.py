@@ -32,7 +32,7 @@ class KeepRules(Struct, frozen=True):
 
 
 class StoredScan(Struct, Generic[_G], frozen=True):
-    """A committed scan; scans of one `group` have the same scope and filters. None: that cannot be read."""
+    """A committed scan; scans of one `group` have the same scope and filters. None: it cannot be read."""
 
     scan_id: str
     started_at: datetime

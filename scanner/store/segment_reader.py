@@ -92,6 +92,14 @@ async def load_manifest(files: Files, names: ScanNames) -> Manifest:
     return manifest
 
 
+async def readable_manifest(files: Files, scan_id: str) -> Manifest | None:
+    """Returns the manifest of a committed scan, or None where it is damaged or was removed meanwhile."""
+    try:
+        return await load_manifest(files, ScanNames(scan_id))
+    except (StoreError, ScanNotFound):
+        return None
+
+
 def _is_part_of(names: ScanNames, name: str) -> bool:
     return checked(name).startswith(f"{names.folder}/")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 from msgspec import structs
 
@@ -11,6 +13,7 @@ from scanner.files.local import LocalFiles
 from scanner.store.json_files import to_json
 from scanner.store.layout import ScanNames
 from scanner.store.manifest import FileEntry
+from scanner.store.retention import KeepRules
 from scanner.store.segment_parts import encode_nodes
 from scanner.store.segment_reader import read_segment
 from scanner.store.segments import digest
@@ -204,6 +207,19 @@ async def test_a_damaged_manifest_is_named_and_leaves_the_other_scans_readable(d
         await store.manifest(bad)
     assert [f"scans/{bad}/manifest.json" in problem for problem in await store.verify(bad)] == [True]
     assert await instance_ids(store.replay(good)) == ["i-0001"]
+
+
+async def test_a_scan_whose_manifest_is_damaged_never_takes_the_place_of_one_that_is_kept():
+    files = MemoryFiles()
+    store = Store(files)
+    ids = [await commit(store, [[node(1)]], 1_790_000_000_000 + 1_000 * number) for number in range(4)]
+    files.held[f"scans/{ids[3]}/manifest.json"] = b"{}"
+    decided = await store.decisions(KeepRules(last=1), datetime(2026, 11, 25, tzinfo=UTC))
+    assert [each.reasons for each in decided] == [(), (), ("newest", "last"), ("damaged",)]
+    assert await store.prune(2) == [ids[0]]
+    assert await store.committed() == ids[1:]
+    files.held[f"scans/{ids[1]}/manifest.json"] = files.held[f"scans/{ids[2]}/manifest.json"] = b""
+    assert await store.prune(1) == []  # not one is whole
 
 
 async def test_a_manifest_that_names_files_of_others_is_not_believed(tmp_path):
