@@ -8,7 +8,7 @@ from datetime import timedelta
 from scanner.core.errors import ConfigError, StoreBusy
 from scanner.core.interfaces import Files
 from scanner.store.catalog import catalog
-from scanner.store.hold import hold
+from scanner.store.hold import HasConditions, hold
 from scanner.store.layout import ScanNames, started_at
 from scanner.store.lease import DEFAULT_LEASE_S
 from scanner.store.segment_reader import readable_manifest
@@ -16,7 +16,7 @@ from scanner.store.segment_reader import readable_manifest
 _ABANDONED_AFTER = timedelta(days=7)
 
 
-async def prune(files: Files, keep: int, *, has_conditions: bool) -> list[str]:
+async def prune(files: Files, keep: int, has_conditions: HasConditions) -> list[str]:
     """Removes all but the newest `keep` committed scans that can be read, and unfinished ones that were given up.
 
     Those are older than all kept ones and were started a week before the newest. Each is locked first: a scan that
@@ -30,7 +30,7 @@ async def prune(files: Files, keep: int, *, has_conditions: bool) -> list[str]:
     abandoned = [scan_id for scan_id in lists.unfinished if kept and _is_abandoned(scan_id, kept)]
     beyond = lists.committed[: len(lists.committed) - len(kept)]
     old = sorted([*beyond, *abandoned, *lists.leftovers])
-    return await remove(files, old, has_conditions=has_conditions)
+    return await remove(files, old, has_conditions)
 
 
 async def _kept(files: Files, committed: Sequence[str], keep: int) -> Sequence[str]:
@@ -43,21 +43,19 @@ async def _kept(files: Files, committed: Sequence[str], keep: int) -> Sequence[s
     return committed
 
 
-async def remove(files: Files, scan_ids: Sequence[str], *, has_conditions: bool) -> list[str]:
+async def remove(files: Files, scan_ids: Sequence[str], has_conditions: HasConditions) -> list[str]:
     """Removes these scans, each locked first; returns those that no other process is writing, which are gone now."""
-    return [
-        scan_id for scan_id in scan_ids if await _is_removed(files, ScanNames(scan_id), has_conditions=has_conditions)
-    ]
+    return [scan_id for scan_id in scan_ids if await _is_removed(files, ScanNames(scan_id), has_conditions)]
 
 
 def _is_abandoned(scan_id: str, kept: Sequence[str]) -> bool:
     return scan_id < kept[0] and started_at(kept[-1]) - started_at(scan_id) > _ABANDONED_AFTER
 
 
-async def _is_removed(files: Files, names: ScanNames, *, has_conditions: bool) -> bool:
+async def _is_removed(files: Files, names: ScanNames, has_conditions: HasConditions) -> bool:
     """Returns False if another process is writing the scan."""
     try:
-        async with hold(files, names, DEFAULT_LEASE_S, has_conditions=has_conditions) as lease:
+        async with hold(files, names, DEFAULT_LEASE_S, has_conditions) as lease:
             await files.delete([names.manifest])
             await files.delete([names.header])
             await files.delete([name for name in await files.names(f"{names.folder}/") if name != names.lease])

@@ -88,7 +88,7 @@ class Store:
             LeaseLost: another process took it over while this one could not renew its lease.
         """
         names, has_conditions = ScanNames(scan_id), await self.test_writes()
-        async with hold(self._files, names, self._lease_s, has_conditions=has_conditions) as lease:
+        async with hold(self._files, names, self._lease_s, self.test_writes) as lease:
             yield OpenScan(self._files, names, lease=lease, has_conditions=has_conditions)
 
     def join_scan(self, scan_id: str) -> OpenScan:
@@ -215,11 +215,11 @@ class Store:
 
     async def remove(self, scan_ids: Sequence[str]) -> list[str]:
         """Removes committed scans; returns the ids of those that are gone now."""
-        return await remove(self._files, scan_ids, has_conditions=await self.test_writes())
+        return await remove(self._files, scan_ids, self.test_writes)
 
     async def prune(self, keep: int) -> list[str]:
         """Removes all but the newest `keep` committed scans, and unfinished ones that were given up.
 
         A scan that another process is writing is left alone. Returns the ids removed.
         """
-        return await prune(self._files, keep, has_conditions=await self.test_writes())
+        return await prune(self._files, keep, self.test_writes)

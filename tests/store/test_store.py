@@ -212,6 +212,24 @@ async def test_a_scan_that_holds_nothing_can_be_discarded_and_any_other_not(tmp_
     assert await store.unfinished() == [NOBODY]
 
 
+class FullFolder(LocalFiles):
+    """A folder on a full disk: files can be locked and removed, and none written."""
+
+    async def put(self, name, data):
+        raise StoreError("the disk is full")
+
+    put_if = put
+
+
+async def test_scans_can_be_removed_from_a_full_disk(tmp_path):
+    store = Store(LocalFiles(tmp_path))
+    old, older, newest = [await commit(store, [[node(1)]], STARTED_MS + 1000 * number) for number in range(3)]
+    full = Store(FullFolder(tmp_path))
+    assert await full.remove([old]) == [old]
+    assert await full.prune(1) == [older]
+    assert await full.committed() == [newest]
+
+
 async def test_pruning_below_one_scan_is_a_wrong_setting():
     with pytest.raises(ConfigError, match="--keep 0"):
         await Store(MemoryFiles()).prune(0)
