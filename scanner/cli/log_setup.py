@@ -14,6 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING, TextIO, cast
 
 import structlog
+from rich.console import Console
 from structlog.tracebacks import ExceptionDictTransformer
 
 from scanner.cli.output import messages_are_json
@@ -68,7 +69,7 @@ def configure(log_format: LogFormat, *, terminal: bool, level: LogLevel = "info"
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         _without_secrets,
     ]
-    last: list[Processor] = _console(colors=terminal) if console else _json()
+    last: list[Processor] = _console(colors=terminal and _takes_colors()) if console else _json()
     stream = cast("TextIO", _Stderr())
     structlog.configure(
         processors=[*shared, *last],
@@ -99,6 +100,12 @@ def _is_shown(record: logging.LogRecord, *, libraries_too: bool) -> bool:
         record.msg, record.args = f"{record.getMessage()}: {type(error).__name__}: {error}", ()
     record.exc_info = record.exc_text = record.stack_info = None
     return libraries_too
+
+
+def _takes_colors() -> bool:
+    """Returns whether a terminal is coloured, by the rule that the summary follows: not with NO_COLOR or TERM=dumb."""
+    terminal = Console(stderr=True, force_terminal=True)
+    return terminal.color_system is not None and not terminal.no_color
 
 
 def _console(*, colors: bool) -> list[Processor]:

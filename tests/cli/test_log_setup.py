@@ -36,6 +36,21 @@ def outcome(status=TargetStatus.SCANNED, reason=None):
     return TargetOutcome(TARGET, status, reason, 2, 600, 14, 3, 1, started_at=1_000, finished_at=2_500)
 
 
+@pytest.mark.parametrize(
+    ("environment", "is_coloured"),
+    [({"TERM": "xterm"}, True), ({"TERM": "xterm", "NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)],
+    ids=str,
+)
+def test_a_terminal_is_coloured_unless_it_cannot_or_shall_not_be(environment, is_coloured, stderr, monkeypatch):
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    configure("console", terminal=True)
+    LogObserver().target_ended(outcome())
+
+    assert ("\x1b[" in stderr()) == is_coloured
+
+
 def test_a_target_has_one_line_with_all_there_is_to_say(stderr):
     configure("json", terminal=False)
     observer = LogObserver()
