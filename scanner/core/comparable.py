@@ -31,11 +31,15 @@ class ComparablePart(Struct, frozen=True):
 
 def comparable_part(request: ScanRequest, *, demo: bool) -> ComparablePart:
     """Returns the part of a request that has to be the same; the order of a list does not matter."""
-    scope = structs.replace(_sorted(request.scope), role_name=None, has_external_id=False)
+    scope = structs.replace(with_sorted_lists(request.scope), role_name=None, has_external_id=False)
     tags = {key: tuple(sorted(values)) for key, values in sorted(request.nodes.tags.items())}
-    nodes = structs.replace(_sorted(request.nodes), tags=tags, tag_keys=())
-    patches = structs.replace(_sorted(request.patches), not_applicable=True)
-    return ComparablePart(scope, nodes, patches, demo)
+    nodes = structs.replace(with_sorted_lists(request.nodes), tags=tags, tag_keys=())
+    return ComparablePart(scope, nodes, comparable_filters(request.patches), demo)
+
+
+def comparable_filters(patches: PatchFilters) -> PatchFilters:
+    """Returns filters that are equal for filters under which the same patches that matter are listed."""
+    return structs.replace(with_sorted_lists(patches), not_applicable=True)
 
 
 def scope_text(part: ComparablePart) -> str:
@@ -62,7 +66,7 @@ def _filters(part: ComparablePart) -> Iterator[str]:
                 yield f"{name}={','.join(values)}"
 
 
-def _sorted(value: _S) -> _S:
-    """Returns the struct with its tuples sorted."""
+def with_sorted_lists(value: _S) -> _S:
+    """Returns the struct with its tuples sorted, so that the order in which a user names things does not matter."""
     changed = {name: tuple(sorted(each)) for name, each in structs.asdict(value).items() if isinstance(each, tuple)}
     return structs.replace(value, **changed)

@@ -12,6 +12,7 @@ import pyarrow as pa
 from anyio import to_thread
 from msgspec import Struct, structs
 
+from scanner.core.comparable import with_sorted_lists
 from scanner.core.concurrency import map_bounded
 from scanner.core.errors import ScanNotFound, StoreError
 from scanner.core.interfaces import Files
@@ -51,7 +52,7 @@ class HistoryQuery(Struct, frozen=True):
         """Returns whether a scan under these filters has all rows that the new one wants."""
         if self.is_lean and stored.not_applicable:
             stored = structs.replace(stored, not_applicable=self.patches.not_applicable)
-        return stored == self.patches
+        return with_sorted_lists(stored) == with_sorted_lists(self.patches)
 
     @property
     def statuses(self) -> frozenset[str]:

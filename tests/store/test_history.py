@@ -118,6 +118,13 @@ async def test_a_scan_under_other_patch_filters_says_nothing(store):
     assert not (await known(store, patches=PatchFilters(states=("MISSING",)))).is_empty
 
 
+async def test_a_scan_under_the_same_patch_filters_in_another_order_says_all(store):
+    states = ("MISSING", "FAILED")
+    await committed(store, scan_id(1), [seen(1)], settings=Settings(patches=PatchSettings(states=states)))
+
+    assert not (await known(store, patches=PatchFilters(states=states[::-1]))).is_empty
+
+
 async def test_each_target_is_taken_from_the_newest_scan_that_holds_it(store):
     await committed(store, scan_id(1), [seen(1, snapshot="old"), seen(9, target=ELSEWHERE)])
     await committed(store, scan_id(2), [seen(1, snapshot="new")])

@@ -5,8 +5,9 @@ from __future__ import annotations
 import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
-from msgspec import Struct, structs
+from msgspec import Struct
 
+from scanner.core.comparable import comparable_filters
 from scanner.core.model import NodeStatus
 from scanner.core.scan_request import PatchFilters
 from scanner.core.state_names import LACKING_STATES, NONCOMPLIANT_STATES, PENDING_REBOOT
@@ -42,7 +43,7 @@ class Filters(Struct, frozen=True):
     @property
     def text(self) -> str:
         """Returns the filters as text that is the same for filters that list the same lacking patches."""
-        return msgspec.json.encode(structs.replace(self.patches, not_applicable=True)).decode()
+        return msgspec.json.encode(comparable_filters(self.patches)).decode()
 
     @property
     def tell_states(self) -> bool:

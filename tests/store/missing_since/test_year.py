@@ -118,3 +118,15 @@ async def test_a_scan_of_some_patches_neither_loses_nor_ages_the_others():
         ("i-0000", critical): (night_ms(3), night_ms(3)),  # the scan of the critical ones did not list it
         ("i-0000", low): (night_ms(0), night_ms(0)),
     }
+
+
+async def test_filters_in_another_order_are_the_same_filters():
+    store, new = Store(MemoryFiles()), ("package-1", "1")
+
+    async def night(number, states, *severities):
+        scans = [[node_scan("i-0000", states, NodeStatus.VERIFIED, night_ms(number))]]
+        return await scan_night(store, night_ms(number), scans, PatchFilters(severities=severities))
+
+    await night(0, {}, "Critical", "Important")
+    second = await night(1, {new: "MISSING"}, "Important", "Critical")
+    assert await dates_in(store, second) == {("i-0000", new): (night_ms(1), night_ms(1))}
