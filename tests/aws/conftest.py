@@ -26,3 +26,14 @@ def _isolated_aws_settings(monkeypatch, tmp_path):
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAHUB")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "hub-secret")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+
+
+@pytest.fixture
+async def aws(monkeypatch):
+    """Yields the fake of AWS to which every request of the test goes."""
+    from tests.aws.fake_ssm import FakeAws, serving
+
+    fake = FakeAws()
+    async with serving(fake) as url:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", url)
+        yield fake

@@ -15,17 +15,9 @@ from scanner.aws.sdk.environment import warn_of_two_regions
 from scanner.aws.sdk.proxies import check_proxies
 from scanner.core.errors import ConfigError, CredentialsError, PatchsweepError, Unavailable
 from scanner.core.settings import Settings
-from tests.aws.fake_ssm import QUICK, FakeAws, serving, xml_error
+from tests.aws.fake_ssm import QUICK, xml_error
 
 SETTINGS = Settings(limits=QUICK)
-
-
-@pytest.fixture
-async def aws(monkeypatch):
-    fake = FakeAws()
-    async with serving(fake) as url:
-        monkeypatch.setenv("AWS_ENDPOINT_URL", url)
-        yield fake
 
 
 @pytest.fixture

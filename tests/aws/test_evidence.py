@@ -10,21 +10,13 @@ from scanner.aws.open import open_aws
 from scanner.core.errors import CredentialsError, Denied, Disabled, InvalidNode, NodeGone, Unavailable
 from scanner.core.model import Target
 from scanner.core.settings import NodeSettings, ScopeSettings, Settings
-from tests.aws.fake_ssm import HUB, MEMBER, QUICK, FakeAws, ec2_error, error, identity, ok, regions, serving, xml_error
+from tests.aws.fake_ssm import HUB, MEMBER, QUICK, ec2_error, error, identity, ok, regions, xml_error
 
 pytestmark = pytest.mark.slow
 
 AT_HUB = Target(HUB, "eu-west-1")
 AT_MEMBER = Target(MEMBER, "us-east-2")
 SETTINGS = Settings(limits=QUICK, scope=ScopeSettings(role_name="reader"))
-
-
-@pytest.fixture
-async def aws(monkeypatch):
-    fake = FakeAws()
-    async with serving(fake) as url:
-        monkeypatch.setenv("AWS_ENDPOINT_URL", url)
-        yield fake
 
 
 async def patches_of(settings=SETTINGS):

@@ -19,7 +19,7 @@ from scanner.core.errors import (
 from scanner.core.model import Target
 from scanner.core.patch_rows import Patch, PatchPage
 from scanner.core.settings import NodeSettings, PatchSettings, ScopeSettings, Settings
-from tests.aws.fake_ssm import HUB, MEMBER, QUICK, Answer, FakeAws, error, ok, role_session, serving, xml_error
+from tests.aws.fake_ssm import HUB, MEMBER, QUICK, Answer, error, ok, role_session, xml_error
 
 pytestmark = pytest.mark.slow
 
@@ -29,14 +29,6 @@ SETTINGS = Settings(limits=QUICK, scope=ScopeSettings(role_name="ops/PatchReader
 YEAR_ONE_S = -62_135_596_800.0
 ROW = {"KBId": "KB1", "Title": "", "State": "InstalledOther", "InstalledTime": YEAR_ONE_S}
 PAGE = ok(Patches=[ROW], NextToken="more")
-
-
-@pytest.fixture
-async def aws(monkeypatch):
-    fake = FakeAws()
-    async with serving(fake) as url:
-        monkeypatch.setenv("AWS_ENDPOINT_URL", url)
-        yield fake
 
 
 async def nodes_of(settings=SETTINGS, target=AT_HUB):

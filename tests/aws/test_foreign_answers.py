@@ -15,21 +15,13 @@ from scanner.core.errors import AwsError, Denied, PatchsweepError, Unavailable
 from scanner.core.model import Target
 from scanner.core.settings import NodeSettings, ScopeSettings, Settings
 from tests.aws.every_path import SERVICES, RecordingServer
-from tests.aws.fake_ssm import HUB, QUICK, Answer, FakeAws, error, ok, serving
+from tests.aws.fake_ssm import HUB, QUICK, Answer, error, ok
 
 pytestmark = pytest.mark.slow
 
 HALF = "\\ud83d"  # of an emoji, as JSON spells it
 AT_HUB = Target(HUB, "eu-west-1")
 both_transports = pytest.mark.parametrize("transport", ["direct", "sdk"])
-
-
-@pytest.fixture
-async def aws(monkeypatch):
-    fake = FakeAws()
-    async with serving(fake) as url:
-        monkeypatch.setenv("AWS_ENDPOINT_URL", url)
-        yield fake
 
 
 def settings_for(transport):

@@ -12,17 +12,9 @@ from scanner.aws.scope.roles import role_arn
 from scanner.aws.sdk.session import Sessions
 from scanner.core.errors import ConfigError, CredentialsError, Unavailable
 from scanner.core.settings import LimitSettings, ScopeSettings, Settings
-from tests.aws.fake_ssm import HUB, QUICK, Answer, FakeAws, identity, serving, xml_error
+from tests.aws.fake_ssm import HUB, QUICK, Answer, identity, xml_error
 
 SETTINGS = Settings(limits=QUICK)
-
-
-@pytest.fixture
-async def aws(monkeypatch):
-    fake = FakeAws()
-    async with serving(fake) as url:
-        monkeypatch.setenv("AWS_ENDPOINT_URL", url)
-        yield fake
 
 
 async def caller_of(settings=SETTINGS):

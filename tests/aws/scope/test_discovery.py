@@ -14,28 +14,18 @@ from tests.aws.fake_ssm import (
     MEMBER,
     QUICK,
     Answer,
-    FakeAws,
     ec2_error,
     error,
     identity,
     ok,
     regions,
     role_session,
-    serving,
 )
 from tests.aws.fake_ssm import xml_error as sts_error
 
 pytestmark = pytest.mark.slow
 
 THIRD = "333333333333"
-
-
-@pytest.fixture
-async def aws(monkeypatch):
-    fake = FakeAws()
-    async with serving(fake) as url:
-        monkeypatch.setenv("AWS_ENDPOINT_URL", url)
-        yield fake
 
 
 async def discovered(**scope):

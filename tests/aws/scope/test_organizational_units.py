@@ -16,7 +16,7 @@ from scanner.core.settings import ScopeSettings, Settings
 from scanner.simulator.api.organizations import ORGANIZATION_ID, ROOT_ID
 from scanner.simulator.generate.build import make_world
 from scanner.simulator.server.server import serve
-from tests.aws.fake_ssm import HUB, MEMBER, QUICK, FakeAws, ok, serving
+from tests.aws.fake_ssm import HUB, MEMBER, QUICK, ok
 from tests.aws.test_machine_sources import point_at
 
 ROOT = f"{ORGANIZATION_ID}/{ROOT_ID}"
@@ -92,14 +92,6 @@ def row(account_id, **fields):
 
 def path(account_id, *units):
     return "/".join(("o-1", "r-a1b2", *units, account_id, ""))
-
-
-@pytest.fixture
-async def aws(monkeypatch):
-    fake = FakeAws()
-    async with serving(fake) as url:
-        monkeypatch.setenv("AWS_ENDPOINT_URL", url)
-        yield fake
 
 
 NO_PATHS = [
