@@ -76,28 +76,37 @@ def _window(rng: Random) -> _Window | None:
 
 def _held(node: Node, package: Package, day: int, born_day: int, window: _Window | None) -> Held:
     newest = _version(package.kb_id, day)
-    patched, failed = born_day, False
+    patched = born_day
+    tried = 0
     if window is not None:
-        last = window.last(day)
-        failed = Random(f"fails:{node.seed}:{package.kb_id}:{last}").random() < _FAILS
-        approved = (last - window.every if failed else last) - window.approval_days
-        patched = max(born_day, approved)
+        last = worked = window.last(day)
+        while _fails(node, package, worked):
+            worked -= window.every
+        patched = max(born_day, worked - window.approval_days)
+        tried = _version(package.kb_id, last - window.approval_days)
     installed = _version(package.kb_id, patched)
     if installed < newest:
-        tried = failed and window is not None and _version(package.kb_id, window.last(day)) > installed
-        return Held(package, newest, "Failed" if tried else "Missing")
-    installed_day = _installed_day(package.kb_id, installed, born_day, window)
+        return Held(package, newest, "Failed" if tried == newest else "Missing")
+    installed_day = _installed_day(node, package, installed, born_day, window)
     waits = any(word in package.title for word in _NEEDS_REBOOT) and 0 <= day - installed_day < _DAYS_TO_REBOOT
     state = "InstalledPendingReboot" if waits and installed_day > born_day else "Installed"
     return Held(package, installed, state, float(installed_day * DAY_S - 79_200))
 
 
-def _installed_day(kb_id: str, version: int, born_day: int, window: _Window | None) -> int:
-    """Returns the day of the first window after the version was approved, or of the launch that brought it."""
-    released = _release_day(kb_id, version)
+def _fails(node: Node, package: Package, day: int) -> bool:
+    """Returns whether the window of this day fails to install what is approved of an update."""
+    return Random(f"fails:{node.seed}:{package.kb_id}:{day}").random() < _FAILS
+
+
+def _installed_day(node: Node, package: Package, version: int, born_day: int, window: _Window | None) -> int:
+    """Returns the day of the first window that installed the version, or of the launch that brought it."""
+    released = _release_day(package.kb_id, version)
     if window is None or released <= born_day:
         return born_day
-    return window.last(released + window.approval_days + window.every - 1)
+    day = window.last(released + window.approval_days + window.every - 1)
+    while _fails(node, package, day):
+        day += window.every
+    return day
 
 
 @lru_cache(maxsize=1024)

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections import Counter
 from itertools import pairwise
+from random import Random
 
 import pytest
 
 from scanner.simulator.demo import demo_world
 from scanner.simulator.generate.build import AS_OF_S
-from scanner.simulator.generate.packages import DAY_S
+from scanner.simulator.generate.calendar import held_updates, is_window
+from scanner.simulator.generate.nodes import make_node
+from scanner.simulator.generate.packages import DAY_S, Package
 from scanner.simulator.running.expected import truth
 from scanner.simulator.running.state import WorldState
 
 pytestmark = pytest.mark.slow
 
 LACKING = {"MISSING", "FAILED"}
+BORN = 20_200
 
 
 def seen(day):
@@ -75,3 +79,32 @@ def test_dates_of_what_did_not_change_stay(days):
     then = {row[:8]: row.installed_time for row in days[0].patches()}
     moved = [row for row in days[1].patches() if row[:8] in then and then[row[:8]] != row.installed_time]
     assert len(moved) < 0.001 * len(then)
+
+
+def life(seed):
+    """A node, and by day what it holds of 20 updates, by their ids."""
+    packages = tuple(Package(f"package-{number}", f"kernel {number}", "Security", "Important") for number in range(20))
+    node = make_node(Random(seed), "amazon-linux-2023", number=seed)
+    days = range(BORN, BORN + 120)
+    return node, {day: {each.package.kb_id: each for each in held_updates(node, packages, day, BORN)} for day in days}
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_an_installed_update_is_there_from_the_day_that_it_names_on_and_not_before(seed):
+    _, held = life(seed)
+    for day, updates in held.items():
+        for kb_id, update in updates.items():
+            if update.installed_s is not None:
+                since = int(-(-update.installed_s // DAY_S))
+                meanwhile = {(held[each][kb_id].version, held[each][kb_id].installed_s) for each in range(since, day)}
+                assert meanwhile <= {(update.version, update.installed_s)}
+                assert since == BORN or held[since - 1][kb_id].installed_s != update.installed_s
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_only_a_version_that_a_window_tried_has_failed(seed):
+    node, held = life(seed)
+    for day in range(BORN + 1, BORN + 120):
+        for kb_id, update in held[day].items():
+            if update.state == "Failed" and update != held[day - 1][kb_id]:
+                assert is_window(node, day)
