@@ -15,7 +15,7 @@ from scanner.cli.demo_options import demo_day_option, demo_option
 from scanner.cli.load_app import AppLoader
 from scanner.cli.options import Sectioned, SectionedCommand, section, settings_of
 from scanner.cli.output import data_stdout
-from scanner.core.errors import StoreError
+from scanner.core.errors import PatchsweepError
 from scanner.core.scan_request import LATEST_OR_NEW
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ def command(  # noqa: PLR0913 - one parameter for each option
         with profiled(profile), announced_failure(announcer):
             result = anyio.run(run, backend_options=EVENT_LOOP if profile is None else None)
     if grouping is not None:
-        result = anyio.run(_with_groups, app, settings, result, grouping)
+        result = _grouped(app, settings, result, grouping)
     return show_and_announce(watch, announcer, result)
 
 
@@ -132,18 +132,24 @@ def _parsed(by: str) -> Grouping:
     return parse_grouping(by)
 
 
+def _grouped(app: AppLoader, settings: Settings, result: ScanResult, grouping: Grouping) -> ScanResult:
+    """Returns the result with what each group lacks, or a note: the scan is committed, whatever ends the counting."""
+    try:
+        return anyio.run(_with_groups, app, settings, result, grouping)
+    except PatchsweepError as error:
+        reason = str(error)
+    except KeyboardInterrupt:
+        reason = "stopped by Ctrl-C"
+    return structs.replace(result, notes=(*result.notes, f"not counted by {grouping.label}: {reason}"))
+
+
 async def _with_groups(app: AppLoader, settings: Settings, result: ScanResult, grouping: Grouping) -> ScanResult:
-    """Returns the result with what each group lacks, or a note: the scan is committed, whatever its store does now."""
     from scanner.cli.queries import open_scans
     from scanner.reports.html.data import groups_of_scan
 
-    days = settings.stale_after_days
-    try:
-        async with (
-            app().open_store(settings) as store,
-            open_scans(store, [result.scan.scan_id], settings.views) as views,
-        ):
-            groups = await groups_of_scan(views, result.scan, grouping, stale_after_days=days)
-    except StoreError as error:
-        return structs.replace(result, notes=(*result.notes, f"not counted by {grouping.label}: {error}"))
+    async with (
+        app().open_store(settings) as store,
+        open_scans(store, [result.scan.scan_id], settings.views) as views,
+    ):
+        groups = await groups_of_scan(views, result.scan, grouping, stale_after_days=settings.stale_after_days)
     return structs.replace(result, groups=groups)

@@ -9,6 +9,7 @@ from msgspec import structs
 from scanner.cli.scan import command
 from scanner.cli.settings.keys import KEYS
 from scanner.cli.settings.load import load
+from scanner.core.errors import ConfigError
 from scanner.core.model import NodeStatus, Scope, TargetStatus
 from scanner.core.scan_request import LATEST_OR_NEW
 from scanner.core.settings import Settings
@@ -267,3 +268,15 @@ def test_a_store_that_fails_after_the_scan_costs_the_groups_and_no_more(store):
 
     assert ended.code == 0
     assert "not counted by tag Team: " in " ".join(ended.stderr.split())
+
+
+@pytest.mark.parametrize("trouble", [ConfigError("the query needs more memory"), KeyboardInterrupt()], ids=repr)
+def test_whatever_ends_the_counting_of_groups_the_scan_ends_as_it_did(trouble):
+    class App(FakeApp):
+        def open_store(self, settings):
+            raise trouble
+
+    ended = run("scan", "--by", "region", "--log-format", "console", app=App())
+
+    assert ended.code == 0
+    assert "not counted by Region: " in " ".join(ended.stderr.split())
