@@ -121,7 +121,8 @@ async def _gaps(views: Views, scan: ScanRow) -> Gaps:
     """Returns what the scan itself leaves open."""
     [row] = (await views.fetch(WITHOUT_INSTANCES)).to_pylist()
     left_out = [state for state in LACKING_STATES if scan.states and state not in scan.states]
-    return Gaps(scan.scope.count_gaps(scan.targets), row["accounts"], tuple(left_out))
+    has_none = not any(scan.nodes.values())
+    return Gaps(has_none, scan.scope.count_gaps(scan.targets), row["accounts"], tuple(left_out))
 
 
 def _machine(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from scanner.reports.lines import counted
 class Gaps(Struct, frozen=True):
     """What a scan leaves open apart from its machines."""
 
+    has_no_machines: bool = False  # a filter or a scope that matches nothing is no evidence of anything
     unread_targets: int = 0  # nobody knows how many machines are in them
     accounts_without_instances: int = 0  # EC2 was not asked there, so that unmanaged machines are not known
     unread_states: tuple[str, ...] = ()  # states of lacking patches that the scan's filter leaves out
@@ -34,7 +35,8 @@ def _results(policy: Policy, tally: Tally, gaps: Gaps) -> Iterator[RuleResult]:
     if policy.kev_due:
         yield _of_patches(Rule.KEV_DUE, tally, left_out, "past the due date of a known exploited vulnerability")
     targets = (f"{counted(gaps.unread_targets, 'target')} not read",) if gaps.unread_targets else ()
-    yield _of_machines(Rule.MAX_UNREAD, tally, policy.max_unread, targets, "without evidence")
+    empty = ("the scan has no machine at all",) if gaps.has_no_machines else ()
+    yield _of_machines(Rule.MAX_UNREAD, tally, policy.max_unread, (*targets, *empty), "without evidence")
     accounts = gaps.accounts_without_instances
     unasked = (f"EC2 was not asked in {counted(accounts, 'account')}",) if accounts else ()
     # Where nobody sets a limit, the sentence of the scan on what was not asked is enough.

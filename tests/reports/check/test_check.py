@@ -182,6 +182,13 @@ async def test_a_target_that_was_not_read_leaves_the_answer_open_however_many_ma
     assert "1 target not read" in of_rule(result, Rule.MAX_UNREAD).sentence
 
 
+async def test_a_scan_without_any_machine_is_no_evidence_that_a_policy_is_met():
+    result = await checked(policy(("*", 1), max_unread=5, max_unmanaged=5), [], targets=[target()])
+
+    assert result.verdict is Verdict.UNKNOWN
+    assert "the scan has no machine at all" in of_rule(result, Rule.MAX_UNREAD).sentence
+
+
 async def test_unmanaged_machines_cannot_be_counted_where_ec2_was_not_asked():
     refused = target(not_asked="ec2:DescribeInstances in account 111122223333 failed: UnauthorizedOperation")
 
