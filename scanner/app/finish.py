@@ -13,10 +13,10 @@ from msgspec import Struct, structs
 from scanner.app.check_outputs import refuse_live_sinks
 from scanner.app.demo import demo_settings, scan_clock
 from scanner.app.outcomes import final_outcomes, final_row, stored_outcomes
-from scanner.app.resume import ActiveScan, check_sink_secrets, requested_settings
-from scanner.app.signals import stoppable
+from scanner.app.resume import ActiveScan, check_sink_secrets, command_here, no_plan, requested_settings
+from scanner.app.signals import Stop, stoppable
 from scanner.core.concurrency import unwrap_single_error
-from scanner.core.errors import ConfigError, Interrupted, StoreBusy
+from scanner.core.errors import Interrupted, StoreBusy
 from scanner.core.interfaces import NodeBatch, Observer, ScanSummary
 from scanner.core.model import TargetOutcome
 from scanner.core.settings import Settings
@@ -83,35 +83,37 @@ async def run_finish(
             settings = requested_settings(header.request, demo_settings(settings) if header.demo else settings)
             check_sink_secrets(settings.sinks)
             await refuse_live_sinks(settings, stdout)
-            notes = await _commit_once(store, scan_id, settings)
+            notes = await _commit_once(store, scan_id, settings, stop)
             with stop.phase():
                 async with open_sinks(settings, scan_id, stdout) as sinks:
                     result = await _published(store, scan_id, sinks, settings, observers)
                 return structs.replace(result, notes=notes, elapsed_s=time.monotonic() - started_s)
     raise Interrupted(
-        f"stopped before all sinks had the scan: run the same command again, patchsweep finish {scan_id}",
+        f"stopped before all sinks had the scan: run `{command_here(settings, f'finish {scan_id}')}` again",
         stop.signal_number or 0,
     )
 
 
-async def _commit_once(store: Store, scan_id: str, settings: Settings) -> Sequence[str]:
-    """Commits the scan unless it is committed already, by another `finish` at this moment too; returns notes."""
+async def _commit_once(store: Store, scan_id: str, settings: Settings, stop: Stop) -> Sequence[str]:
+    """Commits the scan unless it is committed already, by another `finish` at this moment too; returns notes.
+
+    A signal ends the waiting for another process; a commit that has begun goes on to its end.
+    """
     give_up_at = anyio.current_time() + BUSY_PATIENCE_S
-    while not await store.is_committed(scan_id):
+    while stop.signal_number is None and not await store.is_committed(scan_id):
         async with AsyncExitStack() as stack:
             try:
                 stored = await stack.enter_async_context(store.open_scan(scan_id))
             except StoreBusy:
                 if anyio.current_time() > give_up_at:
                     raise
-                await anyio.sleep(BUSY_PAUSE_S)
+                with stop.phase():
+                    await anyio.sleep(BUSY_PAUSE_S)
                 continue
             if await store.is_committed(scan_id):
                 break
             if await stored.read_plan() is None:
-                raise ConfigError(
-                    f"the scan {scan_id} has no plan: write one with `patchsweep begin --resume {scan_id}`"
-                )
+                raise no_plan(settings, scan_id)
             header = await store.header(scan_id)
             nothing = DoneNodes({}, [])
             clock = scan_clock(header.started_at, demo=header.demo)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from shlex import quote
 
 import anyio
 from msgspec import Struct, convert, structs, to_builtins
@@ -18,7 +17,8 @@ from scanner.core.interfaces import Clock
 from scanner.core.model import EpochMs
 from scanner.core.safe_text import MASK
 from scanner.core.scan_request import ScanRequest, request_of
-from scanner.core.settings import CoverageSettings, NodeSettings, ScopeSettings, Settings, StoreSettings
+from scanner.core.settings import CoverageSettings, NodeSettings, ScopeSettings, Settings
+from scanner.reports.summary import store_option
 from scanner.store.manifest import ScanHeader
 from scanner.store.open_scan import DoneNodes, OpenScan
 from scanner.store.store import Store
@@ -183,7 +183,15 @@ def check_sink_secrets(sinks: tuple[str, ...]) -> None:
 
 def resume_command(settings: Settings, scan_id: str | None = None) -> str:
     """Returns the command that resumes a scan of this store, the newest unless it is named."""
-    location = settings.store.location
-    which = "" if scan_id is None else f" {scan_id}"
-    store = "" if location == StoreSettings().location else f" --store {quote(location)}"
-    return f"patchsweep scan --resume{which}{store}"
+    return command_here(settings, "scan --resume" if scan_id is None else f"scan --resume {scan_id}")
+
+
+def command_here(settings: Settings, words: str) -> str:
+    """Returns a command for people to run next, on the store of these settings."""
+    return f"patchsweep {words}{store_option(settings.store.location)}"
+
+
+def no_plan(settings: Settings, scan_id: str) -> ConfigError:
+    """Returns the error of a scan that has no plan, so that no worker can read it."""
+    command = command_here(settings, f"begin --resume {scan_id}")
+    return ConfigError(f"the scan {scan_id} has no plan: write one with `{command}`")

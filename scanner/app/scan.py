@@ -16,7 +16,7 @@ from scanner.app.demo import serving_demo
 from scanner.app.finish import commit_scan
 from scanner.app.outcomes import scope_of
 from scanner.app.publish import replay
-from scanner.app.resume import open_scan, resume_command
+from scanner.app.resume import command_here, open_scan, resume_command
 from scanner.app.resume_choice import choose_scan
 from scanner.app.signals import Stop, stoppable
 from scanner.app.work import Work, end_work, read_targets, writing
@@ -182,7 +182,7 @@ async def _publish(
         )
     await sinks.live.aclose()
     if stop.signal_number is not None:
-        command = f"patchsweep publish {summary.scan.scan_id}"
+        command = command_here(delivery.scan.settings, f"publish {summary.scan.scan_id}")
         raise Interrupted(
             f"stopped after the scan was committed; send it to its sinks with `{command}`", stop.signal_number
         )

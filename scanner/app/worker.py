@@ -11,14 +11,14 @@ from scanner.app.deliver import Delivery
 from scanner.app.demo import demo_settings, scan_clock, serving_demo
 from scanner.app.open_journal import JournaledFleet, OpenJournal, open_journal
 from scanner.app.outcomes import scope_of
-from scanner.app.resume import ActiveScan, check_external_id, requested_settings
+from scanner.app.resume import ActiveScan, check_external_id, command_here, no_plan, requested_settings
 from scanner.app.signals import Stop, stoppable
 from scanner.app.slices import Slice, parse_slice, slice_targets
 from scanner.app.suspects import Order, deaths_of, given_up, is_silent, order_of, unchanged
 from scanner.app.work import Work, end_work, not_ended, read_targets, writing
 from scanner.aws.open import open_aws
 from scanner.core.concurrency import unwrap_single_error
-from scanner.core.errors import ConfigError, CredentialsError, Interrupted
+from scanner.core.errors import CredentialsError, Interrupted
 from scanner.core.interfaces import Fleet, Observer
 from scanner.core.model import Target
 from scanner.core.settings import Settings
@@ -70,10 +70,8 @@ async def run_work(settings: Settings, scan_id: str, part: str, *, observers: Se
             await worker.read(await _narrowed(scan, targets), stop)
             if stop.signal_number is None:
                 return WorkReport(scan_id, part, len(targets))
-    raise Interrupted(
-        f"stopped; what was read is stored, and the same command goes on: patchsweep work {scan_id} --slice {part}",
-        stop.signal_number or 0,
-    )
+    command = command_here(settings, f"work {scan_id} --slice {part}")
+    raise Interrupted(f"stopped; what was read is stored, and `{command}` goes on", stop.signal_number or 0)
 
 
 async def _joined(store: Store, settings: Settings, scan_id: str) -> tuple[ActiveScan, ScanPlan]:
@@ -84,7 +82,7 @@ async def _joined(store: Store, settings: Settings, scan_id: str) -> tuple[Activ
     stored = store.join_scan(scan_id)
     plan = await stored.read_plan()
     if plan is None:
-        raise ConfigError(f"the scan {scan_id} has no plan: write one with `patchsweep begin --resume {scan_id}`")
+        raise no_plan(settings, scan_id)
     settings = structs.replace(requested_settings(header.request, settings), sinks=())
     nothing = DoneNodes({}, [])
     clock = scan_clock(header.started_at, demo=header.demo)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import json
 import os
+import signal
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -13,7 +15,7 @@ from msgspec import structs
 from scanner.app import run_begin, run_finish, run_work
 from scanner.cli.exit_codes import scan_exit_code
 from scanner.cli.scans_progress import progress_lines, unfinished_scan
-from scanner.core.errors import ConfigError, ScanNotFound, StoreBusy, StoreError
+from scanner.core.errors import ConfigError, Interrupted, ScanNotFound, StoreBusy, StoreError
 from scanner.core.interfaces import Observer
 from scanner.core.settings import ScopeSettings
 from scanner.files.local import LocalFiles
@@ -263,11 +265,31 @@ async def test_scans_that_cannot_be_worked_on_are_refused_in_a_sentence(simulato
         await finish(settings, "../..")
     scan_id = await begin(settings)
     await LocalFiles(folder(settings)).delete([ScanNames(scan_id).plan])
-    with pytest.raises(ConfigError, match=f"has no plan: write one with `patchsweep begin --resume {scan_id}`"):
+    with pytest.raises(ConfigError, match=f"write one with `patchsweep begin --resume {scan_id} --store "):
         await work(settings, scan_id)
     with pytest.raises(ConfigError, match="has no plan"):
         await finish(settings, scan_id)
     assert await begin(settings, resume=scan_id) == scan_id
+
+
+async def test_a_finish_that_waits_for_another_is_stopped_before_it_commits(simulator, settings, monkeypatch):
+    scan_id = await begin(settings)
+    await work(settings, scan_id)
+
+    @asynccontextmanager
+    async def held_by_another(self, scan_id):
+        os.kill(os.getpid(), signal.SIGTERM)
+        raise StoreBusy("another process has it")
+        yield
+
+    monkeypatch.setattr("scanner.app.finish.BUSY_PATIENCE_S", 3.0)
+    with monkeypatch.context() as busy:
+        busy.setattr(Store, "open_scan", held_by_another)
+        with pytest.raises(Interrupted, match=f"run `patchsweep finish {scan_id} --store "):
+            await finish(settings, scan_id)
+
+    assert not await Store(LocalFiles(folder(settings))).is_committed(scan_id)
+    assert (await finish(settings, scan_id))[1] == 0
 
 
 async def test_the_plan_has_the_largest_targets_of_the_last_scan_first(simulator, settings):

@@ -147,7 +147,7 @@ async def test_a_worker_that_is_stopped_says_so_blames_no_target_and_goes_on_lat
         at = workers.requests + 30
         workers.on_request = lambda _: life.terminate() if workers.requests == at else None
         assert life.wait(120.0) == 143
-        assert f"the same command goes on: patchsweep work {scan_id} --slice 0/1" in life.said
+        assert f"`patchsweep work {scan_id} --slice 0/1 --store {workers.store}` goes on" in life.said
         async with workers.files() as files:
             assert await files.names(f"scans/{scan_id}/open/") == []
         assert workers.run("work", scan_id)[0] == 0
