@@ -6,6 +6,7 @@ same KB id and title have on any node: AWS names none for patches that wait for 
 
 from __future__ import annotations
 
+from scanner.reports.named_cves import MAY_BE_SECURITY
 from scanner.reports.staleness import STALE_REASON
 
 #: Replaced by what feeds say, where there are any; see `scanner.reports.cve_by_feed`.
@@ -20,7 +21,7 @@ _FEEDS = """
   by_feed_machines AS (FROM main.feed_machines),
 """
 
-_PATCHES = """
+_PATCHES = f"""
   named AS MATERIALIZED (
     SELECT kb_id, title, any_value(lower(severity)) AS fix_severity, bool_or(list_contains(cve_ids, $cve_id)) AS is_fix
     FROM patches WHERE len(cve_ids) > 0 AND title IS NOT NULL GROUP BY kb_id, title
@@ -35,7 +36,7 @@ _PATCHES = """
       (coalesce(is_fix, false) OR list_contains(cve_ids, $cve_id)) AND list_contains($lacking, patch.state) AS by_aws,
       by_aws OR coalesce(verdict IN ('lacks', 'pending'), false) AS is_fix,
       is_fix IS NULL AND verdict IS NULL AND len(cve_ids) = 0
-        AND NOT list_contains($without_security_fixes, coalesce(lower(classification), '')) AS may_be_fix
+        AND {MAY_BE_SECURITY} AS may_be_fix
     FROM patches AS patch LEFT JOIN named USING (kb_id, title)
     LEFT JOIN by_feed_rows AS feed ON feed.account_id = patch.account_id AND feed.region = patch.region
       AND feed.instance_id = patch.instance_id AND feed.kb_id = patch.kb_id AND feed.state = patch.state
@@ -50,7 +51,7 @@ _PATCHES = """
       bool_or(may_be_fix) AS may_lack_fix
     FROM lacked GROUP BY ALL
   ),
-"""
+"""  # noqa: S608 - our own words
 
 #: A baseline hides a fix as long as it has not approved it; `approves_security` is null where it never will.
 _BASELINES = """

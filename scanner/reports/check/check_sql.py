@@ -9,6 +9,7 @@ from scanner.core.state_names import LACKING_STATES, PENDING_REBOOT, WITHOUT_SEC
 from scanner.reports.check.policy import EVERY_OTHER, AgeLimit, Policy
 from scanner.reports.cve_by_feed import INSTALLED, ON_DPKG
 from scanner.reports.grouping import Grouping
+from scanner.reports.named_cves import AWS_CVES, MAY_BE_SECURITY, NAMED_CVES
 from scanner.reports.sql.query import Parameters
 from scanner.reports.staleness import STALE_REASON, stale_parameters
 from scanner.reports.statuses import NOT_OURS, VERIFIED, values
@@ -65,10 +66,7 @@ ORDER BY is_violated DESC NULLS LAST, account_id, region, instance_id, kb_id, ti
 #: brings beyond what is installed. They are all of them (`is_named`) where AWS names any, or where the feed tells all
 #: that the KB covers, down to a KB that is installed.
 _LACKED = f"""
-  named AS MATERIALIZED (
-    SELECT kb_id, title, flatten(list(DISTINCT cve_ids)) AS named_cves FROM patches
-    WHERE len(cve_ids) > 0 AND title IS NOT NULL GROUP BY kb_id, title
-  ),
+  {NAMED_CVES}
   installed_covers AS (
     SELECT DISTINCT {_KEY}, covered FROM patches JOIN kb_covers USING (kb_id) WHERE list_contains($installed, state)
   ),
@@ -96,9 +94,9 @@ _LACKED = f"""
   ),
   lacked AS (
     SELECT {_KEY}, kb_id, title, severity, state,
-      if(len(cve_ids) > 0, cve_ids, coalesce(named_cves, [])) AS aws_cves, coalesce(feed_cves, []) AS feed_cves,
+      {AWS_CVES} AS aws_cves, coalesce(feed_cves, []) AS feed_cves,
       len(aws_cves) > 0 OR coalesce(is_told, false) AS is_named,
-      NOT list_contains($without_security_fixes, coalesce(lower(classification), '')) AS may_be_security
+      {MAY_BE_SECURITY} AS may_be_security
     FROM patches LEFT JOIN named USING (kb_id, title) LEFT JOIN by_msrc USING ({_KEY}, kb_id)
     WHERE list_contains($lacking, state)
   ),
