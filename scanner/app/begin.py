@@ -67,7 +67,7 @@ async def run_begin(
                 async with open_scan(store, settings, choice.resume, demo=demo, new_id=scan_id) as scan:
                     await refuse_live_sinks(scan.settings, stdout)
                     await check_sinks(scan.settings, stdout)
-                    plan = await _planned(store, scan)
+                    plan = await plan_scan(store, scan)
                     return Begun(scan.scan_id, len(plan.targets), [*choice.notes, *scan.notes, *plan.notes])
             raise _interrupted(stop)
     raise _interrupted(stop)
@@ -93,7 +93,12 @@ async def _refuse_beside_workers(scan: ActiveScan) -> None:
     await scan.stored.writer.delete_open([each.open.writer for each in found])
 
 
-async def _planned(store: Store, scan: ActiveScan) -> ScanPlan:
+async def plan_scan(store: Store, scan: ActiveScan) -> ScanPlan:
+    """Finds out the scope of the scan and stores its plan; see `make_plan`.
+
+    Raises:
+        PatchsweepError: the scope could not be found out, or the plan could not be stored.
+    """
     hub = HubCalls()
     with serving_demo(scan.demo, scan.clock) as access:
         async with open_aws(scan.settings, access) as aws:

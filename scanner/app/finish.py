@@ -86,7 +86,7 @@ async def run_finish(
             notes = await _commit_once(store, scan_id, settings, stop)
             with stop.phase():
                 async with open_sinks(settings, scan_id, stdout) as sinks:
-                    result = await _published(store, scan_id, sinks, settings, observers)
+                    result = await publish_and_count(store, scan_id, sinks, settings, observers)
                 return structs.replace(result, notes=notes, elapsed_s=time.monotonic() - started_s)
     raise Interrupted(
         f"stopped before all sinks had the scan: run `{command_here(settings, f'finish {scan_id}')}` again",
@@ -124,10 +124,14 @@ async def _commit_once(store: Store, scan_id: str, settings: Settings, stop: Sto
     return ()
 
 
-async def _published(
+async def publish_and_count(
     store: Store, scan_id: str, sinks: RunSinks, settings: Settings, observers: Sequence[Observer]
 ) -> ScanResult:
-    """Sends the committed scan to its sinks and counts it meanwhile: what it holds is shown, not what workers said."""
+    """Sends the committed scan to its sinks and counts it meanwhile: what it holds is shown, not what workers said.
+
+    Raises:
+        StoreError: the scan cannot be read.
+    """
     summary = await store.summary(scan_id)
     gaps = NodeGaps(summary.scan.scope)
     tally = Tally(settings.stale_after_days, lambda: summary.scan.finished_at / 1000)

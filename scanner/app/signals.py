@@ -20,6 +20,16 @@ class Stop:
         self._phase: anyio.CancelScope | None = None
         self._acts: list[Callable[[], None]] = []
 
+    def stop(self, number: int) -> None:
+        """Cancels the current phase and those to come as this signal does; a second call does no more."""
+        if self.signal_number is not None:
+            return
+        self.signal_number = number
+        if self._phase is not None:
+            self._phase.cancel()
+        for act in self._acts:
+            act()
+
     def when_stopped(self, act: Callable[[], None]) -> None:
         """Calls `act` when a signal comes, or at once if one came already."""
         self._acts.append(act)
@@ -44,12 +54,8 @@ class Stop:
             task_status.started()
             async for number in signals:
                 if self.signal_number is None:
-                    self.signal_number = int(number)
                     everything.deadline = anyio.current_time() + FINISH_WITHIN_S
-                    if self._phase is not None:
-                        self._phase.cancel()
-                    for act in self._acts:
-                        act()
+                    self.stop(int(number))
 
 
 @asynccontextmanager

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import anyio
 from msgspec import Struct, structs
@@ -64,17 +64,24 @@ async def run_work(settings: Settings, scan_id: str, part: str, *, observers: Se
         async with stoppable() as stop, open_store(settings) as store:
             if await store.is_committed(scan_id):
                 return WorkReport(scan_id, part, is_committed=True)
-            scan, plan = await _joined(store, settings, scan_id)
+            scan, plan = await join_scan(store, settings, scan_id)
             targets = slice_targets(plan.targets, mine)
-            worker = _Worker(Delivery(store, scan, None), mine, observers)
-            await worker.read(await _narrowed(scan, targets), stop)
+            worker = Worker(Delivery(store, await narrowed(scan, targets), None), mine, observers)
+            await worker.read(targets, stop)
             if stop.signal_number is None:
                 return WorkReport(scan_id, part, len(targets))
     command = command_here(settings, f"work {scan_id} --slice {part}")
     raise Interrupted(f"stopped; what was read is stored, and `{command}` goes on", stop.signal_number or 0)
 
 
-async def _joined(store: Store, settings: Settings, scan_id: str) -> tuple[ActiveScan, ScanPlan]:
+async def join_scan(store: Store, settings: Settings, scan_id: str) -> tuple[ActiveScan, ScanPlan]:
+    """Returns an unfinished scan as one of its workers sees it, and its plan.
+
+    Raises:
+        ScanNotFound: there is no such scan.
+        ConfigError: the scan has no plan, or was begun with an external id that is not given now.
+        StoreError: it cannot be read.
+    """
     scan_id = await store.resolve_unfinished(scan_id)
     header = await store.header(scan_id)
     settings = demo_settings(settings) if header.demo else settings
@@ -90,31 +97,44 @@ async def _joined(store: Store, settings: Settings, scan_id: str) -> tuple[Activ
     return scan, plan
 
 
-async def _narrowed(scan: ActiveScan, targets: Sequence[Target]) -> tuple[ActiveScan, Sequence[Target]]:
-    """Returns the scan with what it holds of these targets already."""
+async def narrowed(scan: ActiveScan, targets: Sequence[Target]) -> ActiveScan:
+    """Returns the scan with what it holds of these targets already.
+
+    Raises:
+        StoreError: it cannot be read.
+    """
     wanted = {(target.account_id, target.region) for target in targets}
     done = await scan.stored.prepare_resume()
     held = {key: each for key, each in done.targets.items() if key in wanted}
     ended = {key: each for key, each in done.ended.items() if key in wanted}
-    return structs.replace(scan, done=DoneNodes(held, done.ignored, ended)), targets
+    return structs.replace(scan, done=DoneNodes(held, done.ignored, ended))
 
 
-class _Worker:
+Guard = Callable[[Fleet, Order], Fleet]  # wraps the fleet of a worker that shares its process with others
+
+
+def _unguarded(fleet: Fleet, _order: Order) -> Fleet:
+    return fleet
+
+
+class Worker:
     """The steps of one worker."""
 
-    def __init__(self, delivery: Delivery, part: Slice, observers: Sequence[Observer]) -> None:
+    def __init__(
+        self, delivery: Delivery, part: Slice, observers: Sequence[Observer], guard: Guard = _unguarded
+    ) -> None:
         self._delivery = delivery
         self._part = part
         self._observers = observers
+        self._guard = guard
 
-    async def read(self, narrowed: tuple[ActiveScan, Sequence[Target]], stop: Stop) -> None:
+    async def read(self, targets: Sequence[Target], stop: Stop) -> None:
         """Reads the targets; after a signal some are left, and `stop.signal_number` is set.
 
         Raises:
             CredentialsError: AWS does not accept the credentials of the run; what was read by then is in the store.
         """
-        scan, targets = narrowed
-        self._delivery.scan = scan
+        scan = self._delivery.scan
         for observer in self._observers:
             observer.scan_opened(scope_of(scan.settings))
             observer.targets_found(len(targets))
@@ -151,7 +171,7 @@ class _Worker:
         with serving_demo(scan.demo, scan.clock) as access:
             async with open_aws(scan.settings, access) as aws:
                 self._delivery.hub.watch(aws.counts)
-                fleet: Fleet = JournaledFleet(aws.fleet, journal)
+                fleet = self._guard(JournaledFleet(aws.fleet, journal), order)
                 work = Work([*order.first, *order.alone], self._observers, alone=len(order.alone))
                 return await read_targets(self._delivery, fleet, work, put)
 
