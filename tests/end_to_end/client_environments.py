@@ -26,6 +26,21 @@ CARTOGRAPHY = (
     "statsd==4.0.1", "truststore==0.10.5", "types-aiobotocore-ecr==3.10.0", "typing_extensions==4.16.0",
     "urllib3==2.8.0", "wrapt==1.17.3", "yarl==1.25.1",
 )  # fmt: skip
+#: What its checks of AWS import; the SDKs of other clouds among its dependencies take 2 GB more. Later versions import
+#: some of those to start.
+PROWLER = (
+    "--no-deps",
+    "about-time==4.2.1", "alive-progress==3.3.0", "annotated-types==0.8.0", "attrs==26.1.0", "boto3==1.39.15",
+    "botocore==1.39.17", "certifi==2026.10.19.post1", "cffi==2.1.1", "charset-normalizer==3.5.3", "colorama==0.4.6",
+    "cryptography==44.0.1", "detect-secrets==1.5.0", "dnspython==2.9.2", "durationpy==0.11", "email-validator==2.2.0",
+    "google-auth==2.63.0", "graphemeu==0.7.2", "idna==3.20", "jmespath==1.1.0", "jsonschema==4.26.0",
+    "jsonschema-specifications==2025.9.1", "kubernetes==32.0.1", "markdown==3.11.3", "oauthlib==4.0.1",
+    "packaging==26.4", "prowler==5.14.0", "py-ocsf-models==0.5.0", "pycparser==3.12", "pydantic==2.14.4",
+    "pydantic-core==2.50.5", "python-dateutil==2.9.0.post0", "pytz==2025.1", "PyYAML==6.0.4", "referencing==0.37.0",
+    "requests==2.34.2", "requests-oauthlib==2.0.0", "rpds-py==2026.9.1", "s3transfer==0.13.1", "schema==0.7.8",
+    "six==1.17.0", "slack-sdk==3.48.0", "tabulate==0.10.0", "typing-extensions==4.16.0", "typing-inspection==0.4.5",
+    "tzlocal==5.4.5", "urllib3==2.8.0", "websocket-client==1.9.2",
+)  # fmt: skip
 
 
 def installed(folder: Path, requirements: Sequence[str]) -> Path:

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import csv
 import json
+from random import Random
 
 import pytest
+from msgspec import structs
 
+from scanner.core.model import NodeStatus
+from scanner.core.state_names import NONCOMPLIANT_STATES
 from scanner.simulator.generate.build import make_world
+from scanner.simulator.generate.machines import make_machine
 from scanner.simulator.running.expected_columns import DOCUMENTED
 from scanner.simulator.server.run import serve_in_thread
 from scanner.simulator.world.faults import Faults
-from tests.end_to_end.client_environments import AWS_CLI, CARTOGRAPHY, CUSTODIAN, installed
+from scanner.simulator.world.machines import InstanceState
+from tests.end_to_end.aws_by_name import at_the_names_of_aws
+from tests.end_to_end.client_environments import AWS_CLI, CARTOGRAPHY, CUSTODIAN, PROWLER, installed
 
 # The clients are installed first: seconds with uv, minutes with pip on a busy machine.
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
@@ -29,6 +37,11 @@ def custodian(pytestconfig):
 @pytest.fixture(scope="session")
 def with_cartography(pytestconfig):
     return installed(pytestconfig.cache.mkdir("cartography"), CARTOGRAPHY) / "python"
+
+
+@pytest.fixture(scope="session")
+def prowler(pytestconfig):
+    return installed(pytestconfig.cache.mkdir("prowler"), PROWLER) / "prowler"
 
 
 def ask(terminal, aws, *arguments):
@@ -122,3 +135,57 @@ def test_the_ssm_module_of_cartography_reads_the_nodes_and_patches_of_the_truth(
     assert sorted(map(tuple, patches)) == sorted(
         (key[2], row.kb_id) for key in truth.nodes for row in truth.patches_of(*key)
     )
+
+
+def with_unmanaged_instances(world):
+    """The world with an instance in each state that Systems Manager does not manage, and a hidden one of a service."""
+    rng = Random(12)
+    machines = [make_machine(rng, world.as_of_s, name=state.value, state=state) for state in InstanceState]
+    machines.append(make_machine(rng, world.as_of_s, name="eks", operator="eks.amazonaws.com", is_hidden=True))
+    account = world.accounts[world.hub_account_id]
+    region = structs.replace(account.regions[world.home_region], machines=tuple(machines))
+    account = structs.replace(account, regions={world.home_region: region})
+    return structs.replace(world, accounts={account.account_id: account}), machines
+
+
+CHECKS = ("ssm_managed_compliant_patching", "ec2_instance_managed_by_ssm")
+
+
+def test_prowler_passes_the_machines_that_comply_and_are_managed_in_the_truth_and_fails_the_others(terminal, prowler):
+    world, machines = with_unmanaged_instances(make_world(accounts=1, regions=1, nodes=60, rows=5))
+    faults = Faults(empty_page=0.1, varying_page_sizes=True, stopped=0.1, never_scanned=0.2)
+    with serve_in_thread(world, faults=faults) as simulator:
+        port = int(simulator.url.rpartition(":")[2])
+        with at_the_names_of_aws(port, terminal.folder) as variables:
+            user = terminal.given({**simulator.environment(), **variables}).without("AWS_ENDPOINT_URL")
+            wanted = ("--checks", *CHECKS, "--region", "eu-west-1", "-M", "csv", "-o", "out")
+            ended = user.ended(user.start_any(prowler, "aws", *wanted))
+        truth = simulator.truth()
+
+    assert ended.code == 3, ended.stderr  # as prowler ends where a check failed
+    unmanaged = {machine.instance_id for machine in machines}
+    managed = [key for key in truth.nodes if key[2] not in unmanaged]
+    complies = {key[2]: not any(row.state in NONCOMPLIANT_STATES for row in truth.patches_of(*key)) for key in managed}
+    # Prowler takes these states for fine, and does not ask for what EC2 hides.
+    is_fine = {each.instance_id: each.state in ("pending", "stopped", "terminated") for each in machines[:-1]}
+    assert findings(terminal.folder / "out") == {
+        CHECKS[0]: statuses(complies),
+        CHECKS[1]: statuses({**dict.fromkeys(complies, True), **is_fine}),
+    }
+    assert 0 < sum(complies.values()) < len(complies) == 60
+    assert sum(node.status is NodeStatus.STOPPED for node in truth.nodes.values()) > 2
+
+
+def statuses(passes):
+    return {instance_id: "PASS" if is_fine else "FAIL" for instance_id, is_fine in passes.items()}
+
+
+def findings(folder):
+    """What each check says of each machine."""
+    (path,) = folder.glob("*.csv")
+    with path.open(encoding="utf-8", newline="") as text:
+        rows = list(csv.DictReader(text, delimiter=";"))
+    return {
+        check: {row["RESOURCE_UID"].rpartition("/")[2]: row["STATUS"] for row in rows if row["CHECK_ID"] == check}
+        for check in CHECKS
+    }
