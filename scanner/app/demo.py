@@ -1,19 +1,22 @@
-"""`--demo`: the embedded simulated organization in the place of AWS. The simulator is imported only if it is used."""
+"""`--demo`: the embedded simulated organization in the place of AWS. The simulator and the SDK are imported on use."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from msgspec import structs
 
-from scanner.aws.sdk.fixed_access import FixedAccess
 from scanner.core.errors import StoreError
 from scanner.core.interfaces import Clock
 from scanner.core.model import EpochMs
 from scanner.core.settings import LimitSettings, ScopeSettings, Settings
 from scanner.store.store import Store
+
+if TYPE_CHECKING:
+    from scanner.aws.sdk.fixed_access import FixedAccess
 
 DAY_S = 24 * 60 * 60
 DAY_MS = DAY_S * 1000
@@ -91,6 +94,7 @@ def serving_demo(
     if not demo:
         yield None
         return
+    from scanner.aws.sdk.fixed_access import FixedAccess  # noqa: PLC0415 - half a second of CPU
     from scanner.simulator.demo import DEMO_LIMITS, demo_world  # noqa: PLC0415 - a scan of AWS has no use for it
     from scanner.simulator.server.run import serve_in_thread  # noqa: PLC0415 - as above
 

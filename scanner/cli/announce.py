@@ -41,9 +41,9 @@ class Announcer:
         Raises:
             ConfigError: a file cannot be written, a secret cannot be read, or an extra is not installed.
         """
-        from scanner.notify import otel, send
+        from scanner.notify import otel, signature
 
-        send.webhook_key(self._settings.notify)
+        signature.webhook_key(self._settings.notify)
         for kind, file in map(metrics_target, self._settings.metrics.to):
             if kind == "otel":
                 otel.check_installed()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from pathlib import Path
 
 import anyio
 from msgspec import structs
@@ -18,29 +17,11 @@ from scanner.notify.aws import publish_to_topic, put_event
 from scanner.notify.destination import Destination, parse_destination
 from scanner.notify.http import post
 from scanner.notify.message import Message
-from scanner.notify.signature import key_of, signed_headers
+from scanner.notify.signature import signed_headers, webhook_key
 from scanner.notify.slack import slack_body
 
 Attempt = Callable[[], Awaitable[None]]
 ATTEMPTS = 3
-
-
-def webhook_key(settings: NotifySettings) -> bytes | None:
-    """Returns the key that signs what webhooks get; None: they are not signed.
-
-    Raises:
-        ConfigError: the secret or its file cannot be used.
-    """
-    secret = settings.webhook_secret
-    if settings.webhook_secret_file is not None:
-        try:
-            secret = Path(settings.webhook_secret_file).read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            why = getattr(error, "strerror", None) or "it is not UTF-8 text"
-            raise ConfigError(
-                f"the webhook secret cannot be read from {settings.webhook_secret_file}: {why}"
-            ) from error
-    return None if secret is None else key_of(secret)
 
 
 async def send_to_all(settings: NotifySettings, message: Message) -> dict[str, str]:

@@ -9,10 +9,30 @@ import base64
 import binascii
 import hashlib
 import hmac
+from pathlib import Path
 
 from scanner.core.errors import ConfigError
+from scanner.core.settings import NotifySettings
 
 _PREFIX = "whsec_"
+
+
+def webhook_key(settings: NotifySettings) -> bytes | None:
+    """Returns the key that signs what webhooks get; None: they are not signed.
+
+    Raises:
+        ConfigError: the secret or its file cannot be used.
+    """
+    secret = settings.webhook_secret
+    if settings.webhook_secret_file is not None:
+        try:
+            secret = Path(settings.webhook_secret_file).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            why = getattr(error, "strerror", None) or "it is not UTF-8 text"
+            raise ConfigError(
+                f"the webhook secret cannot be read from {settings.webhook_secret_file}: {why}"
+            ) from error
+    return None if secret is None else key_of(secret)
 
 
 def key_of(secret: str) -> bytes:
