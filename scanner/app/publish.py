@@ -17,11 +17,12 @@ from scanner.store.store import Store
 
 
 class PublishReport(Struct, frozen=True):
-    """What was sent; `failures` holds the reason for each sink that failed."""
+    """What was sent; `failures` holds the reason for each sink that failed, `note` what to know of the choice."""
 
     scan_id: str
     rows: int
     failures: dict[str, str]
+    note: str | None = None
 
 
 async def run_publish(settings: Settings, scan_id: str | None, *, stdout: BinaryIO) -> PublishReport:
@@ -33,11 +34,12 @@ async def run_publish(settings: Settings, scan_id: str | None, *, stdout: Binary
         ConfigError: a sink that cannot work.
     """
     async with open_store(settings) as store:
-        scan_id = (await store.choose(scan_id, settings)).scan_id
+        chosen = await store.choose(scan_id, settings)
+        scan_id = chosen.scan_id
         async with open_sinks(settings, scan_id, stdout) as sinks:
             summary = await store.summary(scan_id)
             failures = await replay(store, summary, sinks.all, settings.sink_timeout_s)
-            return PublishReport(scan_id, summary.scan.patch_rows, failures)
+            return PublishReport(scan_id, summary.scan.patch_rows, failures, chosen.note)
 
 
 async def replay(

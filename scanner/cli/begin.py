@@ -6,11 +6,13 @@ from functools import partial
 
 import anyio
 import click
+from msgspec import structs
 
 from scanner.cli import options
 from scanner.cli.completion import complete_unfinished
 from scanner.cli.demo_options import demo_option
 from scanner.cli.exit_codes import ExitCode
+from scanner.cli.json_document import print_document, table_or_json_option
 from scanner.cli.load_app import AppLoader
 from scanner.cli.options import Sectioned, SectionedCommand, section, settings_of
 from scanner.cli.output import data_stdout, print_lines, print_note
@@ -49,6 +51,7 @@ from scanner.core.scan_request import LATEST_OR_NEW
     section="Run",
     help="Begin under this id, or plan its scan again: for engines that cannot read the output.",
 )
+@table_or_json_option
 @options.log_options
 @options.config_option
 @click.pass_obj
@@ -60,6 +63,7 @@ def command(
     resume: str | None,
     resume_or_start: bool,
     scan_id: str | None,
+    as_json: bool,
     config: str | None,
     **given: object,
 ) -> int:
@@ -84,5 +88,8 @@ def command(
     if not is_quiet(settings):
         for note in begun.notes:
             print_note(note)
-    print_lines([begun.scan_id])
+    if as_json:
+        print_document(**structs.asdict(begun))
+    else:
+        print_lines([begun.scan_id])
     return ExitCode.COMPLETE

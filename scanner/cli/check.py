@@ -14,8 +14,9 @@ from scanner.cli.atomic_file import check_file, write_file
 from scanner.cli.choose_scan import chosen_scan
 from scanner.cli.completion import complete_file, complete_scan_id
 from scanner.cli.exit_codes import verdict_exit_code
+from scanner.cli.latest_options import latest_options, settings_of_reader
 from scanner.cli.load_app import AppLoader
-from scanner.cli.options import Sectioned, SectionedCommand, section, settings_of
+from scanner.cli.options import Sectioned, SectionedCommand, section
 from scanner.cli.output import print_data, print_note
 from scanner.cli.queries import open_scans
 from scanner.cli.settings.toml_file import read_toml
@@ -46,6 +47,7 @@ _POLICY_KEYS = ("max_age", "clock", "max_unread", "max_unmanaged", "waivers")
     help="The scan to check: an id, or latest.  [default: latest]",
 )
 @section("Run", {**options.STORE, **options.STALE, **options.VIEWS})
+@latest_options
 @click.option(
     "--policy",
     metavar="FILE",
@@ -100,9 +102,8 @@ def command(
     from scanner.reports.check.policy import policy_of
     from scanner.reports.grouping import parse_grouping
 
-    settings = settings_of(
-        config, {**_policy_file(policy), **{name: each for name, each in given.items() if each not in (None, ())}}
-    )
+    named = {name: each for name, each in given.items() if each not in (None, ())}
+    settings = settings_of_reader(config, {**_policy_file(policy), **named}, scan_id)
     rules = policy_of(settings.check, kev_due=settings.feeds.kev is not None)
     grouping = None if by is None else parse_grouping(by)
     if output != STDOUT:

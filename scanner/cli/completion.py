@@ -61,13 +61,13 @@ def _scan_ids(context: click.Context, *, is_committed: bool) -> list[str]:
     """Returns the ids in the store that the words of the command line, the file and the variables name."""
     import anyio
 
-    from scanner.cli.options import settings_of
+    from scanner.cli.latest_options import settings_of_reader
 
     app: AppLoader = context.obj
     named = {name: value for name, value in context.params.items() if name.startswith("store__")}
 
     async def listed() -> list[str]:
-        async with app().open_store(settings_of(context.params.get("config"), named)) as store:
+        async with app().open_store(settings_of_reader(context.params.get("config"), named)) as store:
             return await (store.committed() if is_committed else store.unfinished())
 
     try:

@@ -15,6 +15,7 @@ from scanner.cli.output import print_lines
 from scanner.cli.settings.keys import KEYS
 from scanner.cli.settings.load import Loaded, load_with_origins
 from scanner.cli.verbosity import apply_log_options
+from scanner.core.errors import ConfigError
 from scanner.core.safe_text import MASK, mask_destination, mask_secrets
 from scanner.core.settings import Settings
 
@@ -53,17 +54,31 @@ def show(*, origin: bool, as_json: bool, config: str | None, **given: object) ->
 
 
 @command.command("validate", cls=SectionedCommand, short_help="Check the settings without a scan.")
+@table_or_json_option
 @options.log_options
 @options.config_option
-def validate(*, config: str | None, **given: object) -> int:
+def validate(*, as_json: bool, config: str | None, **given: object) -> int:
     """Check the file and the PATCHSWEEP_ variables without calling AWS.
 
     Prints every problem and ends with exit code 2, or prints OK.
     """
     apply_log_options(given)
-    _load(config)
-    print_lines(["OK"])
-    return ExitCode.COMPLETE
+    if not as_json:
+        _load(config)
+        print_lines(["OK"])
+        return ExitCode.COMPLETE
+    problems = _problems(config)
+    code = ExitCode.WRONG_USAGE if problems else ExitCode.COMPLETE
+    print_document(is_valid=not problems, problems=problems, exit_code=code.value)
+    return code
+
+
+def _problems(config: str | None) -> list[str]:
+    try:
+        _load(config)
+    except ConfigError as error:
+        return str(error).splitlines()
+    return []
 
 
 def _load(config: str | None) -> Loaded:

@@ -16,8 +16,9 @@ from scanner.cli.choose_scan import chosen_scan
 from scanner.cli.completion import complete_scan_id
 from scanner.cli.cve_split import write_group_files
 from scanner.cli.exit_codes import answer_exit_code
+from scanner.cli.latest_options import latest_options, settings_of_reader
 from scanner.cli.load_app import AppLoader
-from scanner.cli.options import Sectioned, SectionedCommand, section, settings_of
+from scanner.cli.options import Sectioned, SectionedCommand, section
 from scanner.cli.output import print_note
 from scanner.cli.queries import RowFormat, format_options, open_scans, print_answer
 from scanner.core.errors import ConfigError, StoreError
@@ -48,6 +49,7 @@ _EARLIER_SCANS = 3  # read beside the one that is asked, for the CVE ids of patc
     help="The scan to query: an id, or latest.  [default: latest]",
 )
 @section("Run", {**options.STORE, **options.VIEWS})
+@latest_options
 @click.option(
     "--published",
     metavar="DATE",
@@ -113,7 +115,7 @@ def command(  # noqa: PLR0913 - one parameter for each option
     from scanner.reports.cve import CveQuestion, cve_id_of, published_on
     from scanner.reports.grouping import parse_grouping
 
-    settings = settings_of(config, given)
+    settings = settings_of_reader(config, given, scan_id)
     question = CveQuestion(
         cve_id_of(cve_id),
         now=int(time.time() * 1000),

@@ -12,8 +12,9 @@ from scanner.cli.choose_scan import chosen_scan
 from scanner.cli.completion import complete_scan_id
 from scanner.cli.diff_events import print_events
 from scanner.cli.exit_codes import ExitCode, answer_exit_code
+from scanner.cli.latest_options import latest_options, settings_of_reader
 from scanner.cli.load_app import AppLoader
-from scanner.cli.options import SectionedCommand, section, settings_of
+from scanner.cli.options import SectionedCommand, section
 from scanner.cli.output import print_note
 from scanner.cli.queries import RowFormat, format_or_events_options, open_scans, print_answer
 from scanner.core.errors import ConfigError, ScanNotFound
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 @click.argument("before", required=False, shell_complete=complete_scan_id)
 @click.argument("after", required=False, shell_complete=complete_scan_id)
 @section("Run", {**options.STORE, **options.STALE, **options.VIEWS})
+@latest_options
 @format_or_events_options
 @options.log_options
 @options.config_option
@@ -63,7 +65,7 @@ def command(
     one for each package on a node, with a key that stays the same.
     """  # noqa: D205, D301 - click's mark for lines that are not to be re-wrapped
     rows = None if form == "events" else RowFormat(form, max_rows)
-    return anyio.run(_answer, app, settings_of(config, given), before, after, rows)
+    return anyio.run(_answer, app, settings_of_reader(config, given, before, after), before, after, rows)
 
 
 async def _answer(

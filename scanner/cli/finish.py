@@ -9,6 +9,7 @@ import click
 
 from scanner.cli import options
 from scanner.cli.completion import complete_unfinished
+from scanner.cli.json_document import table_or_json_option
 from scanner.cli.load_app import AppLoader
 from scanner.cli.options import SectionedCommand, section, settings_of
 from scanner.cli.output import data_stdout
@@ -19,10 +20,11 @@ from scanner.cli.scan import EVENT_LOOP, OUTPUT
 @click.argument("scan_id", shell_complete=complete_unfinished)
 @section("Run", options.STORE | options.SINKS | options.STALE)
 @section("Output", OUTPUT)
+@table_or_json_option
 @options.verbosity_options
 @options.config_option
 @click.pass_obj
-def command(app: AppLoader, /, *, scan_id: str, config: str | None, **given: object) -> int:
+def command(app: AppLoader, /, *, scan_id: str, as_json: bool, config: str | None, **given: object) -> int:
     """Commit a scan that workers have read, and send it to its sinks.
 
     Targets that no worker has read to their end are named and make the scan
@@ -35,7 +37,7 @@ def command(app: AppLoader, /, *, scan_id: str, config: str | None, **given: obj
     settings = settings_of(config, given)
     announcer = Announcer(app, settings)
     announcer.check()
-    with watched(settings) as watch, announced_failure(announcer):
+    with watched(settings, as_json=as_json) as watch, announced_failure(announcer):
         run = partial(app().run_finish, settings, scan_id, observers=watch.observers, stdout=data_stdout())
         result = anyio.run(run, backend_options=EVENT_LOOP)
     return show_and_announce(watch, announcer, result)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import TypeVar
 
 import click
@@ -14,6 +15,7 @@ from scanner.cli.output import messages_are_json
 from scanner.cli.settings.keys import KEYS, Key
 from scanner.cli.settings.load import load
 from scanner.cli.verbosity import VERBOSITY, apply_level, by_key
+from scanner.core.comparable import DEMO_ACCOUNTS
 from scanner.core.errors import ConfigError
 from scanner.core.settings import Settings
 
@@ -48,19 +50,20 @@ class SectionedCommand(click.Command):
                 formatter.write_dl([(names.ljust(_COLUMN), text) for names, text in records], col_max=_COLUMN)
 
 
-def section(title: str, options: dict[str, tuple[str, str]]) -> Callable[[_F], _F]:
+def section(title: str, options: dict[str, tuple[str, str]], *, shows_defaults: bool = True) -> Callable[[_F], _F]:
     """Decorates a command with settings as options: dotted key to (metavar, help)."""
 
     def decorate(command: _F) -> _F:
         for path, (metavar, help_text) in reversed(options.items()):
-            command = _option(KEYS[path], title, metavar, help_text)(command)
+            key = KEYS[path]
+            text = help_text + (_default_text(key) if shows_defaults else "")
+            command = _option(key, title, metavar, text)(command)
         return command
 
     return decorate
 
 
-def _option(key: Key, title: str, metavar: str, help_text: str) -> Callable[[_F], _F]:
-    text = help_text + _default_text(key)
+def _option(key: Key, title: str, metavar: str, text: str) -> Callable[[_F], _F]:
     name = key.path.replace(".", "__")
     if key.kind == bool | None:
         flag = f"{key.option}/--no-{key.option.removeprefix('--')}"
@@ -202,14 +205,22 @@ def config_option(command: _F) -> _F:
     return click.option("--config", metavar="FILE", help=text, shell_complete=complete_file)(command)
 
 
-def settings_of(config: str | None, options: dict[str, object], *, demo: bool = False) -> Settings:
+def settings_of(
+    config: str | None,
+    options: dict[str, object],
+    *,
+    demo: bool = False,
+    assumed: Mapping[str, object] = MappingProxyType({}),
+) -> Settings:
     """Returns the settings of this process with these options, as click names them, on top.
+
+    Where nothing is set, `assumed` is taken, by dotted key, and what a demonstration needs.
 
     Raises:
         ConfigError: All that is wrong, a line each.
     """
     check_working_folder()
-    settings = load(config, os.environ, by_key(options), _demo_scope() if demo else {})
+    settings = load(config, os.environ, by_key(options), _demo_scope() if demo else assumed)
     messages_are_json.set(settings.log_format == "json")
     apply_level(settings)
     return settings
@@ -227,4 +238,4 @@ def _demo_scope() -> dict[str, object]:
     """Returns what a demonstration takes where nothing else is set, so that it passes the checks of an organization."""
     from scanner.simulator.world.organization import DEFAULT_ROLE
 
-    return {"scope.accounts": ("organization",), "scope.role_name": DEFAULT_ROLE}
+    return {"scope.accounts": DEMO_ACCOUNTS, "scope.role_name": DEFAULT_ROLE}

@@ -16,8 +16,9 @@ from itertools import pairwise
 from typing import BinaryIO, Literal, cast
 
 from scanner.cli.standard_streams import StandardOutputError
-from scanner.core.errors import PatchsweepError
+from scanner.core.errors import ConfigError, PatchsweepError
 from scanner.core.safe_text import mask_foreign_text, terminal_json, terminal_lines, terminal_text
+from scanner.core.settings import Settings
 
 Level = Literal["info", "warning", "error"]
 _LOG_FORMAT_OPTION = "--log-format"
@@ -65,6 +66,17 @@ def _write(data: bytes) -> None:
 def data_stdout() -> BinaryIO:
     """Returns standard output for a sink that writes lines of JSON there, escaped where a terminal would obey them."""
     return cast("BinaryIO", _TerminalBytes()) if sys.stdout.isatty() else sys.stdout.buffer
+
+
+def writes_to_stdout(settings: Settings) -> bool:
+    """Returns whether a sink writes its rows on stdout."""
+    return any(sink.endswith(":-") for sink in settings.sinks)
+
+
+def check_stdout_is_free(settings: Settings) -> None:
+    """Raises `ConfigError` where a sink writes to stdout beside a JSON object: no program could read either."""
+    if writes_to_stdout(settings):
+        raise ConfigError("--format json: a sink writes to stdout, too; give that sink a file or folder instead of -")
 
 
 class _TerminalBytes:

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 
 import anyio
 import click
+from msgspec import Struct
 
 from scanner.cli import options
 from scanner.cli.choose_scan import chosen_scan, note_mixed_scopes
 from scanner.cli.completion import complete_scan_id
+from scanner.cli.latest_options import latest_options, named_options, settings_of_reader
 from scanner.cli.load_app import AppLoader
-from scanner.cli.options import Sectioned, SectionedCommand, section, settings_of
+from scanner.cli.options import Sectioned, SectionedCommand, section
 from scanner.cli.queries import RowFormat, format_options, open_scans, print_answer
 from scanner.core.errors import ConfigError
 
@@ -34,9 +36,10 @@ if TYPE_CHECKING:
     default=["latest"],
     cls=Sectioned,
     section="Run",
-    help="Scans to query: an id, latest, or all. Repeatable.  [default: latest]",
+    help="Scans to query: an id, latest, or all (of the scope that options name). Repeatable.  [default: latest]",
 )
 @section("Run", {**options.STORE, **options.VIEWS})
+@latest_options
 @section("Feeds", options.FEEDS)
 @format_options
 @options.log_options
@@ -70,9 +73,10 @@ def command(
     Feeds that are named are the tables kev, epss, msrc_fixes,
     msrc_supersedes and osv_fixes.
     """  # noqa: D205, D301 - click's mark for lines that are not to be re-wrapped
-    settings = settings_of(config, given)
+    settings = settings_of_reader(config, given, *scans)
     text = _text_of(sql)
-    anyio.run(_answer, app, settings, text, scans, RowFormat(form, max_rows))
+    asked = _Asked(scans, by_scope=bool(named_options(given)))
+    anyio.run(_answer, app, settings, text, asked, RowFormat(form, max_rows))
     return 0
 
 
@@ -91,13 +95,20 @@ def _text_of(sql: str) -> str:
         raise ConfigError(f"the SQL {place} is not UTF-8 text") from error
 
 
-async def _answer(app: AppLoader, settings: Settings, sql: str, scans: tuple[str, ...], form: RowFormat) -> None:
+class _Asked(Struct, frozen=True):
+    """The scans that `--scan` names: ids, `latest` or `all`, which is limited to a scope where options name one."""
+
+    scans: tuple[str, ...]
+    by_scope: bool
+
+
+async def _answer(app: AppLoader, settings: Settings, sql: str, asked: _Asked, form: RowFormat) -> None:
     from scanner.reports.feeds.feed import kinds_in
 
     # A feed is read only where the SQL names a table of it: those of OSV have millions of rows.
     feeds = [await app().read_feed(settings, kind) for kind in kinds_in(sql) if getattr(settings.feeds, kind)]
     async with app().open_store(settings) as store:
-        scan_ids = await _scan_ids(store, settings, scans)
+        scan_ids = await _scan_ids(store, settings, asked)
         # Whatever reads the table, quoted or in a subquery, has its name in it; a name too much costs only time.
         names_patches = "patches" in sql.casefold()
         async with open_scans(store, scan_ids, settings.views, with_patches=names_patches) as views:
@@ -106,11 +117,12 @@ async def _answer(app: AppLoader, settings: Settings, sql: str, scans: tuple[str
             await print_answer(views, sql, form, members=lambda: {"scan_ids": scan_ids})
 
 
-async def _scan_ids(store: Store, settings: Settings, scans: tuple[str, ...]) -> list[str]:
-    """Returns the ids of the committed scans to query, each once; `resolve` raises where there is none."""
-    if "all" in scans:
-        found = await store.committed() or [await store.resolve()]
+async def _scan_ids(store: Store, settings: Settings, asked: _Asked) -> list[str]:
+    """Returns the ids of the committed scans to query, each once; raises `ScanNotFound` where there is none."""
+    if "all" in asked.scans:
+        found = await (store.committed_of_scope(settings) if asked.by_scope else store.committed())
+        found = found or [await chosen_scan(store, settings, "latest")]
     else:
-        found = list(dict.fromkeys([await chosen_scan(store, settings, scan) for scan in scans]))
+        found = list(dict.fromkeys([await chosen_scan(store, settings, scan) for scan in asked.scans]))
     await note_mixed_scopes(store, found)
     return found

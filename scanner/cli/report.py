@@ -16,8 +16,9 @@ from scanner.cli.atomic_file import check_file, write_file
 from scanner.cli.choose_scan import chosen_scan
 from scanner.cli.completion import complete_scan_id
 from scanner.cli.exit_codes import ExitCode
+from scanner.cli.latest_options import latest_options, settings_of_reader
 from scanner.cli.load_app import AppLoader
-from scanner.cli.options import Sectioned, SectionedCommand, section, settings_of
+from scanner.cli.options import Sectioned, SectionedCommand, section
 from scanner.cli.output import print_data, print_note
 from scanner.cli.queries import open_scans
 from scanner.cli.report_files import check_folder, file_names
@@ -37,6 +38,7 @@ STDOUT = "-"
 @click.command("report", cls=SectionedCommand)
 @click.argument("scan_id", required=False, shell_complete=complete_scan_id)
 @section("Run", {**options.STORE, **options.STALE, **options.VIEWS, **options.FEEDS_OF_CVES})
+@latest_options
 @options.by_option("Count what each group lacks, too")
 @options.split_by_option(
     "Write a report for each group into the folder that --output names, such as one a team with tag:Team."
@@ -80,7 +82,7 @@ def command(
     """
     from scanner.reports.grouping import parse_grouping
 
-    settings = settings_of(config, given)
+    settings = settings_of_reader(config, given, scan_id)
     grouping, split = (None if text is None else parse_grouping(text) for text in (by, split_by))
     if split is not None:
         return _write_split(app, settings, scan_id, by=grouping, split=split, folder=output, opens=opens)

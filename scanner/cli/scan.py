@@ -12,6 +12,7 @@ from msgspec import structs
 from scanner.cli import options
 from scanner.cli.completion import complete_unfinished
 from scanner.cli.demo_options import demo_day_option, demo_option
+from scanner.cli.json_document import table_or_json_option
 from scanner.cli.load_app import AppLoader
 from scanner.cli.options import Sectioned, SectionedCommand, section, settings_of
 from scanner.cli.output import data_stdout
@@ -66,6 +67,7 @@ OUTPUT = {
 @options.by_option("Count what each group of machines lacks in the summary, too")
 @section("Speed", options.SPEED)
 @section("Output", OUTPUT)
+@table_or_json_option
 @options.verbosity_options
 @click.option(
     "--profile",
@@ -86,6 +88,7 @@ def command(  # noqa: PLR0913 - one parameter for each option
     resume_or_start: bool,
     profile: str | None,
     by: str | None,
+    as_json: bool,
     config: str | None,
     **given: object,
 ) -> int:
@@ -107,7 +110,7 @@ def command(  # noqa: PLR0913 - one parameter for each option
     settings = settings_of(config, given, demo=demo)
     announcer = Announcer(app, settings)
     announcer.check()
-    with start_up_uncollected() as start_up, watched(settings) as watch:
+    with start_up_uncollected() as start_up, watched(settings, as_json=as_json) as watch:
         observers = [start_up, *watch.observers]
         work = partial(app().run_scan, settings, observers=observers, stdout=data_stdout())
         run = partial(work, resume=resume, demo=demo, demo_day=demo_day)

@@ -15,8 +15,9 @@ from scanner.cli import options
 from scanner.cli.completion import complete_scan_id
 from scanner.cli.exit_codes import ExitCode
 from scanner.cli.json_document import print_document, table_or_json_option
+from scanner.cli.latest_options import latest_options, settings_of_reader
 from scanner.cli.load_app import AppLoader
-from scanner.cli.options import Sectioned, SectionedCommand, section, settings_of
+from scanner.cli.options import Sectioned, SectionedCommand, section
 from scanner.cli.output import print_lines
 from scanner.cli.scans_forget import forget
 from scanner.cli.scans_times import times
@@ -54,7 +55,7 @@ def command() -> None:
 @click.pass_obj
 def list_scans(app: AppLoader, /, *, as_json: bool, config: str | None, **given: object) -> int:
     """List the scans of a store, the newest last."""
-    store, scans = _with_store(app, settings_of(config, given), _listing)
+    store, scans = _with_store(app, settings_of_reader(config, given), _listing)
     if as_json:
         print_document(store=store, scans=scans)
     else:
@@ -74,7 +75,7 @@ def verify(app: AppLoader, /, *, scan_id: str | None, as_json: bool, config: str
 
     Exit code 1 if a file is missing or was modified.
     """
-    found = _with_store(app, settings_of(config, given), partial(_verified, scan_id))
+    found = _with_store(app, settings_of_reader(config, given), partial(_verified, scan_id))
     if as_json:
         print_document(verified=[Verified(where, not problems, problems) for where, problems in found.items()])
     else:
@@ -103,7 +104,7 @@ def prune(app: AppLoader, /, *, keep: int, as_json: bool, config: str | None, **
 
     `scans forget` knows more rules.
     """
-    removed = _with_store(app, settings_of(config, given), lambda store: store.prune(keep))
+    removed = _with_store(app, settings_of_reader(config, given), lambda store: store.prune(keep))
     if as_json:
         print_document(removed=removed)
     else:
@@ -118,6 +119,7 @@ command.add_command(times)
 @command.command("show", cls=SectionedCommand, short_help="Show what a scan was asked, and how it ended.")
 @click.argument("scan_id", required=False, shell_complete=complete_scan_id)
 @section("Run", options.STORE)
+@latest_options
 @table_or_json_option
 @options.log_options
 @options.config_option
@@ -130,7 +132,7 @@ def show(app: AppLoader, /, *, scan_id: str | None, as_json: bool, config: str |
     from scanner.cli.scans_progress import progress_lines, unfinished_scan
     from scanner.cli.scans_show import shown_scan, text_of
 
-    settings = settings_of(config, given)
+    settings = settings_of_reader(config, given, scan_id)
     if scan_id is not None:
         unfinished = _with_store(app, settings, partial(unfinished_scan, scan_id=scan_id))
         if unfinished is not None:

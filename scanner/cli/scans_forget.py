@@ -13,8 +13,9 @@ from msgspec import convert
 from scanner.cli import options
 from scanner.cli.exit_codes import ExitCode
 from scanner.cli.json_document import print_document, table_or_json_option
+from scanner.cli.latest_options import settings_of_reader
 from scanner.cli.load_app import AppLoader
-from scanner.cli.options import Sectioned, SectionedCommand, section, settings_of
+from scanner.cli.options import Sectioned, SectionedCommand, section
 from scanner.cli.output import data_stdout, print_error, print_lines
 from scanner.core.errors import ConfigError
 
@@ -90,7 +91,7 @@ def forget(
 
     chosen = {member: given.pop(name.replace("-", "_")) for name, member in RULE_MEMBERS.items()}
     rules = convert({member: count for member, count in chosen.items() if count is not None}, KeepRules)
-    settings = settings_of(config, given)
+    settings = settings_of_reader(config, given)
     if rules.say_nothing:
         raise ConfigError(f"say what to keep, with one of {', '.join(f'--{name}' for name in RULES)}")
     run = partial(app().run_forget, settings, rules, dry_run=dry_run, prune_sinks=prune_sinks, stdout=data_stdout())

@@ -13,8 +13,9 @@ from scanner.cli.choose_scan import chosen_scan
 from scanner.cli.completion import complete_scan_id
 from scanner.cli.exit_codes import ExitCode
 from scanner.cli.json_document import print_document, table_or_json_option
+from scanner.cli.latest_options import latest_options, settings_of_reader
 from scanner.cli.load_app import AppLoader
-from scanner.cli.options import Sectioned, SectionedCommand, section, settings_of
+from scanner.cli.options import Sectioned, SectionedCommand, section
 from scanner.cli.output import print_lines, print_note
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     help="Over the scans of so many days up to the last.  [default: 90]",
 )
 @section("Run", options.STORE)
+@latest_options
 @table_or_json_option
 @options.log_options
 @options.config_option
@@ -45,7 +47,7 @@ def times(
 
     Over the scans of the scope and filters of SCAN_ID, or of the newest scan.
     """
-    found = anyio.run(_read, app, settings_of(config, given), scan_id, days)
+    found = anyio.run(_read, app, settings_of_reader(config, given, scan_id), scan_id, days)
     if as_json:
         print_document(**structs.asdict(found))
     else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Mapping
 from functools import partial
 from shlex import quote
 from typing import TYPE_CHECKING, get_type_hints
@@ -10,8 +11,11 @@ from typing import TYPE_CHECKING, get_type_hints
 import anyio
 import click
 
+from scanner.cli import options
+from scanner.cli.json_document import print_document, table_or_json_option
 from scanner.cli.options import Sectioned, SectionedCommand
 from scanner.cli.output import print_lines, print_note
+from scanner.cli.verbosity import apply_log_options
 from scanner.core.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -62,6 +66,8 @@ def _serve(  # noqa: PLR0913 - click passes one parameter for each option
     latency: float,
     faults: tuple[str, ...],
     port: int,
+    as_json: bool,
+    **given: object,
 ) -> int:
     """Serve a simulated organization for trials.
 
@@ -77,16 +83,19 @@ def _serve(  # noqa: PLR0913 - click passes one parameter for each option
     from scanner.simulator.generate.build import make_world
     from scanner.simulator.running.buckets import NO_LIMITS, Limits, Rate
 
+    apply_log_options(given)
     world = make_world(
         accounts=account_count, regions=region_count, nodes=node_count, seed=seed, external_id=external_id
     )
     granted = NO_LIMITS.default if rate is None else Rate(rate, burst)
     limits = Limits(default=granted, latency_s=latency)
-    anyio.run(partial(_until_stopped, world, _faults(faults, seed), limits, port))
+    anyio.run(partial(_until_stopped, world, _faults(faults, seed), limits, port, as_json=as_json))
     return 0
 
 
-command = SectionedCommand("simulate", params=_parameters(), callback=_serve, help=_serve.__doc__)
+command = click.command("simulate", cls=SectionedCommand, params=_parameters())(
+    table_or_json_option(options.log_options(_serve))
+)
 
 
 def _faults(given: tuple[str, ...], seed: int) -> Faults:
@@ -110,15 +119,24 @@ def _faults(given: tuple[str, ...], seed: int) -> Faults:
     return msgspec.convert(values, Faults)
 
 
-async def _until_stopped(world: World, faults: Faults, limits: Limits, port: int) -> None:
+def _print_environment(environment: Mapping[str, str], *, as_json: bool) -> None:
+    """Prints what points an AWS client to the server: commands of a shell, or one JSON object."""
+    unset = ["AWS_PROFILE", "AWS_SESSION_TOKEN"]
+    if as_json:
+        print_document(environment=environment, unset=unset)
+    else:
+        exports = [f"export {name}={quote(value)}" for name, value in environment.items()]
+        print_lines([f"unset {' '.join(unset)}", *exports])
+
+
+async def _until_stopped(world: World, faults: Faults, limits: Limits, port: int, *, as_json: bool) -> None:
     from scanner.reports.lines import counted
     from scanner.simulator.server.server import serve
 
     try:
         async with serve(world, faults=faults, limits=limits, port=port) as simulator:
             with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
-                exports = [f"export {name}={quote(value)}" for name, value in simulator.environment().items()]
-                print_lines(["unset AWS_PROFILE AWS_SESSION_TOKEN", *exports])
+                _print_environment(simulator.environment(), as_json=as_json)
                 print_note(
                     f"serving {counted(world.node_count, 'node')} in {counted(len(world.accounts), 'account')} "
                     f"on {simulator.url}; "

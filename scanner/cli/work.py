@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 
 import anyio
 import click
+from msgspec import structs
 
 from scanner.cli import options
 from scanner.cli.completion import complete_unfinished
 from scanner.cli.exit_codes import ExitCode
+from scanner.cli.json_document import print_document, table_or_json_option
 from scanner.cli.load_app import AppLoader
 from scanner.cli.options import Sectioned, SectionedCommand, section, settings_of
 from scanner.cli.output import print_note
@@ -50,11 +52,20 @@ _SCOPE = {"scope.external_id": options.SCOPE["scope.external_id"]}
 @section("Run", options.STORE)
 @section("Scope", _SCOPE)
 @section("Speed", options.SPEED)
+@table_or_json_option
 @options.log_options
 @options.config_option
 @click.pass_obj
 def command(
-    app: AppLoader, /, *, scan_id: str, part: str | None, slices: int | None, config: str | None, **given: object
+    app: AppLoader,
+    /,
+    *,
+    scan_id: str,
+    part: str | None,
+    slices: int | None,
+    as_json: bool,
+    config: str | None,
+    **given: object,
 ) -> int:
     """Read one part of a scan that `patchsweep begin` planned.
 
@@ -72,7 +83,9 @@ def command(
     with bound_to(scan_id=scan_id, slice=named):
         run = partial(app().run_work, settings, scan_id, named, observers=[LogObserver()])
         report = anyio.run(run, backend_options=EVENT_LOOP)
-    if not is_quiet(settings):
+    if as_json:
+        print_document(**structs.asdict(report))
+    elif not is_quiet(settings):
         print_note(report_text(report))
     return ExitCode.COMPLETE
 

@@ -9,6 +9,9 @@ from msgspec import Struct, structs
 
 from scanner.core.scan_request import NodeFilters, PatchFilters, RequestedScope, ScanRequest
 
+#: The accounts of a demonstration where none are named.
+DEMO_ACCOUNTS = ("organization",)
+
 _S = TypeVar("_S", bound=Struct)
 
 
@@ -35,6 +38,15 @@ def comparable_part(request: ScanRequest, *, demo: bool) -> ComparablePart:
     tags = {key: tuple(sorted(values)) for key, values in sorted(request.nodes.tags.items())}
     nodes = structs.replace(with_sorted_lists(request.nodes), tags=tags, tag_keys=())
     return ComparablePart(scope, nodes, comparable_filters(request.patches), demo)
+
+
+def alternatives(wanted: ComparablePart) -> tuple[ComparablePart, ...]:
+    """Returns what a scan of the demonstration has that was asked for the same, with accounts named or not."""
+    demo = structs.replace(wanted, demo=True)
+    scope = wanted.scope
+    if scope.accounts != RequestedScope().accounts:
+        return (demo,)
+    return (demo, structs.replace(demo, scope=structs.replace(scope, accounts=DEMO_ACCOUNTS)))
 
 
 def comparable_filters(patches: PatchFilters) -> PatchFilters:

@@ -8,7 +8,7 @@ from functools import partial
 
 from msgspec import Struct
 
-from scanner.core.comparable import ComparablePart, comparable_part, scope_text
+from scanner.core.comparable import ComparablePart, alternatives, comparable_part, filters_text, scope_text
 from scanner.core.concurrency import map_bounded
 from scanner.core.errors import ScanNotFound, StoreError
 from scanner.core.interfaces import Files
@@ -36,7 +36,8 @@ async def choose(files: Files, asked: str | None, wanted: ComparablePart | None)
         files: the store.
         asked: an id, or the latest.
         wanted: of which scope and filters the latest has to be; None: of any. A wider scan of the last days that
-            stands beside it is then named in the note.
+            stands beside it is then named in the note. Where no scan of AWS has them, one of the
+            demonstration is taken.
 
     Raises:
         ScanNotFound: there is none; the text says what there is.
@@ -47,23 +48,28 @@ async def choose(files: Files, asked: str | None, wanted: ComparablePart | None)
         return ChosenScan(newest)
     if wanted is None:
         return ChosenScan(newest, await _note_of_wider(files, newest, lists))
-    found = await newest_comparable(files, lists.committed, wanted)
-    if found is None:
+    found = await of_scope(files, lists.committed, wanted, 1)
+    if not found:
+        asked_for = "; ".join(filter(None, (scope_text(wanted), filters_text(wanted))))
         raise ScanNotFound(
-            f"no committed scan in {files.url} has the scope and filters of the settings ({scope_text(wanted)}): "
+            f"no committed scan in {files.url} was made with the scope and filters asked for ({asked_for}): "
             f"name a scan, such as the newest, {newest}, or see what there is with `patchsweep scans`"
         )
-    return ChosenScan(found)
+    return ChosenScan(found[0])
 
 
-async def newest_comparable(files: Files, scan_ids: Sequence[str], wanted: ComparablePart) -> str | None:
-    """Returns the newest of these committed scans (newest last) with this scope and filters, or None."""
-    found = await comparable(files, scan_ids, wanted, 1)
-    return found[0] if found else None
+async def of_scope(files: Files, scan_ids: Sequence[str], wanted: ComparablePart, most: int) -> list[str]:
+    """Returns the newest of these committed scans with this scope and filters; of the demonstration where AWS has none.
+
+    At most so many, and the newest last, as they are given.
+    """
+    return await comparable(files, scan_ids, (wanted,), most) or await comparable(
+        files, scan_ids, alternatives(wanted), most
+    )
 
 
-async def comparable(files: Files, scan_ids: Sequence[str], wanted: ComparablePart, most: int) -> list[str]:
-    """Returns the newest of these committed scans with this scope and filters, at most so many; newest last, as given.
+async def comparable(files: Files, scan_ids: Sequence[str], wanted: Sequence[ComparablePart], most: int) -> list[str]:
+    """Returns the newest of these committed scans with one of these scopes and filters, at most so many; newest last.
 
     Headers are read from the newest backwards, and no further than is needed.
     """
@@ -71,7 +77,7 @@ async def comparable(files: Files, scan_ids: Sequence[str], wanted: ComparablePa
     for start in range(len(scan_ids), 0, -FILES_AT_ONCE):
         some = scan_ids[max(start - FILES_AT_ONCE, 0) : start]
         parts = await map_bounded(partial(part_of, files), some, FILES_AT_ONCE)
-        alike = [scan_id for scan_id, part in zip(some, parts, strict=True) if part == wanted]
+        alike = [scan_id for scan_id, part in zip(some, parts, strict=True) if part in wanted]
         found = [*alike, *found][-most:]
         if len(found) == most:
             break

@@ -23,7 +23,7 @@ from scanner.core.tables import summary_of
 from scanner.files.write_test import probe_store
 from scanner.store import catalog as catalogs
 from scanner.store import layout, measurements, replay
-from scanner.store.choose import ChosenScan, choose, comparable, part_of
+from scanner.store.choose import ChosenScan, choose, comparable, of_scope, part_of
 from scanner.store.forget import decisions
 from scanner.store.history import History, HistoryQuery, history
 from scanner.store.hold import hold
@@ -128,6 +128,12 @@ class Store:
         wanted = comparable_part(request_of(settings), demo=False)
         return await choose(self._files, asked, None if wanted.is_default else wanted)
 
+    async def committed_of_scope(self, settings: Settings) -> list[str]:
+        """Returns the committed scans of the scope and filters of the settings, newest last."""
+        committed = await self.committed()
+        wanted = comparable_part(request_of(settings), demo=False)
+        return await of_scope(self._files, committed, wanted, len(committed))
+
     async def newest_before(self, scan_id: str) -> str | None:
         """Returns the newest committed scan before this one that has its scope and filters, or None."""
         found = await self.comparable_before(scan_id, 1)
@@ -140,7 +146,7 @@ class Store:
         """
         wanted = await part_of(self._files, scan_id)
         earlier = [each for each in await self.committed() if each < scan_id]
-        return [] if wanted is None else await comparable(self._files, earlier, wanted, most)
+        return [] if wanted is None else await comparable(self._files, earlier, (wanted,), most)
 
     async def scopes(self, scan_ids: Sequence[str]) -> dict[str, ComparablePart | None]:
         """Returns the scope and filters of scans, None where that cannot be read."""

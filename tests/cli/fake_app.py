@@ -8,7 +8,10 @@ from typing import BinaryIO
 
 from msgspec import Struct
 
+from scanner.app.begin import Begun
 from scanner.app.feeds import read_feed, read_feeds, read_waiver_file
+from scanner.app.time_to_patch import read_patch_times
+from scanner.app.worker import WorkReport
 from scanner.core.interfaces import Observer
 from scanner.core.model import CallCounts, ManagedNode, NodeScan, NodeStatus, Scope, Target, TargetOutcome, TargetStatus
 from scanner.core.patch_rows import NO_PATCHES
@@ -61,6 +64,7 @@ class PublishReport(Struct, frozen=True):
     scan_id: str
     rows: int
     failures: dict[str, str]
+    note: str | None = None
 
 
 class FakeApp:
@@ -103,6 +107,21 @@ class FakeApp:
 
     async def read_trend(self, store, scan_id, *, stale_after_days) -> Trend:
         return Trend(())
+
+    async def read_patch_times(self, store, scan_id, days):
+        return await read_patch_times(store, scan_id, days)
+
+    async def run_begin(self, settings, *, resume, demo, stdout, scan_id=None) -> Begun:
+        self.settings, self.resume, self.demo = settings, resume, demo
+        return Begun(scan_id or self.ending.scan.scan_id, 2, ["one account is suspended"])
+
+    async def run_work(self, settings, scan_id, part, *, observers) -> WorkReport:
+        self.settings = settings
+        return WorkReport(scan_id, part, 2)
+
+    async def run_finish(self, settings, scan_id, *, observers, stdout) -> ScanResult:
+        self.settings = settings
+        return self.ending
 
     async def run_notify(self, settings, message, metrics) -> dict[str, str]:
         return {}

@@ -102,3 +102,65 @@ def test_one_object_a_line_has_the_rows_alone(store):
     ended = run("query", "SELECT state FROM patches ORDER BY 1 LIMIT 2", "--format", "jsonl", "--store", store)
 
     assert [json.loads(line) for line in ended.stdout.splitlines()] == [{"state": "INSTALLED"}, {"state": "MISSING"}]
+
+
+SCAN_ID = "20261123T210611Z-a1b2c3"
+
+
+@pytest.mark.parametrize("command", [("scan",), ("finish", SCAN_ID)])
+def test_the_summary_of_a_scan_is_one_object_on_stdout_instead_of_text_on_stderr(command, tmp_path):
+    summary = tmp_path / "summary.json"
+
+    code, shown = document(*command, "--log-level", "error", "--summary", str(summary))
+
+    assert (code, shown["schema_version"], shown["scan_id"], shown["exit_code"]) == (0, 1, SCAN_ID, 0)
+    assert shown == json.loads(summary.read_text())
+    # Without `--quiet` the logs stay on stderr, and the text of the summary does not appear.
+    assert "machines:" not in run(*command, "--format", "json", app=FakeApp()).stderr
+
+
+@pytest.mark.parametrize("command", [("scan",), ("finish", SCAN_ID), ("publish",)])
+def test_an_object_and_the_rows_of_a_sink_are_not_mixed_on_stdout(command):
+    app = FakeApp()
+
+    ended = run(*command, "--format", "json", "--sink", "jsonl:-", app=app)
+
+    assert (ended.code, ended.stdout, app.settings) == (2, "", None)
+    assert ended.stderr == (
+        "patchsweep: --format json: a sink writes to stdout, too; give that sink a file or folder instead of -\n"
+    )
+
+
+def test_a_scan_that_workers_read():
+    code, begun = document("begin", "-q")
+    assert (code, begun["schema_version"], begun["scan_id"], begun["targets"]) == (0, 1, SCAN_ID, 2)
+    assert begun["notes"] == ["one account is suspended"]
+
+    code, worked = document("work", SCAN_ID, "--slice", "1/2", "-q")
+    assert (code, worked["schema_version"], worked["slice"], worked["targets"]) == (0, 1, "1/2", 2)
+
+
+def test_what_became_of_each_sink_without_its_secrets():
+    app = FakeApp()
+    app.publish_failures = {"postgresql://me:***@db/x": "the database is down"}
+
+    ended = run("publish", "--sink", "csv:out", "--sink", "postgresql://me:hush@db/x", "--format", "json", app=app)
+
+    shown = json.loads(ended.stdout)
+    assert (ended.code, shown["schema_version"], shown["exit_code"], shown["patch_rows"]) == (3, 1, 3, 1_234)
+    assert [(sink["is_sent"], sink["reason"]) for sink in shown["sinks"]] == [
+        (True, None),
+        (False, "the database is down"),
+    ]
+    assert "hush" not in ended.stdout
+
+
+def test_settings_that_are_right_and_ones_that_are_not(monkeypatch):
+    assert document("config", "validate")[1] == {"schema_version": 1, "is_valid": True, "problems": [], "exit_code": 0}
+    monkeypatch.setenv("PATCHSWEEP_MODE", "foo")
+    monkeypatch.setenv("PATCHSWEEP_RATE", "fast")
+
+    code, shown = document("config", "validate")
+
+    assert (code, shown["is_valid"], shown["exit_code"], len(shown["problems"])) == (2, False, 2, 2)
+    assert shown["problems"][0].startswith("PATCHSWEEP_MODE (mode): expected one of")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import signal
 import socket
 import subprocess
@@ -60,3 +61,26 @@ def test_a_port_that_is_taken_is_named():
 
     assert ended.code == 2
     assert f"--port {port} cannot be opened on 127.0.0.1" in ended.stderr
+
+
+def test_a_program_reads_the_variables_as_one_object_and_nothing_else_is_said_where_that_is_asked_for():
+    argv = [sys.executable, "-m", "scanner", "simulate", "--node-count", "1", "--format", "json", "-q"]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as server:
+        lines = []
+        while not lines or lines[-1] != "}\n":
+            lines.append(server.stdout.readline())
+        server.send_signal(signal.SIGTERM)
+        rest = server.communicate(timeout=300)
+
+    shown = json.loads("".join(lines))
+    assert (server.returncode, rest) == (0, ("", ""))
+    assert shown["schema_version"] == 1
+    assert shown["environment"]["AWS_ENDPOINT_URL"].startswith("http://127.0.0.1:")
+    assert shown["unset"] == ["AWS_PROFILE", "AWS_SESSION_TOKEN"]
+
+
+def test_the_log_options_are_those_of_every_command():
+    ended = run("simulate", "--log-format", "json", "--fault", "gon=1")
+
+    assert ended.code == 2
+    assert json.loads(ended.stderr)["level"] == "error"
