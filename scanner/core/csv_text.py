@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from string import ascii_letters, digits
 
 from scanner.core.safe_text import safe_cell
 
 LINE_END = "\r\n"
-_QUOTED = re.compile(r'[",\r\n]')
+_QUOTES_NEED = '",\r\n'
+_QUOTED = re.compile(f"[{_QUOTES_NEED}]")
+_PLAIN_STARTS = {"", *ascii_letters, *digits}
 
 
 def csv_cell(text: str | None) -> str:
@@ -25,6 +28,14 @@ def quoted_cell(text: str) -> str:
         return text
     doubled = text.replace('"', '""')
     return f'"{doubled}"'
+
+
+def are_cells(starts: Iterable[str], content: bytes) -> bool:
+    """Returns whether `csv_cell` changes none of the texts that begin with `starts` and together are `content`.
+
+    False says nothing: what begins with a letter of another script is a cell too.
+    """
+    return _PLAIN_STARTS.issuperset(starts) and len(content.translate(None, _QUOTES_NEED.encode())) == len(content)
 
 
 def csv_line(cells: Iterable[str | None]) -> str:

@@ -7,17 +7,15 @@ for a formula gets a leading apostrophe; nothing else of the data is changed.
 from __future__ import annotations
 
 import codecs
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Callable, Iterator
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from scanner.core.column import TIME
-from scanner.core.csv_text import LINE_END, csv_cell, csv_line
+from scanner.core.csv_text import LINE_END, are_cells, csv_cell, csv_line
 from scanner.core.interfaces import Sink
 from scanner.sinks.context import SinkContext
-from scanner.sinks.folder.encoded_columns import encoded_once, list_texts, number_texts, text_lines, time_texts
+from scanner.sinks.folder.coded_columns import ValueForm, content, table_lines
 from scanner.sinks.folder.folder import FolderSink, TextForm
 from scanner.sinks.path_checks import checked_folder
 from scanner.sinks.spec import split_flags
@@ -35,25 +33,19 @@ def _head(schema: pa.Schema) -> bytes:
     return csv_line(schema.names).encode()
 
 
-def _encoder(_: str, schema: pa.Schema) -> Callable[[pa.Table], bytes]:  # noqa: ARG001 - every form has this signature
-    return partial(text_lines, encode=_columns, separator=",")
+def _encoder(_: str, schema: pa.Schema) -> Callable[[pa.Table], Iterator[pa.Buffer]]:
+    before = ["", *"," * (len(schema) - 1)]
+    return lambda table: table_lines(table, _FORM, before, LINE_END)
 
 
-def _columns(batch: pa.RecordBatch) -> Sequence[pa.Array]:
-    *columns, last = map(_cells, batch.columns)
-    return [*columns, pc.binary_join_element_wise(last, LINE_END, "")]
+def _cells(texts: pa.StringArray) -> pa.StringArray:
+    starts = pc.utf8_slice_codeunits(texts, 0, 1).unique().to_pylist()
+    if are_cells(starts, content(texts)):
+        return texts
+    return pa.array(map(csv_cell, texts.to_pylist()), pa.string())
 
 
-def _cells(column: pa.Array) -> pa.Array:
-    if pa.types.is_list(column.type):
-        column = list_texts(column, str, "", " ")
-    if column.type == TIME:
-        return time_texts(column, csv_cell, "")
-    if column.type == pa.string():
-        return encoded_once(column, csv_cell, "")
-    return number_texts(column, "")
-
-
+_FORM = ValueForm(text=_cells, joined_list=_cells, item=lambda texts: texts, separator=" ", null="")
 CSV = TextForm(suffix=".csv", head=_head, encoder=_encoder)
 #: Excel takes a CSV file for one in the code page of the machine, unless it begins with a byte order mark.
 CSV_FOR_EXCEL = TextForm(suffix=".csv", head=lambda schema: codecs.BOM_UTF8 + _head(schema), encoder=_encoder)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import ClassVar
 
@@ -22,8 +22,8 @@ class TextForm(Struct, frozen=True):
     suffix: str
     #: What a file begins with.
     head: Callable[[pa.Schema], bytes]
-    #: For a table's name and schema, what turns its rows into lines.
-    encoder: Callable[[str, pa.Schema], Callable[[pa.Table], bytes]]
+    #: For a table's name and schema, what turns its rows into lines, many at a time.
+    encoder: Callable[[str, pa.Schema], Callable[[pa.Table], Iterator[pa.Buffer]]]
 
     @property
     def files(self) -> dict[str, str]:
@@ -68,7 +68,8 @@ class FolderSink:
         with disk_errors("write in", self._folder):
             staged = self._staged = self._staged or self._start()
             for name, table in tables.items():
-                staged.append(self._form.files[name], self._encoders[name](table))
+                for lines in self._encoders[name](table):
+                    staged.append(self._form.files[name], lines)
 
     def _start(self) -> StagedFiles:
         staged = StagedFiles(self._folder, list(self._form.files.values()))

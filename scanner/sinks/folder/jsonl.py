@@ -71,8 +71,11 @@ class JsonlStream:
 
     async def _send(self, tables: Mapping[str, pa.Table]) -> None:
         for name, table in tables.items():
-            lines = await to_thread.run_sync(self._encoders[name].lines, table)
+            lines = await to_thread.run_sync(self._lines, name, table)
             await run_in_daemon_thread(partial(_print, self._stream, lines))
+
+    def _lines(self, name: str, table: pa.Table) -> bytes:
+        return b"".join(self._encoders[name].lines(table))
 
 
 def _print(stream: BinaryIO, lines: bytes) -> None:

@@ -7,18 +7,18 @@ invisible characters are written as JSON's escapes: the same data, and a termina
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 
 import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from scanner.core.column import TIME
 from scanner.core.safe_text import terminal_json
-from scanner.sinks.folder.encoded_columns import encoded_once, list_texts, number_texts, text_lines, time_texts
+from scanner.sinks.folder.coded_columns import ValueForm, content, table_lines
 
 _JSON = msgspec.json.Encoder()
-_NULL = "null"
+#: The characters that stand in JSON as they are: of ASCII all that are shown, but for the quote and the backslash.
+_PLAIN = bytes(set(range(0x20, 0x7F)) - set(b'"\\'))
 
 
 class RowEncoder:
@@ -32,25 +32,25 @@ class RowEncoder:
         if name_first:
             self._before[0] = f'{{"table":{_json_text(name)},{keys[0]}:'
 
-    def lines(self, table: pa.Table) -> bytes:
-        """Returns the rows, a line each, every line ended."""
-        return text_lines(table.select(self._columns), self._texts, "")
-
-    def _texts(self, batch: pa.RecordBatch) -> Sequence[pa.Array | str]:
-        pairs = zip(self._before, map(_values, batch.columns), strict=True)
-        return [*(part for pair in pairs for part in pair), "}\n"]
+    def lines(self, table: pa.Table) -> Iterator[pa.Buffer]:
+        """Yields the rows, a line each, every line ended; many at a time."""
+        return table_lines(table.select(self._columns), _FORM, self._before, "}\n")
 
 
 def _json_text(text: str) -> str:
     return terminal_json(_JSON.encode(text).decode())
 
 
-def _values(column: pa.Array) -> pa.Array:
-    if pa.types.is_list(column.type):
-        joined = list_texts(column, _json_text, _NULL, ",")
-        return pc.fill_null(pc.binary_join_element_wise("[", joined, "]", ""), _NULL)
-    if column.type == TIME:
-        return time_texts(column, _json_text, _NULL)
-    if column.type == pa.string():
-        return encoded_once(column, _json_text, _NULL)
-    return number_texts(column, _NULL)
+def _json_texts(texts: pa.StringArray) -> pa.StringArray:
+    if not content(texts).translate(None, _PLAIN):
+        return pc.binary_join_element_wise('"', texts, '"', "")
+    return pa.array(map(_json_text, texts.to_pylist()), pa.string())
+
+
+_FORM = ValueForm(
+    text=_json_texts,
+    joined_list=lambda joined: pc.binary_join_element_wise("[", joined, "]", ""),
+    item=_json_texts,
+    separator=",",
+    null="null",
+)

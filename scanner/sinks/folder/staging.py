@@ -8,6 +8,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
+import pyarrow as pa
+
 from scanner.sinks.staging_folder import StagingFolder, create_private, move_into_place
 
 
@@ -29,7 +31,7 @@ class StagedFiles:
             self.discard()
             raise
 
-    def append(self, name: str, data: bytes) -> None:
+    def append(self, name: str, data: bytes | pa.Buffer) -> None:
         self._files[name].write(data)
 
     def publish(self) -> None:

@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scanner.core.csv_text import are_cells, csv_cell
 from scanner.core.errors import ConfigError
 from scanner.core.safe_text import safe_cell
-from scanner.core.tables import PATCHES, SCANS
+from scanner.core.tables import PATCHES, TABLES
 from scanner.sinks.context import SinkContext
 from scanner.sinks.folder.csv import CSV, csv_sink
 from scanner.sinks.testing.samples import awkward_scan
@@ -22,9 +23,13 @@ from tests.sinks.publishing import publish
 SCAN = awkward_scan("s1")
 
 
+def encoded(name, table):
+    return b"".join(CSV.encoder(name, TABLES[name])(table))
+
+
 def lines(title):
     row = {**SCAN.batches[0].patches.slice(0, 1).to_pylist()[0], "title": title}
-    return CSV.encoder("patches", PATCHES)(pa.Table.from_pylist([row], PATCHES))
+    return encoded("patches", pa.Table.from_pylist([row], PATCHES))
 
 
 def cell(title):
@@ -50,10 +55,10 @@ def test_a_file_keeps_control_characters_and_line_ends_as_they_are():
 
 
 def test_lists_are_joined_and_nothing_is_an_empty_cell():
-    rows = list(csv.reader(io.StringIO(CSV.encoder("patches", PATCHES)(SCAN.batches[0].patches).decode(), newline="")))
+    rows = list(csv.reader(io.StringIO(encoded("patches", SCAN.batches[0].patches).decode(), newline="")))
     assert rows[0][9:11] == ["2026-11-23T12:00:00.000Z", "CVE-2024-1 CVE-2024-2"]
     assert rows[2][5:11] == ["", "", "", "MISSING", "", ""]
-    scans = CSV.encoder("scans", SCANS)(SCAN.summary.scans).decode()
+    scans = encoded("scans", SCAN.summary.scans).decode()
     assert ",INSTALLED MISSING," in scans
 
 
@@ -83,7 +88,7 @@ def test_the_lines_are_those_of_the_standard_library_for_guarded_cells(titles):
         for title in titles
     )
 
-    assert CSV.encoder("patches", PATCHES)(table).decode() == expected.getvalue()
+    assert encoded("patches", table).decode() == expected.getvalue()
 
 
 async def test_a_folder_for_excel_begins_its_files_with_a_byte_order_mark_and_others_do_not(tmp_path):
@@ -106,3 +111,10 @@ def test_an_option_that_there_is_not_is_refused_before_the_scan(tmp_path, option
 async def test_a_question_mark_that_no_option_follows_belongs_to_the_folder(tmp_path):
     await publish(csv_sink(f"{tmp_path}/what?", SinkContext("s1", pytest.fail, io.BytesIO())), SCAN)
     assert (tmp_path / "what?" / "patches.csv").exists()
+
+
+@pytest.mark.slow
+@given(st.lists(st.text(st.sampled_from('aZ09é -+=@,"\r\n\t\uff1d'), max_size=4), max_size=5))
+def test_texts_that_are_taken_for_cells_unseen_are_those_that_the_rule_leaves_as_they_are(texts):
+    if are_cells([text[:1] for text in texts], "".join(texts).encode()):
+        assert list(map(csv_cell, texts)) == texts
