@@ -74,14 +74,15 @@ def command(
     command. It ends with 0 when each of its targets has ended, denied ones too;
     with 1 where starting it again may help, with 2 where it cannot.
     """
+    from scanner.cli.garbage_collection import start_up_uncollected
     from scanner.cli.log_setup import LogObserver, bound_to
     from scanner.cli.scan_output import log_to_stderr
 
     settings = settings_of(config, given)
     named = slice_text(part, slices, os.environ)
     log_to_stderr(settings)
-    with bound_to(scan_id=scan_id, slice=named):
-        run = partial(app().run_work, settings, scan_id, named, observers=[LogObserver()])
+    with bound_to(scan_id=scan_id, slice=named), start_up_uncollected() as start_up:
+        run = partial(app().run_work, settings, scan_id, named, observers=[start_up, LogObserver()])
         report = anyio.run(run, backend_options=EVENT_LOOP)
     if as_json:
         print_document(**structs.asdict(report))

@@ -124,6 +124,21 @@ def batch_of(segment: pa.Table) -> NodeBatch:
     )
 
 
+def part_of_batch(part: pa.Table, patches: Sequence[str]) -> NodeBatch:
+    """Returns the flat tables of a part of a segment: some columns of nodes, these members of nested patches, no tags.
+
+    The rows of patches have the account besides.
+    """
+    nested = part.column("patches").combine_chunks()
+    account_ids = part.column("account_id").take(nested.value_parent_indices())
+    rows = nested.flatten()
+    return NodeBatch(
+        nodes=part.drop_columns(["patches"]),
+        patches=pa.table([account_ids, *(rows.field(name) for name in patches)], ["account_id", *patches]),
+        tags=TAGS.empty_table(),
+    )
+
+
 def _flat(table: pa.Table, nested_name: str, key: Sequence[Column], schema: pa.Schema) -> pa.Table:
     """Returns the rows of a nested column, each with the key of the row that holds it."""
     nested = table.column(nested_name).combine_chunks()

@@ -17,6 +17,10 @@ from scanner.reports.staleness import StaleReason, stale_reason
 from scanner.reports.statuses import VERIFIED, values
 
 _STALE_COLUMNS = ("operation_end_time", "ping_status", "last_successful_association_time")
+#: What is looked at of nodes and of patches, and the states of patches that count.
+TALLY_NODES = ("account_id", "status", "installed_as_of", *_STALE_COLUMNS)
+TALLY_PATCHES = ("state", "severity")
+TALLY_STATES = ("MISSING", "FAILED")
 NO_SEVERITY = "no severity"  # stands for a patch to which AWS gives none
 
 
@@ -43,7 +47,7 @@ class Tally:
         await to_thread.run_sync(self._count, batch)
 
     def _count(self, batch: NodeBatch) -> None:
-        by_severity = {"MISSING": self.missing, "FAILED": self.failed}
+        by_severity = dict(zip(TALLY_STATES, (self.missing, self.failed), strict=True))
         for (account_id, state, severity), patches in _groups(batch.patches, "account_id", "state", "severity"):
             if state in by_severity:
                 by_severity[state][severity or NO_SEVERITY] += patches

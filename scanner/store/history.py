@@ -25,7 +25,8 @@ from scanner.store.installed_ids import InstalledIds
 from scanner.store.layout import ScanNames
 from scanner.store.manifest import FileEntry, ScanHeader
 from scanner.store.node_index import TargetKey
-from scanner.store.segment_reader import FILES_AT_ONCE, fetch, load, load_manifest, read_patch_columns, read_segment
+from scanner.store.segment_part import SegmentPart, read_part
+from scanner.store.segment_reader import FILES_AT_ONCE, fetch, load, load_manifest, read_segment
 from scanner.store.segments import decode
 
 MAX_SCANS = 10  # How many committed scans are looked through for targets that the newest does not hold
@@ -144,8 +145,8 @@ class History:
 
     async def _installed_ids(self, names: ScanNames, entry: FileEntry) -> InstalledIds:
         """Reads two members of each patch, not all ten."""
-        patches = await read_patch_columns(self._files, names, entry, {"kb_id", "state"})
-        return await to_thread.run_sync(InstalledIds, patches)
+        part = await read_part(self._files, names, entry, SegmentPart((), ("kb_id", "state")))
+        return await to_thread.run_sync(InstalledIds, part.column("patches").combine_chunks())
 
 
 async def history(files: Files, scan_ids: Sequence[str], query: HistoryQuery) -> History:

@@ -12,10 +12,11 @@ from anyio import to_thread
 from scanner.core.concurrency import map_bounded
 from scanner.core.errors import StoreError
 from scanner.core.interfaces import Files, NodeBatch
-from scanner.core.tables import TARGET_FILE, batch_of
+from scanner.core.tables import TARGET_FILE, batch_of, part_of_batch
 from scanner.store.layout import ScanNames
 from scanner.store.manifest import FileEntry, Manifest, SegmentEntry
 from scanner.store.missing_since.history_file import read_history
+from scanner.store.segment_part import SegmentPart, read_part
 from scanner.store.segment_reader import FILES_AT_ONCE, fetch, read_segment
 from scanner.store.segments import parquet_table
 
@@ -38,6 +39,20 @@ async def replay(
                 raise segment
             async for batch in batches_of(segment, batch_rows):
                 yield batch
+
+
+async def replay_part(
+    files: Files, names: ScanNames, entries: Sequence[FileEntry], part: SegmentPart
+) -> AsyncGenerator[NodeBatch, None]:
+    """Yields a part of each segment as a batch, for who counts a scan and has no use for the rest.
+
+    Raises:
+        StoreError: a segment is missing or damaged; the text names it.
+    """
+    for start in range(0, len(entries), _SEGMENTS_AT_ONCE):
+        group = entries[start : start + _SEGMENTS_AT_ONCE]
+        for read in await map_bounded(lambda entry: read_part(files, names, entry, part), group, _SEGMENTS_AT_ONCE):
+            yield await to_thread.run_sync(part_of_batch, read, part.patches)
 
 
 async def _read(files: Files, names: ScanNames, entry: FileEntry) -> pa.Table | StoreError:

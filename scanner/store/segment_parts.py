@@ -125,13 +125,22 @@ def nested_patches(nodes: pa.Table, patches: bytes | None, kind: pa.ListType) ->
     members = list(kind.value_type)
     schema = pa.schema(members)
     rows = schema.empty_table() if patches is None else parquet_table(patches, schema)
-    counts = pc.fill_null(nodes.column("patch_rows").combine_chunks(), 0)
-    wanted = pc.sum(counts).as_py() or 0
-    if wanted != len(rows):
-        raise StoreError(f"its nodes have {wanted} patch rows, its patches file has {len(rows)}")
-    offsets = pa.concat_arrays([pa.array([0], pa.int64()), pc.cumulative_sum(counts)]).cast(pa.int32())
+    offsets = row_offsets(nodes, len(rows))
     structs = pa.StructArray.from_arrays([column.combine_chunks() for column in rows.columns], fields=members)
     return pa.ListArray.from_arrays(offsets, structs, type=kind)
+
+
+def row_offsets(nodes: pa.Table, rows: int) -> pa.Array:
+    """Returns where the patches of each node begin in a patches file of so many rows, and where the last ones end.
+
+    Raises:
+        StoreError: the nodes have another number of patch rows.
+    """
+    counts = pc.fill_null(nodes.column("patch_rows").combine_chunks(), 0)
+    wanted = pc.sum(counts).as_py() or 0
+    if wanted != rows:
+        raise StoreError(f"its nodes have {wanted} patch rows, its patches file has {rows}")
+    return pa.concat_arrays([pa.array([0], pa.int64()), pc.cumulative_sum(counts)]).cast(pa.int32())
 
 
 def part_of_patches(names: Collection[str]) -> pa.ListType:

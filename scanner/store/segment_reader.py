@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from typing import TypeVar
 
 import pyarrow as pa
-import pyarrow.compute as pc
 from anyio import to_thread
 from msgspec import Struct
 
@@ -123,37 +122,21 @@ async def fetch(files: Files, entry: FileEntry) -> bytes:
 async def read_segment(files: Files, names: ScanNames, entry: FileEntry) -> pa.Table:
     """Returns the rows of a segment by its nodes file; raises `StoreError` that names the file."""
     data = await fetch(files, entry)
-    with _naming(files, entry.name):
+    with naming(files, entry.name):
         nodes = await to_thread.run_sync(segment_parts.decode_nodes, data)
         _check_owner(nodes.table, names)
         if nodes.patches is not None:
-            _check_place(nodes.patches, names)
+            check_place(nodes.patches, names)
     if nodes.is_whole:
         return nodes.table
     patches = None if nodes.patches is None else await fetch(files, nodes.patches)
-    with _naming(files, entry.name if nodes.patches is None else nodes.patches.name):
+    with naming(files, entry.name if nodes.patches is None else nodes.patches.name):
         return await to_thread.run_sync(segment_parts.join, nodes.table, patches)
 
 
-async def read_patch_columns(
-    files: Files, names: ScanNames, entry: FileEntry, columns: Collection[str]
-) -> pa.ListArray:
-    """Returns the patches of each node of a segment, with these members alone; raises as `read_segment` does."""
-    data, kind = await fetch(files, entry), segment_parts.part_of_patches(columns)
-    with _naming(files, entry.name):
-        named = await to_thread.run_sync(segment_parts.named_patches, data)
-        nodes = await decode(data, ["patch_rows"])
-        if named is None and (pc.sum(nodes.column("patch_rows")).as_py() or 0):
-            return (await to_thread.run_sync(segment_parts.decode_part, data, kind)).column("patches").combine_chunks()
-        if named is not None:
-            _check_place(named, names)
-    patches = None if named is None else await fetch(files, named)
-    with _naming(files, entry.name if named is None else named.name):
-        return await to_thread.run_sync(segment_parts.nested_patches, nodes, patches, kind)
-
-
 @contextmanager
-def _naming(files: Files, name: str) -> Iterator[None]:
+def naming(files: Files, name: str) -> Iterator[None]:
+    """Names a file that the block cannot read, in a `DamagedFile`."""
     try:
         yield
     except StoreError as error:
@@ -205,7 +188,7 @@ async def _inspect(
     try:
         segment = await _read_keys(name, data, named_digest, names)
         if segment.patches is not None:
-            _check_place(segment.patches, names)
+            check_place(segment.patches, names)
             _check_size(segment.patches, await _size(files, segment.patches.name, sizes))
     except StoreError as reason:
         return IgnoredFile(name, str(reason))
@@ -234,7 +217,8 @@ def _check_size(patches: FileEntry, size: int | None) -> None:
         raise StoreError(f"its patches file {patches.name} is torn or was changed: its size is not that of the content")
 
 
-def _check_place(patches: FileEntry, names: ScanNames) -> None:
+def check_place(patches: FileEntry, names: ScanNames) -> None:
+    """Raises `StoreError` if a patches file belongs to another scan."""
     if not _is_part_of(names, patches.name):
         raise StoreError(f"its patches file {patches.name} belongs to another scan")
 

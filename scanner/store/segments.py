@@ -81,14 +81,16 @@ def parquet_table(
 
 
 @contextmanager
-def open_parquet(data: bytes) -> Iterator[pq.ParquetFile]:
-    """Opens a Parquet file while the block runs.
+def open_parquet(data: bytes, dictionaries: Sequence[str] = ()) -> Iterator[pq.ParquetFile]:
+    """Opens a Parquet file while the block runs; it reads columns of `dictionaries` with each text once.
 
     Raises:
         StoreError: it is torn or not Parquet, which may show only while the block reads from it.
     """
     try:
-        with pq.ParquetFile(pa.BufferReader(data)) as file:
+        metadata = pq.read_metadata(pa.BufferReader(data)) if dictionaries else None
+        held = [] if metadata is None else [name for name in dictionaries if name in metadata.schema.names]
+        with pq.ParquetFile(pa.BufferReader(data), metadata=metadata, read_dictionary=held) as file:
             yield file
     # A damaged file makes Arrow raise errors of Python too: names that are not UTF-8, sizes beyond any memory.
     except (pa.ArrowException, OSError, ValueError, OverflowError, MemoryError) as error:

@@ -37,6 +37,7 @@ from scanner.store.open_scan import BATCH_ROWS, OpenScan
 from scanner.store.progress import ScanProgress, progress_of
 from scanner.store.prune import prune, remove
 from scanner.store.retention import Decision, KeepRules
+from scanner.store.segment_part import SegmentPart
 from scanner.store.segment_reader import FILES_AT_ONCE, fetch, load, load_manifest
 
 
@@ -180,6 +181,13 @@ class Store:
         """Yields the nodes of a committed scan, in batches of whole nodes with about `batch_rows` patch rows."""
         manifest = await self.manifest(scan_id)
         async with aclosing(replay.replay(self._files, ScanNames(scan_id), manifest.segments, batch_rows)) as batches:
+            async for batch in batches:
+                yield batch
+
+    async def replay_part(self, scan_id: str, part: SegmentPart) -> AsyncGenerator[NodeBatch, None]:
+        """Yields a part of what a committed scan holds, as batches of whole segments with some columns."""
+        manifest = await self.manifest(scan_id)
+        async with aclosing(replay.replay_part(self._files, ScanNames(scan_id), manifest.segments, part)) as batches:
             async for batch in batches:
                 yield batch
 

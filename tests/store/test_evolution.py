@@ -11,7 +11,8 @@ from scanner.files.local import LocalFiles
 from scanner.reports.sql.query import open_views
 from scanner.store.history import HistoryQuery
 from scanner.store.layout import ScanNames
-from scanner.store.segment_reader import read_patch_columns, read_segment
+from scanner.store.segment_part import SegmentPart, read_part
+from scanner.store.segment_reader import read_segment
 from scanner.store.segment_writer import SegmentWriter
 from scanner.store.store import Store
 from tests.store.memory_files import MemoryFiles
@@ -131,9 +132,16 @@ async def test_a_scan_that_the_first_release_began_is_resumed_and_committed():
 async def test_some_columns_of_the_patches_are_read_alike_from_every_version(evolved):
     store, scan_id, _ = evolved
     for entry in (await store.manifest(scan_id)).segments:
-        patches = await read_patch_columns(store.files, ScanNames(scan_id), entry, {"kb_id", "state"})
-        table = await read_segment(store.files, ScanNames(scan_id), entry)
-        assert patches.to_pylist() == [
-            [{"kb_id": row["kb_id"], "state": row["state"]} for row in rows]
-            for rows in table.column("patches").to_pylist()
-        ]
+        table = (await read_segment(store.files, ScanNames(scan_id), entry)).to_pydict()
+        for states in ((), ("MISSING",), ("MISSING", "INSTALLED"), ("NONE",)):
+            part = SegmentPart(("instance_id", "operation_end_time"), {"kb_id", "state", "missing_since"}, states)
+            read = (await read_part(store.files, ScanNames(scan_id), entry, part)).to_pydict()
+            assert {name: read[name] for name in part.nodes} == {name: table[name] for name in part.nodes}
+            assert read["patches"] == [
+                [
+                    {name: row[name] for name in ("kb_id", "state", "missing_since")}
+                    for row in rows
+                    if not states or row["state"] in states
+                ]
+                for rows in table["patches"]
+            ]

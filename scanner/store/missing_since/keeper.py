@@ -22,7 +22,8 @@ from scanner.store.layout import ScanNames
 from scanner.store.manifest import FileEntry, Manifest, ScanHeader
 from scanner.store.missing_since.collector import Collector, Listed
 from scanner.store.missing_since.known_nodes import KnownNodes, merged_bytes
-from scanner.store.missing_since.reading import NODE_COLUMNS, PATCH_MEMBERS
+from scanner.store.missing_since.reading import COUNTED_STATES, NODE_COLUMNS, PATCH_MEMBERS
+from scanner.store.segment_part import SegmentPart, read_part
 from scanner.store.segment_reader import (
     FILES_AT_ONCE,
     FoundSegment,
@@ -30,12 +31,11 @@ from scanner.store.segment_reader import (
     fetch,
     load,
     load_manifest,
-    read_patch_columns,
 )
-from scanner.store.segments import decode
 
 #: Of so many newest scans the one that ended last has the history: a long scan may end after a later, shorter one.
 _LOOKED_AT = 10
+_PART = SegmentPart(NODE_COLUMNS, PATCH_MEMBERS, COUNTED_STATES)
 
 
 class _Start(Struct, frozen=True):
@@ -107,10 +107,8 @@ class HistoryKeeper:
         return KeptHistory(data, tuple(sorted({*start.committed, *later})), statistics)
 
     async def _add_again(self, collector: Collector, names: ScanNames, entry: FileEntry) -> None:
-        """Adds a segment that is stored; of its columns only those are read that matter, a third of all."""
-        nodes = await decode(await fetch(self._files, entry), NODE_COLUMNS)
-        patches = await read_patch_columns(self._files, names, entry, PATCH_MEMBERS)
-        await to_thread.run_sync(collector.add_dated, nodes.append_column("patches", patches))
+        """Adds a segment that is stored; of its columns and patches only those are read that matter."""
+        await to_thread.run_sync(collector.add_dated, await read_part(self._files, names, entry, _PART))
 
     async def _begun(self) -> _Start:
         try:

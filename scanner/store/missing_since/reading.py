@@ -32,6 +32,8 @@ NODE_COLUMNS = (
     "reboot_pending_since",
 )
 _REJECTED = [state for state in NONCOMPLIANT_STATES if state not in LACKING_STATES]
+#: The states of the patches that are looked at.
+COUNTED_STATES = (*LACKING_STATES, *_REJECTED)
 _WITH_ROWS = (*TRUSTED, NodeStatus.MISMATCHED.value)
 
 
