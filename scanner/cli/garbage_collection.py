@@ -9,18 +9,25 @@ from contextlib import contextmanager
 from scanner.core.interfaces import Observer
 from scanner.core.model import CallCounts, Target
 
+#: Objects that are made, less those freed, before the collector looks at the young ones. With Python's 700 it looked
+#: after every tenth page at nodes that were still being read, which took 2 % of the CPU of a scan.
+YOUNG_OBJECTS = 50_000
+
 
 @contextmanager
 def start_up_uncollected() -> Iterator[Observer]:
-    """Turns the collector off until the observer sees the first target open, then exempts all objects made so far.
+    """Turns the collector off until the observer sees the first target open, then lets it look at new objects, rarely.
 
     Modules, the SDK's models and its clients live until the end; a full collection that looks through them frees
     nothing and blocks the event loop for as long as reading a hundred pages takes.
     """
+    before = gc.get_threshold()
     gc.disable()
+    gc.set_threshold(YOUNG_OBJECTS, *before[1:])
     try:
         yield _StartUp()
     finally:
+        gc.set_threshold(*before)
         gc.enable()
 
 

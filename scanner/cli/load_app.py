@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, BinaryIO, Protocol
@@ -80,6 +81,8 @@ AppLoader = Callable[[], App]
 
 def load_app() -> App:
     """Imports the application, which is what makes a command slow to start."""
+    # numpy comes with pyarrow. Its threads for linear algebra, which nothing here uses, take 0.05 s of CPU to start.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from scanner import app
     from scanner.core.arrow_memory import use_system_allocator
     from scanner.core.in_flight import raise_open_files_limit

@@ -5,7 +5,7 @@ Several processes may read one target, one after the other or at once, so a targ
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import pyarrow as pa
@@ -97,26 +97,23 @@ def outdated_gap_rows(keys: Sequence[pa.Table], records: Records, planned: Colle
 
 def target_counts(keys: Sequence[pa.Table], left_out: Rows = node_index.NO_ROWS) -> dict[TargetKey, TargetCounts]:
     """Returns what the rows that are not left out hold of each target."""
-    nodes: Counter[TargetKey] = Counter()
-    patch_rows: Counter[TargetKey] = Counter()
-    delivered: Counter[TargetKey] = Counter()
-    for number, table in enumerate(keys):
-        kept = node_index.without(table, left_out.get(number, ()))
-        counted = pa.table(
+    kept = [node_index.without(table, left_out.get(number, ())) for number, table in enumerate(keys)]
+    if not kept:
+        return {}
+    # One grouping for all segments: one for each of 35 took 0.1 s of CPU.
+    rows = pa.concat_tables(
+        pa.table(
             {
-                "account_id": kept.column("account_id"),
-                "region": kept.column("region"),
-                "patch_rows": kept.column("patch_rows"),
-                "delivered": pc.invert(node_index.is_gap(kept)).cast(pa.int64()),
+                **{name: table.column(name) for name in ("account_id", "region", "patch_rows")},
+                "delivered": pc.invert(node_index.is_gap(table)).cast(pa.int64()),
             }
-        ).group_by(["account_id", "region"])
-        sums = counted.aggregate([("patch_rows", "sum"), ("delivered", "sum"), ([], "count_all")]).to_pydict()
-        for account_id, region, rows, whole, count in zip(
-            *(sums[name] for name in ("account_id", "region", "patch_rows_sum", "delivered_sum", "count_all")),
-            strict=True,
-        ):
-            key = (account_id, region)
-            nodes[key] += count
-            patch_rows[key] += rows or 0
-            delivered[key] += whole
-    return {key: TargetCounts(nodes[key], patch_rows[key], delivered[key]) for key in nodes}
+        )
+        for table in kept
+    )
+    counted = rows.group_by(["account_id", "region"])
+    sums = counted.aggregate([([], "count_all"), ("patch_rows", "sum"), ("delivered", "sum")]).to_pydict()
+    columns = (sums[name] for name in ("account_id", "region", "count_all", "patch_rows_sum", "delivered_sum"))
+    return {
+        (account_id, region): TargetCounts(count, patch_rows or 0, delivered)
+        for account_id, region, count, patch_rows, delivered in zip(*columns, strict=True)
+    }
