@@ -139,10 +139,9 @@ class SsmTarget:
         """
         payload = {"InstanceId": instance_id, **self._patch_options(states), **_if_any(NextToken=next_token)}
         try:
-            answer = await self._requests.ask(DESCRIBE_INSTANCE_PATCHES, payload, wire.decode_patches)
+            return await self._requests.ask(DESCRIBE_INSTANCE_PATCHES, payload, wire.decode_patches)
         except InvalidNode as error:
             raise await self._corroborate(instance_id, error) from error
-        return PatchPage(answer.patches, answer.next_token or None)
 
     def _patch_options(self, states: tuple[str, ...]) -> Payload:
         """Returns the members that every page of a listing under this State filter has, made once for each filter."""

@@ -48,7 +48,7 @@ class Listing:
                     f"the listing did not end within {self._max_pages} pages", code="EndlessPagination"
                 )
             self._tokens.add(token)
-        self._rows.add(page.patches)
+        self._rows.add(page)
         if self._wanted is not None:
             self._counts.update(documented_state(patch.state or "") for patch in page.patches)
             self.ended_early = token is not None and self._counts == self._wanted

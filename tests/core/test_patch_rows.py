@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
+
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scanner.core.patch_rows import NO_PATCHES, SEPARATOR, Patch, PatchRowsBuilder, patch_rows_of
+from scanner.aws.transport.decoding import Undecodable
+from scanner.aws.transport.wire import decode_patches
+from scanner.core.patch_rows import NO_PATCHES, SEPARATOR, Patch, PatchPage, PatchRowsBuilder, patch_rows_of
 from tests.worded import rows_listed
 
 pytestmark = pytest.mark.slow
@@ -23,7 +28,7 @@ rows = st.builds(
     classification=texts,
     severity=texts,
     state=texts,
-    installed_time=st.none() | st.floats(allow_nan=False),
+    installed_time=st.none() | st.floats(allow_nan=False, allow_infinity=False),
     cve_ids=texts,
 )
 pages = st.lists(st.lists(rows, max_size=4), max_size=4)
@@ -32,7 +37,7 @@ pages = st.lists(st.lists(rows, max_size=4), max_size=4)
 def gather(listing):
     gathering = PatchRowsBuilder()
     for page in listing:
-        gathering.add(page)
+        gathering.add(PatchPage(page, None))
     return gathering.rows()
 
 
@@ -56,6 +61,21 @@ def test_where_a_page_ended_leaves_no_trace(listing, data):
     at = data.draw(st.integers(0, len(every)))
 
     assert gather(listing) == gather([every[:at], every[at:]]) == patch_rows_of(every)
+
+
+@given(pages, st.booleans())
+def test_whatever_way_json_writes_a_text_it_comes_out_to_the_letter(listing, is_ascii):
+    gathering = PatchRowsBuilder()
+    for page in listing:
+        members = [msgspec.to_builtins(row) for row in page]
+        gathering.add(decode_patches(json.dumps({"Patches": members}, ensure_ascii=is_ascii).encode()))
+
+    assert rows_listed(gathering.rows()) == [plain(row) for page in listing for row in page]
+
+
+def test_json_cannot_hold_a_separator_that_is_not_escaped():
+    with pytest.raises(Undecodable):
+        decode_patches(b'{"Patches": [{"Title": "a\0b"}]}')
 
 
 def test_nothing_gathered_is_no_patches():

@@ -18,7 +18,7 @@ def test_pyarrow_alone_would_load_pandas_with_its_first_array():
     assert run(f"import pyarrow; pyarrow.array([1]); {LOADED}").stdout == "True\n"
 
 
-@pytest.mark.parametrize("module", ["scanner.core.tables", "scanner.app", "scanner.reports.diff"])
+@pytest.mark.parametrize("module", ["scanner.core.tables", "scanner.app.scan", "scanner.reports.diff"])
 def test_arrays_are_made_without_pandas(module):
     assert run(f"import {module}, pyarrow; pyarrow.array([1]); {LOADED}").stdout == "False\n"
 

@@ -12,7 +12,7 @@ from scanner.aws.operations import Operation
 from scanner.aws.transport.decoding import Undecodable, decode
 from scanner.core.errors import Transient
 from scanner.core.model import Target
-from scanner.core.patch_rows import Patch
+from scanner.core.patch_rows import Patch, PatchPage
 
 #: Epoch seconds, ISO 8601 text, or nothing. Zero, negative and year 1 mean unknown.
 Time = float | str | None
@@ -175,13 +175,14 @@ PATCH_STATES = Listing("InstancePatchStates", WirePatchState)
 NODES = Listing("InstanceInformationList", WireNode)
 
 
-def decode_patches(body: bytes) -> PatchesAnswer:
+def decode_patches(body: bytes) -> PatchPage:
     """Returns one page of DescribeInstancePatches.
 
     Raises:
         Undecodable: torn, not JSON, or with a row that cannot be decoded.
     """
-    return decode(_PATCHES, body)
+    answer = decode(_PATCHES, body)
+    return PatchPage(answer.patches, answer.next_token or None, has_escapes=b"\\" in body)
 
 
 def decode_error(body: bytes) -> ErrorDocument:
