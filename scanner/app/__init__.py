@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from scanner.app.begin import Begun, run_begin
     from scanner.app.doctor import run_doctor
+    from scanner.app.engines.scan import run_scan_by_workers
     from scanner.app.feeds import read_feed, read_feeds, read_waiver_file
     from scanner.app.finish import run_finish
     from scanner.app.forget import ForgetReport, run_forget
@@ -44,6 +45,7 @@ __all__ = [
     "run_plan",
     "run_publish",
     "run_scan",
+    "run_scan_by_workers",
     "run_work",
 ]
 
@@ -67,6 +69,7 @@ _MODULES = {
     "run_plan": "scanner.app.plan",
     "run_publish": "scanner.app.publish",
     "run_scan": "scanner.app.scan",
+    "run_scan_by_workers": "scanner.app.engines.scan",
     "run_work": "scanner.app.worker",
 }
 

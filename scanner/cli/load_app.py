@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from scanner.app import Begun, ForgetReport, PatchTimes, PublishReport, WorkReport
     from scanner.core.interfaces import Observer
     from scanner.core.settings import Settings
+    from scanner.core.worker_place import WorkerPlace
     from scanner.notify.message import Message
     from scanner.reports.check.waivers import Waiver
     from scanner.reports.diagnosis import Diagnosis
@@ -29,6 +30,18 @@ class App(Protocol):
     async def run_scan(
         self,
         settings: Settings,
+        *,
+        resume: str | None,
+        demo: bool,
+        observers: Sequence[Observer],
+        stdout: BinaryIO,
+        demo_day: int | None = None,
+    ) -> ScanResult: ...
+
+    async def run_scan_by_workers(
+        self,
+        settings: Settings,
+        place: WorkerPlace,
         *,
         resume: str | None,
         demo: bool,

@@ -18,8 +18,11 @@ from scanner.cli.options import Sectioned, SectionedCommand, section, settings_o
 from scanner.cli.output import data_stdout
 from scanner.core.errors import PatchsweepError
 from scanner.core.scan_request import LATEST_OR_NEW
+from scanner.core.worker_place import WorkerPlace
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from scanner.core.settings import Settings
     from scanner.reports.grouping import Grouping
     from scanner.reports.scan_result import ScanResult
@@ -64,6 +67,21 @@ OUTPUT = {
     section="Run",
     help="For schedulers: continue the newest unfinished scan of the same scope, filters and mode, else start one.",
 )
+@click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    metavar="N",
+    cls=Sectioned,
+    section="Workers",
+    help="Read with N processes of this machine, for scans that need more than one core.",
+)
+@click.option(
+    "--dask",
+    metavar="ADDRESS",
+    cls=Sectioned,
+    section="Workers",
+    help="Read with the workers of a Dask cluster: the address of its scheduler, tcp://HOST:8786.",
+)
 @options.by_option("Count what each group of machines lacks in the summary, too")
 @section("Speed", options.SPEED)
 @section("Output", OUTPUT)
@@ -86,6 +104,8 @@ def command(  # noqa: PLR0913 - one parameter for each option
     demo_day: int | None,
     resume: str | None,
     resume_or_start: bool,
+    workers: int | None,
+    dask: str | None,
     profile: str | None,
     by: str | None,
     as_json: bool,
@@ -103,23 +123,38 @@ def command(  # noqa: PLR0913 - one parameter for each option
     from scanner.cli.profile import profiled
     from scanner.cli.scan_output import watched
 
+    _refuse_together(demo=demo, demo_day=demo_day, workers=workers, dask=dask)
     resume = _which(resume, resume_or_start=resume_or_start)
     grouping = None if by is None else _parsed(by)
-    if demo_day is not None and not demo:
-        raise click.UsageError("--demo-day is for --demo")
     settings = settings_of(config, given, demo=demo)
     announcer = Announcer(app, settings)
     announcer.check()
     with start_up_uncollected() as start_up, watched(settings, as_json=as_json) as watch:
         observers = [start_up, *watch.observers]
-        work = partial(app().run_scan, settings, observers=observers, stdout=data_stdout())
-        run = partial(work, resume=resume, demo=demo, demo_day=demo_day)
+        read = _reading(app, settings, workers, dask)
+        run = partial(read, resume=resume, demo=demo, demo_day=demo_day, observers=observers, stdout=data_stdout())
         # In uvloop a profiler takes the waiting for a part of whichever function ran last.
         with profiled(profile), announced_failure(announcer):
             result = anyio.run(run, backend_options=EVENT_LOOP if profile is None else None)
     if grouping is not None:
         result = _grouped(app, settings, result, grouping)
     return show_and_announce(watch, announcer, result)
+
+
+def _refuse_together(*, demo: bool, demo_day: int | None, workers: int | None, dask: str | None) -> None:
+    if demo_day is not None and not demo:
+        raise click.UsageError("--demo-day is for --demo")
+    if workers is not None and dask is not None:
+        raise click.UsageError("--workers and --dask exclude each other")
+
+
+def _reading(
+    app: AppLoader, settings: Settings, workers: int | None, dask: str | None
+) -> Callable[..., Awaitable[ScanResult]]:
+    """Returns what runs the scan: this process, or the workers of an engine."""
+    if workers is None and dask is None:
+        return partial(app().run_scan, settings)
+    return partial(app().run_scan_by_workers, settings, WorkerPlace(dask, workers or 1))
 
 
 def _which(resume: str | None, *, resume_or_start: bool) -> str | None:

@@ -161,20 +161,26 @@ class OpenScan:
         await point_to_latest(self._files, has_conditions=self._has_conditions)
         return summary
 
+    async def is_empty(self) -> bool:
+        """Returns whether the scan holds no nodes and has no workers, so that there is nothing to resume."""
+        held = await self._files.names(f"{self._names.folder}/")
+        return not set(held) - {self._names.header, self._names.lease, *self._passing(held)}
+
     async def discard_if_empty(self) -> bool:
         """Removes a scan that holds no nodes and has no workers, and leaves no trace. Returns whether it did."""
-        held = set(await self._files.names(f"{self._names.folder}/"))
-        # Patches count for nothing before their nodes are written.
-        patches = [name for name in held if name.startswith(self._names.patches)]
-        working = [name for name in self._names.working_files(held) if not name.startswith(self._names.open)]
-        working += patches
-        if held - {self._names.header, self._names.lease, *working}:
+        if not await self.is_empty():
             return False
+        passing = self._passing(await self._files.names(f"{self._names.folder}/"))
         await self._files.delete([self._names.header])
-        await self._files.delete(working)
+        await self._files.delete(passing)
         if self._lease is not None:
             await self._lease.drop()
         return True
+
+    def _passing(self, held: Sequence[str]) -> list[str]:
+        """Returns the files that count for nothing by themselves; patches before their nodes are written, too."""
+        working = [name for name in self._names.working_files(held) if not name.startswith(self._names.open)]
+        return working + [name for name in held if name.startswith(self._names.patches)]
 
     async def _put_manifest(self, manifest: Manifest) -> None:
         if self._lease is not None:

@@ -1,0 +1,112 @@
+"""Opens a Dask cluster: one that runs already, or worker processes on this machine that live as long as the scan."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+import anyio
+
+from scanner.app.engines.bundles import BUNDLES_AT_ONCE
+from scanner.app.engines.read_bundle import EXTERNAL_ID_VARIABLE
+from scanner.core.errors import ConfigError, PatchsweepError
+from scanner.core.worker_place import WorkerPlace
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+CONNECT_WITHIN_S = 20.0
+CLOSE_WITHIN_S = 10.0
+_LIBRARY_LOGGERS = ("distributed", "distributed.client", "tornado", "tornado.application", "asyncio")
+
+
+def check_installed() -> None:
+    """Raises `ConfigError` where the packages of the extra `dask` are missing."""
+    try:
+        import cryptography  # noqa: F401, PLC0415 - as below
+        import distributed  # noqa: F401, PLC0415 - an extra
+    except ImportError as error:
+        raise ConfigError("--dask and --workers need an extra; run: pip install 'patchsweep[dask]'") from error
+
+
+@asynccontextmanager
+async def open_cluster(place: WorkerPlace, external_id: str | None) -> AsyncIterator[Client]:
+    """Yields a client of the cluster while the block runs.
+
+    Raises:
+        ConfigError: the extra is not installed, or the address is none.
+        PatchsweepError: the scheduler does not answer, or no worker starts.
+    """
+    check_installed()
+    _quiet_libraries()
+    from distributed import Client  # noqa: PLC0415 - an extra
+
+    async with AsyncExitStack() as stack:
+        if place.address is None:
+            cluster: Any = await stack.enter_async_context(_local_cluster(place.processes, external_id))
+        else:
+            cluster = place.address
+        options = {"asynchronous": True, "set_as_default": False, "timeout": CONNECT_WITHIN_S}
+        try:
+            client = await Client(cluster, **options)
+        except (OSError, TimeoutError) as error:
+            raise PatchsweepError(
+                f"{place} does not answer within {CONNECT_WITHIN_S:.0f} s: start its scheduler, or correct the address"
+            ) from error
+        except (ValueError, TypeError) as error:
+            raise ConfigError(
+                f"--dask {place.address!a} is no address of a scheduler: give one like tcp://scheduler:8786"
+            ) from error
+        stack.push_async_callback(_closed_in_time, client)
+        yield client
+
+
+async def _closed_in_time(closes: Any) -> None:  # noqa: ANN401 - a client or a cluster of Dask
+    with anyio.move_on_after(CLOSE_WITHIN_S, shield=True):
+        await closes.close()
+
+
+@asynccontextmanager
+async def _local_cluster(processes: int, external_id: str | None) -> AsyncIterator[Any]:
+    """Starts worker processes that Dask starts again when they end.
+
+    They listen on the loopback address, and demand a certificate that only this run has: whoever can talk to a Dask
+    scheduler can run code, and other users of the machine reach the address too.
+    """
+    from distributed import LocalCluster, Security  # noqa: PLC0415 - an extra
+
+    cluster = LocalCluster(
+        n_workers=processes,
+        threads_per_worker=BUNDLES_AT_ONCE,
+        processes=True,
+        host="127.0.0.1",
+        dashboard_address=None,
+        security=Security.temporary(),
+        memory_limit=None,
+        silence_logs=logging.CRITICAL,
+        scheduler_kwargs={"allowed_failures": 0},  # a death is ours to count, after each one
+        asynchronous=True,
+        env={} if external_id is None else {EXTERNAL_ID_VARIABLE: external_id},
+        preload=["scanner.app.engines.local_worker"],
+    )
+    try:
+        await cluster
+    except (OSError, RuntimeError, TimeoutError) as error:
+        await _closed_in_time(cluster)
+        raise PatchsweepError(f"the workers could not be started on this machine: {error}") from error
+    try:
+        yield cluster
+    finally:
+        await _closed_in_time(cluster)
+
+
+def _quiet_libraries() -> None:
+    """Hands the messages of Dask to the log of the command, which shows them for `--log-level debug`."""
+    import distributed  # noqa: F401, PLC0415 - sets up its own logging when it is imported
+
+    for name in _LIBRARY_LOGGERS:
+        logger = logging.getLogger(name)
+        logger.handlers.clear()
+        logger.propagate = True

@@ -1,0 +1,195 @@
+"""Has the targets of a scan read by the workers of a Dask cluster.
+
+Dask carries a bundle to a worker and says how it ended. What was read, which targets killed their readers and what is
+left stands in the store, so nothing depends on Dask's own count of deaths, and a bundle may be read twice.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Sequence
+from concurrent.futures import CancelledError
+from typing import TYPE_CHECKING
+
+import anyio
+from msgspec import Struct
+
+from scanner.app.engines.bundles import Bundle
+from scanner.app.engines.dask_worker import check_worker, read_dask_bundle
+from scanner.app.engines.messages import (
+    BundleReport,
+    BundleTask,
+    News,
+    ScanTask,
+    from_text,
+    to_text,
+    topic_of,
+)
+from scanner.app.suspects import FAILED_AFTER_DEATHS, LAST_AFTER_DEATHS
+from scanner.core.errors import ConfigError, PatchsweepError
+from scanner.core.interfaces import Observer
+from scanner.core.model import CallCounts, Target, TargetOutcome
+from scanner.store.scan_writer import ScanWriter
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+FIRST_WORKER_WITHIN_S = 30.0
+NO_WORKER_PATIENCE_S = 60.0  # a cluster that scales, or starts its workers again, has a new one by then
+LOOK_EVERY_S = 2.0
+STOP_WITHIN_S = 12.0  # for workers to store what they have read, and to say so
+_STOP_PAUSE_S = 0.2
+
+_log = logging.getLogger(__name__)
+
+
+async def check_workers(client: Client, scan: ScanTask, place: str) -> int:
+    """Asks every worker of the cluster whether it can read the scan; returns how many there are.
+
+    Raises:
+        ConfigError: one of them cannot; the text names it and says what to do.
+        PatchsweepError: there is none.
+    """
+    try:
+        await client.wait_for_workers(1, timeout=FIRST_WORKER_WITHIN_S)
+    except TimeoutError as error:
+        raise PatchsweepError(
+            f"{place} has had no worker for {FIRST_WORKER_WITHIN_S:.0f} s: start some with `dask worker`"
+        ) from error
+    answers = await client.run(check_worker, to_text(scan), on_error="return")
+    for address, answer in answers.items():
+        if isinstance(answer, ImportError | AttributeError):
+            raise ConfigError(
+                f"the worker {address} has no patchsweep, or one that cannot do this: install {scan.version} there"
+            )
+        if isinstance(answer, BaseException):
+            raise PatchsweepError(f"the worker {address} does not answer: {type(answer).__name__}: {answer}")
+        if answer is not None:
+            raise ConfigError(f"the worker {address} {answer}")
+    return len(answers)
+
+
+class Reading(Struct, frozen=True):
+    """What is read, by which cluster, and who watches; `fresh` are the bundles of which the scan can hold nothing."""
+
+    client: Client
+    place: str
+    scan: ScanTask
+    bundles: Sequence[Bundle]
+    fresh: Collection[Bundle]
+    observers: Sequence[Observer]
+
+
+async def read_bundles(reading: Reading) -> None:
+    """Has every bundle read to its end; each bundle whose worker died or failed is read again.
+
+    A bundle that ends too many workers is left, and its targets with it; the rest is read.
+
+    Raises:
+        ConfigError: AWS or a worker refuses the scan as a whole.
+        PatchsweepError: the store failed, or the cluster is gone.
+    """
+    news = _NewsDesk(reading.observers)
+    topic = topic_of(reading.scan.scan_id)
+    reading.client.subscribe_topic(topic, lambda event: news.arrived(from_text(event[1], News)))
+    async with anyio.create_task_group() as watch:
+        watch.start_soon(_watch_workers, reading)
+        async with anyio.create_task_group() as bundles:
+            for bundle in reading.bundles:
+                bundles.start_soon(_read_to_its_end, reading, bundle, news)
+        watch.cancel_scope.cancel()
+
+
+async def _read_to_its_end(reading: Reading, bundle: Bundle, news: _NewsDesk) -> None:
+    for attempt in range(_most_attempts(bundle)):
+        is_fresh = attempt == 0 and bundle in reading.fresh
+        task = BundleTask(reading.scan, bundle.part, bundle.targets, is_fresh)
+        report = await _read_once(reading, task, attempt)
+        if report is None:
+            continue
+        for outcome in report.outcomes:
+            news.target_ended(outcome)
+        if report.failure is not None:
+            raise report.failure.to_error()
+        if report.is_complete:
+            return
+    _log.warning("a bundle of %d targets was given up: %s", len(bundle.targets), bundle.part)
+
+
+def _most_attempts(bundle: Bundle) -> int:
+    """Returns how often a bundle is tried: until each of its targets would have been given up by itself."""
+    alone = FAILED_AFTER_DEATHS - LAST_AFTER_DEATHS
+    return LAST_AFTER_DEATHS + alone * len(bundle.targets) + 1
+
+
+async def _read_once(reading: Reading, task: BundleTask, attempt: int) -> BundleReport | None:
+    """Returns what came of a bundle, or None if its worker ended or failed meanwhile.
+
+    Raises:
+        PatchsweepError: the scheduler is gone.
+    """
+    from distributed import KilledWorker  # noqa: PLC0415 - an extra
+
+    future = reading.client.submit(
+        read_dask_bundle,
+        to_text(task),
+        key=f"patchsweep-{task.scan.scan_id}-{task.part.index}-{attempt}",
+        pure=False,
+        priority=-task.part.index,
+    )
+    try:
+        return from_text(await future, BundleReport)
+    except CancelledError as error:
+        raise PatchsweepError(f"the scheduler of {reading.place} is gone, or has forgotten the scan") from error
+    except KilledWorker:
+        return None
+    except Exception as error:  # noqa: BLE001 - whatever a bug in a worker raises
+        _log.warning("a worker failed with %s: %s", type(error).__name__, error)
+        return None
+    finally:
+        future.release()
+
+
+async def _watch_workers(reading: Reading) -> None:
+    """Raises `PatchsweepError` when the cluster has had no worker for too long: a bundle would wait forever."""
+    seen_at = anyio.current_time()
+    while True:
+        await anyio.sleep(LOOK_EVERY_S)
+        if await reading.client.nthreads():
+            seen_at = anyio.current_time()
+        elif anyio.current_time() - seen_at > NO_WORKER_PATIENCE_S:
+            raise PatchsweepError(f"{reading.place} has had no worker for {NO_WORKER_PATIENCE_S:.0f} s")
+
+
+async def wait_until_stored(writer: ScanWriter) -> None:
+    """Waits until no worker has targets of the scan open any more, for some seconds at most, cancelled or not.
+
+    Workers see within a second that nobody waits for their bundles, store what they have read, and end them.
+    """
+    with anyio.move_on_after(STOP_WITHIN_S, shield=True):
+        while await writer.list_open():  # noqa: ASYNC110 - what other processes do shows in the store only
+            await anyio.sleep(_STOP_PAUSE_S)
+
+
+class _NewsDesk:
+    """Passes the news of workers on to the observers, each target's end once."""
+
+    def __init__(self, observers: Sequence[Observer]) -> None:
+        self._observers = observers
+        self._ended: set[Target] = set()
+
+    def arrived(self, news: News) -> None:
+        for observer in self._observers:
+            for target in news.opened:
+                observer.target_opened(target, CallCounts())
+            for found in news.found:
+                observer.nodes_found(found.target, found.count)
+        for outcome in news.ended:
+            self.target_ended(outcome)
+
+    def target_ended(self, outcome: TargetOutcome) -> None:
+        if outcome.target in self._ended:
+            return
+        self._ended.add(outcome.target)
+        for observer in self._observers:
+            observer.target_ended(outcome)
