@@ -31,7 +31,7 @@ docs: ## check the documentation against the code
 
 pins: ## resolve the dependencies again (needs uv), keeping what still fits
 	uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --constraint constraints.txt \
-	  --extra dev --extra postgresql --output-file constraints.txt pyproject.toml
+	  --extra dev --extra postgresql --extra dask --output-file constraints.txt pyproject.toml
 	uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --constraint constraints.txt \
 	  --generate-hashes --extra postgresql --output-file deploy/container/requirements.txt pyproject.toml
 	sed -n 's/^requires = \["\(.*\)", "\(.*\)"\]/\1\n\2/p' pyproject.toml | \

@@ -1,0 +1,69 @@
+"""Dask's processes as tests meet them: a cluster of its own, and the workers that a scan starts on this machine."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import anyio
+
+PATIENCE_S = 180.0
+
+
+def workers_of(pid: int) -> list[int]:
+    """The worker processes that a scan has started, by the lines of the system's process table."""
+    found = []
+    for folder in Path("/proc").iterdir():
+        if not folder.name.isdigit():
+            continue
+        try:
+            parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+            command = (folder / "cmdline").read_bytes()
+        except OSError:
+            continue  # it has ended meanwhile
+        if parent == pid and b"spawn_main" in command:
+            found.append(int(folder.name))
+    return sorted(found)
+
+
+class Cluster:
+    """A scheduler and its workers, each started by the command that Dask has for it; they end with the block."""
+
+    def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
+        self._folder = folder
+        self._environment = dict(environment)
+        self._file = folder / "scheduler.json"
+        self._processes: list[subprocess.Popen] = []
+
+    async def __aenter__(self) -> Cluster:
+        self._folder.mkdir(parents=True)
+        self.scheduler = self._start("scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard")
+        with anyio.fail_after(PATIENCE_S):
+            while not self._file.exists() or not self._file.read_text().strip():
+                await anyio.sleep(0.1)
+        self.address = json.loads(self._file.read_text())["address"]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for process in reversed(self._processes):
+            process.terminate()
+        for process in self._processes:
+            process.wait(PATIENCE_S)
+
+    def start_worker(self, *options: str, nanny: bool = True, **environment: str) -> subprocess.Popen:
+        """Starts a worker; with a nanny that starts it again, unless the nanny is killed."""
+        places = ["--host", "127.0.0.1", "--nthreads", "2", "--no-dashboard", "--local-directory", str(self._folder)]
+        return self._start("worker", "--nanny" if nanny else "--no-nanny", *places, *options, **environment)
+
+    def _start(self, kind: str, *options: str, **environment: str) -> subprocess.Popen:
+        command = [sys.executable, "-m", f"distributed.cli.dask_{kind}", "--scheduler-file", str(self._file), *options]
+        said = (self._folder / f"{kind}-{len(self._processes)}.txt").open("wb")
+        process = subprocess.Popen(
+            command, env={**os.environ, **self._environment, **environment}, stdout=said, stderr=said
+        )
+        self._processes.append(process)
+        return process

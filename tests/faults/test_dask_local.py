@@ -1,0 +1,98 @@
+"""`scan --workers`: worker processes that are killed, stopped or poisoned, and a scan that is the truth all the same."""
+
+from __future__ import annotations
+
+import os
+import signal
+from random import Random
+from uuid import uuid4
+
+import pytest
+
+from scanner.store.store import Store
+from tests.faults.counting_s3 import serve_s3
+from tests.faults.dask_processes import workers_of
+from tests.faults.workers import LISTING, WORLD, Workers
+from tests.faults.worlds import assert_is_the_truth, assert_rows_are_true, organization, stored
+
+pytestmark = pytest.mark.slow
+
+REQUESTS = 150  # about what a whole scan sends
+
+
+@pytest.fixture(scope="module")
+def s3():
+    with serve_s3("scans") as server:
+        yield server
+
+
+async def committed(workers):
+    async with workers.files() as files:
+        (scan_id,) = await Store(files).committed()
+        return await stored(workers.store, scan_id, files)
+
+
+@pytest.mark.parametrize("place", ["folder", "s3"])
+async def test_a_worker_that_is_killed_in_the_middle_is_replaced_and_the_scan_is_whole(
+    place, tmp_path, monkeypatch, request
+):
+    with organization(WORLD) as simulator:
+        store = None
+        if place == "s3":
+            monkeypatch.setenv("AWS_ENDPOINT_URL_S3", request.getfixturevalue("s3").url)
+            store = f"s3://scans/{uuid4().hex}"
+        workers = Workers(simulator, tmp_path, store)
+        chance, killed = Random(place), []
+
+        def kill(_):
+            if workers.requests >= at and not killed:
+                killed.append(chance.choice(workers_of(life.pid)))
+                os.kill(killed[0], signal.SIGKILL)
+
+        at = chance.randrange(20, REQUESTS // 2)
+        workers.on_request = kill
+        life = workers.start("scan", "--workers", "2")
+        assert life.wait(300.0) == 0, life.said
+        assert killed
+        assert "Traceback" not in life.said
+        assert_is_the_truth(await committed(workers), simulator.truth())
+
+
+async def test_a_target_that_kills_each_worker_fails_alone_and_by_name(tmp_path):
+    with organization(WORLD) as simulator:
+        workers, truth = Workers(simulator, tmp_path), simulator.truth()
+        poison = sorted(truth.targets)[3]
+        killed = set()
+
+        def kill(call):
+            if call.operation == LISTING and (call.account_id, call.region) == poison:
+                for pid in workers_of(life.pid):
+                    killed.add(pid)
+                    os.kill(pid, signal.SIGKILL)
+
+        workers.on_request = kill
+        life = workers.start("scan", "--workers", "1")
+        assert life.wait(300.0) == 3, life.said
+        assert len(killed) == 4
+        found = await committed(workers)
+        assert found.targets[poison]["reason"] == "4 workers ended while they read it"
+        assert [key for key, row in found.targets.items() if row["status"] != "scanned"] == [poison]
+        assert_rows_are_true(found, truth, among=[key for key in truth.nodes if key[:2] != poison])
+
+
+async def test_a_scan_that_is_stopped_says_how_it_goes_on_and_leaves_nothing_open(tmp_path):
+    with organization(WORLD) as simulator:
+        workers = Workers(simulator, tmp_path)
+        workers.on_request = lambda _: life.terminate() if workers.requests == REQUESTS // 2 else None
+        life = workers.start("scan", "--workers", "2")
+        assert life.wait(300.0) == 143
+        assert "stopped; resume with `patchsweep scan --resume " in life.said
+        async with workers.files() as files:
+            (scan_id,) = await Store(files).unfinished()
+            assert await files.names(f"scans/{scan_id}/open/") == []
+        ended = await workers.ended(scan_id)
+        workers.listed.clear()
+        life = workers.start("scan", "--resume", "--workers", "2")
+        assert life.wait(300.0) == 0, life.said
+        assert not ended & set(workers.listed)
+        assert_is_the_truth(await committed(workers), simulator.truth())
