@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Self
 
 import anyio
 
@@ -39,11 +40,11 @@ class Cluster:
         self._file = folder / "scheduler.json"
         self._processes: list[subprocess.Popen] = []
 
-    async def __aenter__(self) -> Cluster:
+    async def __aenter__(self) -> Self:
         self._folder.mkdir(parents=True)
         self.scheduler = self._start("scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard")
         with anyio.fail_after(PATIENCE_S):
-            while not self._file.exists() or not self._file.read_text().strip():
+            while not self._file.exists() or not self._file.read_text().strip():  # noqa: ASYNC110 - Dask's file
                 await anyio.sleep(0.1)
         self.address = json.loads(self._file.read_text())["address"]
         return self

@@ -1,4 +1,4 @@
-"""`scan --workers`: worker processes that are killed, stopped or poisoned, and a scan that is the truth all the same."""
+"""`scan --workers`: worker processes that are killed or stopped, and a scan that is the truth nevertheless."""
 
 from __future__ import annotations
 
