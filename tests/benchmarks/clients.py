@@ -12,6 +12,9 @@ from tempfile import TemporaryDirectory
 from tests.benchmarks.processes import Server, Usage, measured
 
 NO_LIMIT = ("--rate", "1000000", "--max-rate", "1000000")
+SOURCES = ("ec2", "tags", "inventory", "associations", "baselines")
+#: With these a scan asks for nodes and patches alone, as the other clients do.
+PATCHES_ALONE = {f"PATCHSWEEP_COVERAGE_{source.upper()}": "off" for source in SOURCES}
 
 
 @dataclass(frozen=True)

@@ -8,13 +8,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tests.benchmarks.clients import NO_LIMIT
+from tests.benchmarks.clients import NO_LIMIT, SOURCES
 from tests.benchmarks.plan import READ_REGIONS, Size, spread_over_regions
 from tests.benchmarks.processes import Server, measured, serving
 from tests.benchmarks.results import Result
 
 GOAL_MORE = 0.10
-SOURCES = ("ec2", "tags", "inventory", "associations", "baselines")
 #: The same scan with each source off, and as it is by default.
 USES = {"off": dict.fromkeys(SOURCES, "off"), "auto": dict.fromkeys(SOURCES, "auto")}
 

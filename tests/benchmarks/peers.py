@@ -111,7 +111,12 @@ def patchsweep_reading(regions: Sequence[str]) -> dict[str, int]:
     from scanner.aws.open import open_aws  # noqa: PLC0415 - as above
     from scanner.cli.scan import EVENT_LOOP  # noqa: PLC0415 - as above
     from scanner.core.model import NodeScan  # noqa: PLC0415 - as above
-    from scanner.core.settings import LimitSettings, ScopeSettings, Settings  # noqa: PLC0415 - as above
+    from scanner.core.settings import (  # noqa: PLC0415 - as above
+        CoverageSettings,
+        LimitSettings,
+        ScopeSettings,
+        Settings,
+    )
     from scanner.scan.job import ReadingRules, ScanJob  # noqa: PLC0415 - as above
     from scanner.scan.reconcile import comparable_states  # noqa: PLC0415 - as above
     from scanner.scan.scan_targets import scan_targets  # noqa: PLC0415 - as above
@@ -123,7 +128,9 @@ def patchsweep_reading(regions: Sequence[str]) -> dict[str, int]:
 
     async def run() -> None:
         limits = LimitSettings(rate_per_s=1e6, max_rate_per_s=1e6)
-        async with open_aws(Settings(scope=ScopeSettings(regions=tuple(regions)), limits=limits)) as aws:
+        scope = ScopeSettings(regions=tuple(regions))
+        patches_alone = CoverageSettings(ec2="off", inventory="off", associations="off", tags="off", baselines="off")
+        async with open_aws(Settings(scope=scope, limits=limits, coverage=patches_alone)) as aws:
             rules = ReadingRules((), comparable_states((), other_filters=False), limits.max_nodes_per_target, 4)
             job = ScanJob(rules, limits.max_open_targets, take, time.time)
             await scan_targets((await aws.discover()).targets, aws.fleet, job)
