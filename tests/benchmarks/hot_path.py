@@ -15,12 +15,13 @@ from tests.benchmarks.results import Result, ratio, spread
 
 NAIVE = "aioboto3, gather, paginator"
 WHOLE = "patchsweep scan, with its store"
+MACHINES_TOO = "patchsweep scan, with EC2's machines and tags too"
 READING = "patchsweep, reading only"
 CLIENTS: Mapping[str, Peer | Patchsweep] = {
     "boto3, 32 threads": Peer("boto3"),
     NAIVE: Peer("aioboto3"),
     WHOLE: Patchsweep(variables=PATCHES_ALONE),
-    "patchsweep scan, with EC2's machines and tags too": Patchsweep(),
+    MACHINES_TOO: Patchsweep(),
     "patchsweep scan, transport = sdk": Patchsweep(variables={**PATCHES_ALONE, "PATCHSWEEP_TRANSPORT": "sdk"}),
     READING: Peer("reading"),
 }
@@ -111,8 +112,8 @@ def _result(runs: Sequence[Run], load: Load, *, tls: bool) -> Result:
     return Result(
         name=f"CPU seconds per 1,000 pages of 50 patches, {'TLS' if tls else 'plain HTTP'}",
         about=f"{load.nodes:,} nodes, {load.pages:,} pages, {load.rows:,} rows; median [min-max] of "
-        f"{len(runs) // len(whole)} rounds; ratios to the naive client in the same round. All ask for nodes and patches "
-        "alone, save where a row says otherwise.",
+        f"{len(runs) // len(whole)} rounds; ratios to the naive client in the same round. All ask for nodes and "
+        "patches alone, save where a row says otherwise.",
         columns=["client", "whole process", "times fewer", "less start-up", "times fewer", "pages/s, best", "MB, peak"],
         rows=sorted(rows),
         runs=[{field: getattr(run, field) for field in Run.__dataclass_fields__} for run in runs],

@@ -13,7 +13,7 @@ from scanner.core.model import Target
 from tests.benchmarks import hot_path, many_targets, stalls, views
 from tests.benchmarks.__main__ import report_of, run
 from tests.benchmarks.aimd import AimdGauge
-from tests.benchmarks.hot_path import CLIENTS, READING, WHOLE, Load
+from tests.benchmarks.hot_path import CLIENTS, MACHINES_TOO, READING, Load
 from tests.benchmarks.plan import TINY
 from tests.benchmarks.processes import serving
 from tests.benchmarks.profiles import COUNTS, make_profiles
@@ -33,7 +33,7 @@ def test_every_client_reads_all_rows_that_the_server_has(name):
 
 def test_the_server_answers_every_source_of_a_target_at_once():
     with serving({"eu-west-1": 4}) as server:
-        CLIENTS[WHOLE].run(server, ["eu-west-1"])
+        CLIENTS[MACHINES_TOO].run(server, ["eu-west-1"])
         counts = server.stats()["counts"]
 
     assert counts.pop("DescribeInstancePatches") > 4
