@@ -85,12 +85,21 @@ class Progress(Observer):
         self._node_gaps += self._scope.is_node_gap(scan.status)
 
     def target_ended(self, outcome: TargetOutcome) -> None:
-        if self._open.pop(outcome.target, None) is None:
+        seen, _ = self._open.pop(outcome.target, (None, None))
+        if seen is None:
             self._targets.opened += 1
+        elif not seen.ended:
+            self._count_unseen(outcome, seen)
         self._targets.ended += 1
         self._calls.requests += outcome.requests
         self._calls.throttles += outcome.throttles
         self._target_gaps += self._scope.is_gap(outcome.status)
+
+    def _count_unseen(self, outcome: TargetOutcome, seen: _Nodes) -> None:
+        """Counts the nodes that other processes have read, of which nothing comes here but how many there were."""
+        self._nodes.listed += max(outcome.nodes - seen.listed, 0)
+        self._nodes.ended += outcome.nodes
+        self._rows += outcome.patch_rows
 
     def publishing(self, sinks: Sequence[str], patch_rows: int) -> None:
         self._publishing = _Publishing(sinks, patch_rows, self._clock())

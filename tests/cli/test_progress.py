@@ -52,6 +52,18 @@ def test_one_line_counts_nodes_targets_calls_and_throttles_and_the_open_targets_
     assert slots == ["  111122223333/eu-west-1           3/1,500 nodes"]
 
 
+def test_nodes_that_another_process_has_read_count_when_their_target_ends():
+    progress = Progress(Clock())
+    progress.targets_found(2)
+    opened(progress, A)
+    progress.nodes_found(A, 50)
+    progress.target_ended(outcome(A, nodes=60, patch_rows=1_200, requests=70))
+
+    line, bar = drawn(progress)
+    assert line.startswith("nodes 60/60 · targets 1/2 · 70 calls")
+    assert bar.endswith("1,200 patch rows")
+
+
 def test_calls_a_second_and_the_time_left_follow_the_pace():
     clock = Clock()
     progress = Progress(clock)
