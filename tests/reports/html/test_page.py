@@ -123,6 +123,13 @@ def test_a_page_is_built_for_readers_that_do_not_see_it(report):
     assert dict(shown.elements)["html"] == {"lang": "en"}
 
 
+def test_what_to_do_stands_before_the_list_of_sections_and_no_text_of_ours_has_an_escape():
+    html = page(full(), STORE)
+
+    assert html.index('id="first"') < html.index("<nav") < html.index('id="places"')
+    assert "\\n" not in read(full()).text
+
+
 def test_the_first_thing_said_is_how_many_machines_are_compliant_and_then_what_to_do():
     text = read(full()).text
 
