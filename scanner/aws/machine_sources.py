@@ -20,6 +20,7 @@ from scanner.core.baselines import Baseline
 from scanner.core.errors import AwsError, Denied, RequestRejected
 from scanner.core.instances import Instance, Tags
 from scanner.core.machines import UNREADABLE, AssociationScan, InventoryNode, NotAsked, SourceCheck
+from scanner.core.packed_values import PackedValues
 from scanner.core.settings import CoverageSettings, SourceUse
 
 T = TypeVar("T")
@@ -55,7 +56,11 @@ class TargetSources:
 
     async def _instances(self) -> Mapping[str, Instance]:
         listing = instance_pages((await self._ec2()).ask, self._rules, self._name, self._note_odd)
-        return {instance.instance_id: instance async for page in listing for instance in page}
+        found = PackedValues[Instance](Instance)
+        async for page in listing:
+            for instance in page:
+                found.add(instance.instance_id, instance)
+        return found
 
     async def is_host_management_on(self) -> bool | NotAsked:
         """Returns whether instances without an instance profile become managed nodes too."""

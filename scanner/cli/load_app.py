@@ -96,10 +96,11 @@ def load_app() -> App:
     """Imports the application, which is what makes a command slow to start."""
     # numpy comes with pyarrow. Its threads for linear algebra, which nothing here uses, take 0.05 s of CPU to start.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    from scanner import app
     from scanner.core.arrow_memory import use_system_allocator
-    from scanner.core.in_flight import raise_open_files_limit
 
     use_system_allocator()
+    from scanner import app
+    from scanner.core.in_flight import raise_open_files_limit
+
     raise_open_files_limit()
     return app

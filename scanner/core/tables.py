@@ -14,6 +14,7 @@ import msgspec
 import pyarrow as pa
 
 from scanner.core.baseline_rows import baseline_row
+from scanner.core.chunks import single
 from scanner.core.column import TIME, Column
 from scanner.core.columns import (
     AS_OF,
@@ -129,7 +130,7 @@ def part_of_batch(part: pa.Table, patches: Sequence[str]) -> NodeBatch:
 
     The rows of patches have the account besides.
     """
-    nested = part.column("patches").combine_chunks()
+    nested = single(part.column("patches"))
     account_ids = part.column("account_id").take(nested.value_parent_indices())
     rows = nested.flatten()
     return NodeBatch(
@@ -141,7 +142,7 @@ def part_of_batch(part: pa.Table, patches: Sequence[str]) -> NodeBatch:
 
 def _flat(table: pa.Table, nested_name: str, key: Sequence[Column], schema: pa.Schema) -> pa.Table:
     """Returns the rows of a nested column, each with the key of the row that holds it."""
-    nested = table.column(nested_name).combine_chunks()
+    nested = single(table.column(nested_name))
     if not len(nested):
         return schema.empty_table()
     owners = nested.value_parent_indices()

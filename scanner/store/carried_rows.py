@@ -8,6 +8,7 @@ from itertools import accumulate
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from scanner.core.chunks import single
 from scanner.core.model import NodeStatus
 from scanner.core.tables import SEGMENT
 
@@ -24,9 +25,9 @@ def with_carried_rows(now: pa.Table, stored: pa.Table, carried: Collection[str],
     states `carried`. Each row keeps the date of the operation under which it was read. Every node has to be stored.
     """
     now, stored = _aligned(now.combine_chunks(), stored.combine_chunks())
-    is_unchanged = pc.equal(now["status"].combine_chunks(), NodeStatus.UNCHANGED.value)
+    is_unchanged = pc.equal(single(now["status"]), NodeStatus.UNCHANGED.value)
     owners, rows = _stored_rows(stored, is_unchanged, carried, left_out)
-    fresh = now["patches"].combine_chunks()
+    fresh = single(now["patches"])
     merged = _merged(len(now), owners, rows, fresh)
     columns = {
         "patches": merged,
@@ -75,7 +76,7 @@ def _stored_rows(
     stored: pa.Table, is_unchanged: pa.BooleanArray, carried: Collection[str], left_out: Collection[str]
 ) -> tuple[pa.Array, pa.StructArray]:
     """Returns the rows that are carried, each dated, and for each the place of its node."""
-    patches = stored["patches"].combine_chunks()
+    patches = single(stored["patches"])
     owners, rows = patches.value_parent_indices(), patches.flatten()
     state = rows.field("state")
     is_kept = pc.if_else(
@@ -88,7 +89,7 @@ def _stored_rows(
     if not rows.field("as_of").null_count:
         return owners, rows
     # Scans from before there was a date hold only rows of the node's last operation.
-    dates = pc.coalesce(rows.field("as_of"), stored["operation_end_time"].combine_chunks().take(owners))
+    dates = pc.coalesce(rows.field("as_of"), single(stored["operation_end_time"]).take(owners))
     members = [dates if field.name == "as_of" else rows.field(field.name) for field in rows.type]
     return owners, pa.StructArray.from_arrays(members, fields=list(rows.type))
 

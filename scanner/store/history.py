@@ -12,6 +12,7 @@ import pyarrow as pa
 from anyio import to_thread
 from msgspec import Struct, structs
 
+from scanner.core.chunks import single
 from scanner.core.comparable import with_sorted_lists
 from scanner.core.concurrency import map_bounded
 from scanner.core.errors import ScanNotFound, StoreError
@@ -146,7 +147,7 @@ class History:
     async def _installed_ids(self, names: ScanNames, entry: FileEntry) -> InstalledIds:
         """Reads two members of each patch, not all ten."""
         part = await read_part(self._files, names, entry, SegmentPart((), ("kb_id", "state")))
-        return await to_thread.run_sync(InstalledIds, part.column("patches").combine_chunks())
+        return await to_thread.run_sync(InstalledIds, single(part.column("patches")))
 
 
 async def history(files: Files, scan_ids: Sequence[str], query: HistoryQuery) -> History:

@@ -10,6 +10,8 @@ from zlib import crc32
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from scanner.core.chunks import single
+
 INSTALLED = "INSTALLED"
 
 
@@ -33,7 +35,7 @@ class InstalledIds:
         ids = table.group_by(["node", "number"]).aggregate([([], "count_all"), ("is_installed", "all")])
         ids = ids.filter(pc.and_(pc.equal(ids["count_all"], 1), ids["is_installed_all"])).sort_by("node")
         counts = {each["values"]: each["counts"] for each in ids["node"].value_counts().to_pylist()}
-        self._numbers = ids["number"].combine_chunks()
+        self._numbers = single(ids["number"])
         self._starts = array("q", accumulate((counts.get(node, 0) for node in range(len(patches))), initial=0))
 
     def has_any(self, row: int, kb_ids: Collection[str]) -> bool:

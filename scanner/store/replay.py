@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from anyio import to_thread
 
+from scanner.core.chunks import single
 from scanner.core.concurrency import map_bounded
 from scanner.core.errors import StoreError
 from scanner.core.interfaces import Files, NodeBatch
@@ -118,7 +119,7 @@ async def _problem(files: Files, names: ScanNames, entry: SegmentEntry) -> str |
         table = await read_segment(files, names, entry)
     except StoreError as error:
         return str(error)
-    rows = len(table.column("patches").combine_chunks().flatten())
+    rows = len(single(table.column("patches")).flatten())
     if (len(table), rows) == (entry.nodes, entry.patch_rows):
         return None
     return (

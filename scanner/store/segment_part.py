@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from anyio import to_thread
 from msgspec import Struct
 
+from scanner.core.chunks import single
 from scanner.core.errors import StoreError
 from scanner.core.interfaces import Files
 from scanner.core.tables import NODES_FILE
@@ -53,7 +54,7 @@ async def read_part(files: Files, names: ScanNames, entry: FileEntry, part: Segm
         nodes = await to_thread.run_sync(_nodes, data, part.nodes)
         if named is None and (pc.sum(nodes.column(_COUNT)).as_py() or 0):
             nested = await to_thread.run_sync(segment_parts.decode_part, data, kind)
-            return _joined(nodes, _in_states(nested.column("patches").combine_chunks(), part.states), part)
+            return _joined(nodes, _in_states(single(nested.column("patches")), part.states), part)
         if named is not None:
             check_place(named, names)
     patches = None if named is None else await fetch(files, named)
@@ -93,10 +94,10 @@ def _chosen(nodes: pa.Table, patches: bytes, kind: pa.ListType, states: Sequence
             raise StoreError(f"it lacks the column {_STATE}")
         table = file.read(columns=[name for name in schema.names if name in held])
     offsets = segment_parts.row_offsets(nodes, len(table))
-    is_wanted = pc.is_in(table.column(_STATE), pa.array(states)).combine_chunks()
+    is_wanted = single(pc.is_in(table.column(_STATE), pa.array(states)))
     # As positions: a filter looks at every value of every column.
     wanted = conform(_without_dictionaries(table.take(pc.indices_nonzero(is_wanted))), schema)
-    rows = pa.StructArray.from_arrays([column.combine_chunks() for column in wanted.columns], fields=list(schema))
+    rows = pa.StructArray.from_arrays([single(column) for column in wanted.columns], fields=list(schema))
     return _nested(is_wanted, offsets, rows, kind)
 
 

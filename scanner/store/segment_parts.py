@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from msgspec import Struct
 
+from scanner.core.chunks import single
 from scanner.core.columns import NODE_KEY
 from scanner.core.errors import StoreError
 from scanner.core.foreign_bytes import ForeignBytesError, decode_json
@@ -51,11 +52,11 @@ class Nodes(Struct, frozen=True):
 
 def encode_patches(segment: pa.Table) -> bytes | None:
     """Returns the patches file of a segment table, None if no node has patches."""
-    nested = segment.column("patches").combine_chunks()
+    nested = single(segment.column("patches"))
     rows = nested.flatten()
     if not len(rows):
         return None
-    if not nested.value_lengths().equals(segment.column("patch_rows").combine_chunks().cast(pa.int32())):
+    if not nested.value_lengths().equals(single(segment.column("patch_rows")).cast(pa.int32())):
         raise ValueError("patch_rows does not count the patches of each node")
     owners = nested.value_parent_indices()
     # Dictionaries of 200 nodes instead of 50,000 strings: a tenth less time, and the file is the same.
@@ -67,7 +68,7 @@ def encode_patches(segment: pa.Table) -> bytes | None:
 
 
 def _repeated(column: pa.ChunkedArray, owners: pa.Array) -> pa.DictionaryArray:
-    few = column.combine_chunks().dictionary_encode()
+    few = single(column).dictionary_encode()
     return pa.DictionaryArray.from_arrays(few.indices.take(owners), few.dictionary)
 
 
@@ -126,7 +127,7 @@ def nested_patches(nodes: pa.Table, patches: bytes | None, kind: pa.ListType) ->
     schema = pa.schema(members)
     rows = schema.empty_table() if patches is None else parquet_table(patches, schema)
     offsets = row_offsets(nodes, len(rows))
-    structs = pa.StructArray.from_arrays([column.combine_chunks() for column in rows.columns], fields=members)
+    structs = pa.StructArray.from_arrays([single(column) for column in rows.columns], fields=members)
     return pa.ListArray.from_arrays(offsets, structs, type=kind)
 
 
@@ -136,7 +137,7 @@ def row_offsets(nodes: pa.Table, rows: int) -> pa.Array:
     Raises:
         StoreError: the nodes have another number of patch rows.
     """
-    counts = pc.fill_null(nodes.column("patch_rows").combine_chunks(), 0)
+    counts = pc.fill_null(single(nodes.column("patch_rows")), 0)
     wanted = pc.sum(counts).as_py() or 0
     if wanted != rows:
         raise StoreError(f"its nodes have {wanted} patch rows, its patches file has {rows}")

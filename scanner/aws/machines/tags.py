@@ -18,6 +18,7 @@ from scanner.aws.operations import GET_RESOURCES
 from scanner.aws.requests.pagination import Page, pages
 from scanner.aws.transport.decoding import decode
 from scanner.core.instances import Tags
+from scanner.core.packed_values import PackedValues
 
 
 class _Tag(Struct, rename="pascal"):
@@ -46,7 +47,11 @@ _TAGS = msgspec.json.Decoder(_Tag)
 
 async def hybrid_tags(ask: Ask, name: str, on_odd: OnOdd = ignore_odd) -> Mapping[str, Tags]:
     """Returns the tags of the target's hybrid nodes, by instance id; takes and raises what `tag_pages` does."""
-    return {instance_id: tags async for page in tag_pages(ask, name, on_odd) for instance_id, tags in page}
+    found = PackedValues[Tags](Tags)
+    async for page in tag_pages(ask, name, on_odd):
+        for instance_id, tags in page:
+            found.add(instance_id, tags)
+    return found
 
 
 async def tag_pages(ask: Ask, name: str, on_odd: OnOdd = ignore_odd) -> AsyncIterator[Sequence[tuple[str, Tags]]]:

@@ -9,6 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv
 
+from scanner.core.chunks import single
+
 #: What takes the place of the one character that PostgreSQL's texts cannot hold.
 NUL_STAND_IN = "\N{REPLACEMENT CHARACTER}"
 
@@ -25,7 +27,7 @@ def csv_lines(table: pa.Table) -> bytes:
 
 
 def _literals(column: pa.ChunkedArray) -> pa.Array:
-    lists = column.combine_chunks()
+    lists = single(column)
     escaped = pc.replace_substring_regex(lists.values, r'(["\\])', r"\\\1")
     quoted = pc.fill_null(pc.binary_join_element_wise('"', escaped, '"', ""), "NULL")
     joined = pc.binary_join(pa.ListArray.from_arrays(lists.offsets, quoted), ",")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from scanner.core.chunks import single
 from scanner.core.column import TIME
 from scanner.store.missing_since.history_file import HISTORY, NODE
 from scanner.store.missing_since.reading import Reading, is_first, places
@@ -75,7 +76,7 @@ def _would_list_same_state(dated: Reading) -> pa.Array:
 def _with_nodes(dated: Reading, entries: pa.Table) -> pa.Table:
     """Returns `HISTORY` rows: the entries of each node with its latest reading here, or one row without a patch."""
     read = pc.indices_nonzero(dated.is_latest).cast(pa.int64())
-    bare = read.filter(pc.invert(pc.is_in(read, entries.column("owner").combine_chunks())))
+    bare = read.filter(pc.invert(pc.is_in(read, single(entries.column("owner")))))
     entries = entries.drop_columns(["key", "package"])
     empty = {name: pa.nulls(len(bare), entries.schema.field(name).type) for name in entries.column_names[:-1]}
     everything = pa.concat_tables([entries, pa.table({**empty, "owner": bare}, entries.schema)])

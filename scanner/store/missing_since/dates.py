@@ -6,9 +6,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from msgspec import structs
 
+from scanner.core.chunks import single
 from scanner.core.column import TIME
 from scanner.core.tables import SEGMENT, STORED_PATCH
-from scanner.store.missing_since.reading import Reading, places, single
+from scanner.store.missing_since.reading import Reading, places
 
 
 def dated(seen: Reading) -> Reading:

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from msgspec import Struct
 
+from scanner.core.chunks import single
 from scanner.store.missing_since.history_file import HISTORY, IN_MEMORY, NODE, NODE_FACTS
 from scanner.store.missing_since.node_numbers import keys_of, plain
 from scanner.store.missing_since.number_arrays import Numbers, arrow, view
@@ -68,7 +69,7 @@ class _Rows:
 
     def add(self, table: pa.Table) -> None:
         """Adds rows whose nodes lie together; the first node may be the last one of the rows before."""
-        is_entry = pc.is_valid(table.column("kb_id")).combine_chunks()
+        is_entry = single(pc.is_valid(table.column("kb_id")))
         self._add_nodes(table, is_entry)
         entries = table.filter(is_entry).combine_chunks()
         if len(entries):
@@ -93,7 +94,7 @@ class _Rows:
         codes, firsts = _distinct(entries, OF_PATCH)
         patches = pa.table([plain(entries.column(name).take(firsts)) for name in OF_PATCH], self._patches.schema)
         keys = pc.binary_join_element_wise(
-            *(column.combine_chunks() for column in patches.columns),
+            *map(single, patches.columns),
             "\0",
             null_handling="replace",
             null_replacement="\1",
@@ -135,7 +136,7 @@ def _nulls(names: tuple[str, ...]) -> pa.Table:
 
 def _firsts_of_runs(table: pa.Table) -> pa.Array:
     """Returns the place of the first row of each node."""
-    codes = [table.column(name).combine_chunks().indices for name in NODE]
+    codes = [single(table.column(name)).indices for name in NODE]
     changed = [pc.not_equal(code.slice(1), code.slice(0, len(code) - 1)) for code in codes]
     is_first = pc.or_(pc.or_(changed[0], changed[1]), changed[2])
     later = pc.add(pc.indices_nonzero(is_first).cast(pa.int64()), 1)
@@ -146,7 +147,7 @@ def _distinct(table: pa.Table, names: tuple[str, ...]) -> tuple[pa.Array, pa.Arr
     """Returns a number for each row that equal rows share, and the place of the first row of each number."""
     codes = pa.repeat(pa.scalar(0, pa.int64()), len(table))
     for name in names:
-        column = table.column(name).combine_chunks()
+        column = single(table.column(name))
         encoded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
         size = len(encoded.dictionary)
         indices = pc.fill_null(encoded.indices.cast(pa.int64()), size)

@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from msgspec import Struct
 
+from scanner.core.chunks import single
 from scanner.core.comparable import comparable_filters
 from scanner.core.model import NodeStatus
 from scanner.core.scan_request import PatchFilters
@@ -158,10 +159,3 @@ def is_first(keys: pa.ChunkedArray) -> pa.Array:
     """Returns of each key whether none before it is the same."""
     at = places(keys, keys)
     return pc.equal(at, pa.array(range(len(at)), at.type))
-
-
-def single(values: pa.Array | pa.ChunkedArray) -> pa.Array:
-    """Returns the values in one piece, without copying what is in one already."""
-    if not isinstance(values, pa.ChunkedArray):
-        return values
-    return values.chunk(0) if values.num_chunks == 1 else values.combine_chunks()
