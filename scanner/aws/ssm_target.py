@@ -137,7 +137,9 @@ class SsmTarget:
             PaginationBroken: the token is not valid any more.
             Denied: a policy hides this node.
         """
-        payload = {"InstanceId": instance_id, **self._patch_options(states), **_if_any(NextToken=next_token)}
+        payload = {"InstanceId": instance_id, **self._patch_options(states)}
+        if next_token:
+            payload["NextToken"] = next_token
         try:
             return await self._requests.ask(DESCRIBE_INSTANCE_PATCHES, payload, wire.decode_patches)
         except InvalidNode as error:

@@ -30,13 +30,18 @@ class Limiter:
         # A free lock is taken without a turn of the event loop: nothing is gained by one.
         self._head = anyio.Lock(fast_acquire=True)
 
+    def acquire_nowait(self) -> Ticket | None:
+        """Returns the ticket of a request that may be sent at once; None if it has to wait, or others wait already."""
+        if self._head.locked():
+            return None
+        answer = self._estimator.reserve(self._clock())
+        return answer if isinstance(answer, Ticket) else None
+
     async def acquire(self) -> Ticket:
         """Waits until one request may be sent, and returns its ticket."""
-        if not self._head.locked():
-            # No request waits, so none is passed by; a lock costs more CPU than the estimator.
-            answer = self._estimator.reserve(self._clock())
-            if isinstance(answer, Ticket):
-                return answer
+        ticket = self.acquire_nowait()  # a lock costs more CPU than the estimator
+        if ticket is not None:
+            return ticket
         async with self._head:
             while True:
                 answer = self._estimator.reserve(self._clock())

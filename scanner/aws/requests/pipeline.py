@@ -120,8 +120,12 @@ class RequestPipeline:
         self, operation: Operation, at: Target, attempt: Callable[[], Awaitable[T]], counts: CallCounts
     ) -> T:
         limiter = self._limiters.for_operation(at, operation.iam_action, operation.rate_per_s)
-        ticket = await limiter.acquire()
-        await self._enter()
+        ticket = limiter.acquire_nowait() or await limiter.acquire()
+        try:
+            # What `acquire` does besides, to look for a cancellation, the request does anyway.
+            self._in_flight.acquire_nowait()
+        except anyio.WouldBlock:
+            await self._in_flight.acquire()
         try:
             counts.requests += 1
             answer = await attempt()
@@ -139,10 +143,3 @@ class RequestPipeline:
             self._in_flight.release()
         limiter.accepted(ticket)
         return answer
-
-    async def _enter(self) -> None:
-        try:
-            # What `acquire` does besides, to look for a cancellation, the request does anyway.
-            self._in_flight.acquire_nowait()
-        except anyio.WouldBlock:
-            await self._in_flight.acquire()
