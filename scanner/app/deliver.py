@@ -5,18 +5,17 @@ A target is recorded as ended once all its nodes are durable: those that are car
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import aclosing
 
 import pyarrow as pa
-import pyarrow.compute as pc
 from anyio import to_thread
 from msgspec import structs
 
 from scanner.app.hub_calls import HubCalls
 from scanner.app.outcomes import scope_of
 from scanner.app.resume import ActiveScan
-from scanner.app.waiting_nodes import CARRIED, WaitingGroup, WaitingNodes
+from scanner.app.waiting_nodes import CARRIED, WaitingNodes, store_groups
 from scanner.core.interfaces import NodeBatch
 from scanner.core.model import NodeScan, TargetOutcome
 from scanner.core.tables import batch_of, segment_table
@@ -43,11 +42,19 @@ class Delivery:
         self.gaps = NodeGaps(scope_of(scan.settings))
         self.hub = HubCalls()
         self.filtering = FilterMeasure()
+        self._flush_rows = scan.settings.store.flush_rows
         self._waiting: WaitingNodes | None = None
+        self._thin_from: History | None = None
         self._ended_later: list[TargetOutcome] = []
 
     def carry_from(self, history: History) -> None:
-        """Takes rows from these earlier scans; without it no node may need that."""
+        """Takes rows from these earlier scans; without it no node may need that.
+
+        A worker stores such nodes without rows: others may have nodes that take theirs from the same segments.
+        """
+        if self._live is None:
+            self._thin_from = history
+            return
         done = {key: target.instance_ids for key, target in self.scan.done.targets.items()}
         self._waiting = WaitingNodes(history, done)
 
@@ -62,12 +69,14 @@ class Delivery:
         fresh = [scan for scan in scans if scan.status not in CARRIED]
         if fresh:
             await self._put_table(await self._table(fresh))
+        waiting = [scan for scan in scans if scan.status in CARRIED]
+        if waiting and self._thin_from is not None:
+            await self._put_thin(self._thin_from, await self._table(waiting))
         if self._waiting is not None:
-            waiting = [scan for scan in scans if scan.status in CARRIED]
             if waiting:
                 self._waiting.add(await self._table(waiting))
             self._waiting.deliver(scans)
-            await self._carry_over(self._waiting.take_complete())
+            await store_groups(self._waiting.take_complete(), self._flush_rows, self._put_table)
         await self._record([*self._ended_later, *ended])
 
     async def carry_over(self) -> None:
@@ -77,21 +86,8 @@ class Delivery:
             StoreError: they could not be stored.
         """
         if self._waiting is not None:
-            await self._carry_over(self._waiting.take_all())
+            await store_groups(self._waiting.take_all(), self._flush_rows, self._put_table)
         await self._record(self._ended_later)
-
-    async def _carry_over(self, groups: Iterable[WaitingGroup]) -> None:
-        """Completes nodes one stored segment at a time, and stores those of small segments together."""
-        tables: list[pa.Table] = []
-        rows = 0
-        for group in groups:
-            tables.append(await group.completed())
-            rows += len(group.nodes) + (pc.sum(tables[-1]["patch_rows"]).as_py() or 0)
-            if rows >= self.scan.settings.store.flush_rows:
-                await self._put_table(pa.concat_tables(tables))
-                tables, rows = [], 0
-        if tables:
-            await self._put_table(pa.concat_tables(tables))
 
     async def end(self, notes: Sequence[str] = ()) -> None:
         """Records what is left to say once every target has ended: notes, and requests that belong to no target."""
@@ -132,6 +128,10 @@ class Delivery:
         table = await self.scan.stored.writer.add_nodes(table)
         if self._live is not None:
             await self._pass_on(await to_thread.run_sync(batch_of, table))
+
+    async def _put_thin(self, history: History, table: pa.Table) -> None:
+        earlier = [history.earlier(segment).entry for segment in history.segments_of(table)]
+        await self.scan.stored.writer.add_thin(table, earlier)
 
     async def _pass_on(self, batch: NodeBatch) -> None:
         await self.tally.count(batch)

@@ -10,6 +10,7 @@ from typing import BinaryIO
 import anyio
 from msgspec import Struct, structs
 
+from scanner.app.carry import carry_over
 from scanner.app.check_outputs import refuse_live_sinks
 from scanner.app.demo import demo_settings, scan_clock
 from scanner.app.outcomes import final_outcomes, final_row, stored_outcomes
@@ -47,12 +48,15 @@ class Committed(Struct, frozen=True):
 
 
 async def commit_scan(scan: ActiveScan) -> Committed:
-    """Commits the scan with every count taken from its segments.
+    """Commits the scan with every count taken from its segments; nodes that workers left without rows get them first.
 
     Raises:
         StoreError: nodes were lost, or another process has the scan; nothing is committed then.
     """
     survey = await scan.stored.survey()
+    if survey.segments.thin:
+        await carry_over(scan, await scan.stored.left_nodes(survey.segments))
+        survey = await scan.stored.survey()
     outcomes = final_outcomes(survey)
     row = final_row(scan, survey, outcomes, int(scan.clock() * 1000))
     summary = await scan.stored.commit(row, outcomes, survey)

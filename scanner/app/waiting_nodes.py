@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from msgspec import Struct
 
 from scanner.core.errors import StoreError
 from scanner.core.model import NodeScan, NodeStatus, Target
 from scanner.store.carried_rows import without_carried_rows
+from scanner.store.earlier_segment import EarlierSegment
 from scanner.store.history import History
 from scanner.store.node_index import TargetKey
 
@@ -21,16 +23,31 @@ CARRIED = frozenset({NodeStatus.UNCHANGED, NodeStatus.REFRESHED})
 class WaitingGroup(Struct, frozen=True):
     """Waiting nodes, a segment table, whose rows lie in one earlier segment."""
 
-    history: History
-    segment: int
+    earlier: EarlierSegment
     nodes: pa.Table
 
     async def completed(self) -> pa.Table:
         """Returns the nodes with these rows; where the segment cannot be read, with what became of them instead."""
         try:
-            return await self.history.carried(self.segment, self.nodes)
+            return await self.earlier.carried(self.nodes)
         except StoreError as error:
             return without_carried_rows(self.nodes, str(error))
+
+
+async def store_groups(
+    groups: Iterable[WaitingGroup], flush_rows: int, put: Callable[[pa.Table], Awaitable[object]]
+) -> None:
+    """Completes nodes one stored segment at a time, and puts those of small segments together."""
+    tables: list[pa.Table] = []
+    rows = 0
+    for group in groups:
+        tables.append(await group.completed())
+        rows += len(group.nodes) + (pc.sum(tables[-1]["patch_rows"]).as_py() or 0)
+        if rows >= flush_rows:
+            await put(pa.concat_tables(tables))
+            tables, rows = [], 0
+    if tables:
+        await put(pa.concat_tables(tables))
 
 
 class _Kept(Struct):
@@ -101,7 +118,7 @@ class WaitingNodes:
         if parts:
             nodes = pa.concat_tables(parts)
             self._by_target.subtract(_targets(nodes))
-            yield WaitingGroup(self._history, segment, nodes)
+            yield WaitingGroup(self._history.earlier(segment), nodes)
 
 
 def _targets(nodes: pa.Table) -> Iterator[TargetKey]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 import anyio
 from msgspec import Struct, structs
 
+from scanner.app.carry import carry_share
 from scanner.app.deliver import Delivery
 from scanner.app.demo import demo_settings, scan_clock, serving_demo
 from scanner.app.open_journal import JournaledFleet, OpenJournal, open_journal
@@ -68,6 +69,8 @@ async def run_work(settings: Settings, scan_id: str, part: str, *, observers: Se
             targets = slice_targets(plan.targets, mine)
             worker = Worker(Delivery(store, await narrowed(scan, targets), None), mine, observers)
             await worker.read(targets, stop)
+            with stop.phase():
+                await carry_share(scan, plan, mine)
             if stop.signal_number is None:
                 return WorkReport(scan_id, part, len(targets))
     command = command_here(settings, f"work {scan_id} --slice {part}")
@@ -104,7 +107,7 @@ async def narrowed(scan: ActiveScan, targets: Sequence[Target]) -> ActiveScan:
         StoreError: it cannot be read.
     """
     wanted = {(target.account_id, target.region) for target in targets}
-    done = await scan.stored.prepare_resume()
+    done = await scan.stored.prepare_resume(with_thin=True)
     held = {key: each for key, each in done.targets.items() if key in wanted}
     ended = {key: each for key, each in done.ended.items() if key in wanted}
     return structs.replace(scan, done=DoneNodes(held, done.ignored, ended))

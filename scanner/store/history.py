@@ -19,15 +19,15 @@ from scanner.core.errors import ScanNotFound, StoreError
 from scanner.core.interfaces import Files
 from scanner.core.model import EpochMs, NodeStatus, PatchState, Target
 from scanner.core.scan_request import PatchFilters
-from scanner.core.state_names import CARRIED_STATES
 from scanner.core.whole_reading import WholeReading, operation_id
-from scanner.store.carried_rows import NODE_KEY, with_carried_rows
+from scanner.store.carried_rows import NODE_KEY
+from scanner.store.earlier_segment import EarlierSegment
 from scanner.store.installed_ids import InstalledIds
 from scanner.store.layout import ScanNames
 from scanner.store.manifest import FileEntry, ScanHeader
 from scanner.store.node_index import TargetKey
 from scanner.store.segment_part import SegmentPart, read_part
-from scanner.store.segment_reader import FILES_AT_ONCE, fetch, load, load_manifest, read_segment
+from scanner.store.segment_reader import FILES_AT_ONCE, fetch, load, load_manifest
 from scanner.store.segments import decode
 
 MAX_SCANS = 10  # How many committed scans are looked through for targets that the newest does not hold
@@ -35,7 +35,6 @@ MAX_SCANS = 10  # How many committed scans are looked through for targets that t
 _STATE_COLUMNS = [name for name in PatchState.__struct_fields__ if name != "instance_id"]
 _READING_COLUMNS = ["status", "scanned_at", "installed_as_of", "installed_read_at"]
 _WHOLE = frozenset({NodeStatus.VERIFIED.value, NodeStatus.UNCHANGED.value})
-_NOT_APPLICABLE = "NOT_APPLICABLE"
 
 
 class HistoryQuery(Struct, frozen=True):
@@ -68,7 +67,7 @@ class History:
     def __init__(self, files: Files, query: HistoryQuery) -> None:
         self._files = files
         self._query = query
-        self._segments: list[tuple[ScanNames, FileEntry]] = []
+        self._segments: list[FileEntry] = []
         self._installed: list[InstalledIds | None] = []
         self._nodes: dict[TargetKey, dict[str, WholeReading]] = defaultdict(dict)
         self.damaged: list[str] = []
@@ -112,17 +111,9 @@ class History:
         for account_id, region, instance_id in _keys(nodes):
             yield self._nodes[account_id, region][instance_id].segment
 
-    async def carried(self, segment: int, nodes: pa.Table) -> pa.Table:
-        """Returns these nodes of a new scan, a segment table, with the rows that are stored for them.
-
-        Raises:
-            StoreError: the segment is missing or damaged; the text names it.
-        """
-        names, entry = self._segments[segment]
-        stored = await read_segment(self._files, names, entry)
-        unwanted = () if self._query.patches.not_applicable else (_NOT_APPLICABLE,)
-        carried = CARRIED_STATES if unwanted else (*CARRIED_STATES, _NOT_APPLICABLE)
-        return await to_thread.run_sync(with_carried_rows, nodes, stored, carried, unwanted)
+    def earlier(self, segment: int) -> EarlierSegment:
+        """Returns the segment with this number, from which nodes take their rows."""
+        return EarlierSegment(self._files, self._segments[segment], self._query.patches)
 
     async def add(self, names: ScanNames, entry: FileEntry, missing: Collection[TargetKey]) -> set[TargetKey]:
         """Adds the nodes of a segment that belong to these targets; returns all targets that it holds nodes of."""
@@ -135,7 +126,7 @@ class History:
             self.damaged.append(str(error))
             return set()
         number = len(self._segments)
-        self._segments.append((names, entry))
+        self._segments.append(entry)
         self._installed.append(installed)
         held = set()
         for key, status, reading in _readings(index, number):

@@ -83,9 +83,18 @@ class ScanNames(Struct, frozen=True):
     def open_file(self, writer: str) -> str:
         return f"{self.open}{writer}.json"
 
+    @property
+    def thin(self) -> str:
+        """Returns the prefix of nodes whose rows still lie in a segment of an earlier scan."""
+        return f"{self.folder}/thin/"
+
+    def thin_file(self, sequence: int, writer: str, sha256: str) -> str:
+        """Returns a name that no other such file has; the digest is of the content."""
+        return f"{self.thin}{sequence:06d}-{writer}-{sha256[:16]}.parquet"
+
     def working_files(self, names: Iterable[str]) -> list[str]:
         """Returns those of the names that only an unfinished scan needs, besides its header and its nodes."""
-        return [name for name in names if name == self.plan or name.startswith((self.ended, self.open))]
+        return [name for name in names if name == self.plan or name.startswith((self.ended, self.open, self.thin))]
 
     def targets(self, writer: str, sha256: str) -> str:
         """Returns a name of its own for each writer, so that none replaces the file that another has committed."""

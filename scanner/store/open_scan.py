@@ -6,11 +6,12 @@ another has committed: its own commit is refused, and it deletes nothing.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from contextlib import suppress
 
 import msgspec
 import pyarrow as pa
+import pyarrow.compute as pc
 from msgspec import Struct
 
 from scanner.core.errors import StoreError
@@ -37,6 +38,7 @@ from scanner.store.segment_reader import (
 )
 from scanner.store.segment_writer import entry_of
 from scanner.store.survey import Survey, check_nothing_lost, survey
+from scanner.store.thin_rows import LeftNodes, ThinFile, list_thin, thin_tables
 
 BATCH_ROWS = 50_000  # patch rows in a batch of a replay
 
@@ -100,18 +102,44 @@ class OpenScan:
         """Makes the nodes of a segment table durable; see `ScanWriter.add_segment`."""
         return await self.writer.add_segment(table)
 
-    async def prepare_resume(self) -> DoneNodes:
+    async def prepare_resume(self, *, with_thin: bool = False) -> DoneNodes:
         """Reads what earlier runs of the scan delivered. Their gaps will be left out, for those nodes are read again.
 
         Writes and deletes nothing. Call it before `replay`, the first `add_segment` and `commit`.
+
+        Args:
+            with_thin: take nodes for delivered whose rows have still to come from an earlier segment. Who passes nodes
+                on to live sinks has to read these again.
         """
         ended = await list_ended(self._files, self._names)
         found = await list_segments(self._files, self._names)
-        surplus = _surplus_of_earlier_runs(found)
+        surplus = _surplus_of_earlier_runs(found.keys)
         self._surplus = {found.segments[number].file.name: rows for number, rows in surplus.items()}
-        counts = target_records.target_counts(found.keys, surplus)
+        keys = found.keys
+        thin = await list_thin(self._files, self._names, found.thin if with_thin else ())
+        if thin:
+            keys = [*keys, *(file.keys for file in thin if isinstance(file, ThinFile))]
+            surplus = _surplus_of_earlier_runs(keys)
+        counts = target_records.target_counts(keys, surplus)
         done = target_records.done_records(target_records.records_by_target(ended.outcomes), counts)
-        return DoneNodes(node_index.done_targets(found.keys, surplus), [*found.ignored, *ended.ignored], done)
+        ignored = [*found.ignored, *ended.ignored, *(file for file in thin if isinstance(file, IgnoredFile))]
+        return DoneNodes(node_index.done_targets(keys, surplus), ignored, done)
+
+    async def ended_targets(self) -> frozenset[node_index.TargetKey]:
+        """Returns the targets that have ended, in whatever way."""
+        outcomes = (await list_ended(self._files, self._names)).outcomes
+        return frozenset(map(target_records.key_of, outcomes))
+
+    async def left_nodes(self, found: SegmentList | None = None) -> LeftNodes:
+        """Returns the nodes of workers that have no rows yet; `found` are the segments, where they were listed."""
+        found = found or await list_segments(self._files, self._names)
+        thin = await list_thin(self._files, self._names, found.thin)
+        stored = [keys.filter(pc.invert(node_index.is_gap(keys))) for keys in found.keys]
+        return LeftNodes([file for file in thin if isinstance(file, ThinFile)], stored)
+
+    async def thin_nodes(self, left: LeftNodes, segments: Collection[str]) -> dict[str, pa.Table]:
+        """Returns the nodes that these earlier segments have to give rows, by the text of the segment."""
+        return await thin_tables(self._files, self._names, left, segments)
 
     async def replay(self, batch_rows: int = BATCH_ROWS) -> AsyncGenerator[NodeBatch, None]:
         """Yields what earlier runs delivered, each node once: what a live sink has to be sent again."""
@@ -210,6 +238,6 @@ class OpenScan:
                 await self._lease.drop()
 
 
-def _surplus_of_earlier_runs(found: SegmentList) -> node_index.Rows:
-    gaps = node_index.gap_rows(found.keys)
-    return node_index.joined(gaps, node_index.duplicate_rows(found.keys, gaps))
+def _surplus_of_earlier_runs(keys: Sequence[pa.Table]) -> node_index.Rows:
+    gaps = node_index.gap_rows(keys)
+    return node_index.joined(gaps, node_index.duplicate_rows(keys, gaps))

@@ -11,11 +11,12 @@ from scanner.core.interfaces import Files
 from scanner.core.model import CallCounts, TargetOutcome
 from scanner.store.ended_targets import EndedTargets, write_ended
 from scanner.store.layout import ScanNames
-from scanner.store.manifest import SegmentEntry
+from scanner.store.manifest import FileEntry, SegmentEntry
 from scanner.store.missing_since.keeper import HistoryKeeper
 from scanner.store.open_targets import FoundOpen, OpenTargets, delete_open, list_open, write_open
 from scanner.store.segment_reader import FoundSegment
 from scanner.store.segment_writer import SegmentWriter, entry_of
+from scanner.store.thin_rows import write_thin
 
 
 class ScanWriter:
@@ -30,6 +31,11 @@ class ScanWriter:
         self._sequence = count()
         self.segments = SegmentWriter(files, names)
         self.history = HistoryKeeper(files, names)
+
+    @property
+    def files(self) -> Files:
+        """Returns the files of the store."""
+        return self._files
 
     @property
     def scan_id(self) -> str:
@@ -52,6 +58,10 @@ class ScanWriter:
         segment = await self.segments.write(table)
         self.history.written(segment.file.name)
         return segment, table
+
+    async def add_thin(self, nodes: pa.Table, earlier: Sequence[FileEntry]) -> None:
+        """Makes nodes durable whose rows lie in segments of earlier scans, one for each node; see `thin_rows`."""
+        await write_thin(self._files, self._names, (next(self._sequence), self.id), nodes, earlier)
 
     @property
     def id(self) -> str:

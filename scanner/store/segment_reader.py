@@ -55,10 +55,11 @@ class FoundSegment(Struct, frozen=True):
 
 
 class SegmentList(Struct, frozen=True):
-    """The readable segments of a scan, and the files beside them that are not used."""
+    """The readable segments of a scan, the files beside them that are not used, and the names of its `thin_rows`."""
 
     segments: list[FoundSegment]
     ignored: list[IgnoredFile]
+    thin: list[str] = []
 
     @property
     def keys(self) -> list[pa.Table]:
@@ -172,6 +173,7 @@ async def list_segments(files: Files, names: ScanNames) -> SegmentList:
     return SegmentList(
         [file for file in found if isinstance(file, FoundSegment)],
         [file for file in found if isinstance(file, IgnoredFile)],
+        sorted(name for name in sizes if name.startswith(names.thin)),
     )
 
 

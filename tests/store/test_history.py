@@ -58,7 +58,7 @@ async def carried(past, waiting):
     """These nodes with their stored rows, one table for each stored segment."""
     segments = list(past.segments_of(waiting))
     return [
-        await past.carried(segment, waiting.filter(pa.array([each == segment for each in segments])))
+        await past.earlier(segment).carried(waiting.filter(pa.array([each == segment for each in segments])))
         for segment in sorted(set(segments))
     ]
 
@@ -196,8 +196,9 @@ async def test_a_segment_damaged_since_is_an_error_that_names_it(store, files):
     damaged = next(name for name in files.held if "/segments/" in name)
     files.held[damaged] = b""
 
+    unchanged = [structs.replace(seen(1), status=NodeStatus.UNCHANGED)]
     with pytest.raises(StoreError, match=damaged):
-        await past.carried(0, segment_table(scan_id(2), [structs.replace(seen(1), status=NodeStatus.UNCHANGED)]))
+        await past.earlier(0).carried(segment_table(scan_id(2), unchanged))
 
 
 async def test_rows_that_were_carried_over_once_can_be_carried_over_again(store):

@@ -1,0 +1,64 @@
+"""Gives the nodes that workers of a delta or lean scan left without rows those of earlier segments, each read once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from scanner.app.resume import ActiveScan
+from scanner.app.slices import Slice
+from scanner.app.waiting_nodes import WaitingGroup, store_groups
+from scanner.core.scan_request import patch_filters
+from scanner.store.earlier_segment import EarlierSegment, entry_from
+from scanner.store.plan_file import ScanPlan
+from scanner.store.thin_rows import LeftNodes
+
+WHOLE = Slice()
+NODES_HELD = 50_000  # while their earlier segments are read: 1.1 kB each
+
+
+async def carry_share(scan: ActiveScan, plan: ScanPlan, part: Slice) -> bool:
+    """Does the share of a slice once every target of the plan is read; returns whether that was so.
+
+    Before that a segment may still get nodes, and would be read again for them.
+
+    Raises:
+        StoreError: the nodes could not be stored.
+    """
+    if scan.settings.mode == "full":
+        return True
+    ended = await scan.stored.ended_targets()
+    if any((each.target.account_id, each.target.region) not in ended for each in plan.targets):
+        return False
+    await carry_over(scan, await scan.stored.left_nodes(), part)
+    return True
+
+
+async def carry_over(scan: ActiveScan, left: LeftNodes, part: Slice = WHOLE) -> None:
+    """Stores nodes with their rows: those of the earlier segments that belong to this slice. May be done twice.
+
+    Raises:
+        StoreError: they could not be stored.
+    """
+    writer, filters = scan.stored.writer, patch_filters(scan.settings)
+    segments = list(left.segments().items())[part.index :: part.count]
+    for some in _batches({text: nodes for text, nodes in segments if nodes}):
+        nodes = await scan.stored.thin_nodes(left, some)
+        groups = (
+            WaitingGroup(EarlierSegment(writer.files, entry_from(text), filters), table)
+            for text, table in nodes.items()
+        )
+        await store_groups(groups, scan.settings.store.flush_rows, writer.add_nodes)
+
+
+def _batches(segments: Mapping[str, int]) -> Iterator[list[str]]:
+    """Yields the segments, as many at a time as have `NODES_HELD` nodes."""
+    some: list[str] = []
+    nodes = 0
+    for segment, count in segments.items():
+        if some and nodes + count > NODES_HELD:
+            yield some
+            some, nodes = [], 0
+        some.append(segment)
+        nodes += count
+    if some:
+        yield some
