@@ -17,7 +17,9 @@ from scanner.cli import main
 FORKS = multiprocessing.get_context("forkserver")
 FORKS.set_forkserver_preload(
     [
-        "scanner.app",
+        "scanner.app.scan",
+        "scanner.app.worker",
+        "scanner.files.s3",
         "scanner.cli.scan",
         "scanner.cli.scan_output",
         "scanner.sinks.folder.folder",

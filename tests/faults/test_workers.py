@@ -10,7 +10,7 @@ import pytest
 from scanner.store.store import Store
 from tests.faults.counting_s3 import serve_s3
 from tests.faults.lives import KILLED
-from tests.faults.workers import LISTING, WORLD, Workers, freeze, wake
+from tests.faults.workers import LISTING, PATCHES, WORLD, Workers, freeze, wake
 from tests.faults.worlds import assert_is_the_truth, assert_rows_are_true, organization, stored
 
 REQUESTS = 150  # about what a whole scan sends
@@ -71,6 +71,34 @@ async def test_a_finish_that_is_killed_is_run_again(number, tmp_path):
         code, life = workers.run("finish", scan_id)
         assert code == 0, life.said
         assert_is_the_truth(await committed(workers, scan_id), simulator.truth())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [4, 9])
+async def test_workers_of_a_delta_scan_that_are_killed_at_any_change_lose_and_double_nothing(number, tmp_path):
+    with organization(WORLD) as simulator:
+        workers, truth = Workers(simulator, tmp_path), simulator.truth()
+        assert workers.run("scan")[0] == 0
+        workers.run("begin", "--mode", "delta")
+        async with workers.files() as files:
+            (scan_id,) = await Store(files).unfinished()
+        workers.operations.clear()
+        # The second round gives the nodes their rows: all are read by then.
+        killed = []
+        for part in ("0/2", "1/2") * 2:
+            killed.append(workers.run("work", scan_id, "--slice", part, dies_at_change=number)[0])
+            code, life = workers.run("work", scan_id, "--slice", part)
+            assert code == 0, life.said
+        killed.append(workers.run("finish", scan_id, dies_at_change=number)[0])
+        assert killed.count(KILLED) >= 3
+        code, life = workers.run("finish", scan_id)
+        assert code == 0, life.said
+        assert workers.operations[PATCHES] == 0
+        found = await committed(workers, scan_id)
+        assert {key: row["status"] for key, row in found.nodes.items()} == dict.fromkeys(truth.nodes, "unchanged")
+        for key in truth.nodes:
+            assert [tuple(patch) for patch in truth.patches_of(*key)] == found.patches.get(key, [])
+        assert {row["status"] for row in found.targets.values()} == {"scanned"}
 
 
 @pytest.mark.slow

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections import Counter
 from pathlib import Path
 
 from scanner.files.local import LocalFiles
@@ -14,7 +15,7 @@ from tests.faults.lives import Life
 from tests.faults.worlds import LIMITS
 
 WORLD = make_world(accounts=4, regions=2, nodes=64, rows=30)
-LISTING = "DescribeInstanceInformation"
+LISTING, PATCHES = "DescribeInstanceInformation", "DescribeInstancePatches"
 
 
 class Workers:
@@ -26,12 +27,14 @@ class Workers:
         self.store = store or str(folder / "store")
         self.listed: list[tuple[str, str]] = []
         self.requests = 0
+        self.operations: Counter[str] = Counter()
         self.on_request = lambda call: None
         self._lives = 0
         simulator.watch(self._watch)
 
     def _watch(self, call) -> None:
         self.requests += 1
+        self.operations[call.operation] += 1
         if call.operation == LISTING:
             self.listed.append((call.account_id, call.region))
         self.on_request(call)
