@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
@@ -31,6 +33,38 @@ def workers_of(pid: int) -> list[int]:
     return sorted(found)
 
 
+class RecordingProxy:
+    """Passes bytes between a scheduler and all who connect to it, and keeps them."""
+
+    def __init__(self, address: str) -> None:
+        host, port = address.removeprefix("tcp://").split(":")
+        self._target = (host, int(port))
+        self.seen = bytearray()
+
+    async def __aenter__(self) -> Self:
+        self._server = await asyncio.start_server(self._connected, "127.0.0.1", 0)
+        self.address = "tcp://{}:{}".format(*self._server.sockets[0].getsockname())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._server.close()
+
+    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(OSError):
+            other_reader, other_writer = await asyncio.open_connection(*self._target)
+            async with anyio.create_task_group() as ways:
+                ways.start_soon(self._pass_on, reader, other_writer)
+                ways.start_soon(self._pass_on, other_reader, writer)
+
+    async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(OSError):
+            while data := await reader.read(65_536):
+                self.seen += data
+                writer.write(data)
+                await writer.drain()
+        writer.close()
+
+
 class Cluster:
     """A scheduler and its workers, each started by the command that Dask has for it; they end with the block."""
 
@@ -41,8 +75,11 @@ class Cluster:
         self._processes: list[subprocess.Popen] = []
 
     async def __aenter__(self) -> Self:
+        """Starts the scheduler; `address` is where it listens."""
         self._folder.mkdir(parents=True)
-        self.scheduler = self._start("scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard")
+        self.scheduler = self._start(
+            "scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", str(self._file)
+        )
         with anyio.fail_after(PATIENCE_S):
             while not self._file.exists() or not self._file.read_text().strip():  # noqa: ASYNC110 - Dask's file
                 await anyio.sleep(0.1)
@@ -55,16 +92,15 @@ class Cluster:
         for process in self._processes:
             process.wait(PATIENCE_S)
 
-    def start_worker(self, *options: str, nanny: bool = True, **environment: str) -> subprocess.Popen:
-        """Starts a worker; with a nanny that starts it again, unless the nanny is killed."""
+    def start_worker(self, address: str, *, nanny: bool = True) -> subprocess.Popen:
+        """Starts a worker of the scheduler at this address; a nanny starts it again unless the nanny is killed."""
         places = ["--host", "127.0.0.1", "--nthreads", "2", "--no-dashboard", "--local-directory", str(self._folder)]
-        return self._start("worker", "--nanny" if nanny else "--no-nanny", *places, *options, **environment)
+        return self._start("worker", address, "--nanny" if nanny else "--no-nanny", *places)
 
-    def _start(self, kind: str, *options: str, **environment: str) -> subprocess.Popen:
-        command = [sys.executable, "-m", f"distributed.cli.dask_{kind}", "--scheduler-file", str(self._file), *options]
-        said = (self._folder / f"{kind}-{len(self._processes)}.txt").open("wb")
-        process = subprocess.Popen(
-            command, env={**os.environ, **self._environment, **environment}, stdout=said, stderr=said
-        )
+    def _start(self, kind: str, *options: str) -> subprocess.Popen:
+        command = [sys.executable, "-m", f"distributed.cli.dask_{kind}", *options]
+        said = self._folder / f"{kind}-{len(self._processes)}.txt"
+        with said.open("wb") as output:
+            process = subprocess.Popen(command, env={**os.environ, **self._environment}, stdout=output, stderr=output)
         self._processes.append(process)
         return process

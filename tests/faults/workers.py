@@ -21,8 +21,9 @@ LISTING, PATCHES = "DescribeInstanceInformation", "DescribeInstancePatches"
 class Workers:
     """The processes of one scan over one simulated organization."""
 
-    def __init__(self, simulator, folder: Path, store: str | None = None) -> None:
+    def __init__(self, simulator, folder: Path, store: str | None = None, **environment: str) -> None:
         self._simulator = simulator
+        self._environment = environment
         self.folder = folder
         self.store = store or str(folder / "store")
         self.listed: list[tuple[str, str]] = []
@@ -58,6 +59,7 @@ class Workers:
             "PATCHSWEEP_FLUSH_ROWS": "120",
             "PATCHSWEEP_FLUSH_INTERVAL_S": "0.2",
             "PATCHSWEEP_LEASE_S": "1",
+            **self._environment,
         }
         self._lives += 1
         place = self.folder / f"life-{self._lives}" / "said"

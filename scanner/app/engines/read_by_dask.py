@@ -34,8 +34,8 @@ from scanner.store.scan_writer import ScanWriter
 if TYPE_CHECKING:
     from distributed import Client
 
-FIRST_WORKER_WITHIN_S = 30.0
-NO_WORKER_PATIENCE_S = 60.0  # a cluster that scales, or starts its workers again, has a new one by then
+FIRST_WORKER_WITHIN_S = 60.0
+NO_WORKER_PATIENCE_S = 300.0  # a cluster that grows with its work, or starts workers again, has one by then
 LOOK_EVERY_S = 2.0
 STOP_WITHIN_S = 12.0  # for workers to store what they have read, and to say so
 _STOP_PAUSE_S = 0.2
