@@ -50,7 +50,9 @@ async def open_cluster(place: WorkerPlace, external_id: str | None) -> AsyncIter
             cluster = place.address
         options = {"asynchronous": True, "set_as_default": False, "timeout": CONNECT_WITHIN_S}
         try:
-            client = await Client(cluster, **options)
+            client = Client(cluster, **options)
+            stack.push_async_callback(_closed_in_time, client)
+            await client
         except (OSError, TimeoutError) as error:
             raise PatchsweepError(
                 f"{place} does not answer within {CONNECT_WITHIN_S:.0f} s: start its scheduler, or correct the address"
@@ -59,7 +61,6 @@ async def open_cluster(place: WorkerPlace, external_id: str | None) -> AsyncIter
             raise ConfigError(
                 f"--dask {place.address!a} is no address of a scheduler: give one like tcp://scheduler:8786"
             ) from error
-        stack.push_async_callback(_closed_in_time, client)
         yield client
 
 

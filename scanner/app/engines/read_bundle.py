@@ -14,6 +14,7 @@ from msgspec import Struct, structs
 
 from scanner import __version__
 from scanner.app.deliver import Delivery
+from scanner.app.engines.bundles import BUNDLES_AT_ONCE
 from scanner.app.engines.gate import GatedFleet, ProcessGate
 from scanner.app.engines.messages import (
     BundleReport,
@@ -35,6 +36,7 @@ from scanner.core.errors import ConfigError, PatchsweepError
 from scanner.core.in_flight import raise_open_files_limit
 from scanner.core.interfaces import Fleet, Observer
 from scanner.core.model import CallCounts, Target, TargetOutcome
+from scanner.core.settings import Settings
 from scanner.store.open import open_store
 
 EXTERNAL_ID_VARIABLE = "PATCHSWEEP_EXTERNAL_ID"
@@ -97,7 +99,7 @@ async def _read(task: BundleTask, collector: _Collector, stop: Stop) -> None:
     problem = await check_worker(to_text(task.scan)) if task.scan.version != __version__ else None
     if problem is not None:
         raise ConfigError(f"a worker {problem}")
-    settings = task.scan.settings(os.environ.get(EXTERNAL_ID_VARIABLE))
+    settings = _sharing(task.scan.settings(os.environ.get(EXTERNAL_ID_VARIABLE)))
     async with open_store(settings) as store:
         scan, plan = await join_scan(store, settings, task.scan.scan_id)
         targets = [plan.targets[number].target for number in task.targets]
@@ -105,6 +107,15 @@ async def _read(task: BundleTask, collector: _Collector, stop: Stop) -> None:
             scan = await narrowed(scan, targets)
         guard = partial(_gated, scan.settings.limits.max_open_targets)
         await Worker(Delivery(store, scan, None), task.part, [collector], guard).read(targets, stop)
+
+
+def _sharing(settings: Settings) -> Settings:
+    """Returns the settings with the requests that one process may have under way shared among its bundles."""
+    at_once = settings.limits.max_in_flight
+    if at_once is None:
+        return settings
+    share = max(at_once // BUNDLES_AT_ONCE, 1)
+    return structs.replace(settings, limits=structs.replace(settings.limits, max_in_flight=share))
 
 
 def _gated(most: int, fleet: Fleet, order: Order) -> Fleet:

@@ -91,16 +91,17 @@ async def _read(store: Store, scan: ActiveScan, place: WorkerPlace, observers: S
         observer.scan_opened(scope_of(scan.settings))
     task = ScanTask.from_settings(scan.scan_id, scan.settings)
     try:
-        async with open_cluster(place, scan.settings.scope.external_id) as client:
-            try:
-                processes = await check_workers(client, task, str(place))
-                plan = await plan_scan(store, scan)
-                bundles = _bundles(scan, plan, processes, observers)
-                fresh = [each for each in bundles if _is_fresh(scan, plan, each)]
-                await read_bundles(Reading(client, str(place), task, bundles, fresh, observers))
-            except BaseException:
-                await wait_until_stored(scan.stored.writer)
-                raise
+        with unwrap_single_error():
+            async with open_cluster(place, scan.settings.scope.external_id) as client:
+                try:
+                    processes = await check_workers(client, task, str(place))
+                    plan = await plan_scan(store, scan)
+                    bundles = _bundles(scan, plan, processes, observers)
+                    fresh = [each for each in bundles if _is_fresh(scan, plan, each)]
+                    await read_bundles(Reading(client, str(place), task, bundles, fresh, observers))
+                except BaseException:
+                    await wait_until_stored(scan.stored.writer)
+                    raise
     except PatchsweepError as error:
         if await scan.stored.is_empty():
             raise
