@@ -101,7 +101,11 @@ class Observer:
 
 
 class NodeBatch(Struct, frozen=True):
-    """Whole nodes, in the columns of the `nodes`, `patches` and `tags` tables (see `scanner.core.tables`)."""
+    """Whole nodes, in the columns of the `nodes`, `patches` and `tags` tables (see `scanner.core.tables`).
+
+    Where they come from the store, the texts of `patches` are dictionaries, as the store keeps them: a text that a
+    thousand rows have is there once. Plug-ins get plain texts.
+    """
 
     nodes: pa.Table
     patches: pa.Table

@@ -33,6 +33,7 @@ from scanner.core.model import EpochMs, NodeScan, NodeStatus, PatchState, ScanRo
 from scanner.core.node_columns import EC2_COLUMNS, INSTANCE_COLUMNS, PATCH_STATE_COLUMNS
 from scanner.core.patch_rows import PatchRows
 from scanner.core.patch_table import in_words, listed
+from scanner.core.repeated import coded_type, is_coded, plain, repeated
 
 TABLES: dict[str, pa.Schema] = {name: table.schema for name, table in DICTIONARY.items()}
 #: "patches, nodes, … and scans", for sentences that name every table.
@@ -116,7 +117,7 @@ def _nested_tags(tags_by_node: Sequence[Tags]) -> pa.Array:
 
 
 def batch_of(segment: pa.Table) -> NodeBatch:
-    """Returns the flat tables of a segment table."""
+    """Returns the flat tables of a segment table; where it has texts of patches as dictionaries, they have all."""
     segment = segment.combine_chunks()
     return NodeBatch(
         nodes=segment.select(NODES.names),
@@ -145,9 +146,18 @@ def _flat(table: pa.Table, nested_name: str, key: Sequence[Column], schema: pa.S
     nested = single(table.column(nested_name))
     if not len(nested):
         return schema.empty_table()
-    owners = nested.value_parent_indices()
-    keys = [table.column(column.name).take(owners) for column in key]
-    return pa.table([*keys, *nested.flatten().flatten()], schema=schema)
+    owners, rows = nested.value_parent_indices(), nested.flatten()
+    if is_coded(rows.type):
+        schema = pa.schema([field.with_type(coded_type(field.type)) for field in schema])
+        keys = [repeated(table.column(column.name), owners) for column in key]
+    else:
+        keys = [table.column(column.name).take(owners) for column in key]
+    return pa.table([*keys, *rows.flatten()], schema=schema)
+
+
+def plain_batch(batch: NodeBatch) -> NodeBatch:
+    """Returns the batch with the texts of patches as texts, if they are dictionaries."""
+    return msgspec.structs.replace(batch, patches=plain(batch.patches))
 
 
 def target_file_table(scan_id: str, outcomes: Iterable[TargetOutcome]) -> pa.Table:

@@ -43,7 +43,7 @@ class Tally:
         self.oldest_installed: EpochMs | None = None
 
     async def count(self, batch: NodeBatch) -> None:
-        """Counts the nodes and patches of a batch, in a worker thread: a batch has up to 50,000 rows."""
+        """Counts the nodes and patches of a batch, in a worker thread: a batch has tens of thousands of rows."""
         await to_thread.run_sync(self._count, batch)
 
     def _count(self, batch: NodeBatch) -> None:

@@ -91,7 +91,11 @@ class _Plugin:
         self._mask = mask
 
     async def write(self, batch: NodeBatch) -> None:
-        await self._call(self._sink.write, batch)
+        from anyio import to_thread  # noqa: PLC0415 - `patchsweep sinks` lists plug-ins and loads no library for it
+
+        from scanner.core.tables import plain_batch  # noqa: PLC0415 - as above
+
+        await self._call(self._sink.write, await to_thread.run_sync(plain_batch, batch))
 
     async def commit(self, scan: ScanSummary) -> None:
         await self._call(self._sink.commit, scan)

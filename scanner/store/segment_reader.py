@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from typing import TypeVar
@@ -120,7 +120,12 @@ async def fetch(files: Files, entry: FileEntry) -> bytes:
     return data
 
 
-async def read_segment(files: Files, names: ScanNames, entry: FileEntry) -> pa.Table:
+async def read_segment(
+    files: Files,
+    names: ScanNames,
+    entry: FileEntry,
+    join: Callable[[pa.Table, bytes | None], pa.Table] = segment_parts.join,
+) -> pa.Table:
     """Returns the rows of a segment by its nodes file; raises `StoreError` that names the file."""
     data = await fetch(files, entry)
     with naming(files, entry.name):
@@ -132,7 +137,7 @@ async def read_segment(files: Files, names: ScanNames, entry: FileEntry) -> pa.T
         return nodes.table
     patches = None if nodes.patches is None else await fetch(files, nodes.patches)
     with naming(files, entry.name if nodes.patches is None else nodes.patches.name):
-        return await to_thread.run_sync(segment_parts.join, nodes.table, patches)
+        return await to_thread.run_sync(join, nodes.table, patches)
 
 
 @contextmanager

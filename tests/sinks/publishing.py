@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from scanner.core.interfaces import Sink
+import pyarrow as pa
+from msgspec import structs
+
+from scanner.core.interfaces import NodeBatch, Sink
+from scanner.core.repeated import coded_type
 from scanner.sinks.testing.samples import SampleScan
 
 
@@ -14,3 +18,9 @@ async def publish(sink: Sink, scan: SampleScan) -> None:
         await sink.commit(scan.summary)
     finally:
         await sink.aclose()
+
+
+def as_stored(batch: NodeBatch) -> NodeBatch:
+    """The batch as it comes from the store: the texts of patches as dictionaries."""
+    fields = [field.with_type(coded_type(field.type)) for field in batch.patches.schema]
+    return structs.replace(batch, patches=batch.patches.cast(pa.schema(fields)))

@@ -20,7 +20,9 @@ from scanner.files.local import LocalFiles
 from scanner.sinks.context import SinkContext
 from scanner.sinks.registry import BUILT_INS, SinkRegistry
 from scanner.sinks.spec import parse_spec
-from scanner.sinks.testing.contract import SinkContract, StreamContract
+from scanner.sinks.testing.contract import FIRST, SinkContract, StreamContract
+from scanner.sinks.testing.samples import awkward_scan
+from tests.sinks.publishing import as_stored
 
 pytestmark = pytest.mark.slow
 
@@ -48,7 +50,14 @@ def without_guard(cell):
     return cell[1:] if cell.startswith("'") and safe_cell(cell[1:]) == cell else cell
 
 
-class TestJsonlStream(StreamContract):
+class TakesStoredTexts:
+    def test_texts_that_come_as_dictionaries_are_there_as_texts(self, tmp_path):
+        scan = awkward_scan(FIRST)
+        self.publish(tmp_path, msgspec.structs.replace(scan, batches=[*map(as_stored, scan.batches)]))
+        self.expect(tmp_path, scan)
+
+
+class TestJsonlStream(TakesStoredTexts, StreamContract):
     def make(self, place, scan_id):
         self.stdout = io.BytesIO()
         return build("jsonl:-", scan_id, self.stdout)
@@ -58,7 +67,7 @@ class TestJsonlStream(StreamContract):
         return {name: table(name, [row for row in rows if row["table"] == name]) for name in TABLES}
 
 
-class TestJsonlFolder(SinkContract):
+class TestJsonlFolder(TakesStoredTexts, SinkContract):
     keeps_history = False
 
     def make(self, place, scan_id):
@@ -71,7 +80,7 @@ class TestJsonlFolder(SinkContract):
         return table(path.stem, [msgspec.json.decode(line) for line in path.read_bytes().splitlines()])
 
 
-class TestCsvFolder(SinkContract):
+class TestCsvFolder(TakesStoredTexts, SinkContract):
     keeps_history = False
 
     def make(self, place, scan_id):
@@ -95,7 +104,7 @@ class TestCsvFolder(SinkContract):
         return table(path.stem, rows)
 
 
-class TestParquetFolder(SinkContract):
+class TestParquetFolder(TakesStoredTexts, SinkContract):
     def make(self, place, scan_id):
         return build(f"parquet:{place}/out", scan_id)
 
@@ -106,7 +115,7 @@ class TestParquetFolder(SinkContract):
         }
 
 
-class TestDuckdbFile(SinkContract):
+class TestDuckdbFile(TakesStoredTexts, SinkContract):
     def make(self, place, scan_id):
         return build(f"duckdb:{place}/patches.duckdb", scan_id)
 
@@ -119,7 +128,7 @@ class TestDuckdbFile(SinkContract):
         return {name: tables[name].cast(TABLES[name]) for name in TABLES}
 
 
-class TestPostgresql(SinkContract):
+class TestPostgresql(TakesStoredTexts, SinkContract):
     @pytest.fixture(autouse=True)
     def _database(self, database):
         self.url = database

@@ -12,12 +12,14 @@ import pytest
 from scanner.core.errors import ConfigError, SinkError
 from scanner.core.interfaces import Sink
 from scanner.core.moved_modules import MOVED
+from scanner.core.tables import PATCHES
 from scanner.sinks.context import SinkContext
 from scanner.sinks.registry import BUILT_INS, SinkRegistry, installed_sinks
 from scanner.sinks.spec import parse_spec
 from scanner.sinks.testing.samples import awkward_scan
 from tests.sinks.memory_files import MemoryFiles
 from tests.sinks.plugins import distribution, entry_points_in
+from tests.sinks.publishing import as_stored
 
 SCAN = awkward_scan("s1")
 CONTEXT = SinkContext("s1", lambda _: MemoryFiles(), io.BytesIO())
@@ -88,6 +90,13 @@ def test_a_plugin_is_listed_with_its_distribution_and_not_imported(registry):
 def test_a_plugin_is_used_by_its_name(registry):
     sink: Sink = build(registry(metrics=GOOD), "metrics:somewhere")
     assert sink.live is False
+
+
+async def test_a_plugin_gets_texts_where_a_batch_from_the_store_has_dictionaries(registry):
+    keeping = GOOD.replace("write(self, batch): pass", "write(self, batch): raise LookupError(batch.patches.schema)")
+    with pytest.raises(SinkError) as caught:
+        await build(registry(metrics=keeping), "metrics:x").write(as_stored(SCAN.batches[0]))
+    assert str(PATCHES) in str(caught.value)
 
 
 def test_a_built_in_sink_wins_over_a_plugin_of_its_name_and_the_list_says_so(registry):

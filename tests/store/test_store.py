@@ -7,7 +7,7 @@ import pytest
 from scanner.core.errors import ConfigError, ScanNotFound, StoreError
 from scanner.core.model import NodeStatus, ScanStatus, Target
 from scanner.core.scan_request import PatchFilters
-from scanner.core.tables import batch_of, segment_table
+from scanner.core.tables import batch_of, plain_batch, segment_table
 from scanner.files.local import LocalFiles
 from scanner.store.history import HistoryQuery
 from scanner.store.json_files import from_json
@@ -41,7 +41,7 @@ async def test_a_committed_scan_is_read_back_whole(open_place, tmp_path, s3_url)
     async with open_place(tmp_path, s3_url) as files:
         store = Store(files)
         scan_id = await commit(store, segments)
-        batches = [batch async for batch in store.replay(scan_id)]
+        batches = [plain_batch(batch) async for batch in store.replay(scan_id)]
         expected = [batch_of(segment_table(scan_id, nodes)) for nodes in segments]
         assert [batch.nodes.equals(want.nodes) for batch, want in zip(batches, expected, strict=True)] == [True, True]
         assert [batch.patches.equals(want.patches) for batch, want in zip(batches, expected, strict=True)] == [True] * 2

@@ -17,7 +17,7 @@ MAX_DICTIONARY_BYTES = 8 * 1024 * 1024
 _WITHOUT_STATISTICS = frozenset({"scan_id", "title", "kb_id", "classification", "cve_ids", "value"})
 
 
-def write_parts(tables: Iterable[pa.Table], schema: pa.Schema, paths: Iterator[Path], max_bytes: int) -> Iterator[Path]:
+def write_parts(tables: Iterable[pa.Table], paths: Iterator[Path], max_bytes: int) -> Iterator[Path]:
     """Writes the rows into files, a row group for each table, and yields each file when it is whole.
 
     A new file begins when one has reached `max_bytes`. Where there are no rows there is no file.
@@ -29,7 +29,7 @@ def write_parts(tables: Iterable[pa.Table], schema: pa.Schema, paths: Iterator[P
     table = next(waiting, None)
     while table is not None:
         path = next(paths)
-        with pa.OSFile(str(path), "wb") as file, _writer(file, schema) as writer:
+        with pa.OSFile(str(path), "wb") as file, _writer(file, table.schema) as writer:
             while table is not None:
                 writer.write_table(table)
                 table = next(waiting, None)
@@ -44,5 +44,6 @@ def _writer(file: pa.NativeFile, schema: pa.Schema) -> pq.ParquetWriter:
         schema,
         compression="zstd",
         dictionary_pagesize_limit=MAX_DICTIONARY_BYTES,
+        store_schema=False,  # so that dictionaries are read as texts
         write_statistics=[name for name in schema.names if name not in _WITHOUT_STATISTICS],
     )

@@ -20,7 +20,7 @@ from anyio import to_thread
 from scanner.core.errors import ConfigError, StoreError
 from scanner.core.interfaces import Files, NodeBatch, ScanSummary, Sink
 from scanner.core.model import EpochMs
-from scanner.core.tables import TABLES
+from scanner.core.repeated import coded
 from scanner.files.write_test import probe
 from scanner.sinks.context import SinkContext
 from scanner.sinks.errors import as_sink_error, disk_errors
@@ -31,7 +31,7 @@ from scanner.sinks.parquet.sorted_rows import SortedRows
 from scanner.sinks.path_checks import checked_folder
 from scanner.sinks.temporary_folder import TemporaryFolder
 
-#: Of each table, in memory: 70 MB of patches.
+#: Of each table, in memory: 60 MB of patches, and as much again while they are sorted.
 _MAX_ROWS_HELD = 500_000
 _S3 = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](?:/.*)?\Z")
 
@@ -95,7 +95,7 @@ class ParquetSink:
             for name, table in batch.tables().items():
                 if name not in self._rows:
                     file = self._folder.path(f"{name}.arrow")
-                    self._rows[name] = SortedRows(TABLES[name], file, self._max_rows_held)
+                    self._rows[name] = SortedRows(file, self._max_rows_held)
                 self._rows[name].add(table)
 
     def _finish(self, scan: ScanSummary) -> dict[str, Path]:
@@ -105,12 +105,12 @@ class ParquetSink:
             for name, rows in self._rows.items():
                 ready |= self._parts(name, rows.read(ROW_GROUP_ROWS), scan.scan.started_at)
             for name, table in scan.tables().items():
-                ready |= self._parts(name, [table], scan.scan.started_at)
+                ready |= self._parts(name, [coded(table)], scan.scan.started_at)
         return ready
 
     def _parts(self, name: str, tables: Iterable[pa.Table], started_at: EpochMs) -> dict[str, Path]:
         paths = (self._folder.path(f"{name}-{number}.parquet") for number in count())
-        parts = write_parts(tables, TABLES[name], paths, self._max_file_bytes)
+        parts = write_parts(tables, paths, self._max_file_bytes)
         return {part_name(name, started_at, self._scan_id, number): part for number, part in enumerate(parts)}
 
     @contextmanager
@@ -119,9 +119,6 @@ class ParquetSink:
             yield
 
     def _remove_temporary_files(self) -> None:
-        with disk_errors("close the temporary files for", Path(self._files.url)):
-            try:
-                for rows in self._rows.values():
-                    rows.close()
-            finally:
-                self._folder.remove()
+        self._rows = {}
+        with disk_errors("remove the temporary files for", Path(self._files.url)):
+            self._folder.remove()

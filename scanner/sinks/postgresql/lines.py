@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 from pyarrow import csv
 
 from scanner.core.chunks import single
+from scanner.core.repeated import plain
 
 #: What takes the place of the one character that PostgreSQL's texts cannot hold.
 NUL_STAND_IN = "\N{REPLACEMENT CHARACTER}"
@@ -19,7 +20,7 @@ _FORM = csv.WriteOptions(include_header=False, batch_size=65_536, quoting_style=
 
 def csv_lines(table: pa.Table) -> bytes:
     """Returns the rows, each a line; lists as the literals of PostgreSQL's arrays."""
-    columns = [_literals(column) if pa.types.is_list(column.type) else column for column in table.columns]
+    columns = [_literals(column) if pa.types.is_list(column.type) else column for column in plain(table).columns]
     stream = pa.BufferOutputStream()
     csv.write_csv(pa.table(columns, names=table.column_names), stream, _FORM)
     lines: bytes = stream.getvalue().to_pybytes()

@@ -81,7 +81,7 @@ def test_parts_are_numbered_and_hold_every_row_once(tmp_path):
     tables = [rows.slice(at, 1_000) for at in range(0, 10_000, 1_000)]
     size = write_one(tmp_path, tables[0])
 
-    parts = list(write_parts(tables, rows.schema, paths, max_bytes=size * 2))
+    parts = list(write_parts(tables, paths, max_bytes=size * 2))
 
     assert [path.name for path in parts] == [f"{number}.parquet" for number in range(len(parts))]
     assert 3 <= len(parts) <= 5
@@ -89,31 +89,37 @@ def test_parts_are_numbered_and_hold_every_row_once(tmp_path):
 
 
 def write_one(folder, table):
-    (path,) = write_parts([table], table.schema, iter([folder / "one.parquet"]), max_bytes=2**30)
+    (path,) = write_parts([table], iter([folder / "one.parquet"]), max_bytes=2**30)
     return path.stat().st_size
 
 
-NODES = st.lists(st.tuples(st.sampled_from("ABC"), st.sampled_from("xy"), st.integers(0, 9), st.integers(0, 4)))
+TEXTS = st.sampled_from(["same", "other", "third", "", None])
+NODES = st.lists(
+    st.tuples(st.sampled_from("ABC"), st.sampled_from("xy"), st.integers(0, 9), st.lists(TEXTS, max_size=4))
+)
 
 
 @pytest.mark.slow
 @given(NODES, st.integers(1, 7), st.integers(1, 30))
 def test_any_rows_come_back_sorted_and_complete(nodes, nodes_a_batch, rows_held):
     schema = pa.schema(
-        [("account_id", pa.string()), ("region", pa.string()), ("instance_id", pa.string()), ("n", pa.int64())]
+        [(name, pa.string()) for name in ("account_id", "region", "instance_id", "text")] + [("n", pa.int64())]
     )
     numbers = count()
     rows = [
-        dict(zip(schema.names, (account, region, f"i-{node}", next(numbers)), strict=True))
-        for account, region, node, patches in nodes
-        for _ in range(patches)
+        dict(zip(schema.names, (account, region, f"i-{node}", text, next(numbers)), strict=True))
+        for account, region, node, texts in nodes
+        for text in texts
     ]
     with TemporaryDirectory() as folder:
-        sorted_rows = SortedRows(schema, Path(folder) / "spill", rows_held)
+        sorted_rows = SortedRows(Path(folder) / "rows.arrow", rows_held)
         for start in range(0, len(rows), nodes_a_batch):
             sorted_rows.add(pa.Table.from_pylist(rows[start : start + nodes_a_batch], schema))
-        again = [row for table in sorted_rows.read(5) for row in table.to_pylist()]
+        tables = list(sorted_rows.read(5))
+        again = [row for table in tables for row in table.to_pylist()]
 
+    for text in (chunk for table in tables for chunk in table["text"].chunks):
+        assert sorted(text.dictionary.to_pylist()) == sorted({*text.to_pylist()} - {None})
     assert again == sorted(rows, key=itemgetter("account_id", "region", "instance_id"))
 
 
