@@ -20,7 +20,8 @@ from scanner.core.settings import ScopeSettings
 from scanner.files.local import LocalFiles
 from scanner.simulator.generate.build import make_world
 from scanner.store.layout import ScanNames
-from tests.faults.worlds import EXTERNAL_ID, assert_is_the_truth, organization, settings_for, stored
+from scanner.store.store import Store
+from tests.faults.worlds import EXTERNAL_ID, assert_is_the_truth, organization, scan, settings_for, stored
 
 pytestmark = pytest.mark.slow
 
@@ -75,6 +76,23 @@ async def test_a_bundle_that_is_read_twice_at_once_is_committed_once(simulator, 
     assert {outcome.target for text in news for outcome in from_text(text, News).ended} <= {
         outcome.target for outcome in reports[0].outcomes
     }
+
+
+async def test_bundles_of_a_delta_scan_share_the_rows_that_are_carried_over(simulator, settings):
+    await scan(settings)
+    settings = structs.replace(settings, mode="delta")
+    task = await begin(settings)
+    asked = []
+    simulator.watch(lambda call: asked.append(call.operation))
+    for targets in ((0, 2), (1, 3), ()):
+        assert (await read(task, targets)).is_complete
+    left = await Store(LocalFiles(settings.store.location)).join_scan(task.scan_id).left_nodes()
+    result = await finish(settings, task)
+
+    assert PATCHES not in asked
+    assert not any(left.segments().values())
+    assert result.scan.nodes["unchanged"] == len(simulator.truth().nodes)
+    assert result.scan.patch_rows == simulator.truth().patch_rows
 
 
 async def test_a_bundle_that_is_not_wanted_any_more_is_stored_so_far_and_goes_on_later(simulator, settings):

@@ -15,7 +15,10 @@ BUNDLES_AT_ONCE = 2
 
 
 class Bundle(Struct, frozen=True):
-    """Some targets of a plan by their number in it; `part` is what the bundle is called in the store."""
+    """Some targets of a plan by their number in it; `part` is what the bundle is called in the store.
+
+    One without targets stands for a share of the rows of earlier scans that are carried over when all are read.
+    """
 
     part: Slice
     targets: tuple[int, ...]
@@ -43,6 +46,11 @@ def bundle_targets(
     else:
         shares = [tuple(left[start : start + open_at_once]) for start in range(0, len(left), open_at_once)]
     return [Bundle(Slice(index, len(shares)), share) for index, share in enumerate(shares)]
+
+
+def carry_bundles(processes: int) -> list[Bundle]:
+    """Returns a share of the rows that are carried over for each worker process."""
+    return [Bundle(Slice(index, processes), ()) for index in range(processes)]
 
 
 def _packed(planned: Sequence[PlannedTarget], numbers: Sequence[int], places: int) -> list[tuple[int, ...]]:

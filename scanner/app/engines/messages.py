@@ -48,12 +48,15 @@ class ScanTask(Struct, frozen=True):
 
 
 class BundleTask(Struct, frozen=True):
-    """A bundle to read; `is_fresh` is whether the scan can hold nothing of its targets unless a worker has died."""
+    """A bundle to read, or without targets a share of the rows that are carried over once all targets are read.
+
+    `is_fresh` is whether the scan can hold nothing of the targets unless a worker has died.
+    """
 
     scan: ScanTask
     part: Slice
-    targets: tuple[int, ...]
-    is_fresh: bool
+    targets: tuple[int, ...] = ()
+    is_fresh: bool = False
 
 
 class Failure(Struct, frozen=True):

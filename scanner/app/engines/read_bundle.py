@@ -13,6 +13,7 @@ import anyio
 from msgspec import Struct, structs
 
 from scanner import __version__
+from scanner.app.carry import carry_share
 from scanner.app.deliver import Delivery
 from scanner.app.engines.bundles import BUNDLES_AT_ONCE
 from scanner.app.engines.gate import GatedFleet, ProcessGate
@@ -102,6 +103,10 @@ async def _read(task: BundleTask, collector: _Collector, stop: Stop) -> None:
     settings = _sharing(task.scan.settings(os.environ.get(EXTERNAL_ID_VARIABLE)))
     async with open_store(settings) as store:
         scan, plan = await join_scan(store, settings, task.scan.scan_id)
+        if not task.targets:
+            with stop.phase():
+                await carry_share(scan, plan, task.part)
+            return
         targets = [plan.targets[number].target for number in task.targets]
         if not await _is_untouched(task, scan):
             scan = await narrowed(scan, targets)

@@ -133,7 +133,7 @@ async def _read_once(reading: Reading, task: BundleTask, attempt: int) -> Bundle
     future = reading.client.submit(
         read_dask_bundle,
         to_text(task),
-        key=f"patchsweep-{task.scan.scan_id}-{task.part.index}-{attempt}",
+        key=f"patchsweep-{task.scan.scan_id}-{'bundle' if task.targets else 'carry'}-{task.part.index}-{attempt}",
         pure=False,
         priority=-task.part.index,
     )

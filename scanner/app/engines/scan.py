@@ -11,7 +11,7 @@ from msgspec import structs
 
 from scanner.app.begin import plan_scan
 from scanner.app.check_outputs import check_sinks, refuse_live_sinks
-from scanner.app.engines.bundles import Bundle, bundle_targets
+from scanner.app.engines.bundles import Bundle, bundle_targets, carry_bundles
 from scanner.app.engines.dask_cluster import check_installed, open_cluster
 from scanner.app.engines.messages import ScanTask
 from scanner.app.engines.read_by_dask import Reading, check_workers, read_bundles, wait_until_stored
@@ -98,7 +98,10 @@ async def _read(store: Store, scan: ActiveScan, place: WorkerPlace, observers: S
                     plan = await plan_scan(store, scan)
                     bundles = _bundles(scan, plan, processes, observers)
                     fresh = [each for each in bundles if _is_fresh(scan, plan, each)]
-                    await read_bundles(Reading(client, str(place), task, bundles, fresh, observers))
+                    reading = Reading(client, str(place), task, bundles, fresh, observers)
+                    await read_bundles(reading)
+                    if scan.settings.mode != "full":
+                        await read_bundles(structs.replace(reading, bundles=carry_bundles(processes), fresh=()))
                 except BaseException:
                     await wait_until_stored(scan.stored.writer)
                     raise
