@@ -150,6 +150,7 @@ async def _answer(
     from scanner.reports.baseline_changes import alternating_baselines_note
     from scanner.reports.cve import cve_coverage, parameters, sentences
     from scanner.reports.cve_by_feed import add_verdicts
+    from scanner.reports.cve_patches import add_patches
     from scanner.reports.cve_sql import LACKING, LACKING_AND_UNKNOWN, by_group, with_feeds
     from scanner.reports.lines import counted
 
@@ -166,6 +167,7 @@ async def _answer(
         async with _open_with_earlier(store, scan_id, settings.views) as views:
             if feeds:
                 await add_verdicts(views, scan, feeds, question.cve_id)
+            await add_patches(views, scan_id, question.cve_id, with_feeds=bool(feeds))
             coverage = await cve_coverage(views, scan, question)
             alternating = await alternating_baselines_note(views, scan_id)
             code = answer_exit_code(covers_all_nodes=coverage.covers_all_nodes)

@@ -12,7 +12,7 @@ from msgspec import Struct
 from scanner.core.errors import ConfigError
 from scanner.core.model import EpochMs, NodeStatus, ScanRow, Target
 from scanner.core.scan_request import PatchFilters
-from scanner.core.state_names import LACKING_STATES, PENDING_REBOOT, WITHOUT_SECURITY_FIXES
+from scanner.core.state_names import LACKING_STATES, PENDING_REBOOT
 from scanner.reports.cve_sql import COUNTS, NOT_ASKED, with_feeds
 from scanner.reports.cve_unknown import UNKNOWN_SENTENCES, Finding
 from scanner.reports.lines import counted
@@ -129,14 +129,11 @@ def parameters(sql: str, question: CveQuestion, scan: ScanRow, of_group: Paramet
         **(of_group or {}),
         **stale_parameters(question.now, question.stale_after_days),
         **{finding.value: finding.value for finding in Finding},
-        "cve_id": question.cve_id,
         "published": question.published.isoformat() if question.published else None,
         "severity": question.severity.lower() if question.severity else None,
         "scan_id": scan.scan_id,
         "read_at": scan.finished_at,
-        "lacking": list(LACKING_STATES),
         "pending_state": PENDING_REBOOT,
-        "without_security_fixes": list(WITHOUT_SECURITY_FIXES),
         "without_delay": list(_WITHOUT_DELAY),
         "severity_scales": list(_SEVERITY_SCALES),
         "verified": values(VERIFIED),
@@ -151,7 +148,7 @@ def parameters(sql: str, question: CveQuestion, scan: ScanRow, of_group: Paramet
 
 
 async def cve_coverage(views: Views, scan: ScanRow, question: CveQuestion) -> CveCoverage:
-    """Counts the machines of a scan that is open in `views` by what is known of them."""
+    """Counts the machines of a scan by what is known of them; `views` have what `add_patches` adds."""
     counts = with_feeds(COUNTS) if question.feeds else COUNTS
     rows = (await views.fetch(counts, parameters(counts, question, scan))).to_pylist()
     refused = (await views.fetch(NOT_ASKED, parameters(NOT_ASKED, question, scan))).to_pylist()

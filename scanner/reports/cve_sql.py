@@ -1,57 +1,35 @@
 """The SELECTs behind the answer to a CVE: what each machine of the scan `$scan_id` is to it, and why.
 
-The views may hold earlier scans too, which only name the CVEs of patches. A patch without CVE ids takes those that the
-same KB id and title have on any node: AWS names none for patches that wait for a reboot or for their approval.
+They go by the tables that `scanner.reports.cve_patches` adds to the views.
 """
 
 from __future__ import annotations
 
-from scanner.reports.named_cves import MAY_BE_SECURITY
 from scanner.reports.staleness import STALE_REASON
 
 #: Replaced by what feeds say, where there are any; see `scanner.reports.cve_by_feed`.
 _NO_FEEDS = """
-  by_feed_rows AS (
-    SELECT account_id, region, instance_id, kb_id, title, state, state AS verdict FROM patches WHERE false
-  ),
   by_feed_machines AS (SELECT account_id, region, instance_id, false AS is_sure FROM nodes WHERE false),
 """
 _FEEDS = """
-  by_feed_rows AS (FROM main.feed_rows),
   by_feed_machines AS (FROM main.feed_machines),
 """
 
-_PATCHES = f"""
-  named AS MATERIALIZED (
-    SELECT kb_id, title, any_value(lower(severity)) AS fix_severity, bool_or(list_contains(cve_ids, $cve_id)) AS is_fix
-    FROM patches WHERE len(cve_ids) > 0 AND title IS NOT NULL GROUP BY kb_id, title
-  ),
+_PATCHES = """
   fixes AS MATERIALIZED (
     SELECT coalesce(list(DISTINCT kb_id), []) || coalesce(list(DISTINCT title), []) AS names,
       if($severity IS NULL, coalesce(list(DISTINCT coalesce(fix_severity, '')), []), [$severity]) AS severities
-    FROM named WHERE is_fix
-  ),
-  lacked AS NOT MATERIALIZED (
-    SELECT patch.account_id, patch.region, patch.instance_id, patch.state, severity, patch.kb_id, patch.title,
-      (coalesce(is_fix, false) OR list_contains(cve_ids, $cve_id)) AND list_contains($lacking, patch.state) AS by_aws,
-      by_aws OR coalesce(verdict IN ('lacks', 'pending'), false) AS is_fix,
-      is_fix IS NULL AND verdict IS NULL AND len(cve_ids) = 0
-        AND {MAY_BE_SECURITY} AS may_be_fix
-    FROM patches AS patch LEFT JOIN named USING (kb_id, title)
-    LEFT JOIN by_feed_rows AS feed ON feed.account_id = patch.account_id AND feed.region = patch.region
-      AND feed.instance_id = patch.instance_id AND feed.kb_id = patch.kb_id AND feed.state = patch.state
-      AND feed.title IS NOT DISTINCT FROM patch.title
-    WHERE scan_id = $scan_id AND (list_contains($lacking, patch.state) OR verdict = 'lacks')
+    FROM main.cve_named WHERE is_fix
   ),
   lacked_by_node AS (
     SELECT account_id, region, instance_id,
-      bool_or(is_fix AND state <> $pending_state) AS lacks_fix,
+      bool_or(state <> $pending_state) AS lacks_fix,
       bool_or(by_aws) AS lacks_by_aws,
-      bool_or(is_fix AND state = $pending_state) AS is_pending,
-      bool_or(may_be_fix) AS may_lack_fix
-    FROM lacked GROUP BY ALL
+      bool_or(state = $pending_state) AS is_pending
+    FROM main.cve_lacked GROUP BY ALL
   ),
-"""  # noqa: S608 - our own words
+  may_lack AS (SELECT *, true AS may_lack_fix FROM main.cve_may_lack),
+"""
 
 #: A baseline hides a fix as long as it has not approved it; `approves_security` is null where it never will.
 _BASELINES = """
@@ -107,6 +85,7 @@ _MACHINES = f"""
     FROM (SELECT *, $read_at AS read_at FROM nodes WHERE scan_id = $scan_id AND status <> $gone) AS node
     CROSS JOIN fixes
     LEFT JOIN lacked_by_node USING (account_id, region, instance_id)
+    LEFT JOIN may_lack USING (account_id, region, instance_id)
     LEFT JOIN by_feed_machines USING (account_id, region, instance_id)
     LEFT JOIN read_baselines ON read_baselines.account_id = node.account_id AND read_baselines.region = node.region
       AND read_baselines.baseline_id = split_part(node.baseline_id, '/', -1)
@@ -137,7 +116,7 @@ LACKING = f"""
 {_WITH}
 SELECT {_COLUMNS}
 FROM (
-  SELECT *, if(state = $pending_state, $pending_reboot, $lacks_fix) AS answer FROM lacked WHERE is_fix
+  SELECT *, if(state = $pending_state, $pending_reboot, $lacks_fix) AS answer FROM main.cve_lacked
 ) JOIN machines USING (account_id, region, instance_id)
 ORDER BY account_id, region, instance_id, kb_id, title
 """  # noqa: S608 - our own words
@@ -147,7 +126,7 @@ LACKING_AND_UNKNOWN = f"""
 {_WITH}
 SELECT {_COLUMNS}
 FROM (
-  SELECT *, if(state = $pending_state, $pending_reboot, $lacks_fix) AS answer FROM lacked WHERE is_fix
+  SELECT *, if(state = $pending_state, $pending_reboot, $lacks_fix) AS answer FROM main.cve_lacked
 ) JOIN machines USING (account_id, region, instance_id)
 UNION ALL
 SELECT account_id, region, instance_id, computer_name, platform_name, ping_status, NULL, NULL, NULL, NULL,
@@ -185,5 +164,5 @@ ORDER BY answer, account_id, region, instance_id, kb_id, title
 
 
 def with_feeds(sql: str) -> str:
-    """Returns one of these SELECTs over the tables `feed_rows` and `feed_machines`, which feeds were read into."""
+    """Returns one of these SELECTs over the table `feed_machines`, which feeds were read into."""
     return sql.replace(_NO_FEEDS, _FEEDS)

@@ -14,6 +14,7 @@ from scanner.files.local import LocalFiles
 from scanner.reports.cve import cve_coverage, parameters, sentences
 from scanner.reports.cve_by_feed import add_verdicts
 from scanner.reports.cve_feed_tables import latest_version, published_by_feed
+from scanner.reports.cve_patches import add_patches
 from scanner.reports.cve_sql import LACKING, LACKING_AND_UNKNOWN, with_feeds
 from scanner.reports.feeds.supersedence import carriers
 from scanner.reports.staleness import DAY_MS
@@ -40,6 +41,7 @@ async def answers(folder, feeds, *machines, sql=LACKING, baselines=(APPROVES_ALL
     question = structs.replace(question, feeds=tuple(feed.sentence for feed in feeds))
     async with views_of(store, [scan_id]) as views:
         await add_verdicts(views, scan, feeds, CVE)
+        await add_patches(views, scan_id, question.cve_id, with_feeds=True)
         sql = with_feeds(sql)
         rows = (await views.fetch(sql, parameters(sql, question, scan))).to_pylist()
         return rows, await cve_coverage(views, scan, question)
