@@ -15,6 +15,7 @@ from pathlib import Path
 
 from tests.benchmarks import (
     bounds,
+    dask_targets,
     hot_path,
     lean,
     machines,
@@ -45,6 +46,7 @@ BENCHMARKS: Mapping[str, Callable[[Size], list[Result]]] = {
     "bounds": bounds.bounds,
     "sinks": sinks.sinks,
     "workers": workers.workers,
+    "dask": dask_targets.dask_targets,
 }
 LONG = (
     "rate",
@@ -54,6 +56,7 @@ LONG = (
     "bounds",
     "sinks",
     "workers",
+    "dask",
     "views",
 )  # Minutes each: run only when named
 PACKAGES = ("aioboto3", "aiobotocore", "aiohttp", "anyio", "boto3", "botocore", "httptools", "msgspec", "pyarrow")

@@ -44,7 +44,7 @@ def _cost(size: Size) -> Result:
     runs = []
     for _ in range(size.rounds):
         # One node a target either way: the difference is what the targets beyond the first eight cost.
-        few, many = _scan(1, targets), _scan(accounts, targets)
+        few, many = scan_targets(1, targets), scan_targets(accounts, targets)
         more = targets - len(REGIONS) or 1
         runs.append(
             {
@@ -69,9 +69,14 @@ def _cost(size: Size) -> Result:
     )
 
 
-def _scan(accounts: int, open_targets: int) -> Counted:
+def scan_targets(accounts: int, open_targets: int, *more: str) -> Counted:
+    """A scan of this many accounts in all Regions, one node a target.
+
+    Raises:
+        RuntimeError: rows are missing.
+    """
     ids = [f"{number:012}" for number in range(200_000_000_000, 200_000_000_000 + accounts)]
-    options = (*NO_LIMIT, "--accounts", ",".join(ids), "--role-name", "Reader", "--max-in-flight", "2000")
+    options = (*NO_LIMIT, "--accounts", ",".join(ids), "--role-name", "Reader", "--max-in-flight", "2000", *more)
     with serving(dict.fromkeys(REGIONS, 1), latency_s=LATENCY_S) as server:
         done = Patchsweep(options, {"PATCHSWEEP_MAX_OPEN_TARGETS": str(open_targets)}).run(server, REGIONS)
     expected = accounts * len(REGIONS) * rows_of_nodes(make_profiles(), 1)
