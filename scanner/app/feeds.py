@@ -88,15 +88,15 @@ def _read(kind: FeedKind, places: list[tuple[str, Iterator[UserFile]]], wanted: 
     match kind:
         case FeedKind.MSRC:
             msrc = MsrcReader()
-            for _, files in places:
-                for name, data in _documents(kind, files, _BOUNDS):
+            for place, files in places:
+                for name, data in _documents(kind, place, files, _BOUNDS):
                     msrc.add(data, name)
             return msrc.feed()
         case FeedKind.OSV:
             osv = OsvReader(wanted)
             for place, files in places:
                 osv.add_source(place)
-                for name, data in _documents(kind, files, _OSV_BOUNDS):
+                for name, data in _documents(kind, place, files, _OSV_BOUNDS):
                     osv.add(data, name)
             return osv.feed()
         case _:
@@ -105,13 +105,19 @@ def _read(kind: FeedKind, places: list[tuple[str, Iterator[UserFile]]], wanted: 
             return read_kev(data, place) if kind is FeedKind.KEV else read_epss(data, place)
 
 
-def _documents(kind: FeedKind, files: Iterator[UserFile], bounds: Bounds) -> Iterator[tuple[str, bytes]]:
+def _documents(kind: FeedKind, place: str, files: Iterator[UserFile], bounds: Bounds) -> Iterator[tuple[str, bytes]]:
+    """Yields name and bytes of each document of a place; one that has none is a mistake."""
+    is_empty = True
     for file in files:
         try:
             with file.open() as stream:
-                yield from read_documents(stream, file.name, bounds)
+                for document in read_documents(stream, file.name, bounds):
+                    is_empty = False
+                    yield document
         except UnreadableError as error:
             raise not_a_feed(kind, file.name, str(error)) from error
+    if is_empty:
+        raise not_a_feed(kind, place, "it has no JSON file")
 
 
 def _whole(kind: FeedKind, place: str, files: Iterator[UserFile]) -> bytes:

@@ -187,6 +187,6 @@ def test_a_feed_is_named_with_its_date_and_one_that_is_none_is_refused(store):
     refused = ask(CVE, "--osv", "osv.json", store=store)
 
     assert ended.code == 0
-    assert "0 machines by feed, not by AWS: MSRC of 2026-11-10 (1 records)" in ended.stderr
+    assert "0 machines by feed, not by AWS: MSRC of 2026-11-10 (1 record)" in ended.stderr
     assert (refused.code, refused.stdout) == (2, "")
     assert "HTML" in refused.stderr

@@ -83,3 +83,14 @@ def test_a_place_that_cannot_be_read_is_one_sentence(argv, says, tmp_path):
     assert ended.code == 2
     assert says in ended.stderr
     assert len(ended.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("option", ["--msrc", "--osv"])
+def test_a_folder_without_a_document_is_refused_by_its_name_beside_others_too(option, feeds, tmp_path):
+    (tmp_path / "none").mkdir()
+
+    ended = run("feeds", *feeds, option, "none", app=FakeApp())
+
+    assert (ended.code, ended.stdout) == (2, "")
+    assert ended.stderr.startswith("patchsweep: none is not ")
+    assert ended.stderr.endswith(": it has no JSON file\n")

@@ -255,7 +255,7 @@ async def test_an_answer_by_feed_says_so_with_the_date_of_the_feed(tmp_path):
     ]
     said = list(sentences(counts, CVE, "the-scan"))
     assert "1 machine in 1 account lacks the fix; 0 installed, pending reboot; 1 has it" in said[1]
-    assert said[2] == "2 machines by feed, not by AWS: OSV of 2026-11-20 (1 records)"
+    assert said[2] == "2 machines by feed, not by AWS: OSV of 2026-11-20 (1 record)"
 
 
 async def test_a_cve_that_no_feed_has_is_answered_as_without_feeds(tmp_path):

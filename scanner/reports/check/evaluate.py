@@ -80,7 +80,7 @@ async def check(views: Views, scan: ScanRow, asked: Check) -> CheckResult:
         scan_finished_at=scan.finished_at,
         checked_at=asked.now,
         policy=policy,
-        rules=rule_results(policy, tally, await _gaps(views, scan)),
+        rules=rule_results(policy, tally, await _gaps(views, scan, asked.feeds)),
         findings=tally.listed(),
         waived=tuple(tally.waived),
         expired_waivers=tuple(index.expired),
@@ -117,12 +117,13 @@ class _Selects:
                     yield row
 
 
-async def _gaps(views: Views, scan: ScanRow) -> Gaps:
-    """Returns what the scan itself leaves open."""
+async def _gaps(views: Views, scan: ScanRow, feeds: Sequence[Feed]) -> Gaps:
+    """Returns what the scan itself leaves open, and the catalogue of known exploited vulnerabilities."""
     [row] = (await views.fetch(WITHOUT_INSTANCES)).to_pylist()
     left_out = [state for state in LACKING_STATES if scan.states and state not in scan.states]
     has_none = not any(scan.nodes.values())
-    return Gaps(has_none, scan.scope.count_gaps(scan.targets), row["accounts"], tuple(left_out))
+    skipped = sum(feed.skipped for feed in feeds if feed.kind is FeedKind.KEV)
+    return Gaps(has_none, scan.scope.count_gaps(scan.targets), row["accounts"], tuple(left_out), skipped)
 
 
 def _machine(row: Mapping[str, Any]) -> dict[str, Any]:

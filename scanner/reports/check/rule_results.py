@@ -19,6 +19,7 @@ class Gaps(Struct, frozen=True):
     unread_targets: int = 0  # nobody knows how many machines are in them
     accounts_without_instances: int = 0  # EC2 was not asked there, so that unmanaged machines are not known
     unread_states: tuple[str, ...] = ()  # states of lacking patches that the scan's filter leaves out
+    skipped_exploits: int = 0  # entries of the catalogue that cannot be read, whatever they name
 
 
 def rule_results(policy: Policy, tally: Tally, gaps: Gaps) -> tuple[RuleResult, ...]:
@@ -33,7 +34,11 @@ def _results(policy: Policy, tally: Tally, gaps: Gaps) -> Iterator[RuleResult]:
         limits = ", ".join(limit.text for limit in policy.max_age)
         yield _of_patches(Rule.MAX_AGE, tally, left_out, f"lacking for longer than {limits}")
     if policy.kev_due:
-        yield _of_patches(Rule.KEV_DUE, tally, left_out, "past the due date of a known exploited vulnerability")
+        skipped = gaps.skipped_exploits
+        unread = (f"{counted(skipped, 'record')} of the catalogue cannot be read",) if skipped else ()
+        yield _of_patches(
+            Rule.KEV_DUE, tally, (*left_out, *unread), "past the due date of a known exploited vulnerability"
+        )
     targets = (f"{counted(gaps.unread_targets, 'target')} not read",) if gaps.unread_targets else ()
     empty = ("the scan has no machine at all",) if gaps.has_no_machines else ()
     yield _of_machines(Rule.MAX_UNREAD, tally, policy.max_unread, (*targets, *empty), "without evidence")

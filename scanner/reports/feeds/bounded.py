@@ -8,13 +8,14 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import BinaryIO, Self
 
 from msgspec import Struct
 
 MIB = 1024 * 1024
 _GZIP = b"\x1f\x8b"
-_ZIP = b"PK\x03\x04"
+_ZIPS = (b"PK\x03\x04", b"PK\x05\x06")  # the second is one without members
+_PACKED = (b"BZh", b"\xfd7zX")  # bzip2 and xz, read as the wrapping of a tar file only
 #: What archive readers raise for bytes that are damaged, cut off or encrypted.
 _DAMAGED = (
     EOFError,
@@ -72,10 +73,12 @@ def read_documents(stream: BinaryIO, name: str, bounds: Bounds) -> Iterator[tupl
     """
     start = stream.read(4)
     stream.seek(0)
-    if start == _ZIP:
+    if start in _ZIPS:
         yield from _guarded(_zip_members(stream, bounds))
     elif _is_tar(stream):
         yield from _guarded(_tar_members(stream, bounds))
+    elif start.startswith(_PACKED):
+        raise UnreadableError("it is no whole tar archive, and alone only gzip is read; download it again or unpack it")
     else:
         yield name, read_whole(stream, bounds)
 
@@ -134,7 +137,21 @@ def _tar_members(stream: BinaryIO, bounds: Bounds) -> Iterator[tuple[str, bytes]
 
 
 class _BoundedMember(tarfile.TarInfo):
-    """A member whose description is no longer than any honest one: a name of gigabytes would be read into memory."""
+    """A member whose description is no longer than any honest one: a name of gigabytes would be read into memory.
+
+    An archive that is cut off or damaged between two members is an error; tarfile takes it for the end.
+    """
+
+    @classmethod
+    def fromtarfile(cls, archive: tarfile.TarFile) -> Self:
+        try:
+            return super().fromtarfile(archive)
+        except tarfile.EOFHeaderError:  # type: ignore[attr-defined]  # not in the stubs: the block of zeros at the end
+            raise
+        except tarfile.HeaderError as error:
+            if not archive.offset:
+                raise  # it is no tar file
+            raise UnreadableError(f"the archive is damaged or cut off ({error}); download it again") from error
 
     def _proc_member(self, archive: tarfile.TarFile) -> tarfile.TarInfo:
         if self.type in _HEADERS and self.size > _LONGEST_HEADER:

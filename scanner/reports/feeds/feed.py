@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from scanner.core.errors import ConfigError
 from scanner.core.safe_text import terminal_text
+from scanner.reports.lines import counted
 
 CVE_ID = re.compile(r"CVE-\d{4}-\d{4,19}")
 _LONGEST_QUOTE = 120
@@ -72,9 +73,10 @@ class Feed(Struct, frozen=True):
 
     @property
     def sentence(self) -> str:
-        """Returns `KEV of 2026-11-24 (1,422 records)`, for an answer that used the feed."""
+        """Returns `KEV of 2026-11-24 (1,422 records, 3 skipped)`, for an answer that used the feed."""
         when = f" of {self.dated.isoformat()}" if self.dated else ""
-        return f"{self.kind.upper()}{when} ({self.records:,} records)"
+        skipped = f", {self.skipped:,} skipped" if self.skipped else ""
+        return f"{self.kind.upper()}{when} ({counted(self.records, 'record')}{skipped})"
 
 
 def not_a_feed(kind: FeedKind, source: str, why: str) -> ConfigError:

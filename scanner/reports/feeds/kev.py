@@ -43,13 +43,19 @@ class _Entry(Struct, frozen=True):
 class _Catalogue(Struct, frozen=True):
     vulnerabilities: list[object]
     dateReleased: str | None = None  # noqa: N815
+    count: int | None = None
+
+    @property
+    def is_whole(self) -> bool:
+        return self.count in (None, len(self.vulnerabilities))
 
 
 def read_kev(data: bytes, source: str) -> Feed:
     """Returns the catalogue of a JSON or CSV file.
 
     Raises:
-        ConfigError: it is no such catalogue, or none of its entries has a CVE id and dates.
+        ConfigError: it is no such catalogue, it has other than the number of entries that it names, or none of them
+            has a CVE id and dates.
     """
     check_text(FeedKind.KEV, source, data)
     if data.lstrip(b"\xef\xbb\xbf \t\r\n").startswith((b"{", b"[")):
@@ -76,6 +82,9 @@ def _json_entries(data: bytes, source: str) -> tuple[Sequence[object], date | No
         catalogue = decode_json(data.removeprefix(b"\xef\xbb\xbf"), _Catalogue)
     except ForeignBytesError as error:
         raise not_a_feed(FeedKind.KEV, source, str(error)) from error
+    if not catalogue.is_whole:
+        holds = f"it holds {len(catalogue.vulnerabilities):,} of the {catalogue.count:,} entries that it counts"
+        raise not_a_feed(FeedKind.KEV, source, f"{holds}; download it again")
     return catalogue.vulnerabilities, day_of(catalogue.dateReleased)
 
 

@@ -221,7 +221,17 @@ async def test_a_known_exploited_vulnerability_is_overdue_after_its_due_date(due
     assert [(finding.due, finding.cve_ids) for finding in result.findings] == (
         [(date(2026, 11, 24), (CVE,))] if verdict is Verdict.VIOLATED else []
     )
-    assert result.feeds == ("KEV of 2026-11-24 (1 records)",)
+    assert result.feeds == ("KEV of 2026-11-24 (1 record)",)
+
+
+async def test_a_catalogue_with_entries_that_cannot_be_read_is_no_evidence_that_nothing_is_overdue():
+    feed = read_kev(kev((CVE, "2026-12-24"), ("CVE-2026-2222", "soon")), "kev.json")
+
+    result = await checked(KEV_DUE, [machine()], [patch(cves=[CVE])], feeds=[feed])
+
+    assert result.verdict is Verdict.UNKNOWN
+    assert "1 record of the catalogue cannot be read" in result.rules[0].sentence
+    assert result.feeds == ("KEV of 2026-11-24 (1 record, 1 skipped)",)
 
 
 async def test_a_security_patch_without_cves_may_fix_a_known_exploited_vulnerability():

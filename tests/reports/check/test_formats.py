@@ -84,7 +84,7 @@ def result(text="web", verdict=Verdict.VIOLATED):
         expired_waivers=(waiver(number=2, expires=date(2026, 1, 1), reason=text),),
         waivers_without_match=(waiver(number=3, node=text),),
         groups=(GroupCounts(text, 1), GroupCounts(None, 0, 1)),
-        feeds=("KEV of 2026-11-24 (1 records)",),
+        feeds=("KEV of 2026-11-24 (1 record)",),
         machines="3 machines: 2 verified, 1 not read.",
     )
 

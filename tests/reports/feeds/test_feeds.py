@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import io
+import lzma
 import tarfile
+from contextlib import suppress
 from datetime import date
 from functools import partial
 
@@ -65,6 +68,11 @@ def test_an_entry_that_does_not_fit_costs_itself_only():
     feed = read_kev(kev((CVE, "2026-10-22"), ("=cmd()", "2026-10-22"), ("CVE-2026-2222", "soon")), "kev")
 
     assert (feed.records, feed.skipped) == (1, 2)
+
+
+def test_a_catalogue_that_holds_other_than_the_entries_it_counts_is_refused():
+    with pytest.raises(ConfigError, match="it holds 1 of the 1,422 entries that it counts; download it again"):
+        read_kev(kev((CVE, "2026-10-22")).replace(b'"count": 1', b'"count": 1422'), "kev.json")
 
 
 def test_the_last_of_two_entries_of_a_cve_counts():
@@ -254,6 +262,32 @@ def test_an_archive_with_a_name_of_megabytes_is_refused_before_it_is_read(kind):
 def test_compressed_data_that_is_cut_off_is_refused(data):
     with pytest.raises(UnreadableError):
         list(read_documents(io.BytesIO(data), "cut", Bounds()))
+
+
+@pytest.mark.parametrize("mode", ["w", "w:gz", "w:xz", "w:bz2"])
+def test_an_archive_is_whole_or_refused_wherever_it_is_cut_off(mode):
+    documents = {f"{number}.json": number.to_bytes(2, "big") * 300 for number in range(8)}
+    data = tarred(documents, mode=mode)
+
+    # From the second member on: less than that is no archive, and its text is no JSON either.
+    for cut in range(1024 if mode == "w" else 40, len(data), 128 if mode == "w" else 7):
+        with suppress(UnreadableError):
+            # The end of the archive, and a checksum behind it, add nothing to the documents.
+            assert dict(read_documents(io.BytesIO(data[:cut]), "cut", Bounds())) == documents
+
+
+def test_an_archive_with_a_damaged_member_does_not_end_there():
+    data = bytearray(tarred({"a.json": b"{}", "b.json": b"{}"}, mode="w"))
+    data[1024 + 148 : 1024 + 156] = b"00000000"  # the checksum of the second header
+
+    with pytest.raises(UnreadableError, match="damaged or cut off"):
+        list(read_documents(io.BytesIO(bytes(data)), "damaged", Bounds()))
+
+
+@pytest.mark.parametrize("data", [bz2.compress(b"{}"), lzma.compress(b"{}")], ids=["bzip2", "xz"])
+def test_what_is_packed_in_another_way_than_gzip_is_refused_by_that_reason(data):
+    with pytest.raises(UnreadableError, match="alone only gzip is read"):
+        list(read_documents(io.BytesIO(data), "packed", Bounds()))
 
 
 def test_gzip_that_unpacks_to_more_than_the_bound_is_refused():

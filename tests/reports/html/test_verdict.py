@@ -75,7 +75,7 @@ async def test_where_all_machines_that_were_read_are_compliant_the_targets_that_
     ("totals", "exploited"),
     [
         ({"overdue": 1, "overdue_nodes": 1}, None),
-        ({}, Exploited("KEV of 2026-11-24 (1 records)", nodes=1, overdue_nodes=1)),
+        ({}, Exploited("KEV of 2026-11-24 (1 record)", nodes=1, overdue_nodes=1)),
     ],
     ids=["overdue, and not approved by any baseline", "known to be exploited"],
 )
