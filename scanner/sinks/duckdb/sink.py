@@ -9,14 +9,13 @@ from typing import ClassVar
 
 import duckdb
 import pyarrow as pa
-import pyarrow.parquet as pq
 from anyio import to_thread
 
 from scanner.core.errors import ConfigError, SinkError
 from scanner.core.interfaces import NodeBatch, ScanSummary, Sink
-from scanner.core.tables import TABLES
 from scanner.sinks.context import SinkContext
 from scanner.sinks.duckdb.private_files import open_database
+from scanner.sinks.duckdb.spooled_rows import SpooledRows
 from scanner.sinks.duckdb.tables import describe_tables, replace_scan
 from scanner.sinks.errors import disk_errors
 from scanner.sinks.path_checks import checked_file
@@ -53,8 +52,7 @@ class DuckdbSink:
         self._file = file
         self._scan_id = scan_id
         self._folder = TemporaryFolder()
-        self._rows: dict[str, Path] = {}
-        self._writers: dict[str, pq.ParquetWriter] = {}
+        self._rows = SpooledRows(self._folder)
 
     async def write(self, batch: NodeBatch) -> None:
         await to_thread.run_sync(self._append, batch.tables())
@@ -77,14 +75,11 @@ class DuckdbSink:
     def _append(self, tables: Mapping[str, pa.Table]) -> None:
         with disk_errors("write the temporary files for", self._file):
             for name, table in tables.items():
-                if name not in self._writers:
-                    path = self._rows[name] = self._folder.path(f"{name}.parquet")
-                    self._writers[name] = pq.ParquetWriter(path, TABLES[name], compression="zstd")
-                self._writers[name].write_table(table)
+                self._rows.append(name, table)
 
     def _publish(self) -> None:
         with _database_errors(self._file):
-            self._close_writers()
+            self._rows.close()
             if self._file.exists() or not self._make_database():
                 with open_database(self._file) as database:
                     self._add_scan(database)
@@ -104,7 +99,7 @@ class DuckdbSink:
 
     def _add_scan(self, database: duckdb.DuckDBPyConnection) -> None:
         database.begin()
-        replace_scan(database, self._scan_id, self._rows)
+        replace_scan(database, self._scan_id, self._rows.readers())
         database.commit()
         with suppress(duckdb.Error):  # the scan is in the database; comments come with the next one
             describe_tables(database)
@@ -123,7 +118,7 @@ class DuckdbSink:
     def _try_in(self, file: Path) -> None:
         with open_database(file) as database:
             database.begin()
-            replace_scan(database, self._scan_id, {})
+            replace_scan(database, self._scan_id, [])
             database.rollback()
 
     def _remove_scan(self) -> None:
@@ -131,16 +126,12 @@ class DuckdbSink:
             return
         with _database_errors(self._file, "remove the scan from"), open_database(self._file) as database:
             database.begin()
-            replace_scan(database, self._scan_id, {})
+            replace_scan(database, self._scan_id, [])
             database.commit()
-
-    def _close_writers(self) -> None:
-        while self._writers:
-            self._writers.popitem()[1].close()
 
     def _discard(self) -> None:
         with suppress(OSError):  # a full disk refuses the end of a file that is not needed any more
-            self._close_writers()
+            self._rows.close()
         self._folder.remove()
 
 

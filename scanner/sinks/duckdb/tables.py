@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from collections.abc import Iterable, Iterator
 
 import duckdb
 import pyarrow as pa
@@ -21,8 +20,13 @@ _TYPES = {
 }
 
 
-def replace_scan(database: duckdb.DuckDBPyConnection, scan_id: str, rows: Mapping[str, Path]) -> None:
-    """Replaces the scan by the rows of these Parquet files, in the open transaction.
+_ROWS = "patchsweep_rows"
+
+
+def replace_scan(
+    database: duckdb.DuckDBPyConnection, scan_id: str, rows: Iterable[tuple[str, pa.RecordBatchReader]]
+) -> None:
+    """Replaces the scan by these rows of tables, in the open transaction.
 
     Raises:
         SinkError: a table of someone else has one of the names.
@@ -31,8 +35,10 @@ def replace_scan(database: duckdb.DuckDBPyConnection, scan_id: str, rows: Mappin
     for name, table in DICTIONARY.items():
         _provide_table(database, table)
         database.execute(f"DELETE FROM {name} WHERE scan_id = ?", [scan_id])  # noqa: S608 - a name of our own
-        if name in rows:
-            database.execute(f"INSERT INTO {name} BY NAME FROM read_parquet(?)", [str(rows[name])])
+    for name, reader in rows:
+        database.register(_ROWS, reader)
+        database.execute(f"INSERT INTO {name} BY NAME FROM {_ROWS}")
+        database.unregister(_ROWS)
 
 
 def describe_tables(database: duckdb.DuckDBPyConnection) -> None:

@@ -12,15 +12,18 @@ from threading import RLock
 
 import anyio
 import duckdb
+import pyarrow as pa
 import pytest
+from msgspec import structs
 
 from scanner.core.columns import DICTIONARY
 from scanner.core.errors import ConfigError, SinkError
+from scanner.core.tables import PATCHES
 from scanner.sinks.context import SinkContext
 from scanner.sinks.duckdb.sink import duckdb_sink
 from scanner.sinks.staging_folder import StagingFolder, put_if_absent
 from scanner.sinks.testing.samples import awkward_scan, empty_scan
-from tests.sinks.publishing import publish
+from tests.sinks.publishing import as_stored, publish
 
 pytestmark = pytest.mark.slow
 
@@ -102,7 +105,7 @@ async def test_a_new_file_that_cannot_be_filled_is_not_left_behind(tmp_path, mon
     monkeypatch.setattr("tempfile.tempdir", str(spools))
     sink = make(place / "p.duckdb")
     await sink.write(SCAN.batches[0])
-    next(spools.rglob("patches.parquet")).unlink()
+    next(spools.rglob("patches.arrows")).unlink()
     with pytest.raises(SinkError, match="cannot add the scan"):
         await sink.commit(SCAN.summary)
     await sink.aclose()
@@ -248,3 +251,18 @@ async def test_tables_and_columns_carry_their_descriptions_and_a_comment_of_the_
         for column in table.columns
         if (table.name, column.name) != ("nodes", "status")
     }
+
+
+async def test_every_batch_has_its_own_dictionaries(tmp_path):
+    batches = [numbered(batch) for batch in range(300)]
+    await publish(make(tmp_path / "p.duckdb"), structs.replace(SCAN, batches=batches))
+    with duckdb.connect(tmp_path / "p.duckdb", read_only=True) as database:
+        titles = database.execute("SELECT title FROM patches").fetchall()
+    assert titles == [(f"{row % 40} of {batch}",) for batch in range(300) for row in range(50)]
+
+
+def numbered(batch):
+    """Fifty rows of which each batch has other titles: as many, and as long."""
+    sample = SCAN.batches[0].patches.slice(0, 1).to_pylist()[0]
+    rows = [{**sample, "title": f"{row % 40} of {batch}"} for row in range(50)]
+    return as_stored(structs.replace(SCAN.batches[0], patches=pa.Table.from_pylist(rows, PATCHES)))
