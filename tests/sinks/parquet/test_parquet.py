@@ -28,6 +28,7 @@ from scanner.sinks.parquet.sorted_rows import SortedRows
 from scanner.sinks.testing.samples import awkward_scan, empty_scan, large_scan
 from tests.sinks import publishing
 from tests.sinks.memory_files import MemoryFiles
+from tests.sinks.publishing import as_stored
 
 SCAN = awkward_scan("s1")
 MARKER = "scans/scan_date=2026-11-23/s1-00000.parquet"
@@ -91,6 +92,30 @@ def test_parts_are_numbered_and_hold_every_row_once(tmp_path):
 def write_one(folder, table):
     (path,) = write_parts([table], iter([folder / "one.parquet"]), max_bytes=2**30)
     return path.stat().st_size
+
+
+@pytest.mark.slow
+async def test_a_scan_of_many_targets_has_one_file_a_table_while_that_is_not_full():
+    files = MemoryFiles()
+    scan = structs.replace(SCAN, batches=[many_targets(batch) for batch in range(4)])
+    await publish(files, structs.replace(scan, batches=[*map(as_stored, scan.batches)]), max_rows_held=200)
+    assert sorted(files.content) == [
+        "_published/s1.json",
+        *(f"{name}/scan_date=2026-11-23/s1-00000.parquet" for name in sorted(TABLES)),
+    ]
+    wanted = sorted(scan.tables["patches"].to_pylist(), key=itemgetter("account_id", "region", "instance_id"))
+    assert len(wanted) == 1_200
+    assert rows_of(files, "patches") == wanted
+
+
+def many_targets(batch):
+    """300 nodes, each of another account and Region, with one patch."""
+    (row,) = SCAN.batches[0].patches.slice(0, 1).to_pylist()
+    rows = [
+        {**row, "account_id": f"{node:012d}", "region": f"r-{node % 7}", "instance_id": f"i-{batch}"}
+        for node in range(300)
+    ]
+    return structs.replace(SCAN.batches[0], patches=pa.Table.from_pylist(rows, TABLES["patches"]))
 
 
 TEXTS = st.sampled_from(["same", "other", "third", "", None])
@@ -167,6 +192,25 @@ async def test_the_mark_is_away_while_the_other_files_are_replaced():
     await publish(files, SCAN)
     assert {marked for folder, marked in seen if folder in {"nodes", "patches", "targets"}} == {False}
     assert seen[-1] == ("scans", False)
+
+
+async def test_files_are_put_side_by_side_and_the_mark_alone_after_them():
+    waiting, two_wait = [], anyio.Event()
+
+    class Meeting(MemoryFiles):
+        async def put(self, name, data):
+            if name.endswith(".parquet") and name != MARKER:
+                waiting.append(name)
+                if len(waiting) == 2:
+                    two_wait.set()
+                with anyio.fail_after(60):
+                    await two_wait.wait()
+            await super().put(name, data)
+
+    files = Meeting()
+    await publish(files, SCAN)
+    assert list(files.content)[-1] == MARKER
+    assert len(waiting) == len(TABLES) - 1
 
 
 async def test_a_commit_that_is_cancelled_takes_its_files_back():
