@@ -73,7 +73,7 @@ async def test_a_target_that_kills_each_worker_fails_alone_and_by_name(tmp_path)
         workers.on_request = kill
         life = workers.start("scan", "--workers", "1")
         assert life.wait(300.0) == 3, life.said
-        assert len(killed) == 4
+        assert 4 <= len(killed) <= 5  # one may be killed for a request that its predecessor had sent
         found = await committed(workers)
         assert found.targets[poison]["reason"] == "4 workers ended while they read it"
         assert [key for key, row in found.targets.items() if row["status"] != "scanned"] == [poison]

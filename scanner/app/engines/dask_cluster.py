@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 CONNECT_WITHIN_S = 20.0
 CLOSE_WITHIN_S = 10.0
+LOOK_EVERY_S = 2.0
+LOST_AFTER = "1 day"
 _LIBRARY_LOGGERS = ("distributed", "distributed.client", "tornado", "tornado.application", "asyncio")
 
 
@@ -76,8 +78,11 @@ async def _local_cluster(processes: int, external_id: str | None) -> AsyncIterat
     They listen on the loopback address, and demand a certificate that only this run has: whoever can talk to a Dask
     scheduler can run code, and other users of the machine reach the address too.
     """
+    import dask  # noqa: PLC0415 - an extra
     from distributed import LocalCluster, Security  # noqa: PLC0415 - an extra
 
+    # Dask drops a worker that is not back within 15 s, which takes longer on a machine that is busy.
+    dask.config.set({"distributed.deploy.lost-worker-timeout": LOST_AFTER})
     cluster = LocalCluster(
         n_workers=processes,
         threads_per_worker=BUNDLES_AT_ONCE,
@@ -98,9 +103,25 @@ async def _local_cluster(processes: int, external_id: str | None) -> AsyncIterat
         await _closed_in_time(cluster)
         raise PatchsweepError(f"the workers could not be started on this machine: {error}") from error
     try:
-        yield cluster
+        async with anyio.create_task_group() as beside:
+            beside.start_soon(_replace_lost, cluster, processes)
+            yield cluster
+            beside.cancel_scope.cancel()
     finally:
         await _closed_in_time(cluster)
+
+
+async def _replace_lost(cluster: Any, processes: int) -> None:  # noqa: ANN401 - as above
+    """Starts workers again whose nanny has given up, as it does with one that is killed while it starts."""
+    from distributed import Status  # noqa: PLC0415 - an extra
+
+    while True:
+        await anyio.sleep(LOOK_EVERY_S)
+        lost = [name for name, nanny in cluster.workers.items() if nanny.status in (Status.closed, Status.failed)]
+        for name in lost:
+            del cluster.workers[name]
+        if lost:
+            cluster.scale(processes)
 
 
 def _quiet_libraries() -> None:
