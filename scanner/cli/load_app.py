@@ -97,7 +97,9 @@ def load_app() -> App:
     # numpy comes with pyarrow. Its threads for linear algebra, which nothing here uses, take 0.05 s of CPU to start.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from scanner.core.arrow_memory import use_system_allocator
+    from scanner.core.heap import share_one_heap
 
+    share_one_heap()
     use_system_allocator()
     from scanner import app
     from scanner.core.in_flight import raise_open_files_limit

@@ -8,7 +8,7 @@ INSTANCES_A_PAGE = 500  # an instance with 15 tags takes about 5.5 kB, and an an
 Tags = tuple[tuple[str, str], ...]  # keys and values, in the order in which AWS lists them
 
 
-class Instance(Struct, frozen=True):
+class Instance(Struct, frozen=True, array_like=True):
     """One EC2 instance, as DescribeInstances shows it."""
 
     instance_id: str

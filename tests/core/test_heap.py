@@ -1,0 +1,59 @@
+"""Whether the threads of a scan allocate from one heap."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import subprocess
+import sys
+
+import pytest
+
+#: Prints the heaps of glibc's own report after four threads have allocated at the same time.
+_HEAPS = """
+import ctypes, re, tempfile, threading
+libc = ctypes.CDLL(None)
+libc.malloc.restype, libc.fopen.restype = ctypes.c_void_p, ctypes.c_void_p
+together = threading.Barrier(4)
+def allocate():
+    together.wait()
+    libc.malloc(ctypes.c_size_t(1000))
+    together.wait()
+threads = [threading.Thread(target=allocate) for _ in range(4)]
+[thread.start() for thread in threads]
+[thread.join() for thread in threads]
+with tempfile.NamedTemporaryFile() as file:
+    stream = ctypes.c_void_p(libc.fopen(file.name.encode(), b"w"))
+    libc.malloc_info(0, stream)
+    libc.fclose(stream)
+    print(len(re.findall(b"<heap nr", file.read())))
+"""
+_SHARED = "from scanner.core.heap import share_one_heap; share_one_heap()\n" + _HEAPS
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "malloc_info"), reason="the C library is not glibc"),
+]
+
+
+def _heaps(code: str, **variables: str) -> int:
+    kept = {name: value for name, value in os.environ.items() if name not in {"MALLOC_ARENA_MAX", "GLIBC_TUNABLES"}}
+    command = [sys.executable, "-c", code]
+    return int(subprocess.run(command, env=kept | variables, capture_output=True, text=True, check=True).stdout)
+
+
+def test_all_threads_allocate_from_one_heap():
+    assert _heaps(_SHARED) == 1
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [{"MALLOC_ARENA_MAX": "3"}, {"GLIBC_TUNABLES": "glibc.malloc.arena_max=3"}],
+    ids=lambda each: next(iter(each)),
+)
+def test_the_number_of_heaps_that_the_environment_names_wins(variables):
+    assert _heaps(_SHARED, **variables) == _heaps(_HEAPS, **variables) > 1
+
+
+def test_another_setting_of_the_c_library_leaves_the_heap_shared():
+    assert _heaps(_SHARED, GLIBC_TUNABLES="glibc.malloc.check=0") == 1
