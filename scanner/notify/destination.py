@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
+from collections.abc import Sequence
 from typing import Literal
 from urllib.parse import urlsplit
 
@@ -37,6 +39,23 @@ class Destination(Struct, frozen=True):
         pattern = _TOPIC if self.kind == "sns" else _BUS
         match = pattern.fullmatch(self.where)
         return match["region"] if match else None
+
+
+def by_label(texts: Sequence[str]) -> dict[str, Destination]:
+    """Returns the destinations, each once, by what names it in messages.
+
+    Without their secrets two may look alike, such as two incoming webhooks of Slack; then their place in the list tells
+    them apart.
+
+    Raises:
+        ConfigError: one cannot work.
+    """
+    destinations = {text: parse_destination(text) for text in texts}
+    times = Counter(each.label for each in destinations.values())
+    return {
+        each.label if times[each.label] == 1 else f"{each.label} (no. {texts.index(text) + 1} of notify.to)": each
+        for text, each in destinations.items()
+    }
 
 
 def parse_destination(text: str) -> Destination:

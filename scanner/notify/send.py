@@ -14,7 +14,7 @@ from scanner.core.errors import ConfigError, PatchsweepError, Unavailable
 from scanner.core.safe_text import mask_foreign_text
 from scanner.core.settings import LimitSettings, NotifySettings
 from scanner.notify.aws import publish_to_topic, put_event
-from scanner.notify.destination import Destination, parse_destination
+from scanner.notify.destination import Destination, by_label, parse_destination
 from scanner.notify.http import post
 from scanner.notify.message import Message
 from scanner.notify.signature import signed_headers, webhook_key
@@ -26,24 +26,24 @@ ATTEMPTS = 3
 
 async def send_to_all(settings: NotifySettings, message: Message) -> dict[str, str]:
     """Returns why it failed, for each destination that did not get the message, by its label."""
-    destinations = [parse_destination(text) for text in dict.fromkeys(settings.to)]
+    destinations = by_label(settings.to)
     failures: dict[str, str] = {}
     policy = structs.replace(RetryPolicy.from_limits(LimitSettings()), max_attempts=ATTEMPTS)
 
-    async def send(destination: Destination) -> None:
+    async def send(label: str, destination: Destination) -> None:
         try:
             with anyio.fail_after(settings.timeout_s):
                 await with_retries(_attempt(destination, message, settings), policy)
         except TimeoutError:
-            failures[destination.label] = f"no answer within {settings.timeout_s:g} s (notify.timeout_s)"
+            failures[label] = f"no answer within {settings.timeout_s:g} s (notify.timeout_s)"
         except Unavailable as error:
-            failures[destination.label] = mask_foreign_text(f"{error.__cause__} (tried {ATTEMPTS} times)")
+            failures[label] = mask_foreign_text(f"{error.__cause__} (tried {ATTEMPTS} times)")
         except PatchsweepError as error:
-            failures[destination.label] = mask_foreign_text(str(error))
+            failures[label] = mask_foreign_text(str(error))
 
     async with anyio.create_task_group() as tasks:
-        for destination in destinations:
-            tasks.start_soon(send, destination)
+        for label, destination in destinations.items():
+            tasks.start_soon(send, label, destination)
     return failures
 
 

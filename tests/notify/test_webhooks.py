@@ -90,6 +90,20 @@ async def test_no_part_of_a_secret_url_is_quoted(where, answer, says):
     assert reason == f"answered 403: {says}"
 
 
+async def test_destinations_that_look_alike_without_their_secrets_are_named_apart_by_their_place():
+    async with receiving(lambda number: web.Response(status=410 if number != 1 else 500)) as receiver:
+        to = (f"slack:{receiver.url}/T/1", f"webhook:{receiver.url}/2", f"slack:{receiver.url}/T/3")
+        # The first is busy with its attempts again while the others are refused.
+        failures = await send_to_all(NotifySettings(to=to), MESSAGE)
+
+    shown = receiver.url + "/***"
+    assert set(failures) == {
+        f"slack:{shown} (no. 1 of notify.to)",
+        f"webhook:{shown}",
+        f"slack:{shown} (no. 3 of notify.to)",
+    }
+
+
 async def test_a_redirect_is_not_followed():
     async with receiving() as elsewhere:
         there = web.Response(status=307, headers={"Location": f"{elsewhere.url}/steal?token=x"})
