@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import structs
 
+from scanner.core.comparable import DEMO_ACCOUNTS, DEMO_REGIONS
 from scanner.core.errors import StoreError
 from scanner.core.interfaces import Clock
 from scanner.core.model import EpochMs
@@ -35,8 +36,8 @@ def demo_settings(settings: Settings) -> Settings:
     scope, chosen, limits = settings.scope, ScopeSettings(), settings.limits
     scope = structs.replace(
         scope,
-        accounts=("organization",) if scope.accounts == chosen.accounts else scope.accounts,
-        regions=("enabled",) if scope.regions == chosen.regions else scope.regions,
+        accounts=DEMO_ACCOUNTS if scope.accounts == chosen.accounts else scope.accounts,
+        regions=DEMO_REGIONS if scope.regions == chosen.regions else scope.regions,
         role_name=world.role_name,
         external_id=world.external_id,
     )

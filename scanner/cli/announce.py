@@ -152,7 +152,7 @@ def write_metrics(settings: MetricsSettings, metrics: Sequence[Metric], *, scan_
                 line = emf_line(metrics, settings.namespace, int(time.time() * 1000), scan_id=scan_id, status=status)
                 _append(file, line) if file else print_json_line(line)
         except (PatchsweepError, OSError) as error:
-            failures[text] = str(error)
+            failures[text] = getattr(error, "strerror", None) or str(error)
     return failures
 
 

@@ -9,8 +9,9 @@ from msgspec import Struct, structs
 
 from scanner.core.scan_request import NodeFilters, PatchFilters, RequestedScope, ScanRequest
 
-#: The accounts of a demonstration where none are named.
+#: The accounts and Regions of a demonstration where none are named.
 DEMO_ACCOUNTS = ("organization",)
+DEMO_REGIONS = ("enabled",)
 
 _S = TypeVar("_S", bound=Struct)
 
@@ -40,13 +41,12 @@ def comparable_part(request: ScanRequest, *, demo: bool) -> ComparablePart:
     return ComparablePart(scope, nodes, comparable_filters(request.patches), demo)
 
 
-def alternatives(wanted: ComparablePart) -> tuple[ComparablePart, ...]:
-    """Returns what a scan of the demonstration has that was asked for the same, with accounts named or not."""
-    demo = structs.replace(wanted, demo=True)
-    scope = wanted.scope
-    if scope.accounts != RequestedScope().accounts:
-        return (demo,)
-    return (demo, structs.replace(demo, scope=structs.replace(scope, accounts=DEMO_ACCOUNTS)))
+def in_demo(wanted: ComparablePart) -> ComparablePart:
+    """Returns what a scan of the demonstration has that was asked for the same: all of it where nothing is chosen."""
+    default, scope = RequestedScope(), wanted.scope
+    accounts = DEMO_ACCOUNTS if scope.accounts == default.accounts else scope.accounts
+    regions = DEMO_REGIONS if scope.regions == default.regions else scope.regions
+    return structs.replace(wanted, scope=structs.replace(scope, accounts=accounts, regions=regions), demo=True)
 
 
 def comparable_filters(patches: PatchFilters) -> PatchFilters:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from urllib.parse import unquote, urlsplit, urlunsplit
 from urllib.request import getproxies, proxy_bypass
 
-from aiohttp import ClientError, ClientSession, DummyCookieJar
+from aiohttp import ClientError, ClientSession, DummyCookieJar, ServerDisconnectedError
 
 from scanner import __version__
 from scanner.core.errors import NotificationError, Transient
@@ -63,6 +63,8 @@ def _reason(error: Exception) -> str:
     number = getattr(cause, "errno", None)
     if isinstance(number, int) and number > 0:  # those of name resolution are negative
         return os.strerror(number)
+    if isinstance(error, ServerDisconnectedError):
+        return "the connection was closed"
     return getattr(cause, "strerror", None) or type(error).__name__
 
 

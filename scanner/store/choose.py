@@ -8,7 +8,7 @@ from functools import partial
 
 from msgspec import Struct
 
-from scanner.core.comparable import ComparablePart, alternatives, comparable_part, filters_text, scope_text
+from scanner.core.comparable import ComparablePart, comparable_part, filters_text, in_demo, scope_text
 from scanner.core.concurrency import map_bounded
 from scanner.core.errors import ScanNotFound, StoreError
 from scanner.core.interfaces import Files
@@ -63,13 +63,12 @@ async def of_scope(files: Files, scan_ids: Sequence[str], wanted: ComparablePart
 
     At most so many, and the newest last, as they are given.
     """
-    return await comparable(files, scan_ids, (wanted,), most) or await comparable(
-        files, scan_ids, alternatives(wanted), most
-    )
+    of_aws = await comparable(files, scan_ids, wanted, most)
+    return of_aws or await comparable(files, scan_ids, in_demo(wanted), most)
 
 
-async def comparable(files: Files, scan_ids: Sequence[str], wanted: Sequence[ComparablePart], most: int) -> list[str]:
-    """Returns the newest of these committed scans with one of these scopes and filters, at most so many; newest last.
+async def comparable(files: Files, scan_ids: Sequence[str], wanted: ComparablePart, most: int) -> list[str]:
+    """Returns the newest of these committed scans with this scope and filters, at most so many; newest last.
 
     Headers are read from the newest backwards, and no further than is needed.
     """
@@ -77,7 +76,7 @@ async def comparable(files: Files, scan_ids: Sequence[str], wanted: Sequence[Com
     for start in range(len(scan_ids), 0, -FILES_AT_ONCE):
         some = scan_ids[max(start - FILES_AT_ONCE, 0) : start]
         parts = await map_bounded(partial(part_of, files), some, FILES_AT_ONCE)
-        alike = [scan_id for scan_id, part in zip(some, parts, strict=True) if part in wanted]
+        alike = [scan_id for scan_id, part in zip(some, parts, strict=True) if part == wanted]
         found = [*alike, *found][-most:]
         if len(found) == most:
             break

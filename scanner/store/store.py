@@ -147,7 +147,7 @@ class Store:
         """
         wanted = await part_of(self._files, scan_id)
         earlier = [each for each in await self.committed() if each < scan_id]
-        return [] if wanted is None else await comparable(self._files, earlier, (wanted,), most)
+        return [] if wanted is None else await comparable(self._files, earlier, wanted, most)
 
     async def scopes(self, scan_ids: Sequence[str]) -> dict[str, ComparablePart | None]:
         """Returns the scope and filters of scans, None where that cannot be read."""

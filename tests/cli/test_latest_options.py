@@ -134,7 +134,7 @@ def test_publish_hands_the_scope_on(tmp_path):
     assert (app.settings.scope.accounts, app.settings.scope.regions) == (("organization",), ("enabled",))
 
 
-@pytest.mark.parametrize("options", [["--regions", "enabled"], NIGHTLY_OPTIONS])
+@pytest.mark.parametrize("options", [["--regions", "enabled"], ["--accounts", "organization"], NIGHTLY_OPTIONS])
 def test_a_scan_of_the_demonstration_is_chosen_where_aws_has_none(options, tmp_path):
     (demo,) = _scans(tmp_path, NIGHTLY, demo=True)
 

@@ -133,6 +133,22 @@ async def test_a_receiver_that_never_answers_costs_the_deadline_and_no_other_des
     assert len(receiver.posted) == 1
 
 
+async def test_a_receiver_that_hangs_up_is_named_in_words():
+    async with anyio.create_task_group() as tasks:
+        listener = await anyio.create_tcp_listener(local_host="127.0.0.1")
+
+        async def close(stream):
+            async with stream:
+                await stream.receive()
+
+        tasks.start_soon(listener.serve, close)
+        port = listener.extra(anyio.abc.SocketAttribute.local_port)
+        failures = await send_to_all(NotifySettings(to=(f"webhook:http://127.0.0.1:{port}/x",)), MESSAGE)
+        tasks.cancel_scope.cancel()
+
+    assert [*failures.values()] == ["no answer: the connection was closed (tried 3 times)"]
+
+
 async def test_a_port_that_nothing_listens_on_is_named():
     async with receiving() as receiver:
         pass
