@@ -134,8 +134,8 @@ async def test_a_receiver_that_never_answers_costs_the_deadline_and_no_other_des
 
 
 async def test_a_receiver_that_hangs_up_is_named_in_words():
-    async with anyio.create_task_group() as tasks:
-        listener = await anyio.create_tcp_listener(local_host="127.0.0.1")
+    listener = await anyio.create_tcp_listener(local_host="127.0.0.1")
+    async with listener, anyio.create_task_group() as tasks:
 
         async def close(stream):
             async with stream:
