@@ -1,14 +1,12 @@
-"""Columns of a table as text, each distinct value once, and rows of text joined from them.
+"""Columns of a table as text, each distinct value once.
 
-Titles, states and times repeat over the nodes of a fleet, so each distinct value is encoded once and taken for every
-row in Arrow: no Python object is made for a row. A million rows of patches cost 0.6 CPU s as JSON, and took 1.4 while
-every column of a row was joined by itself.
+Titles, states and times repeat over the nodes of a fleet, so each distinct value is encoded once, and a row has its
+number.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from functools import reduce
+from collections.abc import Callable
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -16,14 +14,6 @@ from msgspec import Struct, structs
 
 from scanner.core.column import TIME
 
-#: Bounds the memory for the distinct values.
-_ROWS_CODED_AT_ONCE = 65_536
-#: Lines that are joined at once: 1 MB, which stays in the processor's cache and reuses memory. Eight times as many take
-#: twice the page faults and a fifth more CPU.
-_ROWS_AT_ONCE = 2_048
-#: Neighbouring columns are joined value by value, not row by row, while they have at most so many pairs of values.
-_MAX_PAIRS = 4_096
-_NUMBERS = pa.array(range(_MAX_PAIRS), pa.int32())
 _ZERO, _ONE = (pa.scalar(number, pa.int32()) for number in (0, 1))
 
 
@@ -107,40 +97,3 @@ def content(texts: pa.StringArray) -> bytes:
     """Returns the texts one after the other, and maybe others of the array that this is a slice of."""
     _, _, buffer = texts.buffers()
     return b"" if buffer is None else buffer.to_pybytes()
-
-
-def table_lines(table: pa.Table, form: ValueForm, before: Sequence[str], end: str) -> Iterator[pa.Buffer]:
-    """Yields the rows as lines, many at a time: for each column the text that stands before it, and its value."""
-    for batch in table.to_batches(max_chunksize=_ROWS_CODED_AT_ONCE):
-        if batch.num_rows:
-            yield from _lines([coded_column(column, form) for column in batch.columns], before, end)
-
-
-def _lines(columns: Sequence[CodedColumn], before: Sequence[str], end: str) -> Iterator[pa.Buffer]:
-    preceded = [
-        CodedColumn(column.codes, pc.binary_join_element_wise(text, column.texts, ""))
-        for column, text in zip(columns, before, strict=True)
-    ]
-    joined: list[CodedColumn] = reduce(_with_neighbour, preceded, [])
-    for start in range(0, len(joined[0].codes), _ROWS_AT_ONCE):
-        parts = [column.texts.take(column.codes.slice(start, _ROWS_AT_ONCE)) for column in joined]
-        # The texts of an Arrow array stand one after the other in one buffer: that buffer is the file's content.
-        yield pc.binary_join_element_wise(*parts, end, "").buffers()[2]
-
-
-def _with_neighbour(columns: list[CodedColumn], column: CodedColumn) -> list[CodedColumn]:
-    """Appends the column, joined with the last one where few pairs of their values are possible."""
-    width = len(column.texts)
-    if not columns or len(columns[-1].texts) * width > _MAX_PAIRS:
-        return [*columns, column]
-    first = columns[-1]
-    pairs = _NUMBERS.slice(0, len(first.texts) * width)
-    places = pc.divide(pairs, pa.scalar(width, pa.int32()))
-    others = pc.subtract(pairs, _times(places, width))
-    texts = pc.binary_join_element_wise(first.texts.take(places), column.texts.take(others), "")
-    codes = first.codes if width == 1 else pc.add(_times(first.codes, width), column.codes)
-    return [*columns[:-1], CodedColumn(codes, texts)]
-
-
-def _times(numbers: pa.Int32Array, width: int) -> pa.Int32Array:
-    return pc.multiply(numbers, pa.scalar(width, pa.int32()))

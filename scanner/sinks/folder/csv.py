@@ -15,8 +15,9 @@ import pyarrow.compute as pc
 from scanner.core.csv_text import LINE_END, are_cells, csv_cell, csv_line
 from scanner.core.interfaces import Sink
 from scanner.sinks.context import SinkContext
-from scanner.sinks.folder.coded_columns import ValueForm, content, table_lines
+from scanner.sinks.folder.coded_columns import ValueForm, content
 from scanner.sinks.folder.folder import FolderSink, TextForm
+from scanner.sinks.folder.lines import table_lines
 from scanner.sinks.path_checks import checked_folder
 from scanner.sinks.spec import split_flags
 

@@ -14,7 +14,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from scanner.core.safe_text import terminal_json
-from scanner.sinks.folder.coded_columns import ValueForm, content, table_lines
+from scanner.sinks.folder.coded_columns import ValueForm, content
+from scanner.sinks.folder.lines import table_lines
 
 _JSON = msgspec.json.Encoder()
 #: The characters that stand in JSON as they are: of ASCII all that are shown, but for the quote and the backslash.
