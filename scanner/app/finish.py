@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncGenerator, AsyncIterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing
 from typing import BinaryIO
 
@@ -17,7 +17,7 @@ from scanner.app.outcomes import final_outcomes, final_row, stored_outcomes
 from scanner.app.resume import ActiveScan, check_sink_secrets, command_here, no_plan, requested_settings
 from scanner.app.signals import Stop, stoppable
 from scanner.core.concurrency import unwrap_single_error
-from scanner.core.errors import Interrupted, StoreBusy
+from scanner.core.errors import Interrupted, SinkError, StoreBusy
 from scanner.core.interfaces import NodeBatch, Observer, ScanSummary
 from scanner.core.model import TargetOutcome
 from scanner.core.settings import Settings
@@ -148,12 +148,21 @@ async def publish_and_count(
         observer.scan_opened(summary.scan.scope)
     for observer in observers if sinks.all else ():
         observer.publishing([*sinks.all], summary.scan.patch_rows)
-    stored = store.replay(scan_id) if sinks.all else store.replay_part(scan_id, COUNTED)
-    async with aclosing(_counted(stored, tally, gaps, observers if sinks.all else ())) as batches:
-        failures = await publish(batches, summary, sinks.all, call_deadline_s=settings.sink_timeout_s)
-        # No sink is left that takes more, and the counts are those of the whole scan.
-        async for _ in batches:
-            pass
+    failures: Mapping[str, SinkError] = {}
+    if sinks.all:
+        with unwrap_single_error():
+            async with (
+                store.replaying(scan_id) as stored,
+                aclosing(_counted(stored, tally, gaps, observers)) as batches,
+            ):
+                failures = await publish(batches, summary, sinks.all, call_deadline_s=settings.sink_timeout_s)
+                # No sink is left that takes more, and the counts are those of the whole scan.
+                async for _ in batches:
+                    pass
+    else:
+        async with aclosing(_counted(store.replay_part(scan_id, COUNTED), tally, gaps, ())) as batches:
+            async for _ in batches:
+                pass
     return ScanResult(
         scan=summary.scan,
         outcomes=stored_outcomes(summary.targets),

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, Sequence
 from contextlib import aclosing
 from typing import BinaryIO
 
 from msgspec import Struct
 
+from scanner.core.concurrency import unwrap_single_error
 from scanner.core.interfaces import NodeBatch, Observer, ScanSummary, Sink
 from scanner.core.settings import Settings
 from scanner.sinks.open import open_sinks
@@ -54,13 +55,18 @@ async def replay(
         return {}
     for observer in observers:
         observer.publishing([*sinks], summary.scan.patch_rows)
-    async with aclosing(store.replay(summary.scan.scan_id)) as batches:
-        observed = _observed(batches, observers)
-        failures = await publish(observed, summary, sinks, call_deadline_s=timeout_s)
+    with unwrap_single_error():
+        async with (
+            store.replaying(summary.scan.scan_id) as batches,
+            aclosing(_observed(batches, observers)) as observed,
+        ):
+            failures = await publish(observed, summary, sinks, call_deadline_s=timeout_s)
     return {sink: str(error) for sink, error in failures.items()}
 
 
-async def _observed(batches: AsyncIterable[NodeBatch], observers: Sequence[Observer]) -> AsyncIterator[NodeBatch]:
+async def _observed(
+    batches: AsyncIterable[NodeBatch], observers: Sequence[Observer]
+) -> AsyncGenerator[NodeBatch, None]:
     """Yields the batches; one counts as published when the next is asked for."""
     async for batch in batches:
         yield batch

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Iterator
-from contextlib import contextmanager
-from typing import TypeVar
+from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from itertools import islice
+from typing import Generic, TypeVar
 
 import anyio
 
@@ -34,6 +36,48 @@ async def map_bounded(work: Callable[[T], Awaitable[R]], items: Iterable[T], at_
             for _ in range(at_once):
                 workers.start_soon(worker)
     return [results[number] for number in range(len(results))]
+
+
+@asynccontextmanager
+async def map_ahead(
+    work: Callable[[T], Awaitable[R]], items: Iterable[T], ahead: int
+) -> AsyncIterator[AsyncGenerator[R, None]]:
+    """Yields the results of `work` in the order of the items; `ahead` of them are made before they are taken.
+
+    What `work` raises ends the block at once. The calls under way are cancelled when the block ends.
+    """
+    waiting = iter(items)
+    started: deque[_Result[R]] = deque()
+
+    async def fill(result: _Result[R], item: T) -> None:
+        result.values.append(await work(item))
+        result.is_there.set()
+
+    async with anyio.create_task_group() as calls:
+
+        def start(count: int) -> None:
+            for item in islice(waiting, count):
+                started.append(_Result())
+                calls.start_soon(fill, started[-1], item)
+
+        async def in_order() -> AsyncGenerator[R, None]:
+            while started:
+                result = started.popleft()
+                await result.is_there.wait()
+                start(1)
+                yield result.values.pop()
+
+        start(ahead)
+        yield in_order()
+        calls.cancel_scope.cancel()
+
+
+class _Result(Generic[R]):
+    """Holds a result from when it is there until it is taken."""
+
+    def __init__(self) -> None:
+        self.is_there = anyio.Event()
+        self.values: list[R] = []
 
 
 @contextmanager

@@ -154,6 +154,16 @@ class Sink(Protocol):
 
 
 @runtime_checkable
+class ParallelSink(Sink, Protocol):
+    """A sink whose `write` may be called while others run, `writes_at_once` in all, with batches in any order.
+
+    `commit` still comes after every one of them. Where a write fails the others are cancelled, then `aclose` is called.
+    """
+
+    writes_at_once: int
+
+
+@runtime_checkable
 class ProbedSink(Sink, Protocol):
     """A sink that can be tried before a scan reads its first node."""
 

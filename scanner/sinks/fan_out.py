@@ -7,10 +7,11 @@ from collections.abc import Awaitable, Callable, Mapping
 import anyio
 
 from scanner.core.errors import SinkError
-from scanner.core.interfaces import NodeBatch, ScanSummary, Sink
+from scanner.core.interfaces import NodeBatch, ParallelSink, ScanSummary, Sink
 
 CALL_DEADLINE_S = 300.0
 CLOSE_DEADLINE_S = 10.0
+_WRITING = "take a batch of nodes"
 HURRIED_DEADLINE_S = 3.0  # For whatever a sink does once the run was told to stop
 
 
@@ -36,12 +37,22 @@ class GuardedSinks:
         self.failures: dict[str, SinkError] = {}
 
     @property
-    def is_idle(self) -> bool:
-        """Returns whether no sink is left that takes anything."""
-        return not self._open
+    def names(self) -> list[str]:
+        """Returns the sinks that are open."""
+        return list(self._open)
+
+    def writes_at_once(self, name: str) -> int:
+        """Returns how many batches an open sink takes at a time."""
+        sink = self._open[name]
+        return sink.writes_at_once if isinstance(sink, ParallelSink) else 1
+
+    async def write_to(self, name: str, batch: NodeBatch) -> SinkError | None:
+        """Writes a batch to one open sink; returns why that failed. The caller drops the sink then."""
+        sink = self._open[name]
+        return await self._outcome(lambda sink: sink.write(batch), sink, _WRITING, self._call_deadline_s)
 
     async def write(self, batch: NodeBatch) -> None:
-        await self._each(lambda sink: sink.write(batch), "take a batch of nodes")
+        await self._each(lambda sink: sink.write(batch), _WRITING)
 
     async def commit(self, scan: ScanSummary) -> None:
         await self._each(lambda sink: sink.commit(scan), "show the scan")
@@ -68,9 +79,13 @@ class GuardedSinks:
     async def _try(self, name: str, call: Callable[[Sink], Awaitable[None]], doing: str) -> None:
         failure = await self._outcome(call, self._open[name], doing, self._call_deadline_s)
         if failure:
-            self.failures[name] = failure
-            with anyio.CancelScope(shield=True):
-                await self._close(name)
+            await self.drop(name, failure)
+
+    async def drop(self, name: str, failure: SinkError) -> None:
+        """Closes a sink that failed; it gets no further call."""
+        self.failures[name] = failure
+        with anyio.CancelScope(shield=True):
+            await self._close(name)
 
     async def _close(self, name: str) -> None:
         sink = self._open.pop(name)

@@ -65,9 +65,15 @@ def make_plugin_sink(factory: SinkFactory, spec: SinkSpec, context: SinkContext,
     missing = [name for name in _PARTS if not hasattr(sink, name)]
     if missing:
         raise ConfigError(f"the sink {spec.label} of {origin} is no sink: it has no {', '.join(missing)}")
+    if not _is_count(getattr(sink, "writes_at_once", 1)):
+        raise ConfigError(f"the sink {spec.label} of {origin} is no sink: its writes_at_once is no number from 1 on")
     return (_LivePlugin if sink.live else _TablePlugin)(
         sink, f"the sink {spec.label} of {origin} failed", spec.redacted
     )
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and value >= 1
 
 
 @contextmanager
@@ -89,6 +95,7 @@ class _Plugin:
         self._sink = sink
         self._failure = failure
         self._mask = mask
+        self.writes_at_once: int = getattr(sink, "writes_at_once", 1)
 
     async def write(self, batch: NodeBatch) -> None:
         from anyio import to_thread  # noqa: PLC0415 - `patchsweep sinks` lists plug-ins and loads no library for it

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterable, Mapping
 from scanner.core.errors import SinkError
 from scanner.core.interfaces import NodeBatch, ScanSummary, Sink
 from scanner.sinks.fan_out import CALL_DEADLINE_S, GuardedSinks
+from scanner.sinks.feed import feed
 
 
 async def publish(
@@ -18,15 +19,12 @@ async def publish(
 ) -> dict[str, SinkError]:
     """Sends every batch to all sinks at once, commits and closes them; the failures come back by the name of the sink.
 
-    Batches are read once and as fast as the slowest sink takes them, and no further when no sink is left. The caller
-    closes `batches`, and may see what they raise.
+    Batches are read once and as fast as the slowest sink takes them, and no further when no sink is left; see `feed`.
+    The caller closes `batches`, and may see what they raise.
     """
     guarded = GuardedSinks(sinks, call_deadline_s=call_deadline_s)
     try:
-        async for batch in batches:
-            await guarded.write(batch)
-            if guarded.is_idle:
-                break
+        await feed(batches, guarded)
         await guarded.commit(summary)
     finally:
         await guarded.aclose()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager
 from functools import partial
 
 import pyarrow as pa
@@ -10,7 +11,7 @@ import pyarrow.compute as pc
 from anyio import to_thread
 
 from scanner.core.chunks import single
-from scanner.core.concurrency import map_bounded
+from scanner.core.concurrency import map_ahead, map_bounded
 from scanner.core.errors import StoreError
 from scanner.core.interfaces import Files, NodeBatch
 from scanner.core.tables import TARGET_FILE, batch_of, part_of_batch
@@ -41,6 +42,23 @@ async def replay(
                 raise segment
             async for batch in batches_of(segment, batch_rows):
                 yield batch
+
+
+@asynccontextmanager
+async def replaying(
+    files: Files, names: ScanNames, entries: Sequence[FileEntry], batch_rows: int
+) -> AsyncIterator[AsyncGenerator[NodeBatch, None]]:
+    """Yields what `replay` does, and reads the next segments while the block works; raises as it does."""
+
+    async def batches() -> AsyncGenerator[NodeBatch, None]:
+        async for segment in segments:
+            if isinstance(segment, StoreError):
+                raise segment
+            async for batch in batches_of(segment, batch_rows):
+                yield batch
+
+    async with map_ahead(partial(_read, files, names), entries, _SEGMENTS_AT_ONCE) as segments:
+        yield batches()
 
 
 async def replay_part(

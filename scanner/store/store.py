@@ -184,6 +184,15 @@ class Store:
             async for batch in batches:
                 yield batch
 
+    @asynccontextmanager
+    async def replaying(
+        self, scan_id: str, batch_rows: int = BATCH_ROWS
+    ) -> AsyncIterator[AsyncGenerator[NodeBatch, None]]:
+        """Yields what `replay` does, and reads ahead while the block works."""
+        manifest = await self.manifest(scan_id)
+        async with replay.replaying(self._files, ScanNames(scan_id), manifest.segments, batch_rows) as batches:
+            yield batches
+
     async def replay_part(self, scan_id: str, part: SegmentPart) -> AsyncGenerator[NodeBatch, None]:
         """Yields a part of what a committed scan holds, as batches of whole segments with some columns."""
         manifest = await self.manifest(scan_id)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import anyio
 import pytest
 
-from scanner.core.concurrency import map_bounded, unwrap_single_error
+from scanner.core.concurrency import map_ahead, map_bounded, unwrap_single_error
 from scanner.core.errors import StoreError, Unavailable
 
 
@@ -67,3 +67,37 @@ def test_a_bug_among_the_errors_is_not_hidden_behind_them():
     with pytest.raises(ExceptionGroup) as caught, unwrap_single_error():
         raise ExceptionGroup("both", [Unavailable("no answer"), ExceptionGroup("deep", [bug])])
     assert caught.value.subgroup(KeyError) is not None
+
+
+async def test_results_come_in_order_and_no_more_are_made_ahead_than_asked_for():
+    begun, running = [], []
+
+    async def work(number):
+        begun.append(number)
+        running.append(number)
+        await anyio.sleep(0.001 * (9 - number))
+        running.remove(number)
+        return number
+
+    async with map_ahead(work, range(9), 3) as results:
+        async for number in results:
+            assert len(begun) <= number + 1 + 3
+            assert begun[: number + 1] == list(range(number + 1))
+        assert begun == list(range(9))
+
+
+async def test_what_is_made_ahead_is_cancelled_when_the_block_ends():
+    cancelled = []
+
+    async def work(number):
+        if number:
+            try:
+                await anyio.sleep_forever()
+            finally:
+                cancelled.append(number)
+        return number
+
+    async with map_ahead(work, range(9), 3) as results:
+        assert await anext(results) == 0
+        await anyio.wait_all_tasks_blocked()
+    assert sorted(cancelled) == [1, 2, 3]

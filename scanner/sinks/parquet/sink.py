@@ -7,16 +7,20 @@ Files of about 128 MB, sorted by account, Region and node. A scan whose `scans` 
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from itertools import count
+from functools import partial
+from itertools import chain, count
 from pathlib import Path
+from threading import Lock
 from typing import ClassVar
 
 import pyarrow as pa
 from anyio import to_thread
 
+from scanner.core.concurrency import map_bounded
 from scanner.core.errors import ConfigError, StoreError
 from scanner.core.interfaces import Files, NodeBatch, ScanSummary, Sink
 from scanner.core.model import EpochMs
@@ -27,12 +31,17 @@ from scanner.sinks.errors import as_sink_error, disk_errors
 from scanner.sinks.parquet.layout import check_scan_id, part_name
 from scanner.sinks.parquet.part_files import MAX_FILE_BYTES, ROW_GROUP_ROWS, write_parts
 from scanner.sinks.parquet.published import Publication
-from scanner.sinks.parquet.sorted_rows import SortedRows
+from scanner.sinks.parquet.sorted_rows import KeyRange, SortedRows
 from scanner.sinks.path_checks import checked_folder
 from scanner.sinks.temporary_folder import TemporaryFolder
 
-#: Of each table, in memory: 60 MB of patches, and as much again while they are sorted.
-_MAX_ROWS_HELD = 500_000
+#: Of each table, in memory: 30 MB of patches, and twice as much again while they are sorted and written.
+_MAX_ROWS_HELD = 250_000
+#: One batch may be taken while the rows before it are sorted: more would wait for Python's lock.
+_WRITES_AT_ONCE = 2
+#: Files that are merged and compressed side by side at the commit, if there are so many cores.
+_FILES_AT_ONCE = 4
+_ROWS_A_FILE = 2_000_000  # fewer are not worth a file of their own
 _S3 = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](?:/.*)?\Z")
 
 
@@ -49,6 +58,7 @@ class ParquetSink:
     """Sorts the rows in a private temporary folder and puts the files in their places at the commit."""
 
     live: ClassVar[bool] = False
+    writes_at_once: int = _WRITES_AT_ONCE
 
     def __init__(
         self,
@@ -57,6 +67,7 @@ class ParquetSink:
         *,
         max_rows_held: int = _MAX_ROWS_HELD,
         max_file_bytes: int = MAX_FILE_BYTES,
+        rows_a_file: int = _ROWS_A_FILE,
     ) -> None:
         check_scan_id(scan_id)
         self._files = files
@@ -65,13 +76,15 @@ class ParquetSink:
         self._folder = TemporaryFolder()
         self._max_rows_held = max_rows_held
         self._max_file_bytes = max_file_bytes
+        self._rows_a_file = rows_a_file
+        self._lock = Lock()
         self._rows: dict[str, SortedRows] = {}
 
     async def write(self, batch: NodeBatch) -> None:
         await to_thread.run_sync(self._take, batch)
 
     async def commit(self, scan: ScanSummary) -> None:
-        ready = await to_thread.run_sync(self._finish, scan)
+        ready = await self._finish(scan)
         with as_sink_error(StoreError, str):
             await self._publication.replace(ready)
 
@@ -93,24 +106,38 @@ class ParquetSink:
     def _take(self, batch: NodeBatch) -> None:
         with self._writing():
             for name, table in batch.tables().items():
-                if name not in self._rows:
-                    file = self._folder.path(f"{name}.arrow")
-                    self._rows[name] = SortedRows(file, self._max_rows_held)
-                self._rows[name].add(table)
+                self._rows_of(name).add(table)
 
-    def _finish(self, scan: ScanSummary) -> dict[str, Path]:
+    def _rows_of(self, name: str) -> SortedRows:
+        with self._lock:
+            if name not in self._rows:
+                file = self._folder.path(f"{name}.arrow")
+                self._rows[name] = SortedRows(file, self._max_rows_held)
+            return self._rows[name]
+
+    async def _finish(self, scan: ScanSummary) -> dict[str, Path]:
         """Writes every file of the scan; returns the files by the names they will have."""
         ready: dict[str, Path] = {}
-        with self._writing():
-            for name, rows in self._rows.items():
-                ready |= self._parts(name, rows.read(ROW_GROUP_ROWS), scan.scan.started_at)
-            for name, table in scan.tables().items():
-                ready |= self._parts(name, [coded(table)], scan.scan.started_at)
+        for name, rows in self._rows.items():
+            ranges = rows.ranges(min(_FILES_AT_ONCE, len(os.sched_getaffinity(0))), self._rows_a_file)
+            write = partial(to_thread.run_sync, partial(self._write_range, name, rows))
+            parts = await map_bounded(write, enumerate(ranges), len(ranges))
+            ready |= self._named(name, chain.from_iterable(parts), scan.scan.started_at)
+        for name, table in scan.tables().items():
+            files = await to_thread.run_sync(self._parts, name, [coded(table)])
+            ready |= self._named(name, files, scan.scan.started_at)
         return ready
 
-    def _parts(self, name: str, tables: Iterable[pa.Table], started_at: EpochMs) -> dict[str, Path]:
-        paths = (self._folder.path(f"{name}-{number}.parquet") for number in count())
-        parts = write_parts(tables, paths, self._max_file_bytes)
+    def _write_range(self, name: str, rows: SortedRows, numbered: tuple[int, KeyRange]) -> list[Path]:
+        number, keys = numbered
+        return self._parts(f"{name}-{number}", rows.read(ROW_GROUP_ROWS, keys))
+
+    def _parts(self, name: str, tables: Iterable[pa.Table]) -> list[Path]:
+        with self._writing():
+            paths = (self._folder.path(f"{name}-{number}.parquet") for number in count())
+            return list(write_parts(tables, paths, self._max_file_bytes))
+
+    def _named(self, name: str, parts: Iterable[Path], started_at: EpochMs) -> dict[str, Path]:
         return {part_name(name, started_at, self._scan_id, number): part for number, part in enumerate(parts)}
 
     @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 from itertools import count
 from operator import itemgetter
 from pathlib import Path
@@ -125,8 +126,10 @@ NODES = st.lists(
 
 
 @pytest.mark.slow
-@given(NODES, st.integers(1, 7), st.integers(1, 30))
-def test_any_rows_come_back_sorted_and_complete(nodes, nodes_a_batch, rows_held):
+@given(NODES, st.integers(1, 7), st.integers(1, 30), st.integers(1, 4), st.integers(1, 9))
+def test_any_rows_come_back_sorted_and_complete_as_a_whole_and_by_ranges(
+    nodes, nodes_a_batch, rows_held, most_ranges, rows_merged
+):
     schema = pa.schema(
         [(name, pa.string()) for name in ("account_id", "region", "instance_id", "text")] + [("n", pa.int64())]
     )
@@ -136,16 +139,42 @@ def test_any_rows_come_back_sorted_and_complete(nodes, nodes_a_batch, rows_held)
         for account, region, node, texts in nodes
         for text in texts
     ]
-    with TemporaryDirectory() as folder:
+    with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setattr("scanner.sinks.parquet.sorted_rows._MERGED_AT_ONCE", rows_merged)
         sorted_rows = SortedRows(Path(folder) / "rows.arrow", rows_held)
         for start in range(0, len(rows), nodes_a_batch):
             sorted_rows.add(pa.Table.from_pylist(rows[start : start + nodes_a_batch], schema))
         tables = list(sorted_rows.read(5))
         again = [row for table in tables for row in table.to_pylist()]
+        ranges = sorted_rows.ranges(most_ranges, 3)
+        by_range = [row for keys in ranges for table in sorted_rows.read(5, keys) for row in table.to_pylist()]
 
     for text in (chunk for table in tables for chunk in table["text"].chunks):
         assert sorted(text.dictionary.to_pylist()) == sorted({*text.to_pylist()} - {None})
-    assert again == sorted(rows, key=itemgetter("account_id", "region", "instance_id"))
+    assert again == by_range == sorted(rows, key=itemgetter("account_id", "region", "instance_id"))
+    assert 1 <= len(ranges) <= most_ranges
+
+
+async def test_rows_that_several_threads_add_are_all_there_and_lie_in_files_side_by_side(monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1, 2})
+    scans = [*awkward_scan("s1").batches, *large_scan("s1").batches]
+    sink = ParquetSink(files := MemoryFiles(), "s1", max_rows_held=1, rows_a_file=1)
+    async with anyio.create_task_group() as writers:
+        for batch in scans:
+            writers.start_soon(sink.write, batch)
+    await sink.commit(SCAN.summary)
+    await sink.aclose()
+
+    names = sorted(name for name in files.content if name.startswith("patches/"))
+    tables = [pq.read_table(io.BytesIO(files.content[name])) for name in names]
+    keys = [
+        tuple(row.values())
+        for table in tables
+        for row in table.select(["account_id", "region", "instance_id"]).to_pylist()
+    ]
+    assert len(names) > 1
+    assert keys == sorted(keys)
+    assert len(keys) == sum(len(batch.patches) for batch in scans)
 
 
 def rows_of(files, table):
