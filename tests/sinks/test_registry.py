@@ -129,6 +129,8 @@ def test_two_plugins_of_one_name_are_refused_until_one_is_gone(tmp_path):
         (GOOD.replace("api_version = 1", ""), "is written for version None of the sink interface"),
         (GOOD.replace("self.where = where", "self.x = where.nope"), "cannot be made: AttributeError: "),
         (GOOD.replace("async def commit", "async def comit"), "is no sink: it has no commit"),
+        (f"{GOOD}\n    writes_at_once = 0\n", "its writes_at_once is no number from 1 on"),
+        (f"{GOOD}\n    writes_at_once = '4'\n", "its writes_at_once is no number from 1 on"),
     ],
 )
 def test_a_broken_plugin_fails_alone_in_a_sentence_that_names_its_distribution(registry, source, complaint):
@@ -138,6 +140,11 @@ def test_a_broken_plugin_fails_alone_in_a_sentence_that_names_its_distribution(r
     assert complaint in str(caught.value)
     assert "of patchsweep-metrics 1.2" in str(caught.value)
     assert build(broken, "other:x")
+
+
+def test_a_plugin_says_how_many_batches_it_takes_at_a_time_or_takes_one(registry):
+    many = registry(metrics=f"{GOOD}\n    writes_at_once = 4\n", other=GOOD)
+    assert [build(many, f"{name}:x").writes_at_once for name in ("metrics", "other")] == [4, 1]
 
 
 async def test_whatever_a_plugin_raises_is_a_sink_error_that_names_it_and_hides_its_password(registry):
