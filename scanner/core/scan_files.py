@@ -2,11 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
+from typing import Literal, Protocol
 
 from msgspec import Struct
 
 from scanner.core.model import ScanRow
+
+FileKind = Literal["nodes", "patches"]
+
+
+class ColumnSource(Protocol):
+    """Brings columns of files whose bytes lie elsewhere."""
+
+    async def bring(self, kind: FileKind, columns: Collection[str]) -> None:
+        """Makes these columns of all files of a kind readable; whatever is here already is left.
+
+        Raises:
+            StoreError: a file is missing or damaged; the text names it.
+        """
+        ...
 
 
 class ScanFiles(Struct, frozen=True):
@@ -14,6 +30,9 @@ class ScanFiles(Struct, frozen=True):
 
     `nodes` have a row for each node, `patches` the rows of the table `patches`. `nested` are those of `nodes` that hold
     their patches themselves, as the first release wrote them. Where `has_patches` is false, nothing of patches is here.
+
+    Where there are `columns`, files of nodes and patches may be hollow: such a one has its length and its footer, and a
+    column only once it was brought. A column that was not brought cannot be read: it has no pages.
     """
 
     scans: tuple[ScanRow, ...]
@@ -22,3 +41,4 @@ class ScanFiles(Struct, frozen=True):
     patches: tuple[Path, ...]
     targets: tuple[Path, ...]
     has_patches: bool = True
+    columns: ColumnSource | None = None

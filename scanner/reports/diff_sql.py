@@ -42,6 +42,12 @@ sum(CASE WHEN state = $not_applicable THEN 0 WHEN scan_id = $after THEN 1 ELSE -
 _NODE_HASH = "hash(account_id, region, instance_id)"
 _PATCH_HASH = "hash(account_id, region, instance_id, kb_id)"
 
+
+def _joined(rows: str, name: str) -> str:
+    """Returns the values of a member of sorted rows as one text; sorting within the sums takes a third more CPU."""
+    return f"array_to_string([row.{name} FOR row IN {rows}], ', ')"
+
+
 #: One row for each patch of a compared node and each node whose condition differs. Patches are those of one KB id on
 #: one node together, since a package of Linux has a row for each of its versions. `before` and `after` hold the states
 #: of a patch, or the status of a node.
@@ -61,11 +67,10 @@ WITH {_PAIRED},
     SELECT patch FROM listed_patches SEMI JOIN differing_nodes USING (node) GROUP BY patch HAVING {_DIFFERS}
   ),
   by_patch AS (
-    SELECT account_id, region, instance_id, kb_id, any_value(severity ORDER BY scan_id = $after DESC) AS severity,
-      string_agg(state, ', ' ORDER BY title, state) FILTER (scan_id = $before) AS before,
-      string_agg(state, ', ' ORDER BY title, state) FILTER (scan_id = $after) AS after,
-      string_agg(title, ', ' ORDER BY title, state) FILTER (scan_id = $before) AS title_before,
-      string_agg(title, ', ' ORDER BY title, state) FILTER (scan_id = $after) AS title_after,
+    SELECT account_id, region, instance_id, kb_id,
+      coalesce(any_value(severity) FILTER (scan_id = $after), any_value(severity)) AS severity,
+      list_sort(list({{title: title, state: state}}) FILTER (scan_id = $before)) AS rows_before,
+      list_sort(list({{title: title, state: state}}) FILTER (scan_id = $after)) AS rows_after,
       coalesce(bool_or(list_contains($lacking, state)) FILTER (scan_id = $before), false) AS lacked,
       coalesce(bool_or(list_contains($lacking, state)) FILTER (scan_id = $after), false) AS lacks,
       coalesce(bool_or(starts_with(state, 'INSTALLED')) FILTER (scan_id = $after), false) AS is_installed
@@ -78,7 +83,9 @@ SELECT
     WHEN lacked AND NOT lacks THEN if(is_installed, 'fixed', 'dropped')
     ELSE 'changed'
   END AS change,
-  account_id, region, instance_id, computer_name, kb_id, severity, before, after, title_before, title_after
+  account_id, region, instance_id, computer_name, kb_id, severity,
+  {_joined("rows_before", "state")} AS before, {_joined("rows_after", "state")} AS after,
+  {_joined("rows_before", "title")} AS title_before, {_joined("rows_after", "title")} AS title_after
 FROM by_patch JOIN (FROM paired WHERE is_compared) USING (account_id, region, instance_id)
 UNION ALL
 SELECT

@@ -17,6 +17,7 @@ from scanner.core.interfaces import Files
 from scanner.core.scan_files import ScanFiles
 from scanner.files.disk_errors import as_store_error
 from scanner.files.local import LocalFiles
+from scanner.store.hollow_copy import HollowCopy
 from scanner.store.manifest import FileEntry, Manifest
 from scanner.store.segment_reader import FILES_AT_ONCE, fetch
 
@@ -25,24 +26,28 @@ from scanner.store.segment_reader import FILES_AT_ONCE, fetch
 async def local_copy(
     files: Files, manifests: Sequence[Manifest], *, with_patches: bool = True
 ) -> AsyncIterator[ScanFiles]:
-    """Yields the files of these scans while the block runs; without patches they take a fortieth of the bytes.
+    """Yields the files of these scans while the block runs; without patches those are not looked at.
 
-    Those of a folder stay where they are, others are fetched into a private temporary folder; all are verified.
+    Those of a folder stay where they are and are verified. Of others hollow copies are made in a private temporary
+    folder, whose columns are brought, and verified, when a query wants them.
 
     Raises:
         StoreError: one is missing or damaged; the text names it.
     """
     segments = [entry for each in manifests for entry in each.segments]
+    patches = [entry.patches for entry in segments if with_patches and entry.patches is not None]
     with TemporaryDirectory(prefix="patchsweep-", ignore_cleanup_errors=True) as folder:
+        hollow = None if isinstance(files, LocalFiles) else HollowCopy(files, Path(folder))
         local = partial(_all_local, files, Path(folder))
-        nodes = await local(segments)
+        nodes = await (local(segments) if hollow is None else hollow.open("nodes", segments))
         yield ScanFiles(
             scans=tuple(each.scan for each in manifests),
             nodes=nodes,
             nested=tuple(path for path, entry in zip(nodes, segments, strict=True) if entry.is_nested),
-            patches=await local([entry.patches for entry in segments if with_patches and entry.patches is not None]),
+            patches=await (local(patches) if hollow is None else hollow.open("patches", patches)),
             targets=await local([each.targets for each in manifests]),
             has_patches=with_patches,
+            columns=hollow,
         )
 
 

@@ -26,15 +26,26 @@ class ScanHeader(Struct, frozen=True):
     format: int = FORMAT
 
 
+class FooterEntry(Struct, frozen=True):
+    """The end of a Parquet file, which says where its columns are: its length, and 16 digits of its SHA-256."""
+
+    bytes: int
+    sha256: str
+
+
 class FileEntry(Struct, frozen=True):
-    """A file that a manifest lists; `name` is its whole name in the store."""
+    """A file that a manifest lists; `name` is its whole name in the store.
+
+    Where `footer` is known, columns can be read without the rest of the file: it has the checksums of small blocks.
+    """
 
     name: str
     sha256: str
     bytes: int
+    footer: FooterEntry | None = None
 
 
-class SegmentEntry(FileEntry, frozen=True):
+class SegmentEntry(FileEntry, frozen=True, kw_only=True):
     """A segment: its nodes file, how many nodes and patch rows it holds, and its patches file.
 
     `patches` is None where there are no patch rows, and where the nodes file holds them itself, as the first release

@@ -16,6 +16,7 @@ from scanner.core.errors import ScanNotFound, StoreError
 from scanner.core.interfaces import Files
 from scanner.files.names import checked
 from scanner.store import segment_parts
+from scanner.store.hollow_file import footer_of
 from scanner.store.json_files import from_json
 from scanner.store.layout import ScanNames, digest_in
 from scanner.store.manifest import FileEntry, Manifest
@@ -209,7 +210,9 @@ async def _read_keys(name: str, data: bytes, named_digest: str, names: ScanNames
     keys = await decode(data, INDEX_COLUMNS)
     _check_owner(keys, names)
     patches = await to_thread.run_sync(segment_parts.named_patches, data)
-    return FoundSegment(FileEntry(name, actual, len(data)), keys.drop_columns(["scan_id"]), patches)
+    # The first release wrote pages without checksums.
+    footer = footer_of(data) if patches is not None else None
+    return FoundSegment(FileEntry(name, actual, len(data), footer), keys.drop_columns(["scan_id"]), patches)
 
 
 async def _size(files: Files, name: str, sizes: Mapping[str, int]) -> int | None:

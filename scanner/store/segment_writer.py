@@ -11,6 +11,7 @@ from anyio import to_thread
 
 from scanner.core.interfaces import Files
 from scanner.store import node_index, segment_parts
+from scanner.store.hollow_file import footer_of
 from scanner.store.layout import ScanNames
 from scanner.store.manifest import FileEntry, SegmentEntry
 from scanner.store.segment_reader import FoundSegment, damage_can_be_read_again, read_segment
@@ -34,7 +35,9 @@ class SegmentWriter:
         sha256 = await digest(data)
         name = self._names.segment(number, self.id, sha256)
         await self._files.put(name, data)
-        return FoundSegment(FileEntry(name, sha256, len(data)), table.select(INDEX_COLUMNS[1:]), patches)
+        return FoundSegment(
+            FileEntry(name, sha256, len(data), footer_of(data)), table.select(INDEX_COLUMNS[1:]), patches
+        )
 
     async def _write_patches(self, number: int, table: pa.Table) -> FileEntry | None:
         data = await to_thread.run_sync(segment_parts.encode_patches, table)
@@ -43,7 +46,7 @@ class SegmentWriter:
         sha256 = await digest(data)
         name = self._names.patches_file(number, self.id, sha256)
         await self._files.put(name, data)
-        return FileEntry(name, sha256, len(data))
+        return FileEntry(name, sha256, len(data), footer_of(data))
 
     async def rewrite_without(self, found: Sequence[FoundSegment], surplus: node_index.Rows) -> list[FoundSegment]:
         """Returns the same segments without the surplus rows: those that had some are written again under new names.
@@ -80,4 +83,12 @@ class SegmentWriter:
 def entry_of(segment: FoundSegment) -> SegmentEntry:
     """Returns what a manifest says of a segment."""
     file, rows = segment.file, node_index.patch_row_count([segment.keys])
-    return SegmentEntry(file.name, file.sha256, file.bytes, len(segment.keys), rows, segment.patches)
+    return SegmentEntry(
+        file.name,
+        file.sha256,
+        file.bytes,
+        file.footer,
+        nodes=len(segment.keys),
+        patch_rows=rows,
+        patches=segment.patches,
+    )

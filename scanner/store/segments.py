@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from hashlib import sha256
+from io import BytesIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -13,6 +14,7 @@ from anyio import to_thread
 
 from scanner.core.errors import StoreError
 from scanner.core.tables import SEGMENT
+from scanner.store.blocks import block_checksums
 from scanner.store.columns import conform
 
 #: Which nodes a segment holds and how they ended, without their patches.
@@ -20,6 +22,8 @@ KEY_COLUMNS = ("scan_id", "account_id", "region", "instance_id", "status", "patc
 #: What is read of a segment besides its rows: a resumed scan has to know the baselines of nodes it does not read again.
 INDEX_COLUMNS = (*KEY_COLUMNS, "baseline_id")
 REQUIRED = frozenset({*KEY_COLUMNS, "patches"})  # without these a file is not a segment
+
+BLOCKS = b"patchsweep.blocks"  # The metadata of a file with the checksums of the blocks before its footer
 
 #: Titles alone fill more than the usual 1 MB; what does not fit is written out in full, a third larger and slower.
 _MAX_DICTIONARY_BYTES = 8 * 1024 * 1024
@@ -47,21 +51,23 @@ def parquet_bytes(
     """Returns a table as a Parquet file with one row group, compressed with zstd.
 
     `dictionary` names the columns encoded with a dictionary, `statistics` those with minimum and maximum.
-    `stores_schema` is whether the file has the Arrow schema too, beside that of Parquet.
+    `stores_schema` is whether the file has the Arrow schema too, beside that of Parquet. The footer has the checksums
+    of the blocks before it, so that a column can be read without the rest.
     """
-    buffer = pa.BufferOutputStream()
-    pq.write_table(
-        table,
+    buffer = BytesIO()
+    with pq.ParquetWriter(
         buffer,
+        table.schema,
         compression="zstd",
         use_dictionary=list(dictionary),
         write_statistics=list(statistics),
         dictionary_pagesize_limit=_MAX_DICTIONARY_BYTES,
-        row_group_size=max(len(table), 1),
         store_schema=stores_schema,
-    )
-    data: bytes = buffer.getvalue().to_pybytes()
-    return data
+    ) as writer:
+        writer.write_table(table, row_group_size=max(len(table), 1))
+        # All columns are written by now, and the footer follows.
+        writer.add_key_value_metadata({BLOCKS: block_checksums(buffer.getbuffer())})
+    return buffer.getvalue()
 
 
 def parquet_table(

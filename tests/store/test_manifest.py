@@ -13,7 +13,9 @@ from tests.store.samples import NOBODY, header, scan_row, secret_settings
 
 
 def test_a_manifest_comes_back_as_it_was_written():
-    manifest = Manifest(scan_row(NOBODY, {"verified": 2}), (SegmentEntry("s", "ab", 1, 2, 3),), FileEntry("t", "cd", 4))
+    manifest = Manifest(
+        scan_row(NOBODY, {"verified": 2}), (SegmentEntry("s", "ab", 1, nodes=2, patch_rows=3),), FileEntry("t", "cd", 4)
+    )
     assert from_json(to_json(manifest), Manifest, "manifest.json") == manifest
 
 

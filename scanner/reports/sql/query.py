@@ -16,10 +16,11 @@ import pyarrow as pa
 from anyio import to_thread
 
 from scanner.core.errors import ConfigError, StoreError
-from scanner.core.scan_files import ScanFiles
+from scanner.core.scan_files import ColumnSource, ScanFiles
 from scanner.core.settings import ViewSettings
 from scanner.core.tables import TABLE_NAMES
 from scanner.reports.sql.database import add_dpkg_order, add_tables, open_database, select_only
+from scanner.reports.sql.wanted_columns import wanted_columns
 
 Parameters = Mapping[str, str | int | float | bool | list[str] | None]  # Values for `$name` in the SQL
 
@@ -56,8 +57,9 @@ class Rows:
 class Views:
     """The open views `patches`, `nodes`, `targets` and `scans`."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+    def __init__(self, connection: duckdb.DuckDBPyConnection, columns: ColumnSource | None = None) -> None:
         self._connection = connection
+        self._columns = columns
 
     async def add_tables(self, tables: Mapping[str, pa.Table]) -> None:
         """Adds tables of our own beside the views, such as those of a feed."""
@@ -77,6 +79,10 @@ class Views:
         """
         cursor = self._connection.cursor()
         try:
+            if self._columns is not None:
+                plan = await _interruptible(cursor, partial(_plan, cursor, sql, parameters))
+                for kind, names in wanted_columns(plan).items():
+                    await self._columns.bring(kind, names)
             reader = await _interruptible(cursor, partial(_reader, cursor, sql, parameters))
             try:
                 yield Rows(cursor, reader)
@@ -107,7 +113,7 @@ async def open_views(files: ScanFiles, limits: ViewSettings | None = None) -> As
         except duckdb.Error as error:
             raise StoreError(_unreadable(error)) from error
         try:
-            yield Views(connection)
+            yield Views(connection, files.columns)
         finally:
             connection.close()
 
@@ -123,11 +129,21 @@ def _spill_folder(limits: ViewSettings) -> Iterator[Path]:
         yield Path(path)
 
 
-def _reader(cursor: duckdb.DuckDBPyConnection, sql: str, parameters: Parameters | None) -> pa.RecordBatchReader:
+def _select(cursor: duckdb.DuckDBPyConnection, sql: str) -> str:
     select = select_only(cursor, sql)
     if select is None:
         raise ConfigError(f"a query has to be one SELECT over {TABLE_NAMES}: nothing else is run")
-    relation = cursor.sql(select, params=dict(parameters) if parameters else None)
+    return select
+
+
+def _plan(cursor: duckdb.DuckDBPyConnection, sql: str, parameters: Parameters | None) -> str:
+    explain = f"EXPLAIN (FORMAT JSON) {_select(cursor, sql)}"
+    ((_, plan),) = cursor.execute(explain, dict(parameters) if parameters else None).fetchall()
+    return str(plan)
+
+
+def _reader(cursor: duckdb.DuckDBPyConnection, sql: str, parameters: Parameters | None) -> pa.RecordBatchReader:
+    relation = cursor.sql(_select(cursor, sql), params=dict(parameters) if parameters else None)
     # DuckDB 2 has renamed the method, and streams where DuckDB 1 reads the answer whole.
     read = relation.to_arrow_reader if hasattr(relation, "to_arrow_reader") else relation.fetch_record_batch
     return read(_BATCH_ROWS)
