@@ -90,8 +90,11 @@ class FakeSources:
     async def is_host_management_on(self):
         return self._answer("host management", self.host_management)
 
-    async def inventory_nodes(self):
-        return self._answer("inventory", self.inventory)
+    async def stopped_nodes(self, instance_ids):
+        found = self._answer("inventory", self.inventory)
+        if isinstance(found, NotAsked):
+            return found
+        return [node for node in found if node.status == "Stopped" or node.instance_id in instance_ids]
 
     async def hybrid_tags(self):
         return self._answer("tags", self.tags)

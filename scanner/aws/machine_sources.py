@@ -10,7 +10,7 @@ from scanner.aws.machines.associations import association_scan, has_patch_associ
 from scanner.aws.machines.baselines import baseline, identities
 from scanner.aws.machines.host_management import is_host_management_on
 from scanner.aws.machines.instance_pages import instance_pages
-from scanner.aws.machines.inventory import inventory_nodes
+from scanner.aws.machines.inventory import STOPPED, inventory_nodes
 from scanner.aws.machines.probe import SourceProbe
 from scanner.aws.machines.tags import hybrid_tags
 from scanner.aws.operations import Operation
@@ -66,12 +66,18 @@ class TargetSources:
         """Returns whether instances without an instance profile become managed nodes too."""
         return await self._asked(self._coverage.ec2, lambda: is_host_management_on(self._ssm.ask))
 
-    async def inventory_nodes(self) -> Sequence[InventoryNode] | NotAsked:
-        """Returns the nodes that SSM Inventory keeps, less the terminated."""
+    async def stopped_nodes(self, instance_ids: Collection[str]) -> Sequence[InventoryNode] | NotAsked:
+        """Returns the nodes that SSM Inventory calls stopped, and what it keeps of those with these ids."""
 
         async def read() -> list[InventoryNode]:
             listing = inventory_nodes(self._ssm.ask, self._name, self._note_odd)
-            return [node async for page in listing for node in page]
+            # Inventory lists every node of the target; the others are not kept, which is 1 kB each.
+            return [
+                node
+                async for page in listing
+                for node in page
+                if node.status == STOPPED or node.instance_id in instance_ids
+            ]
 
         return await self._asked(self._coverage.inventory, read)
 

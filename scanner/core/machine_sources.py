@@ -25,8 +25,8 @@ class MachineSources(Protocol):
         """Returns whether instances without an instance profile become managed nodes too."""
         ...
 
-    async def inventory_nodes(self) -> Sequence[InventoryNode] | NotAsked:
-        """Returns the nodes that SSM Inventory keeps, less the terminated."""
+    async def stopped_nodes(self, instance_ids: Collection[str]) -> Sequence[InventoryNode] | NotAsked:
+        """Returns the nodes that SSM Inventory calls stopped, and what it keeps of those with these ids."""
         ...
 
     async def hybrid_tags(self) -> Mapping[str, Tags] | NotAsked:

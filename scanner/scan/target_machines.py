@@ -102,11 +102,8 @@ class TargetMachines:
             if self._instances:
                 self._not_asked[LISTING_IS_FILTERED] = None
             return []
-        instances = [
-            each
-            for each in self._instances.values()
-            if each.instance_id not in self._listed and has_tags(each, self._wanted.tags)
-        ]
+        others = (self._instances[instance_id] for instance_id in self._instances if instance_id not in self._listed)
+        instances = [each for each in others if has_tags(each, self._wanted.tags)]
         needs_host_management = any(not each.has_instance_profile and each.operator is None for each in instances)
         is_on: bool | None = None
         if needs_host_management:
@@ -114,11 +111,13 @@ class TargetMachines:
         now = int(self._now() * 1000)
         ended = [unlisted_machine(each, is_host_management_on=is_on, now=now) for each in instances]
         machines = {each.node.instance_id: each for each in ended if each is not None}
-        for node in self._known(await self._sources.inventory_nodes(), ()):
-            instance_id, known = node.instance_id, machines.get(node.instance_id)
-            if known is not None and known.status is NodeStatus.STOPPED:
+        stopped = {instance_id for instance_id, each in machines.items() if each.status is NodeStatus.STOPPED}
+        for node in self._known(await self._sources.stopped_nodes(stopped), ()):
+            instance_id = node.instance_id
+            if instance_id in stopped:
+                known = machines[instance_id]
                 machines[instance_id] = UnlistedMachine(node.facts, known.status, known.reason)
-            elif node.status == "Stopped" and self._is_unknown(instance_id):
+            elif self._is_unknown(instance_id):
                 machines[instance_id] = UnlistedMachine(node.facts, NodeStatus.STOPPED, "SSM Inventory says Stopped")
         return list(machines.values())
 

@@ -6,10 +6,11 @@ import re
 from dataclasses import dataclass
 
 from scanner.core.instances import INSTANCES_A_PAGE
+from tests.benchmarks import machine_answers
+from tests.benchmarks.machine_answers import instance_id
 from tests.benchmarks.profiles import Profile, json_bytes, make_profiles
 
 NODES_A_PAGE = 50
-TAGS_AN_INSTANCE = 15
 TOKEN_BYTES = 390
 SESSION_TOKEN = "IQoJb3JpZ2luX2VjE" + "x" * 683
 HUB_ACCOUNT = "111111111111"
@@ -17,11 +18,6 @@ _ID = b"i-" + b"0" * 17
 _TOKEN_NUMBER = re.compile(rb"AAEAA(\d{8})")
 _INSTANCE = re.compile(rb'"InstanceIds?": ?\[?"i-([0-9]{17})"')
 _INSTANCES = re.compile(rb"i-([0-9]{17})")
-
-
-def instance_id(number: int) -> str:
-    """The id of a node; its number says which profile it has."""
-    return f"i-{number:017}"
 
 
 def http(body: bytes, status: bytes = b"200 OK", kind: bytes = b"application/x-amz-json-1.1") -> bytes:
@@ -56,6 +52,7 @@ class SsmAnswers:
         self._states = [json_bytes({"InstanceId": instance_id(0), **p.state}) for p in self.profiles]
         self._listings: dict[int, bytes] = {}
         self._instances: dict[int, bytes] = {}
+        self._inventory: dict[int, bytes] = {}
 
     def patches(self, body: bytes) -> bytes:
         found = _INSTANCE.search(body)
@@ -77,8 +74,21 @@ class SsmAnswers:
         """One EC2 instance for each node, as DescribeInstances shows it in pages of 500."""
         page = _number_of_token(body)
         if page not in self._instances:
-            self._instances[page] = _instances(page, self.nodes)
+            first = page * INSTANCES_A_PAGE
+            last = min(first + INSTANCES_A_PAGE, self.nodes)
+            more = token(page + 1) if last < self.nodes else ""
+            self._instances[page] = http(machine_answers.instances(range(first, last), more), kind=b"text/xml")
         return self._instances[page]
+
+    def inventory(self, body: bytes) -> bytes:
+        """What Inventory keeps of each node, as GetInventory shows it in pages of 50."""
+        page = _number_of_token(body)
+        if page not in self._inventory:
+            first = page * NODES_A_PAGE
+            last = min(first + NODES_A_PAGE, self.nodes)
+            more = token(page + 1) if last < self.nodes else ""
+            self._inventory[page] = http(machine_answers.inventory(range(first, last), more))
+        return self._inventory[page]
 
     def _listing(self, page: int) -> bytes:
         last = min((page + 1) * NODES_A_PAGE, self.nodes)
@@ -138,39 +148,8 @@ def _sts(operation: str, result: str) -> bytes:
     return http(text.encode(), kind=b"text/xml")
 
 
-def _instances(page: int, nodes: int) -> bytes:
-    last = min((page + 1) * INSTANCES_A_PAGE, nodes)
-    items = "".join(map(_instance, range(page * INSTANCES_A_PAGE, last)))
-    more = f"<nextToken>{token(page + 1)}</nextToken>" if last < nodes else ""
-    return http(
-        '<?xml version="1.0" encoding="UTF-8"?>'
-        '<DescribeInstancesResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/">'
-        f"<reservationSet>{items}</reservationSet>{more}</DescribeInstancesResponse>".encode(),
-        kind=b"text/xml",
-    )
-
-
-def _instance(number: int) -> str:
-    tags = "".join(
-        f"<item><key>tag-{tag:02}</key><value>value {tag} of {number}</value></item>" for tag in range(TAGS_AN_INSTANCE)
-    )
-    return (
-        f"<item><reservationId>r-{number:017}</reservationId><instancesSet><item>"
-        f"<instanceId>{instance_id(number)}</instanceId><imageId>ami-{number % 7:017}</imageId>"
-        "<instanceState><code>16</code><name>running</name></instanceState>"
-        f"<privateDnsName>node-{number}.example.internal</privateDnsName><instanceType>m7i.large</instanceType>"
-        "<launchTime>2026-10-01T08:00:00.000Z</launchTime><platformDetails>Linux/UNIX</platformDetails>"
-        "<iamInstanceProfile><arn>arn:aws:iam::111111111111:instance-profile/ssm</arn></iamInstanceProfile>"
-        f"<metadataOptions><httpTokens>required</httpTokens></metadataOptions><tagSet>{tags}</tagSet>"
-        "</item></instancesSet></item>"
-    )
-
-
-#: What a target's further sources answer where they have nothing: Inventory no nodes, no baselines.
-NOTHING_KEPT = {
-    "GetInventory": http(b'{"Entities":[]}'),
-    "DescribePatchBaselines": http(b'{"BaselineIdentities":[]}'),
-}
+#: What a target's further sources answer where they have nothing: no baselines.
+NOTHING_KEPT = {"DescribePatchBaselines": http(b'{"BaselineIdentities":[]}')}
 
 
 def ssm_of(nodes_by_region: dict[str, int]) -> dict[str, SsmAnswers]:

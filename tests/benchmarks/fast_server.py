@@ -56,6 +56,8 @@ class Service:
                 return ssm.states(body)
             case "DescribeInstanceInformation":
                 return ssm.listing(body)
+            case "GetInventory":
+                return ssm.inventory(body)
         return answers.NOTHING_KEPT.get(operation, answers.UNKNOWN)
 
     def _query(self, key: str, region: str, body: bytes) -> bytes:

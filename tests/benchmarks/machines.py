@@ -35,8 +35,9 @@ def machines(size: Size) -> list[Result]:
     return [
         Result(
             name="A scan that accounts for every machine",
-            about=f"`patchsweep scan` of {nodes:,} nodes with its store, where EC2 answers one instance with 15 tags "
-            "for each node, against the same scan with the sources of machines off.",
+            about=f"`patchsweep scan` of {nodes:,} nodes with its store, where EC2 answers an instance of 5.3 kB "
+            "with 15 tags for each node, and Inventory what it keeps of it, against the same scan with the sources of "
+            "machines off.",
             columns=["sources", "nodes", "rows", "CPU s", "MB, peak"],
             rows=[
                 [str(run["sources"]), f"{nodes:,}", f"{run['rows']:,}", f"{run['cpu_s']:.1f}", f"{run['peak_mb']:.0f}"]

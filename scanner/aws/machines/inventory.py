@@ -22,6 +22,7 @@ from scanner.core.machines import InventoryNode
 from scanner.core.model import ManagedNode
 from scanner.core.normalize import epoch_ms
 
+STOPPED = "Stopped"  # the status of a node that is not terminated and does not run
 _TYPE = "AWS:InstanceInformation"
 #: Terminated nodes stay for about 30 days and are never scanned: AWS is asked to leave them out.
 _ALIVE: Payload = {

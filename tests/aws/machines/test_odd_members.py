@@ -209,7 +209,7 @@ async def test_of_required_baselines_one_that_was_deleted_is_no_gap_and_one_that
 async def test_odd_members_are_named_in_one_sentence_for_each_source():
     odd = [7, *({"Id": f"mi-{number}", "Data": 1} for number in (9, 9, 8, 7, 6, 5))]
     sources = sources_of(Requests(GetInventory=lambda _: {"Entities": [*odd, {"Id": "mi-1"}]}))
-    assert [node.instance_id for node in await sources.inventory_nodes()] == ["mi-1"]
+    assert [node.instance_id for node in await sources.stopped_nodes({"mi-1"})] == ["mi-1"]
     assert sources.unread() == [
         NotAsked(
             "ssm:GetInventory in account 111111111111, Region eu-west-1, answered what cannot be read: a node without "

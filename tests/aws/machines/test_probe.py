@@ -56,7 +56,7 @@ async def test_each_request_is_one_that_a_scan_sends_and_none_is_sent_twice():
     scan, sources = sources_of(made)
     await sources.instances()
     await sources.is_host_management_on()
-    await sources.inventory_nodes()
+    await sources.stopped_nodes(())
     await sources.hybrid_tags()
     await sources.association_scan(node)
     await sources.baselines(await identities(scan, "the target"))
