@@ -26,8 +26,9 @@ def machines(size: Size) -> list[Result]:
     """
     nodes = size.memory_nodes[1]
     with serving(spread_over_regions(nodes)) as server:
-        runs = [_scan(server, name, settings) for name, settings in USES.items()]
+        rounds = [[_scan(server, name, settings) for name, settings in USES.items()] for _ in range(size.rounds)]
         asked = server.stats()["counts"].get("DescribeInstances", 0)
+    runs = [min(same, key=lambda run: float(str(run["cpu_s"]))) for same in zip(*rounds, strict=True)]
     without, whole = runs
     if without["rows"] != whole["rows"] or not asked:
         raise RuntimeError(f"the scans have {without['rows']} and {whole['rows']} rows, EC2 was asked {asked} times")
@@ -37,13 +38,13 @@ def machines(size: Size) -> list[Result]:
             name="A scan that accounts for every machine",
             about=f"`patchsweep scan` of {nodes:,} nodes with its store, where EC2 answers an instance of 5.3 kB "
             "with 15 tags for each node, and Inventory what it keeps of it, against the same scan with the sources of "
-            "machines off.",
+            "machines off. Of each the round that took least.",
             columns=["sources", "nodes", "rows", "CPU s", "MB, peak"],
             rows=[
                 [str(run["sources"]), f"{nodes:,}", f"{run['rows']:,}", f"{run['cpu_s']:.1f}", f"{run['peak_mb']:.0f}"]
                 for run in runs
             ],
-            runs=runs,
+            runs=[run for round_ in rounds for run in round_],
             goals={
                 f"CPU within {GOAL_MORE:.0%}: {more['cpu_s']:+.1%}": more["cpu_s"] <= GOAL_MORE,
                 f"memory within {GOAL_MORE:.0%}: {more['peak_mb']:+.1%}": more["peak_mb"] <= GOAL_MORE,

@@ -19,6 +19,7 @@ from scanner.reports.html.findings import FEW, LONG_LIST, SHORT_LIST, Findings, 
 from scanner.reports.html.groups import read_groups
 from scanner.reports.html.machines import read_machines
 from scanner.reports.html.sql import ARE_HASHES_DISTINCT, FINDINGS, KNOWN_NODES
+from scanner.reports.html.stale import read_stale
 from scanner.reports.html.trend import TrendPoint
 from scanner.reports.sql.query import Fetcher, Parameters
 from scanner.reports.staleness import DAY_MS
@@ -77,7 +78,12 @@ async def report(views: Fetcher, scan: ScanRow, filters: PatchFilters, wanted: W
     salt = await distinct_hash_salt(views)
     (row,) = (await views.fetch(FINDINGS, {**known, "node_salt": salt})).to_pylist()
     machines, baselines = await read_machines(views, SHORT_LIST), await read_baselines(views, SHORT_LIST)
-    row |= {"machines": msgspec.to_builtins(machines), "baselines": msgspec.to_builtins(baselines)}
+    stale = await read_stale(views, scan.finished_at, wanted.stale_after_days, SHORT_LIST)
+    row |= {
+        "stale": msgspec.to_builtins(stale),
+        "machines": msgspec.to_builtins(machines),
+        "baselines": msgspec.to_builtins(baselines),
+    }
     for name, grouping in {"systems": BY_SYSTEM, "groups": wanted.by}.items():
         if grouping is not None:
             groups = await groups_of_scan(views, scan, grouping, stale_after_days=wanted.stale_after_days)

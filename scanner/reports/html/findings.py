@@ -13,6 +13,7 @@ from scanner.reports.grouping import Grouping
 from scanner.reports.html.baselines import Baselines
 from scanner.reports.html.exploited import Feeds
 from scanner.reports.html.machines import Machines
+from scanner.reports.html.stale import Stale
 from scanner.reports.html.trend import Trend
 
 LONG_LIST = 100
@@ -211,6 +212,7 @@ class Findings(Struct, frozen=True):
     baselines: Baselines
     systems: Groups
     groups: Groups | None = None
+    stale: Stale = Stale()
 
 
 class Wanted(Struct, frozen=True):

@@ -74,12 +74,17 @@ class Machines(Struct, frozen=True):
     not_asked_total: int = 0
 
 
-_MACHINES = """
-WITH
+#: The Name tag of each machine, and the name of each account.
+NAMED = """
   names AS (
     SELECT account_id, region, instance_id, min(value) AS name FROM tags WHERE key = 'Name' GROUP BY ALL
   ),
-  accounts_named AS (SELECT account_id, min(account_name) AS account_name FROM targets GROUP BY account_id),
+  accounts_named AS (SELECT account_id, min(account_name) AS account_name FROM targets GROUP BY account_id)
+"""
+
+_MACHINES = f"""
+WITH
+  {NAMED},
   machines AS MATERIALIZED (
     SELECT account_id, accounts_named.account_name, region, instance_id, coalesce(names.name, computer_name) AS name,
       platform_name, status, reason,
@@ -118,7 +123,7 @@ SELECT
     ORDER BY missing DESC NULLS FIRST, account_id, region, instance_id LIMIT $long
   ) AS summary_only,
   (SELECT count(*) FROM machines WHERE status = $summary_only) AS summary_only_total
-"""
+"""  # noqa: S608 - our own words
 
 
 def machines_of(status: NodeStatus) -> str:

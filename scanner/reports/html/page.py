@@ -15,6 +15,7 @@ from scanner.reports.html.exploited import Feeds
 from scanner.reports.html.findings import Findings, Report
 from scanner.reports.html.machines import MACHINES_BY_REASON, NOT_ASKED_TARGETS, machines_of
 from scanner.reports.html.sql import REBOOTING_NODES, UNKNOWN_NODES
+from scanner.reports.html.stale import stale_nodes
 from scanner.reports.html.trend import Trend
 from scanner.reports.html.verdict import Task, Verdict, by_aws, span, tasks, verdict
 from scanner.reports.lines import counted
@@ -41,6 +42,7 @@ class Commands(Struct, frozen=True):
     unmanaged: str
     stopped: str
     summary_only: str
+    stale: str
     not_asked: str
     reasons: str
     baselines: str
@@ -97,12 +99,13 @@ def _view(report: Report, store: str) -> View:
         coverage=Coverage(words.targets_by_status(scan), words.nodes_by_status(scan), words.verified(scan)),
         ages=words.nodes_by_age(report.findings.ages),
         facts=words.facts(report),
-        commands=_commands(scan, store),
+        commands=_commands(report, store),
         drifted=variants(report.findings.baselines.drifted),
     )
 
 
-def _commands(scan: ScanRow, store: str) -> Commands:
+def _commands(report: Report, store: str) -> Commands:
+    scan = report.scan
     query = partial(query_command, store, scan.scan_id)
     return Commands(
         unread_targets=query(UNREAD_TARGETS),
@@ -112,6 +115,7 @@ def _commands(scan: ScanRow, store: str) -> Commands:
         unmanaged=query(machines_of(NodeStatus.UNMANAGED)),
         stopped=query(machines_of(NodeStatus.STOPPED)),
         summary_only=query(machines_of(NodeStatus.SUMMARY_ONLY)),
+        stale=query(stale_nodes(scan.finished_at, report.wanted.stale_after_days)),
         not_asked=query(NOT_ASKED_TARGETS),
         reasons=query(MACHINES_BY_REASON),
         baselines=query("FROM baselines"),
