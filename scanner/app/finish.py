@@ -17,10 +17,11 @@ from scanner.app.outcomes import final_outcomes, final_row, stored_outcomes
 from scanner.app.resume import ActiveScan, check_sink_secrets, command_here, no_plan, requested_settings
 from scanner.app.signals import Stop, stoppable
 from scanner.core.concurrency import unwrap_single_error
-from scanner.core.errors import Interrupted, SinkError, StoreBusy
+from scanner.core.errors import Interrupted, SinkError, StoreBusy, StoreError
 from scanner.core.interfaces import NodeBatch, Observer, ScanSummary
 from scanner.core.model import TargetOutcome
 from scanner.core.settings import Settings
+from scanner.core.statistics import AlternatingBaselines
 from scanner.reports.scan_result import NodeGaps, ScanResult
 from scanner.reports.stored_gaps import GAP_COLUMNS, add_gaps
 from scanner.reports.tally import TALLY_NODES, TALLY_PATCHES, TALLY_STATES, Tally
@@ -96,7 +97,7 @@ async def run_finish(
             with stop.phase():
                 async with open_sinks(settings, scan_id, stdout) as sinks:
                     result = await publish_and_count(store, scan_id, sinks, settings, observers)
-                return structs.replace(result, notes=notes, elapsed_s=time.monotonic() - started_s)
+                return structs.replace(result, notes=(*notes, *result.notes), elapsed_s=time.monotonic() - started_s)
     raise Interrupted(
         f"stopped before all sinks had the scan: run `{command_here(settings, f'finish {scan_id}')}` again",
         stop.signal_number or 0,
@@ -163,6 +164,7 @@ async def publish_and_count(
         async with aclosing(_counted(store.replay_part(scan_id, COUNTED), tally, gaps, ())) as batches:
             async for _ in batches:
                 pass
+    alternating, notes = await alternating_baselines(store, scan_id)
     return ScanResult(
         scan=summary.scan,
         outcomes=stored_outcomes(summary.targets),
@@ -172,11 +174,21 @@ async def publish_and_count(
         failed=tally.failed,
         lacking_by_account=tally.lacking_by_account,
         sink_failures={sink: str(error) for sink, error in failures.items()},
-        notes=(),
+        notes=notes,
         store=store.url,
         stale=tally.stale,
+        alternating_baselines=alternating,
         oldest_installed=tally.oldest_installed,
     )
+
+
+async def alternating_baselines(store: Store, scan_id: str) -> tuple[AlternatingBaselines, Sequence[str]]:
+    """Returns the machines whose baseline alternates, or a note: the scan is committed, whatever cannot be read."""
+    try:
+        statistics = (await store.manifest(scan_id)).statistics
+    except StoreError as error:
+        return AlternatingBaselines(), [f"whether patch baselines alternate from scan to scan is not known: {error}"]
+    return AlternatingBaselines() if statistics is None else statistics.alternating_baselines, ()
 
 
 async def _counted(

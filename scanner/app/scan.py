@@ -13,7 +13,7 @@ from scanner.app.begin import make_plan
 from scanner.app.check_outputs import check_sinks
 from scanner.app.deliver import Delivery
 from scanner.app.demo import serving_demo
-from scanner.app.finish import commit_scan
+from scanner.app.finish import alternating_baselines, commit_scan
 from scanner.app.outcomes import scope_of
 from scanner.app.publish import replay
 from scanner.app.resume import command_here, open_scan, resume_command
@@ -95,6 +95,7 @@ async def _read_commit_publish(
         raise Interrupted(_how_to_resume(delivery), stop.signal_number)
     committed = await commit_scan(delivery.scan)
     failures = await _publish(delivery, sinks, committed.summary, observers, stop)
+    alternating, notes = await alternating_baselines(delivery.store, delivery.scan.scan_id)
     return ScanResult(
         scan=committed.summary.scan,
         outcomes=committed.outcomes,
@@ -104,9 +105,10 @@ async def _read_commit_publish(
         failed=delivery.tally.failed,
         lacking_by_account=delivery.tally.lacking_by_account,
         sink_failures=failures,
-        notes=(*delivery.scan.notes, *committed.notes),
+        notes=(*delivery.scan.notes, *committed.notes, *notes),
         store=delivery.store.url,
         stale=delivery.tally.stale,
+        alternating_baselines=alternating,
         oldest_installed=delivery.tally.oldest_installed,
     )
 

@@ -147,12 +147,12 @@ async def _answer(
     asked: str,
     shown: _Shown,
 ) -> int:
-    from scanner.reports.baseline_changes import alternating_baselines_note
     from scanner.reports.cve import cve_coverage, parameters, sentences
     from scanner.reports.cve_by_feed import add_verdicts
     from scanner.reports.cve_patches import add_patches
     from scanner.reports.cve_sql import LACKING, LACKING_AND_UNKNOWN, by_group, with_feeds
     from scanner.reports.lines import counted
+    from scanner.reports.machines import alternating_sentence
 
     rows_sql = LACKING_AND_UNKNOWN if shown.show_unknown else LACKING
     sql = rows_sql if shown.by is None else by_group(shown.by.members("main.nodes"))
@@ -164,12 +164,12 @@ async def _answer(
     async with app().open_store(settings) as store:
         scan_id = await chosen_scan(store, settings, asked)
         scan, question = await _asked_of(store, scan_id, question)
+        statistics = (await store.manifest(scan_id)).statistics
         async with _open_with_earlier(store, scan_id, settings.views) as views:
             if feeds:
                 await add_verdicts(views, scan, feeds, question.cve_id)
             await add_patches(views, scan_id, question.cve_id, with_feeds=bool(feeds))
             coverage = await cve_coverage(views, scan, question)
-            alternating = await alternating_baselines_note(views, scan_id)
             code = answer_exit_code(covers_all_nodes=coverage.covers_all_nodes)
             answer = {"cve_id": question.cve_id, "scan_id": scan_id, "coverage": coverage, "exit_code": code.value}
             if shown.split is not None:
@@ -180,6 +180,7 @@ async def _answer(
                 await print_answer(views, sql, shown.form, known, members=lambda: answer)
     for sentence in sentences(coverage, question.cve_id, scan_id):
         print_note(sentence)
+    alternating = None if statistics is None else alternating_sentence(statistics.alternating_baselines)
     if alternating is not None:
         print_note(alternating)
     if coverage.unknown and not shown.show_unknown:

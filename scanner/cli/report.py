@@ -23,6 +23,7 @@ from scanner.cli.output import print_data, print_note
 from scanner.cli.queries import open_scans
 from scanner.cli.report_files import check_folder, file_names
 from scanner.core.errors import ConfigError
+from scanner.core.statistics import AlternatingBaselines
 
 if TYPE_CHECKING:
     from scanner.core.model import ScanRow
@@ -176,10 +177,12 @@ async def _open_scan(
     async with app().open_store(settings) as store:
         scan_id = await chosen_scan(store, settings, asked)
         filters = (await store.header(scan_id)).request.patches
-        scan = (await store.manifest(scan_id)).scan
+        manifest = await store.manifest(scan_id)
+        scan, figures = manifest.scan, manifest.statistics
         async with open_scans(store, [scan_id], settings.views) as views:
             for feed in feeds:
                 await views.add_tables(feed.tables)
             days = settings.stale_after_days
             trend = await app().read_trend(store, scan_id, stale_after_days=days)
-            yield scan, filters, views, Wanted(by, None, days, limit_ms, feeds, trend)
+            alternating = AlternatingBaselines() if figures is None else figures.alternating_baselines
+            yield scan, filters, views, Wanted(by, None, days, limit_ms, feeds, trend, alternating)

@@ -38,9 +38,20 @@ class PatchedCount(Struct, frozen=True):
     begun_earlier: int = 0
 
 
+class AlternatingBaselines(Struct, frozen=True):
+    """How many machines have a patch baseline that changes back and forth over the scans.
+
+    `first` names some of them as `account/region/instance`.
+    """
+
+    machines: int = 0
+    first: tuple[str, ...] = ()
+
+
 class ScanStatistics(Struct, frozen=True):
     """What a manifest says of a scan besides its row. `rows` are those that lack a fix or violate a baseline."""
 
     nodes: tuple[NodesByAge, ...] = ()
     rows: tuple[RowCount, ...] = ()
     patched: tuple[PatchedCount, ...] = ()
+    alternating_baselines: AlternatingBaselines = AlternatingBaselines()

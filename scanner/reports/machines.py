@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from math import ceil
 
 from scanner.core.model import EpochMs, NodeStatus
+from scanner.core.statistics import AlternatingBaselines
 from scanner.reports.lines import counted
 from scanner.reports.staleness import StaleReason
 from scanner.reports.statuses import UNREAD, VERIFIED
@@ -46,6 +47,18 @@ def stale_sentence(stale: Mapping[StaleReason, int]) -> str:
     """Returns `Stale and therefore unknown: 9 online without a recent patch scan, 3 silent.` of nodes by reason."""
     listed = ", ".join(f"{stale[reason]:,} {words}" for reason, words in _STALE_WORDS.items() if stale.get(reason))
     return f"Stale and therefore unknown: {listed}."
+
+
+def alternating_sentence(alternating: AlternatingBaselines) -> str | None:
+    """Returns which machines alternate between patch baselines and what that means, or None if none does."""
+    if not alternating.machines:
+        return None
+    more = alternating.machines - len(alternating.first)
+    named = ", ".join(alternating.first) + (f" and {more:,} more" if more else "")
+    return (
+        f"The patch baseline of {counted(alternating.machines, 'machine')} alternates from scan to scan ({named}): "
+        "schedules with different baselines overwrite each other's results, so the answer depends on which ran last."
+    )
 
 
 def refreshed_sentence(nodes: int, oldest_installed: EpochMs, now: EpochMs) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from msgspec import Struct
 
 from scanner.core.model import EpochMs, NodeStatus, ScanRow, Scope, Target, TargetOutcome
+from scanner.core.statistics import AlternatingBaselines
 from scanner.reports.gap_groups import Gap
 from scanner.reports.group_counts import Groups
 from scanner.reports.staleness import StaleReason
@@ -45,6 +46,7 @@ class ScanResult(Struct, frozen=True):
     store: str
     elapsed_s: float = 0.0
     stale: Mapping[StaleReason, int] = {}
+    alternating_baselines: AlternatingBaselines = AlternatingBaselines()
     groups: Groups | None = None
     node_gaps_by_cause: Mapping[str, int] = {}
     oldest_installed: EpochMs | None = None

@@ -13,7 +13,7 @@ from scanner.core.settings import StoreSettings
 from scanner.reports.gap_groups import Gap, GapGroup, group_gaps
 from scanner.reports.group_counts import group_lines
 from scanner.reports.lines import Line, Tone, breakdown, counted, duration, entry, wrapped
-from scanner.reports.machines import machines_sentence, refreshed_sentence, stale_sentence
+from scanner.reports.machines import alternating_sentence, machines_sentence, refreshed_sentence, stale_sentence
 from scanner.reports.not_asked import not_asked_lines
 from scanner.reports.scan_result import GAPS_KEPT, ScanResult
 from scanner.reports.statuses import node_gaps, sql_list
@@ -60,6 +60,7 @@ def summary_document(result: ScanResult, exit_code: int) -> dict[str, object]:
         "failed": worst_first(result.failed),
         "sink_failures": result.sink_failures,
         "stale": result.stale,
+        "alternating_baselines": result.alternating_baselines,
         "not_asked": _not_asked(result),
         "oldest_installed_as_of": None if result.oldest_installed is None else rfc3339(result.oldest_installed),
         "notes": result.notes,
@@ -81,6 +82,8 @@ def _machines(result: ScanResult, width: int) -> Iterator[Line]:
         yield from wrapped(refreshed_sentence(refreshed, result.oldest_installed, result.scan.finished_at), width)
     if result.stale:
         yield from wrapped(stale_sentence(result.stale), width, "warn")
+    if alternating := alternating_sentence(result.alternating_baselines):
+        yield from wrapped(alternating, width, "warn")
 
 
 def rfc3339(at: EpochMs) -> str:

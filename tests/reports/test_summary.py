@@ -6,6 +6,7 @@ import pytest
 from msgspec import structs
 
 from scanner.core.model import NodeStatus, Scope, Target, TargetOutcome, TargetStatus
+from scanner.core.statistics import AlternatingBaselines
 from scanner.reports.scan_result import GAPS_KEPT, NodeGap, ScanResult
 from scanner.reports.scan_row import ScanIdentity, scan_row
 from scanner.reports.staleness import StaleReason
@@ -84,6 +85,22 @@ def test_coverage_comes_before_patches_and_every_gap_has_its_place_and_reason():
     assert "  denied      000000000002/eu-west-1: no role" in text
     assert "  mismatched  111122223333/eu-west-1 i-00000000000000007: MISSING: 3 rows, AWS counts 4" in text
     assert text.index("no role") < text.index("Patches")
+
+
+def test_machines_whose_baseline_alternates_are_named_as_text_and_as_json():
+    named = AlternatingBaselines(5, ("1/eu-west-1/i-a", "1/eu-west-1/i-b", "1/eu-west-1/i-c"))
+    end = ending([outcome(1)], {NodeStatus.VERIFIED: 9}, alternating_baselines=named)
+
+    assert text_of(end, 400).splitlines()[1] == (
+        "The patch baseline of 5 machines alternates from scan to scan (1/eu-west-1/i-a, 1/eu-west-1/i-b, "
+        "1/eu-west-1/i-c and 2 more): schedules with different baselines overwrite each other's results, so the "
+        "answer depends on which ran last."
+    )
+    assert json.loads(summary_json(end, 0))["alternating_baselines"] == {
+        "machines": 5,
+        "first": ["1/eu-west-1/i-a", "1/eu-west-1/i-b", "1/eu-west-1/i-c"],
+    }
+    assert "alternates" not in text_of(ending([outcome(1)], {NodeStatus.VERIFIED: 9}))
 
 
 def test_the_first_lines_count_machines_and_those_whose_data_is_stale():

@@ -6,6 +6,7 @@ from msgspec import Struct
 
 from scanner.core.model import EpochMs, NodeStatus, ScanRow, TargetStatus
 from scanner.core.scan_request import PatchFilters
+from scanner.core.statistics import AlternatingBaselines
 from scanner.reports.check.policy import CRITICAL_LIMIT_MS
 from scanner.reports.feeds.feed import Feed
 from scanner.reports.group_counts import Groups
@@ -228,6 +229,7 @@ class Wanted(Struct, frozen=True):
     critical_limit_ms: int = CRITICAL_LIMIT_MS
     feeds: tuple[Feed, ...] = ()
     trend: Trend = Trend(())
+    alternating: AlternatingBaselines = AlternatingBaselines()
 
 
 class Report(Struct, frozen=True):

@@ -19,6 +19,7 @@ from scanner.reports.html.stale import stale_nodes
 from scanner.reports.html.trend import Trend
 from scanner.reports.html.verdict import Task, Verdict, by_aws, span, tasks, verdict
 from scanner.reports.lines import counted
+from scanner.reports.machines import alternating_sentence
 from scanner.reports.summary import UNREAD_TARGETS, headline, incomplete_nodes, query_command, store_option
 
 _IDS_SHOWN = 6
@@ -71,6 +72,7 @@ class View(Struct, frozen=True):
     facts: dict[str, str]
     commands: Commands
     drifted: list[Variant]
+    alternating: str | None
     ids_shown: int = _IDS_SHOWN
 
 
@@ -101,6 +103,7 @@ def _view(report: Report, store: str) -> View:
         facts=words.facts(report),
         commands=_commands(report, store),
         drifted=variants(report.findings.baselines.drifted),
+        alternating=alternating_sentence(report.wanted.alternating),
     )
 
 

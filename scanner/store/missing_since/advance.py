@@ -7,6 +7,7 @@ import pyarrow.compute as pc
 
 from scanner.core.chunks import single
 from scanner.core.column import TIME
+from scanner.store.missing_since.baseline_changes import baseline_facts
 from scanner.store.missing_since.history_file import HISTORY, NODE
 from scanner.store.missing_since.reading import Reading, is_first, places
 
@@ -100,6 +101,7 @@ def _node_facts(dated: Reading) -> dict[str, pa.Array]:
         "filters": pc.if_else(is_trusted, dated.filters.text, facts.column("filters")),
         "was_read_whole": pc.or_(was_whole, is_trusted) if dated.filters.are_none else was_whole,
         "reboot_pending_since": pc.if_else(dated.is_pending, pending, pa.scalar(None, TIME)),
+        **baseline_facts(dated),
     }
 
 

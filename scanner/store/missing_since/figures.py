@@ -10,10 +10,13 @@ import pyarrow.compute as pc
 
 from scanner.core.model import EpochMs
 from scanner.core.state_names import NONCOMPLIANT_COUNTS, NONCOMPLIANT_STATES, REJECTED_COUNT
-from scanner.core.statistics import NodesByAge, PatchedCount, RowCount, ScanStatistics
+from scanner.core.statistics import AlternatingBaselines, NodesByAge, PatchedCount, RowCount, ScanStatistics
+from scanner.store.missing_since.baseline_changes import alternating
+from scanner.store.missing_since.history_file import NODE
 from scanner.store.missing_since.reading import Reading
 
 _DAY_MS = 24 * 60 * 60 * 1000
+_NAMES_KEPT = 3  # of machines whose baseline alternates
 _NONE = "\0"  # stands for a null severity
 
 
@@ -26,6 +29,7 @@ class Figures:
         self._compliant: Counter[int | None] = Counter()
         self._rows: Counter[tuple[str, str | None]] = Counter()
         self._patched: dict[str | None, PatchedCount] = {}
+        self._alternating = AlternatingBaselines()
 
     def add(self, seen: Reading, closed: pa.Table) -> None:
         """Adds a segment, and the packages that it closed."""
@@ -42,6 +46,13 @@ class Figures:
             self._nodes[age_days] += 1
             self._compliant[age_days] += is_compliant
         self._add_patched(closed)
+        self._add_alternating(seen.segment.filter(alternating(seen)))
+
+    def _add_alternating(self, nodes: pa.Table) -> None:
+        if len(nodes):
+            names = map("/".join, zip(*(nodes.column(name).to_pylist() for name in NODE), strict=True))
+            first = sorted([*self._alternating.first, *names])[:_NAMES_KEPT]
+            self._alternating = AlternatingBaselines(self._alternating.machines + len(nodes), tuple(first))
 
     def _add_patched(self, closed: pa.Table) -> None:
         if not len(closed):
@@ -68,6 +79,7 @@ class Figures:
             nodes=tuple(NodesByAge(age, self._nodes[age], self._compliant[age]) for age in ages),
             rows=tuple(RowCount(state, severity, self._rows[state, severity]) for state, severity in rows),
             patched=tuple(self._patched[severity] for severity in sorted(self._patched, key=lambda each: each or "")),
+            alternating_baselines=self._alternating,
         )
 
 

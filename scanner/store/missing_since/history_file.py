@@ -25,6 +25,8 @@ HISTORY = pa.schema(
         pa.field("filters", pa.string()),  # the patch filters of the last reading whose rows could be trusted, as JSON
         pa.field("was_read_whole", pa.bool_()),  # whether a reading that could be trusted had no filters
         pa.field("reboot_pending_since", TIME),  # null where no reboot is pending
+        pa.field("baseline_id", pa.string()),  # of the last reading that had one
+        pa.field("baseline_changes", pa.int8()),  # a bit for each of the last readings: 1 where it was another one
         pa.field("kb_id", pa.string()),
         pa.field("title", pa.string()),
         pa.field("severity", pa.string()),
@@ -35,7 +37,15 @@ HISTORY = pa.schema(
         pa.field("is_doubtful", pa.bool_()),  # a later reading may have had it in a state that its filters left out
     ]
 )
-NODE_FACTS = ("history_since", "read_at", "filters", "was_read_whole", "reboot_pending_since")
+NODE_FACTS = (
+    "history_since",
+    "read_at",
+    "filters",
+    "was_read_whole",
+    "reboot_pending_since",
+    "baseline_id",
+    "baseline_changes",
+)
 _TEXTS = [field.name for field in HISTORY if field.type == pa.string()]
 #: The texts are kept in memory as numbers of a dictionary: 2 million rows of 100,000 nodes take 100 MB, not 400.
 IN_MEMORY = pa.schema(

@@ -24,6 +24,7 @@ NODE_COLUMNS = (
     *NODE,
     "status",
     "scanned_at",
+    "baseline_id",
     "patch_rows",
     "operation_end_time",
     "missing_count",
