@@ -147,8 +147,8 @@ async def publish_and_count(
     tally = Tally(settings.stale_after_days, lambda: summary.scan.finished_at / 1000)
     for observer in observers:
         observer.scan_opened(summary.scan.scope)
-    for observer in observers if sinks.all else ():
-        observer.publishing([*sinks.all], summary.scan.patch_rows)
+        if sinks.all:
+            observer.publishing([*sinks.all], summary.scan.patch_rows)
     failures: Mapping[str, SinkError] = {}
     if sinks.all:
         with unwrap_single_error():

@@ -180,8 +180,7 @@ async def _answer(
                 await print_answer(views, sql, shown.form, known, members=lambda: answer)
     for sentence in sentences(coverage, question.cve_id, scan_id):
         print_note(sentence)
-    alternating = None if statistics is None else alternating_sentence(statistics.alternating_baselines)
-    if alternating is not None:
+    if statistics is not None and (alternating := alternating_sentence(statistics.alternating_baselines)):
         print_note(alternating)
     if coverage.unknown and not shown.show_unknown:
         print_note("list the machines without an answer with --show-unknown")

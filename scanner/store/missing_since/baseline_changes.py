@@ -9,7 +9,8 @@ from __future__ import annotations
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from scanner.store.missing_since.reading import Reading, single
+from scanner.core.chunks import single
+from scanner.store.missing_since.reading import Reading
 
 CHANGES_KEPT = 5  # those between the last six readings: a week of nights or so
 _MASK = 2**CHANGES_KEPT - 1
