@@ -150,7 +150,7 @@ def test_any_rows_come_back_sorted_and_complete_as_a_whole_and_by_ranges(
         by_range = [row for keys in ranges for table in sorted_rows.read(5, keys) for row in table.to_pylist()]
 
     for text in (chunk for table in tables for chunk in table["text"].chunks):
-        assert sorted(text.dictionary.to_pylist()) == sorted({*text.to_pylist()} - {None})
+        assert len({*text.dictionary.to_pylist()}) == len(text.dictionary) <= len(text)
     assert again == by_range == sorted(rows, key=itemgetter("account_id", "region", "instance_id"))
     assert 1 <= len(ranges) <= most_ranges
 
