@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncGenerator, AsyncIterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing
+from functools import partial
 from typing import BinaryIO
 
 import anyio
@@ -149,21 +150,8 @@ async def publish_and_count(
         observer.scan_opened(summary.scan.scope)
         if sinks.all:
             observer.publishing([*sinks.all], summary.scan.patch_rows)
-    failures: Mapping[str, SinkError] = {}
-    if sinks.all:
-        with unwrap_single_error():
-            async with (
-                store.replaying(scan_id) as stored,
-                aclosing(_counted(stored, tally, gaps, observers)) as batches,
-            ):
-                failures = await publish(batches, summary, sinks.all, call_deadline_s=settings.sink_timeout_s)
-                # No sink is left that takes more, and the counts are those of the whole scan.
-                async for _ in batches:
-                    pass
-    else:
-        async with aclosing(_counted(store.replay_part(scan_id, COUNTED), tally, gaps, ())) as batches:
-            async for _ in batches:
-                pass
+    count = partial(_counted, tally=tally, gaps=gaps, observers=observers if sinks.all else ())
+    failures = await _sent(store, summary, sinks, settings, count)
     alternating, notes = await alternating_baselines(store, scan_id)
     return ScanResult(
         scan=summary.scan,
@@ -180,6 +168,30 @@ async def publish_and_count(
         alternating_baselines=alternating,
         oldest_installed=tally.oldest_installed,
     )
+
+
+async def _sent(
+    store: Store,
+    summary: ScanSummary,
+    sinks: RunSinks,
+    settings: Settings,
+    count: Callable[[AsyncIterable[NodeBatch]], AsyncGenerator[NodeBatch, None]],
+) -> Mapping[str, SinkError]:
+    """Sends the scan to its sinks and returns the errors of those that failed; `count` sees it all, with none too."""
+    scan_id = summary.scan.scan_id
+    failures: Mapping[str, SinkError] = {}
+    if sinks.all:
+        with unwrap_single_error():
+            async with store.replaying(scan_id) as stored, aclosing(count(stored)) as batches:
+                failures = await publish(batches, summary, sinks.all, call_deadline_s=settings.sink_timeout_s)
+                # No sink is left that takes more, and the counts are those of the whole scan.
+                async for _ in batches:
+                    pass
+    else:
+        async with aclosing(count(store.replay_part(scan_id, COUNTED))) as batches:
+            async for _ in batches:
+                pass
+    return failures
 
 
 async def alternating_baselines(store: Store, scan_id: str) -> tuple[AlternatingBaselines, Sequence[str]]:

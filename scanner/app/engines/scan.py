@@ -70,7 +70,7 @@ async def run_scan_by_workers(
                     raise await _interrupted(scan, stop.signal_number)
                 committed = await commit_scan(scan)
             result = await _published(store, scan, observers, stdout, stop)
-            notes = (*choice.notes, *scan.notes, *committed.notes)
+            notes = (*choice.notes, *scan.notes, *committed.notes, *result.notes)
             return structs.replace(result, notes=notes, elapsed_s=time.monotonic() - started_s)
     raise Interrupted(
         f"stopped: the store or a sink did not end in time; resume with `{resume_command(settings)}`",
