@@ -19,7 +19,7 @@ _DENIED = re.compile(r"AccessDenied|Unauthorized|NotAuthorized")
 
 
 def not_asked_lines(sentences: Iterable[tuple[Target, str]]) -> Iterator[str]:
-    """Yields `not asked: ec2:DescribeInstances is denied in 3 accounts` for each cause, the most frequent first.
+    """Yields `not asked: ec2:DescribeInstances is denied in 3 accounts (9 targets)` for each cause, the most first.
 
     Args:
         sentences: each target with one or more sentences on what was not asked there.
@@ -33,9 +33,12 @@ def not_asked_lines(sentences: Iterable[tuple[Target, str]]) -> Iterator[str]:
             gaps.append(Gap(target, cause, None if is_odd else text))
     for group in group_gaps(gaps):
         accounts = len({gap.target.account_id for gap in group.gaps})
+        targets = len({gap.target for gap in group.gaps})
         first = first_odd.get(group.status) or group.gaps[0].reason
         yield f"{'not read' if group.status in first_odd else 'not asked'}: {group.status} in " + (
-            counted(accounts, "account") + (f", the first: {first}" if first else "")
+            counted(accounts, "account")
+            + (f" ({counted(targets, 'target')})" if targets != accounts else "")
+            + (f", the first: {first}" if first else "")
         )
 
 

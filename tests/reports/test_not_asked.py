@@ -20,7 +20,7 @@ def refused(number, action="ec2:DescribeInstances", code="UnauthorizedOperation"
 def test_one_denial_in_three_accounts_is_one_line():
     lines = list(not_asked_lines([refused(1), refused(1, region="us-east-1"), refused(2), refused(3)]))
 
-    assert lines == ["not asked: ec2:DescribeInstances is denied in 3 accounts"]
+    assert lines == ["not asked: ec2:DescribeInstances is denied in 3 accounts (4 targets)"]
 
 
 def test_each_cause_has_a_line_the_most_frequent_first():
