@@ -22,6 +22,7 @@ from tests.benchmarks import (
     many_targets,
     memory,
     rate,
+    s3_store,
     sinks,
     stalls,
     start_up,
@@ -42,6 +43,7 @@ BENCHMARKS: Mapping[str, Callable[[Size], list[Result]]] = {
     "memory": memory.memory,
     "machines": machines.machines,
     "views": views.views,
+    "s3": s3_store.s3_store,
     "lean": lean.lean,
     "bounds": bounds.bounds,
     "sinks": sinks.sinks,
@@ -58,6 +60,7 @@ LONG = (
     "workers",
     "dask",
     "views",
+    "s3",
 )  # Minutes each: run only when named
 PACKAGES = ("aioboto3", "aiobotocore", "aiohttp", "anyio", "boto3", "botocore", "httptools", "msgspec", "pyarrow")
 

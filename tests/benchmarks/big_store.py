@@ -49,8 +49,8 @@ _PACKAGES = 4_000
 _OPEN_TARGETS = 64  # whose nodes a segment mixes
 _NODES_A_TARGET = 50
 _REGIONS = ("eu-central-1", "eu-west-1", "us-east-1", "us-west-2")
-_STARTED_MS = 1_790_000_000_000
-_DAY_MS = 86_400_000
+STARTED_MS = 1_790_000_000_000
+DAY_MS = 86_400_000
 _STATES = (("Installed", 60), ("InstalledOther", 24), ("Missing", 12), ("NotApplicable", 3), ("Failed", 1))
 
 
@@ -128,7 +128,7 @@ def _node(number: int, rows: PatchRows, ended_ms: int) -> NodeScan:
             snapshot_id=f"{number:08x}-0000-4000-8000-000000000000",
             baseline_id="pb-0123456789abcdef0",
             operation="Scan",
-            operation_end_time=ended_ms - number % _DAY_MS,
+            operation_end_time=ended_ms - number % DAY_MS,
             missing_count=30,
         ),
         status=NodeStatus.VERIFIED if number % 50 else NodeStatus.NO_PATCH_DATA,
@@ -183,8 +183,8 @@ async def write_big_store(files: Files, nodes: int = NODES) -> float:
     random = Random(20261125)
     before = list(_lists(random))
     after = [_changed(patches, random) for patches in before]
-    await _write(files, [patch_rows_of(patches) for patches in before], nodes, _STARTED_MS)
-    return await _write(files, [patch_rows_of(patches) for patches in after], nodes, _STARTED_MS + _DAY_MS)
+    await _write(files, [patch_rows_of(patches) for patches in before], nodes, STARTED_MS)
+    return await _write(files, [patch_rows_of(patches) for patches in after], nodes, STARTED_MS + DAY_MS)
 
 
 def main() -> None:

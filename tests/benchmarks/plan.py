@@ -17,11 +17,22 @@ class Size:
     virtual_schedules: int
     lean_nodes: int = 60
     view_nodes: int = 100_000
+    s3_nodes: int = 20_000
+    s3_scans: int = 90
 
 
 FULL = Size(rounds=5, nodes=6_400, memory_nodes=(2_000, 20_000), targets=1_000, rate_s=90.0, virtual_schedules=40)
 TINY = Size(
-    rounds=1, nodes=4, memory_nodes=(4, 8), targets=4, rate_s=2.0, virtual_schedules=1, lean_nodes=20, view_nodes=400
+    rounds=1,
+    nodes=4,
+    memory_nodes=(4, 8),
+    targets=4,
+    rate_s=2.0,
+    virtual_schedules=1,
+    lean_nodes=20,
+    view_nodes=400,
+    s3_nodes=400,
+    s3_scans=4,
 )
 
 READ_REGIONS = ("eu-west-1", "us-east-1", "eu-central-1", "us-west-2")

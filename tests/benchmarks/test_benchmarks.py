@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 from scanner.core.model import Target
-from tests.benchmarks import hot_path, many_targets, stalls, views
+from tests.benchmarks import hot_path, many_targets, s3_store, stalls, views
 from tests.benchmarks.__main__ import report_of, run
 from tests.benchmarks.aimd import AimdGauge
 from tests.benchmarks.hot_path import CLIENTS, MACHINES_TOO, READING, Load
@@ -164,3 +164,10 @@ def test_every_command_answers_over_a_big_store():
     assert [run["what"] for run in result.runs] == ["commit", *views.COMMANDS]
     assert all(run["cpu_s"] > 0 for run in result.runs)
     assert len(result.goals) == 9
+
+
+def test_commands_over_s3_are_counted_at_a_server():
+    [result] = s3_store.s3_store(TINY)
+
+    assert [run["what"] for run in result.runs] == [*views.COMMANDS]
+    assert all(run["lists"] <= s3_store.MOST_LISTS for run in result.runs)

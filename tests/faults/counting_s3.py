@@ -17,13 +17,14 @@ class _Quiet(WSGIRequestHandler):
 
 
 class CountingS3:
-    """Where it is, who is told of the number of each PUT, the names read, and how often it listed."""
+    """Where it is, who is told of the number of each PUT, the names and bytes read, and how often it listed."""
 
     def __init__(self) -> None:
         self.url = ""
         self.puts = 0
         self.lists = 0
         self.gets: list[str] = []
+        self.bytes_read = 0
         self.told: Callable[[int], None] = lambda _: None
 
     def application(self):
@@ -37,9 +38,15 @@ class CountingS3:
                 self.lists += 1
             elif environ["REQUEST_METHOD"] == "GET":
                 self.gets.append(environ["PATH_INFO"])
+                return self._counted(moto(environ, start_response))
             return moto(environ, start_response)
 
         return answer
+
+    def _counted(self, pieces):
+        for piece in pieces:
+            self.bytes_read += len(piece)
+            yield piece
 
 
 @contextmanager
