@@ -170,8 +170,8 @@ class _Seed:
         """One scan from its beginning to its verdict; False: it did not end, so that no other can follow."""
         random = Random(f"patched:{self._mix.seed}:{number}")
         managed = _managed(self._simulator.world)
-        for key in self._simulator.truth().nodes:
-            if random.random() < scan.patched and key[2] in managed:
+        for key in (key for key in self._simulator.truth().nodes if key[2] in managed):
+            if random.random() < scan.patched:
                 self._simulator.patch_node(*key)
             elif random.random() < scan.superseded:
                 self._simulator.supersede_node(*key)
