@@ -25,7 +25,7 @@ from scanner.app.engines.messages import (
     to_text,
     topic_of,
 )
-from scanner.app.suspects import FAILED_AFTER_DEATHS, LAST_AFTER_DEATHS
+from scanner.app.suspects import FAILED_AFTER_DEATHS, LAST_AFTER_DEATHS, is_silent
 from scanner.core.errors import ConfigError, PatchsweepError
 from scanner.core.interfaces import Observer
 from scanner.core.model import CallCounts, Target, TargetOutcome
@@ -167,7 +167,8 @@ async def wait_until_stored(writer: ScanWriter) -> None:
     Workers see within a second that nobody waits for their bundles, store what they have read, and end them.
     """
     with anyio.move_on_after(STOP_WITHIN_S, shield=True):
-        while await writer.list_open():  # noqa: ASYNC110 - what other processes do shows in the store only
+        # What other processes do shows in the store only; one that was killed leaves its list there.
+        while any(not is_silent(each) for each in await writer.list_open()):  # noqa: ASYNC110 - no event tells of it
             await anyio.sleep(_STOP_PAUSE_S)
 
 
