@@ -10,6 +10,7 @@ import logging
 from collections.abc import Collection, Sequence
 from concurrent.futures import CancelledError
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 import anyio
 from msgspec import Struct
@@ -104,7 +105,7 @@ async def _read_to_its_end(reading: Reading, bundle: Bundle, news: _NewsDesk) ->
     for attempt in range(_most_attempts(bundle)):
         is_fresh = attempt == 0 and bundle in reading.fresh
         task = BundleTask(reading.scan, bundle.part, bundle.targets, is_fresh)
-        report = await _read_once(reading, task, attempt)
+        report = await _read_once(reading, task)
         if report is None:
             continue
         for outcome in report.outcomes:
@@ -122,7 +123,7 @@ def _most_attempts(bundle: Bundle) -> int:
     return LAST_AFTER_DEATHS + alone * len(bundle.targets) + 1
 
 
-async def _read_once(reading: Reading, task: BundleTask, attempt: int) -> BundleReport | None:
+async def _read_once(reading: Reading, task: BundleTask) -> BundleReport | None:
     """Returns what came of a bundle, or None if its worker ended or failed meanwhile.
 
     Raises:
@@ -133,7 +134,7 @@ async def _read_once(reading: Reading, task: BundleTask, attempt: int) -> Bundle
     future = reading.client.submit(
         read_dask_bundle,
         to_text(task),
-        key=f"patchsweep-{task.scan.scan_id}-{'bundle' if task.targets else 'carry'}-{task.part.index}-{attempt}",
+        key=_task_key(task),
         pure=False,
         priority=-task.part.index,
     )
@@ -148,6 +149,12 @@ async def _read_once(reading: Reading, task: BundleTask, attempt: int) -> Bundle
         return None
     finally:
         future.release()
+
+
+def _task_key(task: BundleTask) -> str:
+    """Returns a name that Dask has never seen: under one it knows, it might hand out what a stopped run still reads."""
+    kind = "bundle" if task.targets else "carry"
+    return f"patchsweep-{task.scan.scan_id}-{kind}-{task.part.index}-{uuid4().hex}"
 
 
 async def _watch_workers(reading: Reading) -> None:
