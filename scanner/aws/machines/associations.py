@@ -49,6 +49,21 @@ class _Item(Struct, rename="pascal"):
         value = (self.details or {}).get(name)
         return value if isinstance(value, str) else None
 
+    @property
+    def result(self) -> Mapping[str, str]:
+        """Returns the members of `DetailedText`, each as text; none where it is absent or not what it should be.
+
+        It is JSON in a text; where it comes as an object itself, nothing is lost.
+        """
+        text = (self.details or {}).get("DetailedText")
+        try:
+            members = msgspec.json.decode(text or "{}") if isinstance(text, str) else text
+        except (msgspec.DecodeError, UnicodeError, RecursionError):
+            return {}
+        if not isinstance(members, dict):
+            return {}
+        return {str(name): str(value) for name, value in members.items() if value is not None}
+
 
 class _Items(Struct, rename="pascal"):
     compliance_items: list[msgspec.Raw]
@@ -122,7 +137,7 @@ def _ended(scan: AssociationScan) -> int:
 
 
 def _scan(instance_id: str, item: _Item) -> AssociationScan:
-    detail = _detail(item.detail("DetailedText"))
+    detail = item.result
     counts = {name: count_of_text(detail.get(member)) for name, member in _COUNTS.items()}
     operation = PatchState(
         instance_id=instance_id,
@@ -134,12 +149,3 @@ def _scan(instance_id: str, item: _Item) -> AssociationScan:
         operation_end_time=epoch_ms(detail.get("OperationEndTime")),
     )
     return AssociationScan(instance_id, item.status or None, structs.replace(operation, **counts))
-
-
-def _detail(text: str | None) -> Mapping[str, str]:
-    """Returns the members of DetailedText, each as text; none where it is absent or not what it should be."""
-    try:
-        decoded = msgspec.json.decode(text or "{}")
-    except (msgspec.DecodeError, UnicodeError, RecursionError):
-        return {}
-    return {str(name): str(value) for name, value in decoded.items()} if isinstance(decoded, dict) else {}

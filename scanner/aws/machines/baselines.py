@@ -33,15 +33,15 @@ class _Identities(Struct, rename="pascal"):
 
 class _Filter(Struct, rename="pascal"):
     key: str = ""
-    values: tuple[str, ...] = ()
+    values: tuple[str, ...] | None = ()
 
 
 class _FilterGroup(Struct, frozen=True, rename="pascal"):
-    patch_filters: tuple[_Filter, ...] = ()
+    patch_filters: tuple[_Filter, ...] | None = ()
 
 
 class _Rule(Struct, rename="pascal"):
-    patch_filter_group: _FilterGroup = _FilterGroup()
+    patch_filter_group: _FilterGroup | None = _FilterGroup()
     compliance_level: str | None = None
     approve_after_days: int | None = None
     approve_until_date: str | None = None
@@ -49,7 +49,7 @@ class _Rule(Struct, rename="pascal"):
 
 
 class _Rules(Struct, rename="pascal"):
-    patch_rules: tuple[_Rule, ...] = ()
+    patch_rules: tuple[_Rule, ...] | None = ()
 
 
 class _Baseline(Struct, rename="pascal"):
@@ -69,9 +69,10 @@ _CLASSIFICATION = "CLASSIFICATION"
 _SEVERITIES = ("SEVERITY", "MSRC_SEVERITY", "PRIORITY")  # one word for each family of operating systems
 _EVERY_VALUE = "*"
 
+#: Numbers and booleans may be text, and lists null: neither costs the baseline.
 _IDENTITIES = msgspec.json.Decoder(_Identities)
-_IDENTITY = msgspec.json.Decoder(_Identity)
-_ONE = msgspec.json.Decoder(_Baseline)
+_IDENTITY = msgspec.json.Decoder(_Identity, strict=False)
+_ONE = msgspec.json.Decoder(_Baseline, strict=False)
 
 
 async def identities(ask: Ask, name: str, on_odd: OnOdd = ignore_odd) -> Mapping[str, tuple[str, bool | None]]:
@@ -115,7 +116,7 @@ async def baseline(ask: Ask, full_id: str, *, is_default: bool | None) -> Baseli
         AwsError: the caller may not ask, or there is no such baseline.
     """
     row = await ask(GET_PATCH_BASELINE, {"BaselineId": full_id}, partial(decode, _ONE))
-    rules = row.approval_rules.patch_rules if row.approval_rules else ()
+    rules = (row.approval_rules.patch_rules if row.approval_rules else None) or ()
     return Baseline(
         baseline_id=short_id(row.baseline_id),
         name=row.name or None,
@@ -127,7 +128,7 @@ async def baseline(ask: Ask, full_id: str, *, is_default: bool | None) -> Baseli
         rejected_patches=row.rejected_patches or (),
         rejected_patches_action=row.rejected_patches_action or None,
         available_security_updates=row.available_security_updates_compliance_status or None,
-        narrowed_by=_narrowing(row.global_filters.patch_filters, ()) if row.global_filters else (),
+        narrowed_by=_narrowing(_filters(row.global_filters), ()),
         modified_at=epoch_ms(row.modified_date),
     )
 
@@ -138,10 +139,10 @@ def short_id(baseline_id: str) -> str:
 
 
 def _rule(rule: _Rule) -> ApprovalRule:
-    filters = rule.patch_filter_group.patch_filters
+    filters = _filters(rule.patch_filter_group)
 
     def values(keys: Collection[str]) -> tuple[str, ...]:
-        return tuple(value for chosen in filters if chosen.key in keys for value in chosen.values)
+        return tuple(value for chosen in filters if chosen.key in keys for value in chosen.values or ())
 
     return ApprovalRule(
         classifications=values({_CLASSIFICATION}),
@@ -154,6 +155,12 @@ def _rule(rule: _Rule) -> ApprovalRule:
     )
 
 
+def _filters(group: _FilterGroup | None) -> tuple[_Filter, ...]:
+    return (group.patch_filters if group else None) or ()
+
+
 def _narrowing(filters: Iterable[_Filter], known: Collection[str]) -> tuple[str, ...]:
     """Returns the keys of the filters that do not take every value, less the known ones."""
-    return tuple(sorted({each.key for each in filters if each.key not in known and _EVERY_VALUE not in each.values}))
+    return tuple(
+        sorted({each.key for each in filters if each.key not in known and _EVERY_VALUE not in (each.values or ())})
+    )

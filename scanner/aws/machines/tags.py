@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from functools import partial
+from typing import Annotated
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from scanner.aws.machines.ask import RULES, Ask, with_token
 from scanner.aws.machines.odd_members import OnOdd, ignore_odd, readable
@@ -22,7 +23,7 @@ from scanner.core.packed_values import PackedValues
 
 
 class _Tag(Struct, rename="pascal"):
-    key: str
+    key: Annotated[str, Meta(min_length=1)]
     value: str | None = None
 
 
@@ -73,8 +74,10 @@ async def tag_pages(ask: Ask, name: str, on_odd: OnOdd = ignore_odd) -> AsyncIte
         return Page(list(rows), answer.pagination_token)
 
     def tags_of(row: _Resource) -> Tags:
-        read = readable(row.tags or (), _TAGS, lambda _: on_odd(GET_RESOURCES, f"a tag of {row.instance_id}"))
-        return tuple((tag.key, tag.value or "") for tag in read)
+        def odd_tag(_: msgspec.Raw) -> None:
+            on_odd(GET_RESOURCES, f"a tag of {row.instance_id}")
+
+        return tuple((tag.key, tag.value or "") for tag in readable(row.tags or (), _TAGS, odd_tag))
 
     async for page in pages(fetch, RULES, f"The tags of {name}"):
         yield [(row.instance_id, tags_of(row)) for row in page]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 import msgspec
 import pytest
 
 from scanner.aws.machine_sources import TargetSources
 from scanner.aws.machines.associations import DOCUMENT, association_scan, has_patch_association
-from scanner.aws.machines.baselines import identities
+from scanner.aws.machines.baselines import baseline, identities
 from scanner.aws.machines.instances import decode_instances
 from scanner.aws.machines.inventory import inventory_nodes
 from scanner.aws.machines.tags import hybrid_tags
@@ -204,6 +206,67 @@ async def test_of_required_baselines_one_that_was_deleted_is_no_gap_and_one_that
     await sources.baselines({"pb-1", "pb-2"})
     (unread,) = sources.unread()
     assert (unread.gap is refusal) is is_gap
+
+
+RULE = {"PatchFilterGroup": {"PatchFilters": [{"Key": "CLASSIFICATION", "Values": ["Security"]}]}}
+
+
+@pytest.mark.parametrize(
+    ("members", "rules"),
+    [
+        ({"ApprovalRules": {"PatchRules": None}}, ()),
+        ({"ApprovalRules": None, "ApprovedPatches": None, "GlobalFilters": {"PatchFilters": None}}, ()),
+        ({"ApprovalRules": {"PatchRules": [{**RULE, "ApproveAfterDays": "7"}]}}, ((("Security",), 7, False),)),
+        ({"ApprovalRules": {"PatchRules": [{**RULE, "ApproveAfterDays": 7.0}]}}, ((("Security",), 7, False),)),
+        ({"ApprovalRules": {"PatchRules": [{**RULE, "EnableNonSecurity": "true"}]}}, ((("Security",), None, True),)),
+        ({"ApprovalRules": {"PatchRules": [{**RULE, "EnableNonSecurity": "False"}]}}, ((("Security",), None, False),)),
+        ({"ApprovalRules": {"PatchRules": [{"PatchFilterGroup": None}]}}, (((), None, False),)),
+        (
+            {"ApprovalRules": {"PatchRules": [{"PatchFilterGroup": {"PatchFilters": [{"Key": "X", "Values": None}]}}]}},
+            (((), None, False),),
+        ),
+    ],
+)
+async def test_a_baseline_with_nulls_for_lists_and_numbers_as_text_is_read(members, rules):
+    answer = answering({"BaselineId": "pb-1", "Name": "ours", "OperatingSystem": "UBUNTU", **members})
+    known = await baseline(answer, "pb-1", is_default=True)
+    assert (
+        tuple((each.classifications, each.approve_after_days, each.enable_non_security) for each in known.rules)
+        == rules
+    )
+    assert known.approved_patches == ()
+
+
+async def test_a_baseline_that_calls_itself_the_default_in_text_is_known():
+    rows = [{"BaselineId": "pb-1", "DefaultBaseline": "true"}, {"BaselineId": "pb-2", "DefaultBaseline": None}]
+    known = await identities(answering({"BaselineIdentities": rows}), "the target", Odd())
+    assert known == {"pb-1": ("pb-1", True), "pb-2": ("pb-2", None)}
+
+
+@pytest.mark.parametrize("as_text", [True, False])
+async def test_a_null_in_the_details_of_an_association_is_unknown_and_no_text(as_text):
+    detail = {"PatchGroup": None, "SnapshotId": None, "MissingCount": 3, "FailedCount": None, "OperationEndTime": None}
+    item = {
+        "Status": "NON_COMPLIANT",
+        "Details": {
+            "DocumentName": "AWS-RunPatchBaselineAssociation",
+            "DetailedText": json.dumps(detail) if as_text else detail,
+        },
+    }
+    scan = await association_scan(answering({"ComplianceItems": [item]}), "i-1")
+    assert (scan.state.patch_group, scan.state.snapshot_id, scan.state.operation_end_time) == (None, None, None)
+    assert (scan.state.missing_count, scan.state.failed_count) == (3, None)
+
+
+async def test_a_tag_of_a_hybrid_node_without_a_key_costs_itself_alone():
+    odd = Odd()
+    row = {
+        "ResourceARN": "arn:x:managed-instance/mi-1",
+        "Tags": [{"Key": "", "Value": "x"}, {"Key": "A", "Value": "b"}],
+    }
+    tags = await hybrid_tags(answering({"ResourceTagMappingList": [row]}), "the target", odd)
+    assert dict(tags) == {"mi-1": (("A", "b"),)}
+    assert odd == [("GetResources", "a tag of mi-1")]
 
 
 async def test_odd_members_are_named_in_one_sentence_for_each_source():
