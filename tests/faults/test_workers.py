@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from random import Random
+from threading import Event
+from time import monotonic
 from uuid import uuid4
 
 import pytest
+from anyio import to_thread
 
+from scanner.cli.scans_progress import progress_lines, unfinished_scan
+from scanner.simulator.generate.build import make_world
+from scanner.simulator.running.buckets import Limits, Rate
 from scanner.store.store import Store
 from tests.faults.counting_s3 import serve_s3
 from tests.faults.lives import KILLED
 from tests.faults.workers import LISTING, PATCHES, WORLD, Workers, freeze, wake
 from tests.faults.worlds import assert_is_the_truth, assert_rows_are_true, organization, stored
 
+BUSY = make_world(accounts=2, regions=3, nodes=72, rows=200)
+AT_20_A_SECOND = {"PATCHSWEEP_RATE": "20", "PATCHSWEEP_MAX_RATE": "20", "PATCHSWEEP_BURST": "10"}
 REQUESTS = 150  # about what a whole scan sends
 
 
@@ -49,15 +58,115 @@ async def test_a_worker_killed_at_any_moment_is_started_again_and_the_scan_is_wh
     codes = {part: life.wait(120.0) for part, life in lives.items()}
     assert {code for part, code in codes.items() if part != victim} == {0}
 
-    ended = await workers.ended(scan_id)
+    ended, delivered = await workers.ended(scan_id), await workers.stored_nodes(scan_id)
     workers.listed.clear()
+    before = Counter(workers.pages)
     code, life = workers.run("work", scan_id, "--slice", victim)
     assert code == 0, life.said
     assert not ended & set(workers.listed)
+    # What is asked beyond need is what the killed worker had asked of nodes that it had not stored.
+    again = workers.pages - before
+    assert not delivered & set(again)
+    assert set(again) | delivered == set(workers.pages)
+    assert all(before[each] <= again[each] for each in again)
 
     code, life = workers.run("finish", scan_id)
     assert code == 0, life.said
     assert_is_the_truth(await committed(workers, scan_id), truth)
+
+
+@pytest.mark.slow
+async def test_a_begin_that_is_killed_at_any_change_is_run_again_under_its_id(tmp_path):
+    with organization(WORLD) as simulator:
+        workers, scan_id = Workers(simulator, tmp_path), "20261125T221024Z-a1b2c3"
+        number, code = 0, KILLED
+        while code == KILLED:
+            number += 1
+            code, life = workers.run("begin", "--scan-id", scan_id, dies_at_change=number)
+        assert code == 0, life.said
+        assert number > 4  # it was killed before each of its changes to the store
+        assert workers.run("work", scan_id)[0] == 0
+        assert workers.run("finish", scan_id)[0] == 0
+        assert_is_the_truth(await committed(workers, scan_id), simulator.truth())
+        async with workers.files() as files:
+            assert await Store(files).unfinished() == []
+
+
+def until_not_busy(workers, scan_id, dies_at):
+    """Begins, killed at a request, as often as the lease of a killed process is in the way; returns the exit code."""
+    code, lives = 1, []
+    while code == 1 and len(lives) < 60:
+        lives.append(workers.start("begin", "--scan-id", scan_id))
+        at = workers.requests + dies_at
+        workers.on_request = lambda _: lives[-1].kill() if workers.requests == at else None  # noqa: B023
+        code = lives[-1].wait(120.0)
+        assert code != 1 or "is being written by" in lives[-1].said, lives[-1].said
+    return code
+
+
+@pytest.mark.slow
+async def test_a_begin_that_is_killed_at_any_request_is_run_again_under_its_id_on_s3(tmp_path, monkeypatch, s3):
+    with organization(WORLD) as simulator:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", s3.url)
+        workers = Workers(simulator, tmp_path, f"s3://scans/{uuid4().hex}")
+        scan_id = "20261125T221024Z-a1b2c3"
+        for at in (1, 3, 8):
+            assert until_not_busy(workers, scan_id, at) == KILLED
+        workers.on_request = lambda _: None
+        assert until_not_busy(workers, scan_id, 0) == 0
+        for argv in (("work", scan_id), ("finish", scan_id)):
+            code, life = workers.run(*argv)
+            assert code == 0, life.said
+        assert_is_the_truth(await committed(workers, scan_id), simulator.truth())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("halves", [False, True])
+async def test_three_workers_ask_no_account_region_and_operation_faster_than_one_would(halves, tmp_path):
+    """A worker has the limiter of its targets, so that a target is never split, whatever the number of workers."""
+    granted = Rate(rate_per_s=20.0, burst=10.0)
+    schedule = ((2.0, Rate(rate_per_s=10.0, burst=10.0)),) if halves else ()
+    with organization(BUSY, limits=Limits(default=granted, schedule=schedule)) as simulator:
+        workers = Workers(simulator, tmp_path, **AT_20_A_SECOND)
+        scan_id = await workers.begin()
+        asked = defaultdict(list)
+        workers.on_request = lambda call: asked[call.account_id, call.region, call.operation].append(monotonic())
+        lives = [workers.start("work", scan_id, "--slice", f"{index}/3") for index in range(3)]
+        assert [life.wait(300.0) for life in lives] == [0, 0, 0]
+        code, life = workers.run("finish", scan_id)
+        assert code == 0, life.said
+
+    pages = {key: times for key, times in asked.items() if key[2] == PATCHES}
+    assert len(pages) == len(simulator.truth().targets)
+    assert min(map(len, pages.values())) > 2 * granted.burst
+    for times in asked.values():
+        assert len(times) <= granted.burst + 1.05 * granted.rate_per_s * (times[-1] - times[0]) + 1
+
+
+@pytest.mark.slow
+async def test_the_progress_of_a_worker_is_shown_while_it_reads(tmp_path):
+    with organization(WORLD) as simulator:
+        workers = Workers(simulator, tmp_path)
+        scan_id = await workers.begin()
+        reader = workers.start("work", scan_id, "--slice", "1/2")
+        at, is_frozen = workers.requests + 40, Event()
+
+        def freeze_it(_):
+            if workers.requests == at:
+                freeze(reader)
+                is_frozen.set()
+
+        workers.on_request = freeze_it
+        assert await to_thread.run_sync(is_frozen.wait, 120.0)
+        async with workers.files() as files:
+            shown = await unfinished_scan(Store(files), scan_id)
+        wake(reader)
+        assert reader.wait(120.0) == 0
+
+        lines = progress_lines(shown)
+        assert f"targets   {sum(shown.targets_ended.values())} of 8 ended" in lines[2]
+        assert lines[-1].startswith("slice     1/2 has ")
+        assert " open; last sign of life" in lines[-1]
 
 
 @pytest.mark.slow

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 from collections import Counter
@@ -29,6 +30,7 @@ class Workers:
         self.listed: list[tuple[str, str]] = []
         self.requests = 0
         self.operations: Counter[str] = Counter()
+        self.pages: Counter[str] = Counter()
         self.on_request = lambda call: None
         self._lives = 0
         simulator.watch(self._watch)
@@ -36,6 +38,8 @@ class Workers:
     def _watch(self, call) -> None:
         self.requests += 1
         self.operations[call.operation] += 1
+        if call.operation == PATCHES:
+            self.pages[json.loads(call.body)["InstanceId"]] += 1
         if call.operation == LISTING:
             self.listed.append((call.account_id, call.region))
         self.on_request(call)
@@ -82,6 +86,12 @@ class Workers:
     def files(self):
         """The files of the store while a block runs."""
         return open_files(self.store) if self.store.startswith("s3") else _Local(self.store)
+
+    async def stored_nodes(self, scan_id: str) -> set[str]:
+        """The nodes that are delivered, by instance id."""
+        async with self.files() as files:
+            done = await Store(files).join_scan(scan_id).prepare_resume()
+        return {instance_id for target in done.targets.values() for instance_id in target.instance_ids}
 
     async def ended(self, scan_id: str) -> set[tuple[str, str]]:
         """The targets that need no further reading."""
