@@ -70,6 +70,8 @@ class Machines(Struct, frozen=True):
     stopped_total: int = 0
     summary_only: tuple[Machine, ...] = ()
     summary_only_total: int = 0
+    service_managed: tuple[Machine, ...] = ()
+    service_managed_total: int = 0
     not_asked: tuple[NotAsked, ...] = ()
     not_asked_total: int = 0
 
@@ -122,7 +124,12 @@ SELECT
     SELECT r FROM ranked r WHERE status = $summary_only
     ORDER BY missing DESC NULLS FIRST, account_id, region, instance_id LIMIT $long
   ) AS summary_only,
-  (SELECT count(*) FROM machines WHERE status = $summary_only) AS summary_only_total
+  (SELECT count(*) FROM machines WHERE status = $summary_only) AS summary_only_total,
+  ARRAY(
+    SELECT r FROM ranked r WHERE status = $service_managed
+    ORDER BY alike DESC, reason, account_id, region, instance_id LIMIT $long
+  ) AS service_managed,
+  (SELECT count(*) FROM machines WHERE status = $service_managed) AS service_managed_total
 """  # noqa: S608 - our own words
 
 
@@ -138,6 +145,7 @@ async def read_machines(views: Fetcher, limit: int) -> Machines:
         "unmanaged": NodeStatus.UNMANAGED.value,
         "stopped": NodeStatus.STOPPED.value,
         "summary_only": NodeStatus.SUMMARY_ONLY.value,
+        "service_managed": NodeStatus.SERVICE_MANAGED.value,
         "long": limit,
     }
     (row,) = (await views.fetch(_MACHINES, parameters)).to_pylist()

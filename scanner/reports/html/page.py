@@ -43,6 +43,7 @@ class Commands(Struct, frozen=True):
     unmanaged: str
     stopped: str
     summary_only: str
+    service_managed: str
     stale: str
     not_asked: str
     reasons: str
@@ -118,6 +119,7 @@ def _commands(report: Report, store: str) -> Commands:
         unmanaged=query(machines_of(NodeStatus.UNMANAGED)),
         stopped=query(machines_of(NodeStatus.STOPPED)),
         summary_only=query(machines_of(NodeStatus.SUMMARY_ONLY)),
+        service_managed=query(machines_of(NodeStatus.SERVICE_MANAGED)),
         stale=query(stale_nodes(scan.finished_at, report.wanted.stale_after_days)),
         not_asked=query(NOT_ASKED_TARGETS),
         reasons=query(MACHINES_BY_REASON),

@@ -74,7 +74,9 @@ async def test_machines_that_an_association_scans_come_with_the_counts_of_aws_an
     assert [each.machines for each in machines.reasons] == [3]
 
 
-@pytest.mark.parametrize("status", [NodeStatus.UNMANAGED, NodeStatus.STOPPED, NodeStatus.SUMMARY_ONLY])
+@pytest.mark.parametrize(
+    "status", [NodeStatus.UNMANAGED, NodeStatus.STOPPED, NodeStatus.SUMMARY_ONLY, NodeStatus.SERVICE_MANAGED]
+)
 async def test_a_long_list_of_machines_is_cut_and_its_whole_length_is_kept(status, tmp_path):
     nodes = [machine(number, status, f"why {number}") for number in range(SHORT_LIST + 5)]
 
