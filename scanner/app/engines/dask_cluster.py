@@ -20,7 +20,13 @@ if TYPE_CHECKING:
 CONNECT_WITHIN_S = 20.0
 CLOSE_WITHIN_S = 10.0
 LOOK_EVERY_S = 2.0
-LOST_AFTER = "1 day"
+#: Dask drops a worker that is not back within 15 s, which takes longer on a machine that is busy; and it serves pages
+#: about its workers, their logs among them, to everyone who can connect.
+LOCAL_CONFIG = {
+    "distributed.deploy.lost-worker-timeout": "1 day",
+    "distributed.scheduler.http.routes": [],
+    "distributed.worker.http.routes": [],
+}
 _LIBRARY_LOGGERS = ("distributed", "distributed.client", "tornado", "tornado.application", "asyncio")
 
 
@@ -81,8 +87,7 @@ async def _local_cluster(processes: int, external_id: str | None) -> AsyncIterat
     import dask  # noqa: PLC0415 - an extra
     from distributed import LocalCluster, Security  # noqa: PLC0415 - an extra
 
-    # Dask drops a worker that is not back within 15 s, which takes longer on a machine that is busy.
-    dask.config.set({"distributed.deploy.lost-worker-timeout": LOST_AFTER})
+    dask.config.set(LOCAL_CONFIG)
     cluster = LocalCluster(
         n_workers=processes,
         threads_per_worker=BUNDLES_AT_ONCE,
@@ -92,7 +97,8 @@ async def _local_cluster(processes: int, external_id: str | None) -> AsyncIterat
         security=Security.temporary(),
         memory_limit=None,
         silence_logs=logging.CRITICAL,
-        scheduler_kwargs={"allowed_failures": 0},  # a death is ours to count, after each one
+        # A death is ours to count, after each one. Dask listens for HTTP in any case.
+        scheduler_kwargs={"allowed_failures": 0, "dashboard": False, "dashboard_address": "127.0.0.1:0"},
         asynchronous=True,
         env={} if external_id is None else {EXTERNAL_ID_VARIABLE: external_id},
         preload=["scanner.app.engines.local_worker"],

@@ -75,6 +75,46 @@ async def test_a_scheduler_that_cannot_be_reached_is_named(address, kind, senten
     assert type(refusal.value) is kind
 
 
+LISTENING = """
+import anyio, os, urllib.error, urllib.request
+import psutil
+from scanner.app.engines.dask_cluster import open_cluster
+from scanner.core.worker_place import WorkerPlace
+
+def answer(port):
+    try:
+        return urllib.request.urlopen(f"http://127.0.0.1:{port}/info/main/workers.html", timeout=30).status
+    except urllib.error.HTTPError as error:
+        return error.code
+    except OSError:
+        return 0
+
+async def main():
+    async with open_cluster(WorkerPlace(None, 1), "meridian/4711") as client:
+        print("id", await client.submit(os.getenv, "PATCHSWEEP_EXTERNAL_ID"), os.getenv("PATCHSWEEP_EXTERNAL_ID"))
+        for process in (psutil.Process(), *psutil.Process().children(recursive=True)):
+            for each in process.net_connections("inet"):
+                if each.status == psutil.CONN_LISTEN:
+                    status = await anyio.to_thread.run_sync(answer, each.laddr.port)
+                    print("listens", each.laddr.ip, status)
+
+if __name__ == "__main__":
+    anyio.run(main)
+"""
+
+
+@pytest.mark.slow
+def test_workers_on_one_machine_are_reached_from_there_only_and_serve_no_pages(tmp_path):
+    script = tmp_path / "listening.py"
+    script.write_text(LISTENING)
+    ended = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=300, check=True)
+    listens = [line.split()[1:] for line in ended.stdout.splitlines() if line.startswith("listens")]
+    assert len(listens) >= 4
+    assert {ip for ip, _ in listens} == {"127.0.0.1"}
+    assert {status for _, status in listens} <= {"0", "404"}
+    assert "id meridian/4711 None" in ended.stdout
+
+
 @pytest.mark.slow
 def test_without_the_extra_a_sentence_says_what_to_install(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "distributed", None)
