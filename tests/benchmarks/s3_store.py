@@ -6,6 +6,7 @@ import os
 import sys
 from dataclasses import asdict, dataclass
 from functools import partial
+from unittest.mock import patch
 
 import anyio
 
@@ -53,8 +54,8 @@ def s3_store(size: Size) -> list[Result]:
     runs = []
     with serve_s3("scans") as s3:
         environment = {**os.environ, **_CREDENTIALS, "AWS_ENDPOINT_URL_S3": s3.url}
-        os.environ.update(environment)
-        whole = anyio.run(partial(_fill, size.s3_nodes, size.s3_scans))
+        with patch.dict(os.environ, environment):
+            whole = anyio.run(partial(_fill, size.s3_nodes, size.s3_scans))
         for what, (arguments, _) in COMMANDS.items():
             s3.lists, s3.gets, s3.bytes_read = 0, [], 0
             usage = measured(

@@ -166,6 +166,8 @@ def test_every_command_answers_over_a_big_store():
     assert len(result.goals) == 9
 
 
+@pytest.mark.slow
+@pytest.mark.process
 def test_commands_over_s3_are_counted_at_a_server():
     [result] = s3_store.s3_store(TINY)
 
