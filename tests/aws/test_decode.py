@@ -103,3 +103,15 @@ def test_a_node_with_all_it_can_hold():
         ping_status="ConnectionLost",
         last_ping_time=1_496_315_482_730,
     )
+
+
+def test_counts_that_come_as_text_or_floats_cost_no_row_and_one_that_is_no_count_costs_its_own():
+    body = (
+        b'{"InstancePatchStates":[{"InstanceId":"i-a","MissingCount":"198","FailedCount":3.0,"InstalledCount":"-1"},'
+        b'{"InstanceId":"i-b","MissingCount":"many"},{"InstanceId":"i-c","MissingCount":"99999999999"},'
+        b'{"InstanceId":"i-d","MissingCount":2}]}'
+    )
+    page = wire.PATCH_STATES.decode_by_row(body)
+    assert [(row.instance_id, patch_state_of(row).missing_count) for row in page.rows] == [("i-a", 198), ("i-d", 2)]
+    assert (patch_state_of(page.rows[0]).failed_count, patch_state_of(page.rows[0]).installed_count) == (3, None)
+    assert [row.instance_id for row in page.undecodable] == ["i-b", "i-c"]

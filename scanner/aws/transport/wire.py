@@ -127,7 +127,8 @@ class Listing(Generic[R]):
         self._member = member
         self._pages = _page_decoder(member, row)
         self._raw_pages = _page_decoder(member, msgspec.Raw)
-        self._rows = msgspec.json.Decoder(row)
+        # Counts that come as text or with a fraction of zero cost nothing.
+        self._rows = msgspec.json.Decoder(row, strict=False)
 
     def decode(self, body: bytes) -> Rows[R]:
         """Returns a page.
