@@ -131,6 +131,22 @@ def test_arguments_that_are_not_utf_8_are_refused_in_a_sentence(store):
         assert b"Traceback" not in ended.stderr
 
 
+def test_ctrl_c_while_the_command_is_imported_prints_no_traceback():
+    pressed = """
+import sys
+class Pressed:
+    def find_spec(self, name, *others):
+        if name == "scanner.cli":
+            raise KeyboardInterrupt
+sys.meta_path.insert(0, Pressed())
+from scanner.__main__ import run
+run()
+"""
+    ended = subprocess.run([sys.executable, "-c", pressed], capture_output=True, check=False, timeout=300)
+
+    assert (ended.returncode, ended.stdout, ended.stderr) == (130, b"", b"")
+
+
 @pytest.mark.parametrize("times", [1, 2, 3])
 def test_ctrl_c_prints_one_sentence_however_often_it_is_pressed(store, times):
     sql = "SELECT count(*) FROM range(10_000_000) a, range(10_000_000) b WHERE a.range * b.range % 7 = 1"
