@@ -20,7 +20,7 @@ pytestmark = pytest.mark.slow
 
 WORLD = make_world(accounts=4, regions=2, nodes=64, rows=30, external_id=EXTERNAL_ID)
 REQUESTS = 75  # about half of what a whole scan sends
-PATIENCE_S = 300.0
+PATIENCE_S = 500.0
 UNCOMPRESSED = {"DASK_DISTRIBUTED__COMM__COMPRESSION": "False"}
 
 
