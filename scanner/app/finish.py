@@ -18,7 +18,7 @@ from scanner.app.outcomes import final_outcomes, final_row, stored_outcomes
 from scanner.app.resume import ActiveScan, check_sink_secrets, command_here, no_plan, requested_settings
 from scanner.app.signals import Stop, stoppable
 from scanner.core.concurrency import unwrap_single_error
-from scanner.core.errors import Interrupted, SinkError, StoreBusy, StoreError
+from scanner.core.errors import Interrupted, PatchsweepError, SinkError, StoreBusy, StoreError
 from scanner.core.interfaces import NodeBatch, Observer, ScanSummary
 from scanner.core.model import TargetOutcome
 from scanner.core.settings import Settings
@@ -53,9 +53,15 @@ async def commit_scan(scan: ActiveScan) -> Committed:
     """Commits the scan with every count taken from its segments; nodes that workers left without rows get them first.
 
     Raises:
+        PatchsweepError: nothing was read of any target; nothing is committed then.
         StoreError: nodes were lost, or another process has the scan; nothing is committed then.
     """
     survey = await scan.stored.survey()
+    if survey.plan.targets and not survey.records and not survey.segments.segments and not survey.segments.thin:
+        command = command_here(scan.settings, f"work {scan.scan_id}")
+        raise PatchsweepError(
+            f"no worker has read a target of the scan {scan.scan_id}, so nothing was committed: run `{command}` first"
+        )
     if survey.segments.thin:
         await carry_over(scan, await scan.stored.left_nodes(survey.segments))
         survey = await scan.stored.survey()

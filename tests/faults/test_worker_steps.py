@@ -15,7 +15,7 @@ from msgspec import structs
 from scanner.app import run_begin, run_finish, run_work
 from scanner.cli.exit_codes import scan_exit_code
 from scanner.cli.scans_progress import progress_lines, unfinished_scan
-from scanner.core.errors import ConfigError, Interrupted, ScanNotFound, StoreBusy, StoreError
+from scanner.core.errors import ConfigError, Interrupted, PatchsweepError, ScanNotFound, StoreBusy, StoreError
 from scanner.core.interfaces import Observer
 from scanner.core.settings import ScopeSettings
 from scanner.files.local import LocalFiles
@@ -71,6 +71,16 @@ async def test_a_slice_that_nobody_ran_is_unfinished_and_the_rest_is_committed(s
     assert sum(outcome.status == "scanned" for outcome in result.outcomes) == 2
     assert (await finish(settings, scan_id))[1] == code
     assert (await work(settings, scan_id, "0/2")).is_committed
+
+
+async def test_a_scan_of_which_no_worker_has_read_anything_is_not_committed_and_may_still_be_read(simulator, settings):
+    scan_id = await begin(settings)
+    with pytest.raises(PatchsweepError, match=f"nothing was committed: run `patchsweep work {scan_id} --store "):
+        await finish(settings, scan_id)
+    assert not await Store(LocalFiles(folder(settings))).is_committed(scan_id)
+
+    await work(settings, scan_id)
+    assert (await finish(settings, scan_id))[1] == 0
 
 
 async def test_a_slice_that_is_run_late_makes_the_scan_whole(simulator, settings):
