@@ -54,7 +54,10 @@ def _parameters() -> list[click.Parameter]:
     ]
 
 
-def _serve(  # noqa: PLR0913 - click passes one parameter for each option
+@click.command("simulate", cls=SectionedCommand, params=_parameters())
+@table_or_json_option
+@options.log_options
+def command(  # noqa: PLR0913 - click passes one parameter for each option
     *,
     account_count: int,
     region_count: int,
@@ -91,11 +94,6 @@ def _serve(  # noqa: PLR0913 - click passes one parameter for each option
     limits = Limits(default=granted, latency_s=latency)
     anyio.run(partial(_until_stopped, world, _faults(faults, seed), limits, port, as_json=as_json))
     return 0
-
-
-command = click.command("simulate", cls=SectionedCommand, params=_parameters())(
-    table_or_json_option(options.log_options(_serve))
-)
 
 
 def _faults(given: tuple[str, ...], seed: int) -> Faults:
