@@ -81,11 +81,10 @@ class TargetMachines:
         """Returns the tags that the owner gave a machine, if the settings name keys those of them alone."""
         instance = self._instances.get(instance_id)
         tags = (self._hybrid_tags or {}).get(instance_id, ()) if instance is None else instance.tags
-        return tuple(tag for tag in tags if self._is_delivered(tag[0]))
-
-    def _is_delivered(self, key: str) -> bool:
         wanted = self._wanted.tag_keys
-        return key in wanted if wanted else not key.startswith(_AWS_TAGS)
+        if wanted:
+            return tuple([tag for tag in tags if tag[0] in wanted])
+        return tuple([tag for tag in tags if not tag[0].startswith(_AWS_TAGS)])
 
     def use_state(self, state: PatchState | None) -> None:
         """Notes the baseline that a patch state names."""

@@ -5,8 +5,10 @@ Source: EC2 API reference, DescribeInstances and Instance; `Operator` by the mod
 
 from __future__ import annotations
 
+import gc
 import re
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import reduce
 from xml.etree import ElementTree as ET
 
@@ -42,6 +44,11 @@ def decode_instances(body: bytes, on_odd: OnOdd = ignore_odd) -> Page[Instance]:
     """
     if _DOCUMENT_TYPE in body:
         raise Transient("the answer declares a document type, which EC2 never does")
+    with _uncollected():
+        return _page(body, on_odd)
+
+
+def _page(body: bytes, on_odd: OnOdd) -> Page[Instance]:
     root = _root(_used_part(body))
     reservations = root.find("reservationSet")
     if reservations is None:
@@ -49,6 +56,21 @@ def decode_instances(body: bytes, on_odd: OnOdd = ignore_odd) -> Page[Instance]:
     found = [_instance(item, on_odd) for item in _instance_items(reservations, on_odd)]
     token = root.findtext("nextToken") or None
     return Page([instance for instance in found if instance is not None], token)
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Keeps the garbage collector from looking at the 35,000 elements of a page, which hold no cycles.
+
+    They are gone when the block ends. Looking at them was a seventh of the time that decoding takes.
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def _used_part(body: bytes) -> bytes:
