@@ -34,7 +34,8 @@ async def print_events(store: Store, settings: Settings, before: str, after: str
     from scanner.reports.diff_events import LISTED, EventScans, events, listed_parameters
 
     ended = datetime.fromtimestamp((await store.manifest(after)).scan.finished_at / 1000, UTC)
-    scans = EventScans(before, after, ended.isoformat(), await _history(store, before), await _history(store, after))
+    at = ended.strftime("%Y-%m-%dT%H:%M:%SZ")
+    scans = EventScans(before, after, at, await _history(store, before), await _history(store, after))
     async with open_scans(store, [before, after], settings.views) as views:
         machines = await views.fetch(LISTED, listed_parameters(before, after))
     counts: Counter[str] = Counter()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 from anyio import to_thread
@@ -57,6 +58,8 @@ async def test_what_a_node_lacks_since_is_opened_and_what_it_no_longer_lacks_is_
         ("changed", "kb-3", ["FAILED"]),
     ]
     assert "1 opened, 1 closed, 1 changed" in said
+    times = [each[name] for each in found for name in ("missing_since", "observed_at")]
+    assert all(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", time) for time in times), times
 
 
 async def test_a_node_that_the_later_scan_could_not_read_closes_nothing(tmp_path):
