@@ -75,6 +75,8 @@ def image() -> list[str]:
     return [word for line in words for word in json.loads(line)]
 
 
+#: Options that are no settings.
+OF_ONE_RUN = ("as_json", "config", "demo", "resume", "resume_or_start")
 COMMANDS = {read.__name__: read() for read in (systemd, cron, ecs, kubernetes, container)}
 
 
@@ -88,8 +90,7 @@ def parsed(words: list[str]) -> click.Context:
 
 def settings(words: list[str]) -> Settings:
     given = {name.replace("__", "."): value for name, value in parsed(words).params.items()}
-    own = {name: value for name, value in given.items() if name not in ("config", "demo", "resume", "resume_or_start")}
-    return load(None, {}, own)
+    return load(None, {}, {name: value for name, value in given.items() if name not in OF_ONE_RUN})
 
 
 @pytest.mark.parametrize("place", [*(place for place in COMMANDS if place != "container"), "image"])

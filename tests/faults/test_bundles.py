@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 from functools import partial
 from threading import Event
 
@@ -33,7 +32,7 @@ PATCHES = "DescribeInstancePatches"
 @pytest.fixture
 def simulator(monkeypatch):
     with organization(WORLD) as simulator:
-        os.environ["PATCHSWEEP_EXTERNAL_ID"] = EXTERNAL_ID
+        monkeypatch.setenv("PATCHSWEEP_EXTERNAL_ID", EXTERNAL_ID)
         yield simulator
 
 
