@@ -40,6 +40,7 @@ def without_verb(source):
     }
 
 
+@pytest.mark.slow
 def test_a_docstring_begins_with_a_verb_in_the_third_person():
     wrong = {str(path.relative_to(PACKAGE)): without_verb(path.read_text(encoding="utf-8")) for path in MODULES}
     assert {module: words for module, words in wrong.items() if words} == {}

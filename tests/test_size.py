@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 from pathlib import Path
 
+import pytest
+
 import scanner
 
 PACKAGE = Path(scanner.__file__).parent
@@ -30,6 +32,7 @@ def too_long(source):
     return {name: lines for name, lines in functions_of(source) if lines > LONGEST_FUNCTION}
 
 
+@pytest.mark.slow
 def test_a_module_and_its_functions_stay_short():
     sources = {str(path.relative_to(PACKAGE)): path.read_text(encoding="utf-8") for path in MODULES}
     long_modules = {module for module, source in sources.items() if len(source.splitlines()) > LONGEST_MODULE}

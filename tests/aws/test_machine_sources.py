@@ -54,6 +54,7 @@ def machines():
     ]
 
 
+@pytest.mark.slow
 @TRANSPORTS
 async def test_every_machine_of_the_world_ends_once_with_its_status(monkeypatch, transport):
     others = machines()

@@ -42,6 +42,7 @@ async def discovered(**scope):
             return await aws.discover()
 
 
+@pytest.mark.slow
 async def test_every_target_has_the_path_of_its_account(monkeypatch):
     async with serve(organization()) as simulator:
         point_at(simulator, monkeypatch)

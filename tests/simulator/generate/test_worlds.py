@@ -123,6 +123,7 @@ def test_the_demonstration_has_one_of_everything():
     assert any(instance_id.startswith("mi-") for _, _, instance_id in found.nodes)
 
 
+@pytest.mark.slow
 def test_the_demonstration_is_large_enough_to_look_at_and_small_enough_to_wait_for():
     found = truth(WorldState(demo_world(as_of_s=AS_OF_S)))
     assert 300 < len(found.nodes) < 2_000
