@@ -34,6 +34,8 @@ QUERIES = (
     "SELECT p FROM patches AS p",
     "SELECT c FROM patches AS p(a, b, c, d)",
     "SELECT instance_id FROM patches WHERE title LIKE 'status%' OR severity = 'title'",
+    "SELECT instance_id FROM nodes WHERE instance_id NOT LIKE '%title%'",
+    "SELECT instance_id FROM patches WHERE instance_id NOT LIKE '%computer_name%'",
     "SELECT max(kb_id) FROM (SELECT * FROM patches UNION ALL SELECT * FROM patches) ",
     "SELECT COLUMNS('.*_id') FROM patches",
     "SELECT title, computer_name FROM patches JOIN nodes USING (scan_id, account_id, region, instance_id)",
