@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from scanner.aws.machine_sources import TargetSources
+from scanner.aws.machines.instances import decode_instances
 from scanner.core.machines import NotAsked
 from scanner.core.model import Target
 from scanner.core.settings import CoverageSettings
@@ -48,6 +49,14 @@ async def states(ec2):
     sources = TargetSources(ec2, itself, itself, CoverageSettings(), max_restarts=1)
     found = await sources.instances()
     return found if isinstance(found, NotAsked) else {key: each.state for key, each in found.items()}
+
+
+def test_a_text_in_cdata_that_looks_like_a_list_of_network_interfaces_is_kept_whole():
+    text = "<networkInterfaceSet>mine</networkInterfaceSet>"
+    tags = f"<tagSet><item><key>note</key><value><![CDATA[{text}]]></value></item></tagSet>"
+    item = f"<item><instanceId>i-a</instanceId>{tags}</item>"
+    (instance,) = decode_instances(page(f"<item><instancesSet>{item}</instancesSet></item>")).items
+    assert instance.tags == (("note", text),)
 
 
 async def test_an_instance_that_two_pages_show_counts_once_as_the_later_one_shows_it():
