@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-
 from scanner.app.resume import ActiveScan
 from scanner.app.slices import Slice
 from scanner.app.waiting_nodes import WaitingGroup, store_groups
+from scanner.core.batches import batches
 from scanner.core.scan_request import patch_filters
 from scanner.store.earlier_segment import EarlierSegment, entry_from
 from scanner.store.plan_file import ScanPlan
@@ -41,24 +40,11 @@ async def carry_over(scan: ActiveScan, left: LeftNodes, part: Slice = WHOLE) -> 
     """
     writer, filters = scan.stored.writer, patch_filters(scan.settings)
     segments = list(left.segments().items())[part.index :: part.count]
-    for some in _batches({text: nodes for text, nodes in segments if nodes}):
+    with_nodes = {text: nodes for text, nodes in segments if nodes}
+    for some in batches(with_nodes, with_nodes.__getitem__, NODES_HELD):
         nodes = await scan.stored.thin_nodes(left, some)
         groups = (
             WaitingGroup(EarlierSegment(writer.files, entry_from(text), filters), table)
             for text, table in nodes.items()
         )
         await store_groups(groups, scan.settings.store.flush_rows, writer.add_nodes)
-
-
-def _batches(segments: Mapping[str, int]) -> Iterator[list[str]]:
-    """Yields the segments, as many at a time as have `NODES_HELD` nodes."""
-    some: list[str] = []
-    nodes = 0
-    for segment, count in segments.items():
-        if some and nodes + count > NODES_HELD:
-            yield some
-            some, nodes = [], 0
-        some.append(segment)
-        nodes += count
-    if some:
-        yield some

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection
 from math import ceil
-from typing import TypeVar
 
 from msgspec import Struct
 
@@ -20,8 +19,6 @@ BATCHES_SIDE_BY_SIDE = 3  # of one target, so that it never idles while the last
 ROWS_WAITING = 480_000  # of all open targets, 110 MB: what 64 of them have in the largest batches
 SPARE_PAGES = 50  # for empty pages in between, and for rows that the counts leave out
 MAX_PAGES = 2_000  # no node has more: an inventory type holds 10,000 entries a node, so 1,000 pages of 10
-
-T = TypeVar("T")
 
 
 class ListedNode(Struct, frozen=True):
@@ -66,18 +63,3 @@ def batch_rows(open_targets: int) -> int:
     """Returns the rows of a batch with which the rows of so many open targets stay within `ROWS_WAITING`."""
     share = ROWS_WAITING // (max(open_targets, 1) * BATCHES_SIDE_BY_SIDE)
     return max(MIN_BATCH_ROWS, min(share, MAX_BATCH_ROWS))
-
-
-def batches(items: Sequence[T], rows_of: Callable[[T], int], max_rows: int) -> Iterator[list[T]]:
-    """Yields the items in groups of at most `max_rows` expected rows, or of one item that has more."""
-    group: list[T] = []
-    rows = 0
-    for item in items:
-        expected = rows_of(item)
-        if group and rows + expected > max_rows:
-            yield group
-            group, rows = [], 0
-        group.append(item)
-        rows += expected
-    if group:
-        yield group

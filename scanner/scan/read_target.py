@@ -8,12 +8,13 @@ from functools import partial
 import anyio
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
+from scanner.core.batches import batches
 from scanner.core.errors import AwsError
 from scanner.core.interfaces import TargetReader
 from scanner.core.model import ManagedNode, NodeScan, NodeStatus, PatchState, Target
 from scanner.scan.choice import CarryAll, Choice, ReadWhole
 from scanner.scan.cost import filtered_pages
-from scanner.scan.estimate import BATCHES_SIDE_BY_SIDE, ListedNode, batches, expected_rows
+from scanner.scan.estimate import BATCHES_SIDE_BY_SIDE, ListedNode, expected_rows
 from scanner.scan.job import ScanJob
 from scanner.scan.listing import Listing
 from scanner.scan.node_attempt import Deliver, NodeAttempt
