@@ -7,8 +7,10 @@ import ssl
 import struct
 import threading
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from socketserver import BaseRequestHandler, ThreadingTCPServer
+
+from tests.tls_relay import relay
 
 # PostgreSQL's protocol, "Message Formats": a length of 8 and a code, before anything else is sent.
 SSL_REQUEST = struct.pack("!ii", 8, 80877103)
@@ -41,19 +43,4 @@ def _hand_on(client: socket.socket, port: int, context: ssl.SSLContext) -> None:
     if request != SSL_REQUEST:
         return
     client.sendall(b"S")
-    with (
-        context.wrap_socket(client, server_side=True) as encrypted,
-        closing(socket.create_connection(("127.0.0.1", port))) as server,
-    ):
-        back = threading.Thread(target=_pump, args=(server, encrypted), daemon=True)
-        back.start()
-        _pump(encrypted, server)
-        back.join()
-
-
-def _pump(source: socket.socket, target: socket.socket) -> None:
-    with suppress(OSError):
-        while data := source.recv(65536):
-            target.sendall(data)
-    with suppress(OSError):
-        target.shutdown(socket.SHUT_WR)
+    relay(client, context, port)

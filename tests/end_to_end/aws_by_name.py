@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import socket
 import threading
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from socketserver import StreamRequestHandler, ThreadingTCPServer
 
 from tests.certificates import Authority
+from tests.tls_relay import relay
 
 
 @contextmanager
@@ -27,15 +27,7 @@ def at_the_names_of_aws(port: int, folder: Path) -> Iterator[dict[str, str]]:
                 while self.rfile.readline().strip():
                     pass
                 self.wfile.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
-                context = authority.server_context(host)
-                with (
-                    context.wrap_socket(self.connection, server_side=True) as client,
-                    closing(socket.create_connection(("127.0.0.1", port))) as server,
-                ):
-                    back = threading.Thread(target=_pump, args=(server, client), daemon=True)
-                    back.start()
-                    _pump(client, server)
-                    back.join()
+                relay(self.connection, authority.server_context(host), port)
 
     with ThreadingTCPServer(("127.0.0.1", 0), Tunnel) as proxy:
         proxy.daemon_threads = True
@@ -47,11 +39,3 @@ def at_the_names_of_aws(port: int, folder: Path) -> Iterator[dict[str, str]]:
             }
         finally:
             proxy.shutdown()
-
-
-def _pump(source: socket.socket, target: socket.socket) -> None:
-    with suppress(OSError):
-        while data := source.recv(65536):
-            target.sendall(data)
-    with suppress(OSError):
-        target.shutdown(socket.SHUT_WR)
