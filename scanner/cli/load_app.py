@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, BinaryIO, Protocol
@@ -94,15 +93,9 @@ AppLoader = Callable[[], App]
 
 def load_app() -> App:
     """Imports the application, which is what makes a command slow to start."""
-    # numpy comes with pyarrow. Its threads for linear algebra, which nothing here uses, take 0.05 s of CPU to start.
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    from scanner.core.arrow_memory import use_system_allocator
-    from scanner.core.heap import share_one_heap
+    from scanner.core.process import set_up_process
 
-    share_one_heap()
-    use_system_allocator()
+    set_up_process()
     from scanner import app
-    from scanner.core.in_flight import raise_open_files_limit
 
-    raise_open_files_limit()
     return app

@@ -31,12 +31,11 @@ from scanner.app.resume import ActiveScan, check_external_id
 from scanner.app.signals import Stop
 from scanner.app.suspects import Order
 from scanner.app.worker import Worker, join_scan, narrowed
-from scanner.core.arrow_memory import use_system_allocator
 from scanner.core.concurrency import unwrap_single_error
 from scanner.core.errors import ConfigError, PatchsweepError
-from scanner.core.in_flight import raise_open_files_limit
 from scanner.core.interfaces import Fleet, Observer
 from scanner.core.model import CallCounts, Target, TargetOutcome
+from scanner.core.process import set_up_process
 from scanner.core.settings import Settings
 from scanner.store.open import open_store
 
@@ -77,8 +76,7 @@ def read_bundle(task: str, is_wanted: Callable[[], bool], send: Callable[[str], 
         is_wanted: whether anybody waits for the bundle; otherwise what was read is stored, and the reading ends.
         send: takes the JSON of `News`.
     """
-    use_system_allocator()
-    raise_open_files_limit()
+    set_up_process()
     bundle = from_text(task, BundleTask)
     return to_text(anyio.run(_report, bundle, is_wanted, send, backend_options={"use_uvloop": True}))
 
