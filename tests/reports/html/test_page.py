@@ -130,6 +130,14 @@ def test_what_to_do_stands_before_the_list_of_sections_and_no_text_of_ours_has_a
     assert "\\n" not in read(full()).text
 
 
+def test_large_counts_of_failed_patches_are_written_as_those_of_missing_ones_are():
+    report = full()
+    totals = structs.replace(report.findings.totals, failed=10_700)
+    shown = read(structs.replace(report, findings=structs.replace(report.findings, totals=totals))).text
+
+    assert "missing patches, on 2 nodes; 10,700 failed, on 1 node 1,234" in shown
+
+
 def test_the_first_thing_said_is_how_many_machines_are_compliant_and_then_what_to_do():
     text = read(full()).text
 
