@@ -9,7 +9,7 @@ from msgspec import Struct, structs
 
 from scanner.app.carry import carry_share
 from scanner.app.deliver import Delivery
-from scanner.app.demo import demo_settings, scan_clock, serving_demo
+from scanner.app.demo import demo_settings, scan_clock
 from scanner.app.open_journal import JournaledFleet, OpenJournal, open_journal
 from scanner.app.outcomes import scope_of
 from scanner.app.resume import ActiveScan, check_external_id, command_here, no_plan, requested_settings
@@ -17,7 +17,7 @@ from scanner.app.signals import Stop, stoppable
 from scanner.app.slices import Slice, parse_slice, slice_targets
 from scanner.app.suspects import Order, deaths_of, given_up, is_silent, order_of, unchanged
 from scanner.app.work import Work, end_work, not_ended, read_targets, writing
-from scanner.aws.open import open_aws
+from scanner.app.worker_aws import OpenAws, open_own_aws
 from scanner.core.concurrency import unwrap_single_error
 from scanner.core.errors import CredentialsError, Interrupted
 from scanner.core.interfaces import Fleet, Observer
@@ -124,12 +124,18 @@ class Worker:
     """The steps of one worker."""
 
     def __init__(
-        self, delivery: Delivery, part: Slice, observers: Sequence[Observer], guard: Guard = _unguarded
+        self,
+        delivery: Delivery,
+        part: Slice,
+        observers: Sequence[Observer],
+        guard: Guard = _unguarded,
+        open_aws: OpenAws = open_own_aws,
     ) -> None:
         self._delivery = delivery
         self._part = part
         self._observers = observers
         self._guard = guard
+        self._open_aws = open_aws
 
     async def read(self, targets: Sequence[Target], stop: Stop) -> None:
         """Reads the targets; after a signal some are left, and `stop.signal_number` is set.
@@ -171,12 +177,11 @@ class Worker:
             await scan.stored.writer.add_ended([structs.replace(outcome, finished_at=int(scan.clock() * 1000))])
             for observer in self._observers:
                 observer.target_ended(outcome)
-        with serving_demo(scan.demo, scan.clock) as access:
-            async with open_aws(scan.settings, access) as aws:
-                self._delivery.hub.watch(aws.counts)
-                fleet = self._guard(JournaledFleet(aws.fleet, journal), order)
-                work = Work([*order.first, *order.alone], self._observers, alone=len(order.alone))
-                return await read_targets(self._delivery, fleet, work, put)
+        async with self._open_aws(scan) as aws:
+            self._delivery.hub = aws.hub
+            fleet = self._guard(JournaledFleet(aws.fleet, journal), order)
+            work = Work([*order.first, *order.alone], self._observers, alone=len(order.alone))
+            return await read_targets(self._delivery, fleet, work, put)
 
 
 async def dead_workers(writer: ScanWriter, part: Slice) -> list[OpenTargets]:

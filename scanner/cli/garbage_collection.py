@@ -6,12 +6,9 @@ import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from scanner.core.garbage_collection import collect_rarely
 from scanner.core.interfaces import Observer
 from scanner.core.model import CallCounts, Target
-
-#: Objects that are made, less those freed, before the collector looks at the young ones. With Python's 700 it looked
-#: after every tenth page at nodes that were still being read, which took 2 % of the CPU of a scan.
-YOUNG_OBJECTS = 50_000
 
 
 @contextmanager
@@ -23,7 +20,7 @@ def start_up_uncollected() -> Iterator[Observer]:
     """
     before = gc.get_threshold()
     gc.disable()
-    gc.set_threshold(YOUNG_OBJECTS, *before[1:])
+    collect_rarely()
     try:
         yield _StartUp()
     finally:

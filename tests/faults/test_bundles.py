@@ -77,6 +77,19 @@ async def test_a_bundle_that_is_read_twice_at_once_is_committed_once(simulator, 
     }
 
 
+async def test_bundles_of_one_process_count_each_request_once(simulator, settings):
+    sent = []
+    simulator.watch(sent.append)
+    task = await begin(settings)
+    async with create_task_group() as group:
+        for targets in ((0, 2), (1, 3)):
+            group.start_soon(read, task, targets)
+    result = await finish(settings, task)
+
+    assert result.scan.requests == len(sent)
+    assert_is_the_truth(await stored(settings.store.location, task.scan_id), simulator.truth())
+
+
 async def test_bundles_of_a_delta_scan_share_the_rows_that_are_carried_over(simulator, settings):
     await scan(settings)
     settings = structs.replace(settings, mode="delta")

@@ -26,6 +26,7 @@ LOCAL_CONFIG = {
     "distributed.deploy.lost-worker-timeout": "1 day",
     "distributed.scheduler.http.routes": [],
     "distributed.worker.http.routes": [],
+    "distributed.worker.profile.enabled": False,  # looks at each thread 100 times a second
 }
 _LIBRARY_LOGGERS = ("distributed", "distributed.client", "tornado", "tornado.application", "asyncio")
 

@@ -10,12 +10,12 @@ from collections.abc import Callable
 from functools import partial
 
 import anyio
+from anyio.from_thread import BlockingPortalProvider
 from msgspec import Struct, structs
 
 from scanner import __version__
 from scanner.app.carry import carry_share
 from scanner.app.deliver import Delivery
-from scanner.app.engines.bundles import BUNDLES_AT_ONCE
 from scanner.app.engines.gate import GatedFleet, ProcessGate
 from scanner.app.engines.messages import (
     BundleReport,
@@ -27,21 +27,25 @@ from scanner.app.engines.messages import (
     from_text,
     to_text,
 )
+from scanner.app.engines.shared_aws import shared_aws
 from scanner.app.resume import ActiveScan, check_external_id
 from scanner.app.signals import Stop
 from scanner.app.suspects import Order
 from scanner.app.worker import Worker, join_scan, narrowed
 from scanner.core.concurrency import unwrap_single_error
 from scanner.core.errors import ConfigError, PatchsweepError
+from scanner.core.garbage_collection import collect_rarely
 from scanner.core.interfaces import Fleet, Observer
 from scanner.core.model import CallCounts, Target, TargetOutcome
 from scanner.core.process import set_up_process
-from scanner.core.settings import Settings
 from scanner.store.open import open_store
 
 EXTERNAL_ID_VARIABLE = "PATCHSWEEP_EXTERNAL_ID"
 NEWS_EVERY_S = 1.0  # also how long a worker goes on after nobody waits for its bundle any more
-_GATE = ProcessGate()  # one for the process: the threads of all bundles meet here
+_GATE = ProcessGate()  # one for the process: all bundles meet here
+#: One event loop for all bundles of the process, while there are any. With one each, their threads took Python's lock
+#: from each other at every request, which doubled the CPU of a target.
+_LOOP = BlockingPortalProvider(backend_options={"use_uvloop": True})
 
 
 class _VersionOnly(Struct, frozen=True):
@@ -69,7 +73,7 @@ async def check_worker(scan: str) -> str | None:
 
 
 def read_bundle(task: str, is_wanted: Callable[[], bool], send: Callable[[str], None]) -> str:
-    """Reads a bundle, given as the JSON of a `BundleTask`, in this thread; returns the JSON of a `BundleReport`.
+    """Reads a bundle, given as the JSON of a `BundleTask`; returns the JSON of a `BundleReport`. Blocks this thread.
 
     Args:
         task: the bundle.
@@ -77,8 +81,10 @@ def read_bundle(task: str, is_wanted: Callable[[], bool], send: Callable[[str], 
         send: takes the JSON of `News`.
     """
     set_up_process()
+    collect_rarely()
     bundle = from_text(task, BundleTask)
-    return to_text(anyio.run(_report, bundle, is_wanted, send, backend_options={"use_uvloop": True}))
+    with _LOOP as portal:
+        return to_text(portal.call(_report, bundle, is_wanted, send))
 
 
 async def _report(task: BundleTask, is_wanted: Callable[[], bool], send: Callable[[str], None]) -> BundleReport:
@@ -98,7 +104,7 @@ async def _read(task: BundleTask, collector: _Collector, stop: Stop) -> None:
     problem = await check_worker(to_text(task.scan)) if task.scan.version != __version__ else None
     if problem is not None:
         raise ConfigError(f"a worker {problem}")
-    settings = _sharing(task.scan.settings(os.environ.get(EXTERNAL_ID_VARIABLE)))
+    settings = task.scan.settings(os.environ.get(EXTERNAL_ID_VARIABLE))
     async with open_store(settings) as store:
         scan, plan = await join_scan(store, settings, task.scan.scan_id)
         if not task.targets:
@@ -109,16 +115,8 @@ async def _read(task: BundleTask, collector: _Collector, stop: Stop) -> None:
         if not await _is_untouched(task, scan):
             scan = await narrowed(scan, targets)
         guard = partial(_gated, scan.settings.limits.max_open_targets)
-        await Worker(Delivery(store, scan, None), task.part, [collector], guard).read(targets, stop)
-
-
-def _sharing(settings: Settings) -> Settings:
-    """Returns the settings with the requests that one process may have under way shared among its bundles."""
-    at_once = settings.limits.max_in_flight
-    if at_once is None:
-        return settings
-    share = max(at_once // BUNDLES_AT_ONCE, 1)
-    return structs.replace(settings, limits=structs.replace(settings.limits, max_in_flight=share))
+        delivery = Delivery(store, scan, None)
+        await Worker(delivery, task.part, [collector], guard, shared_aws().opened).read(targets, stop)
 
 
 def _gated(most: int, fleet: Fleet, order: Order) -> Fleet:
