@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from types import SimpleNamespace
 
 import anyio
+import anyio.lowlevel
 import pytest
 
 from scanner.app.engines.shared_aws import SharedAws
@@ -25,13 +26,13 @@ class Watched:
 
     @asynccontextmanager
     async def __call__(self, scan):
-        await anyio.sleep(0)
+        await anyio.lowlevel.checkpoint()
         if self.fails:
             raise RuntimeError("no")
         self.opened.append(scan.scan_id)
         self.open.append(scan.scan_id)
         yield WorkerAws(None, HubCalls())
-        await anyio.sleep(0)
+        await anyio.lowlevel.checkpoint()
         self.open.remove(scan.scan_id)
 
 
@@ -43,7 +44,7 @@ async def test_bundles_of_a_scan_share_what_is_opened_and_the_last_one_closes_it
         async with shared.opened(SCAN) as aws:
             seen.append(aws)
             for _ in range(turns):
-                await anyio.sleep(0)
+                await anyio.lowlevel.checkpoint()
             assert watched.open == ["one"]
 
     async with anyio.create_task_group() as bundles:
