@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from scanner.core.csv_text import LINE_END, are_cells, csv_cell, csv_line
 from scanner.core.interfaces import Sink
 from scanner.sinks.context import SinkContext
-from scanner.sinks.folder.coded_columns import ValueForm, content
+from scanner.sinks.folder.coded_columns import Surroundings, ValueForm, content
 from scanner.sinks.folder.folder import FolderSink, TextForm
 from scanner.sinks.folder.lines import table_lines
 from scanner.sinks.path_checks import checked_folder
@@ -35,8 +35,9 @@ def _head(schema: pa.Schema) -> bytes:
 
 
 def _encoder(_: str, schema: pa.Schema) -> Callable[[pa.Table], Iterator[pa.Buffer]]:
-    before = ["", *"," * (len(schema) - 1)]
-    return lambda table: table_lines(table, _FORM, before, LINE_END)
+    last = len(schema) - 1
+    places = [Surroundings("," if at else "", "" if at < last else LINE_END) for at in range(len(schema))]
+    return lambda table: table_lines(table, _FORM, places)
 
 
 def _cells(texts: pa.StringArray) -> pa.StringArray:
@@ -46,7 +47,16 @@ def _cells(texts: pa.StringArray) -> pa.StringArray:
     return pa.array(map(csv_cell, texts.to_pylist()), pa.string())
 
 
-_FORM = ValueForm(text=_cells, joined_list=_cells, item=lambda texts: texts, separator=" ", null="")
+_FORM = ValueForm(
+    text=_cells,
+    quote="",
+    item=lambda texts: texts,
+    separator=" ",
+    joined_list=_cells,
+    opening="",
+    closing="",
+    null="",
+)
 CSV = TextForm(suffix=".csv", head=_head, encoder=_encoder)
 #: Excel takes a CSV file for one in the code page of the machine, unless it begins with a byte order mark.
 CSV_FOR_EXCEL = TextForm(suffix=".csv", head=lambda schema: codecs.BOM_UTF8 + _head(schema), encoder=_encoder)

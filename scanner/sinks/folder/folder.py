@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import ClassVar
 
@@ -14,6 +14,7 @@ from scanner.core.interfaces import NodeBatch, ScanSummary
 from scanner.core.tables import TABLES
 from scanner.sinks.errors import disk_errors
 from scanner.sinks.folder.staging import StagedFiles
+from scanner.sinks.held_rows import HeldRows
 
 
 class TextForm(Struct, frozen=True):
@@ -43,6 +44,7 @@ class FolderSink:
         self._folder = folder
         self._form = form
         self._encoders = {name: form.encoder(name, schema) for name, schema in TABLES.items()}
+        self._held = HeldRows()
         self._staged: StagedFiles | None = None
 
     async def write(self, batch: NodeBatch) -> None:
@@ -50,6 +52,7 @@ class FolderSink:
 
     async def commit(self, scan: ScanSummary) -> None:
         await to_thread.run_sync(self._append, scan.tables())
+        await to_thread.run_sync(self._write, self._held.rest())
         await to_thread.run_sync(self._publish)
 
     async def probe(self) -> None:
@@ -65,9 +68,12 @@ class FolderSink:
             self._staged = self._staged or self._start()
 
     def _append(self, tables: Mapping[str, pa.Table]) -> None:
+        self._write(self._held.add(tables))
+
+    def _write(self, tables: Iterable[tuple[str, pa.Table]]) -> None:
         with disk_errors("write in", self._folder):
             staged = self._staged = self._staged or self._start()
-            for name, table in tables.items():
+            for name, table in tables:
                 for lines in self._encoders[name](table):
                     staged.append(self._form.files[name], lines)
 

@@ -27,7 +27,7 @@ ROWS = st.lists(
             "text": st.none() | st.text(),
             "number": st.none() | st.integers(-(2**63), 2**63 - 1),
             "time": st.none() | TIMES,
-            "list": st.none() | st.lists(st.text()),
+            "list": st.none() | st.lists(st.none() | st.text()),
         }
     )
 )
