@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, TypeVar
 
@@ -78,9 +78,11 @@ def _format_options(command: _F, more: Mapping[str, str]) -> _F:
 
 @asynccontextmanager
 async def open_scans(
-    store: Store, scan_ids: Sequence[str], limits: ViewSettings, *, with_patches: bool = True
+    store: Store, scan_ids: Sequence[str], limits: ViewSettings, tables: Collection[str] | None = None
 ) -> AsyncIterator[Views]:
-    """Yields the views over these committed scans; without patches there is no such table, and its files are not read.
+    """Yields the views over these committed scans; files that none of these tables lies in are not read.
+
+    `tables` None stands for all of them.
 
     Raises:
         StoreError: a file of theirs is missing or damaged.
@@ -88,7 +90,7 @@ async def open_scans(
     from scanner.reports.sql.query import open_views
 
     async with (
-        store.local_copy(scan_ids, with_patches=with_patches) as copy,
+        store.local_copy(scan_ids, tables) as copy,
         open_views(copy, limits) as views,
     ):
         yield views

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from scanner.reports.sql.render import Format
     from scanner.store.store import Store
 
+_TABLES = ("patches", "nodes", "tags", "targets", "baselines", "scans")
+
 
 @click.command("query", cls=SectionedCommand)
 @click.argument("sql")
@@ -109,12 +111,20 @@ async def _answer(app: AppLoader, settings: Settings, sql: str, asked: _Asked, f
     feeds = [await app().read_feed(settings, kind) for kind in kinds_in(sql) if getattr(settings.feeds, kind)]
     async with app().open_store(settings) as store:
         scan_ids = await _scan_ids(store, settings, asked)
-        # Whatever reads the table, quoted or in a subquery, has its name in it; a name too much costs only time.
-        names_patches = "patches" in sql.casefold()
-        async with open_scans(store, scan_ids, settings.views, with_patches=names_patches) as views:
+        async with open_scans(store, scan_ids, settings.views, _tables_in(sql)) as views:
             for feed in feeds:
                 await views.add_tables(feed.tables)
             await print_answer(views, sql, form, members=lambda: {"scan_ids": scan_ids})
+
+
+def _tables_in(sql: str) -> list[str]:
+    """Returns the tables whose files the SQL may read.
+
+    Whatever reads a table, quoted or in a subquery, has its name in it; a name too much costs only time. SQL that names
+    none, such as one over the catalogue of DuckDB, sees all but patches.
+    """
+    text = sql.casefold()
+    return [name for name in _TABLES if name in text] or [name for name in _TABLES if name != "patches"]
 
 
 async def _scan_ids(store: Store, settings: Settings, asked: _Asked) -> list[str]:

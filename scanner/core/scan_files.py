@@ -29,7 +29,8 @@ class ScanFiles(Struct, frozen=True):
     """The Parquet files of committed scans on this machine, by absolute path, for SQL over them.
 
     `nodes` have a row for each node, `patches` the rows of the table `patches`. `nested` are those of `nodes` that hold
-    their patches themselves, as the first release wrote them. Where `has_patches` is false, nothing of patches is here.
+    their patches themselves, as the first release wrote them. Files that none of `tables` lies in are
+    not here; None stands for all tables.
 
     Where there are `columns`, files of nodes and patches may be hollow: such a one has its length and its footer, and a
     column only once it was brought. A column that was not brought cannot be read: it has no pages.
@@ -40,5 +41,9 @@ class ScanFiles(Struct, frozen=True):
     nested: tuple[Path, ...]
     patches: tuple[Path, ...]
     targets: tuple[Path, ...]
-    has_patches: bool = True
+    tables: Collection[str] | None = None
     columns: ColumnSource | None = None
+
+    def has(self, table: str) -> bool:
+        """Returns whether the files of a table are here."""
+        return self.tables is None or table in self.tables

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from hashlib import file_digest
@@ -21,12 +21,16 @@ from scanner.store.hollow_copy import HollowCopy
 from scanner.store.manifest import FileEntry, Manifest
 from scanner.store.segment_reader import FILES_AT_ONCE, fetch
 
+#: The tables that lie in each kind of file.
+_IN_NODES, _IN_PATCHES = frozenset({"nodes", "tags"}), frozenset({"patches"})
+_CHECKED_AT_ONCE = 16  # files verified in one call of a thread: the call takes as long as verifying one of them
+
 
 @asynccontextmanager
 async def local_copy(
-    files: Files, manifests: Sequence[Manifest], *, with_patches: bool = True
+    files: Files, manifests: Sequence[Manifest], tables: Collection[str] | None = None
 ) -> AsyncIterator[ScanFiles]:
-    """Yields the files of these scans while the block runs; without patches those are not looked at.
+    """Yields the files of these scans while the block runs; those that none of these tables lies in are not looked at.
 
     Those of a folder stay where they are and are verified. Of others hollow copies are made in a private temporary
     folder, whose columns are brought, and verified, when a query wants them.
@@ -34,8 +38,10 @@ async def local_copy(
     Raises:
         StoreError: one is missing or damaged; the text names it.
     """
-    segments = [entry for each in manifests for entry in each.segments]
-    patches = [entry.patches for entry in segments if with_patches and entry.patches is not None]
+    entries = [entry for each in manifests for entry in each.segments]
+    has_nodes, has_patches = (tables is None or bool(lying & {*tables}) for lying in (_IN_NODES, _IN_PATCHES))
+    segments = [entry for entry in entries if has_nodes or (has_patches and entry.is_nested)]
+    patches = [entry.patches for entry in entries if has_patches and entry.patches is not None]
     with TemporaryDirectory(prefix="patchsweep-", ignore_cleanup_errors=True) as folder:
         hollow = None if isinstance(files, LocalFiles) else HollowCopy(files, Path(folder))
         local = partial(_all_local, files, Path(folder))
@@ -46,23 +52,32 @@ async def local_copy(
             nested=tuple(path for path, entry in zip(nodes, segments, strict=True) if entry.is_nested),
             patches=await (local(patches) if hollow is None else hollow.open("patches", patches)),
             targets=await local([each.targets for each in manifests]),
-            has_patches=with_patches,
+            tables=tables,
             columns=hollow,
         )
 
 
 async def _all_local(files: Files, folder: Path, entries: Sequence[FileEntry]) -> tuple[Path, ...]:
-    return tuple(await map_bounded(partial(_local, files, folder), entries, FILES_AT_ONCE))
-
-
-async def _local(files: Files, folder: Path, entry: FileEntry) -> Path:
     if isinstance(files, LocalFiles):
-        path = files.root / entry.name
-        await to_thread.run_sync(partial(_check, path, entry))
-        return path
+        parts = [entries[at : at + _CHECKED_AT_ONCE] for at in range(0, len(entries), _CHECKED_AT_ONCE)]
+        await map_bounded(partial(_verified, files.root), parts, FILES_AT_ONCE)
+        return tuple(files.root / entry.name for entry in entries)
+    return tuple(await map_bounded(partial(_copied, files, folder), entries, FILES_AT_ONCE))
+
+
+async def _verified(root: Path, entries: Sequence[FileEntry]) -> None:
+    await to_thread.run_sync(_check_all, root, entries)
+
+
+async def _copied(files: Files, folder: Path, entry: FileEntry) -> Path:
     path = folder / entry.name
     await to_thread.run_sync(partial(_write, path, await fetch(files, entry)))
     return path
+
+
+def _check_all(root: Path, entries: Sequence[FileEntry]) -> None:
+    for entry in entries:
+        _check(root / entry.name, entry)
 
 
 def _check(path: Path, entry: FileEntry) -> None:

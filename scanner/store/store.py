@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Sequence
 from contextlib import aclosing, asynccontextmanager
 from datetime import datetime
 from functools import partial
@@ -201,10 +201,12 @@ class Store:
                 yield batch
 
     @asynccontextmanager
-    async def local_copy(self, scan_ids: Sequence[str], *, with_patches: bool = True) -> AsyncIterator[ScanFiles]:
-        """Yields the files of committed scans on this machine while the block runs, for SQL over them."""
+    async def local_copy(
+        self, scan_ids: Sequence[str], tables: Collection[str] | None = None
+    ) -> AsyncIterator[ScanFiles]:
+        """Yields the files of committed scans on this machine while the block runs, for SQL over the tables or all."""
         manifests = [await self.manifest(scan_id) for scan_id in scan_ids]
-        async with local_copy(self._files, manifests, with_patches=with_patches) as copy:
+        async with local_copy(self._files, manifests, tables) as copy:
             yield copy
 
     async def history(self, query: HistoryQuery) -> History:

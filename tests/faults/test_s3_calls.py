@@ -59,6 +59,19 @@ def test_a_query_of_nodes_reads_no_patches(s3):
     assert not [name for name in s3.gets if "/patches/" in name]
 
 
+@pytest.mark.parametrize(("table", "folders"), [("patches", {"patches"}), ("tags", {"segments"}), ("targets", set())])
+def test_a_query_reads_the_files_of_the_tables_that_it_names_and_no_others(table, folders, s3):
+    assert run("query", f"SELECT count(*) FROM {table}", "--store", URL).code == 0
+    assert {name.rpartition("/")[0].rpartition("/")[2] for name in s3.gets if name.endswith(".parquet")} >= folders
+    assert not [name for name in s3.gets for other in {"segments", "patches"} - folders if f"/{other}/" in name]
+
+
+def test_the_catalogue_of_a_query_that_names_no_table_has_all_but_patches(s3):
+    sql = "SELECT view_name FROM duckdb_views() WHERE NOT internal ORDER BY 1"
+    ended = run("query", sql, "--store", URL, "--format", "csv")
+    assert ended.stdout.split() == ["view_name", "baselines", "nodes", "tags", "targets"]
+
+
 def test_a_query_of_patches_has_all_of_them_whatever_they_are_called(s3):
     for sql in ('SELECT count(*) AS n FROM "Patches"', "SELECT count(*) AS n FROM query_table('PATCHES')"):
         assert run("query", sql, "--store", URL, "--format", "csv").stdout == "n\n70\n"

@@ -188,7 +188,7 @@ async def test_of_files_on_s3_the_footers_and_the_blocks_of_the_columns_are_read
         read = {}
         for table, sql in (("nodes", QUERIES[1]), ("patches", QUERIES[0])):
             counted = CountingFiles(files)
-            copy = Store(counted).local_copy([manifest.scan.scan_id], with_patches=table == "patches")
+            copy = Store(counted).local_copy([manifest.scan.scan_id], {table})
             async with copy as held, open_views(held) as views:
                 await views.fetch(sql)
             read[table] = counted.bytes

@@ -88,10 +88,13 @@ def _create_views(connection: duckdb.DuckDBPyConnection, files: ScanFiles, templ
     _create_table(connection, "scans", scans_table(files.scans))
     nodes = _files([templates["nodes"], *files.nodes])
     targets = _files([templates["targets"], *files.targets])
-    _create_view(connection, "nodes", f"{', '.join(NODES.names)}, {_DATA_AGE}", f"{nodes} {_SCAN_ENDS}")
-    if files.has_patches:
+    # A view that is created opens each of its files: 0.1 s of CPU for those of 100,000 nodes.
+    if files.has("nodes"):
+        _create_view(connection, "nodes", f"{', '.join(NODES.names)}, {_DATA_AGE}", f"{nodes} {_SCAN_ENDS}")
+    if files.has("patches"):
         _create_view(connection, "patches", ", ".join(PATCHES.names), _patches(files, templates))
-    _create_view(connection, "tags", "*", f"({_unnested('tags', NODE_KEY, TAGS, nodes)})")
+    if files.has("tags"):
+        _create_view(connection, "tags", "*", f"({_unnested('tags', NODE_KEY, TAGS, nodes)})")
     _create_view(connection, "targets", ", ".join(TARGETS.names), targets)
     _create_view(connection, "baselines", "*", f"({_unnested('baselines', TARGET_KEY, BASELINES, targets)})")
 
