@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import ClassVar
@@ -18,6 +18,7 @@ from scanner.sinks.duckdb.private_files import open_database
 from scanner.sinks.duckdb.spooled_rows import SpooledRows
 from scanner.sinks.duckdb.tables import describe_tables, replace_scan
 from scanner.sinks.errors import disk_errors
+from scanner.sinks.held_rows import HeldRows
 from scanner.sinks.path_checks import checked_file
 from scanner.sinks.staging_folder import StagingFolder, put_if_absent
 from scanner.sinks.temporary_folder import TemporaryFolder
@@ -52,6 +53,7 @@ class DuckdbSink:
         self._file = file
         self._scan_id = scan_id
         self._folder = TemporaryFolder()
+        self._held = HeldRows()
         self._rows = SpooledRows(self._folder)
 
     async def write(self, batch: NodeBatch) -> None:
@@ -59,6 +61,7 @@ class DuckdbSink:
 
     async def commit(self, scan: ScanSummary) -> None:
         await to_thread.run_sync(self._append, scan.tables())
+        await to_thread.run_sync(self._spool, self._held.rest())
         await to_thread.run_sync(self._publish)
 
     async def probe(self) -> None:
@@ -73,8 +76,11 @@ class DuckdbSink:
         await to_thread.run_sync(self._discard)
 
     def _append(self, tables: Mapping[str, pa.Table]) -> None:
+        self._spool(self._held.add(tables))
+
+    def _spool(self, tables: Iterable[tuple[str, pa.Table]]) -> None:
         with disk_errors("write the temporary files for", self._file):
-            for name, table in tables.items():
+            for name, table in tables:
                 self._rows.append(name, table)
 
     def _publish(self) -> None:

@@ -47,8 +47,10 @@ def describe_tables(database: duckdb.DuckDBPyConnection) -> None:
     Raises:
         duckdb.Error: the database refuses a comment.
     """
+    database.begin()  # together: each of 150 comments would be made durable by itself, which takes 0.1 CPU s
     for statement in list(_comments(database)):
         database.execute(statement)
+    database.commit()
 
 
 def _provide_table(database: duckdb.DuckDBPyConnection, table: Table) -> None:

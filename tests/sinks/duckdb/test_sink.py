@@ -22,7 +22,7 @@ from scanner.core.tables import PATCHES
 from scanner.sinks.context import SinkContext
 from scanner.sinks.duckdb.sink import duckdb_sink
 from scanner.sinks.staging_folder import StagingFolder, put_if_absent
-from scanner.sinks.testing.samples import awkward_scan, empty_scan
+from scanner.sinks.testing.samples import awkward_scan, empty_scan, large_scan
 from tests.sinks.publishing import as_stored, publish
 
 pytestmark = pytest.mark.slow
@@ -104,7 +104,7 @@ async def test_a_new_file_that_cannot_be_filled_is_not_left_behind(tmp_path, mon
     place.mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(spools))
     sink = make(place / "p.duckdb")
-    await sink.write(SCAN.batches[0])
+    await sink.write(large_scan("s1").batches[0])
     next(spools.rglob("patches.arrows")).unlink()
     with pytest.raises(SinkError, match="cannot add the scan"):
         await sink.commit(SCAN.summary)
@@ -115,7 +115,7 @@ async def test_a_new_file_that_cannot_be_filled_is_not_left_behind(tmp_path, mon
 async def test_no_temporary_file_stays(tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     sink = make(tmp_path / "p.duckdb")
-    await sink.write(SCAN.batches[0])
+    await sink.write(large_scan("s1").batches[0])
     (spool,) = tmp_path.iterdir()
     assert stat.S_IMODE(spool.stat().st_mode) == 0o700
     await sink.aclose()
