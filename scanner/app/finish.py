@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, aclosing
+from contextlib import aclosing
 from functools import partial
 from typing import BinaryIO
 
@@ -118,27 +118,34 @@ async def _commit_once(store: Store, scan_id: str, settings: Settings, stop: Sto
     """
     give_up_at = anyio.current_time() + BUSY_PATIENCE_S
     while stop.signal_number is None and not await store.is_committed(scan_id):
-        async with AsyncExitStack() as stack:
-            try:
-                stored = await stack.enter_async_context(store.open_scan(scan_id))
-            except StoreBusy:
-                if anyio.current_time() > give_up_at:
-                    raise
-                with stop.phase():
-                    await anyio.sleep(BUSY_PAUSE_S)
-                continue
-            if await store.is_committed(scan_id):
-                break
-            if await stored.read_plan() is None:
-                raise no_plan(settings, scan_id)
-            header = await store.header(scan_id)
-            nothing = DoneNodes({}, [])
-            clock = scan_clock(header.started_at, demo=header.demo)
-            scan = ActiveScan(
-                stored, header.started_at, settings, header.demo, is_resumed=True, done=nothing, clock=clock
-            )
-            return (await commit_scan(scan)).notes
+        try:
+            return await _commit_held(store, scan_id, settings)
+        except StoreBusy:
+            # Another process holds the scan, has taken it over from this one, which stood still, or has committed it.
+            if anyio.current_time() > give_up_at:
+                raise
+        if not await store.is_committed(scan_id):
+            with stop.phase():
+                await anyio.sleep(BUSY_PAUSE_S)
     return ()
+
+
+async def _commit_held(store: Store, scan_id: str, settings: Settings) -> Sequence[str]:
+    """Commits the scan, while no other process may; returns notes.
+
+    Raises:
+        StoreBusy: another process has it.
+    """
+    async with store.open_scan(scan_id) as stored:
+        if await store.is_committed(scan_id):
+            return ()
+        if await stored.read_plan() is None:
+            raise no_plan(settings, scan_id)
+        header = await store.header(scan_id)
+        nothing = DoneNodes({}, [])
+        clock = scan_clock(header.started_at, demo=header.demo)
+        scan = ActiveScan(stored, header.started_at, settings, header.demo, is_resumed=True, done=nothing, clock=clock)
+        return (await commit_scan(scan)).notes
 
 
 async def publish_and_count(

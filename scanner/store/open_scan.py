@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from msgspec import Struct
 
-from scanner.core.errors import StoreError
+from scanner.core.errors import StoreBusy, StoreError
 from scanner.core.interfaces import Files, NodeBatch, ScanSummary
 from scanner.core.model import ScanRow, TargetOutcome
 from scanner.core.tables import summary_of, target_file_table
@@ -166,8 +166,8 @@ class OpenScan:
             whole: what is committed; None: what the store holds now.
 
         Raises:
-            StoreError: the segments hold fewer nodes than were written, or another process has taken the scan over or
-                committed it; nothing is committed then and nothing is deleted.
+            StoreBusy: another process has taken the scan over or committed it; nothing is changed then.
+            StoreError: the segments hold fewer nodes than were written; nothing is committed and nothing is deleted.
         """
         if whole is None:
             whole = await self.survey()
@@ -221,7 +221,7 @@ class OpenScan:
             if is_written:
                 await self._files.put(name, data)
         if not is_written:
-            raise StoreError(
+            raise StoreBusy(
                 f"the scan {self.scan_id} in {self._files.url} was committed by another process meanwhile: "
                 "its commit stands, and nothing of it was changed"
             )

@@ -41,7 +41,9 @@ def _tell_where_tasks_stand(stderr: TextIO) -> None:
     stderr.flush()
 
 
-def _live(argv: Sequence[str], environment: dict[str, str], said: str, folder: str, dies_at_change: int) -> None:
+def _live(
+    argv: Sequence[str], environment: dict[str, str], said: str, folder: str, dies_at_change: int, dies_of: int
+) -> None:
     os.environ.clear()
     os.environ.update(environment)
     changes = 0
@@ -53,7 +55,7 @@ def _live(argv: Sequence[str], environment: dict[str, str], said: str, folder: s
         if (is_new or event in CHANGES) and str(arguments[0]).startswith(folder):
             changes += 1
             if changes == dies_at_change:
-                os.kill(os.getpid(), signal.SIGKILL)
+                os.kill(os.getpid(), dies_of)
 
     with Path(said).open("w") as stderr, Path(os.devnull).open("w") as nothing:
         os.dup2(nothing.fileno(), 1)
@@ -75,11 +77,12 @@ class Life:
         folder: Path,
         dies_at_change: int = 0,
         *,
+        dies_of: int = signal.SIGKILL,
         watched: Path | None = None,
     ) -> None:
         self._said = folder.parent / "said"
         self._said.touch()  # a kill may come before the process opens it
-        arguments = (argv, environment, str(self._said), str(watched or folder), dies_at_change)
+        arguments = (argv, environment, str(self._said), str(watched or folder), dies_at_change, dies_of)
         self._process = FORKS.Process(target=_live, args=arguments)
         self._process.start()
 

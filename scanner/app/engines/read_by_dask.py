@@ -47,6 +47,8 @@ _log = logging.getLogger(__name__)
 async def check_workers(client: Client, scan: ScanTask, place: str) -> int:
     """Asks every worker of the cluster whether it can read the scan; returns how many there are.
 
+    One that ends meanwhile is left out, unless it is the last: it may end at any later moment too.
+
     Raises:
         ConfigError: one of them cannot; the text names it and says what to do.
         PatchsweepError: there is none.
@@ -58,7 +60,8 @@ async def check_workers(client: Client, scan: ScanTask, place: str) -> int:
             f"{place} has had no worker for {FIRST_WORKER_WITHIN_S:.0f} s: start some with `dask worker`"
         ) from error
     answers = await client.run(check_worker, to_text(scan), on_error="return")
-    for address, answer in answers.items():
+    living = {address: answer for address, answer in answers.items() if not isinstance(answer, OSError)}
+    for address, answer in (living or answers).items():
         if isinstance(answer, ImportError | AttributeError):
             raise ConfigError(
                 f"the worker {address} has no patchsweep, or one that cannot do this: install {scan.version} there"
@@ -67,7 +70,7 @@ async def check_workers(client: Client, scan: ScanTask, place: str) -> int:
             raise PatchsweepError(f"the worker {address} does not answer: {type(answer).__name__}: {answer}")
         if answer is not None:
             raise ConfigError(f"the worker {address} {answer}")
-    return len(answers)
+    return len(living)
 
 
 class Reading(Struct, frozen=True):

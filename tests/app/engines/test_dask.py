@@ -50,6 +50,11 @@ async def test_a_worker_that_cannot_read_the_scan_is_named(answer, sentence):
         await check_workers(AskedClient({"tcp://a:1": None, "tcp://b:1": answer}), TASK, "the cluster")
 
 
+async def test_a_worker_that_ends_while_it_is_asked_keeps_no_other_from_reading():
+    client = AskedClient({"tcp://a:1": OSError("gone"), "tcp://b:1": None})
+    assert await check_workers(client, TASK, "the cluster") == 1
+
+
 async def test_a_worker_that_does_not_answer_and_a_cluster_without_workers_may_be_tried_again():
     with pytest.raises(PatchsweepError, match="the worker tcp://a:1 does not answer: OSError: gone") as refusal:
         await check_workers(AskedClient({"tcp://a:1": OSError("gone")}), TASK, "the cluster")
