@@ -118,6 +118,9 @@ OTHERS = {
     "--seed",
     "--from",
     "--commands",
+    "--kills",
+    "--victims",
+    "--place",
     "--only",
     "--json",
 }  # click's, and those of the test programs
