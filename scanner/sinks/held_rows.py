@@ -8,13 +8,13 @@ import pyarrow as pa
 
 #: A column costs 0.1 ms to encode however few rows it has: the 60 columns of the nodes of 35 segments took 0.3 CPU s
 #: segment by segment, as much as 600,000 rows of patches, and take 0.08 s so.
-_FEW_ROWS = 2_048
+FEW_ROWS = 2_048
 
 
 class HeldRows:
     """Holds the rows of small tables, by the name of the table, until there are many."""
 
-    def __init__(self, few_rows: int = _FEW_ROWS) -> None:
+    def __init__(self, few_rows: int = FEW_ROWS) -> None:
         self._few_rows = few_rows
         self._held: dict[str, list[pa.Table]] = {}
 

@@ -28,6 +28,7 @@ from scanner.core.repeated import coded
 from scanner.files.write_test import probe
 from scanner.sinks.context import SinkContext
 from scanner.sinks.errors import as_sink_error, disk_errors
+from scanner.sinks.held_rows import FEW_ROWS, HeldRows
 from scanner.sinks.parquet.layout import check_scan_id, part_name
 from scanner.sinks.parquet.part_files import MAX_FILE_BYTES, ROW_GROUP_ROWS, write_parts
 from scanner.sinks.parquet.published import Publication
@@ -35,8 +36,8 @@ from scanner.sinks.parquet.sorted_rows import KeyRange, SortedRows
 from scanner.sinks.path_checks import checked_folder
 from scanner.sinks.temporary_folder import TemporaryFolder
 
-#: Of each table, in memory: 30 MB of patches, and twice as much again while they are sorted and written.
-_MAX_ROWS_HELD = 250_000
+#: Of each table, in memory: 15 MB of patches, and twice as much again while they are sorted and written.
+_MAX_ROWS_HELD = 125_000
 #: One batch may be taken while the rows before it are sorted: more would wait for Python's lock.
 _WRITES_AT_ONCE = 2
 #: Files that are merged and compressed side by side at the commit, if there are so many cores.
@@ -78,6 +79,7 @@ class ParquetSink:
         self._max_file_bytes = max_file_bytes
         self._rows_a_file = rows_a_file
         self._lock = Lock()
+        self._held = HeldRows(min(FEW_ROWS, max_rows_held))
         self._rows: dict[str, SortedRows] = {}
 
     async def write(self, batch: NodeBatch) -> None:
@@ -105,8 +107,17 @@ class ParquetSink:
 
     def _take(self, batch: NodeBatch) -> None:
         with self._writing():
-            for name, table in batch.tables().items():
-                self._rows_of(name).add(table)
+            with self._lock:
+                tables = list(self._held.add(batch.tables()))
+            self._add(tables)
+
+    def _take_rest(self) -> None:
+        with self._writing():
+            self._add(self._held.rest())
+
+    def _add(self, tables: Iterable[tuple[str, pa.Table]]) -> None:
+        for name, table in tables:
+            self._rows_of(name).add(table)
 
     def _rows_of(self, name: str) -> SortedRows:
         with self._lock:
@@ -117,6 +128,7 @@ class ParquetSink:
 
     async def _finish(self, scan: ScanSummary) -> dict[str, Path]:
         """Writes every file of the scan; returns the files by the names they will have."""
+        await to_thread.run_sync(self._take_rest)
         ready: dict[str, Path] = {}
         for name, rows in self._rows.items():
             ranges = rows.ranges(min(_FILES_AT_ONCE, len(os.sched_getaffinity(0))), self._rows_a_file)

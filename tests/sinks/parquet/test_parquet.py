@@ -26,6 +26,7 @@ from scanner.sinks.context import SinkContext
 from scanner.sinks.parquet.part_files import write_parts
 from scanner.sinks.parquet.sink import ParquetSink, parquet_sink
 from scanner.sinks.parquet.sorted_rows import SortedRows
+from scanner.sinks.parquet.sorted_runs import RunForm
 from scanner.sinks.testing.samples import awkward_scan, empty_scan, large_scan
 from tests.sinks import publishing
 from tests.sinks.memory_files import MemoryFiles
@@ -126,9 +127,11 @@ NODES = st.lists(
 
 
 @pytest.mark.slow
-@given(NODES, st.integers(1, 7), st.integers(1, 30), st.integers(1, 4), st.integers(1, 9))
+@given(
+    NODES, st.integers(1, 7), st.integers(1, 30), st.integers(1, 4), st.integers(1, 9), st.sampled_from([0, 20, 9999])
+)
 def test_any_rows_come_back_sorted_and_complete_as_a_whole_and_by_ranges(
-    nodes, nodes_a_batch, rows_held, most_ranges, rows_merged
+    nodes, nodes_a_batch, rows_held, most_ranges, rows_merged, max_bytes_shared
 ):
     schema = pa.schema(
         [(name, pa.string()) for name in ("account_id", "region", "instance_id", "text")] + [("n", pa.int64())]
@@ -140,7 +143,11 @@ def test_any_rows_come_back_sorted_and_complete_as_a_whole_and_by_ranges(
         for text in texts
     ]
     with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
-        patch.setattr("scanner.sinks.parquet.sorted_rows._MERGED_AT_ONCE", rows_merged)
+        form = RunForm(rows_at_once=rows_merged, compression="lz4")
+        patch.setattr("scanner.sinks.parquet.sorted_rows._SMALL", form)
+        patch.setattr("scanner.sinks.parquet.sorted_rows._FAST", structs.replace(form, compression=None))
+        patch.setattr("scanner.sinks.parquet.sorted_rows._FAST_RUNS", 2)
+        patch.setattr("scanner.sinks.parquet.sorted_rows._MAX_BYTES_SHARED", max_bytes_shared)
         sorted_rows = SortedRows(Path(folder) / "rows.arrow", rows_held)
         for start in range(0, len(rows), nodes_a_batch):
             sorted_rows.add(pa.Table.from_pylist(rows[start : start + nodes_a_batch], schema))
