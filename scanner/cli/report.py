@@ -170,6 +170,7 @@ async def _open_scan(
     from scanner.reports.check.policy import critical_limit_ms
     from scanner.reports.feeds.feed import FeedKind
     from scanner.reports.html.findings import Wanted
+    from scanner.reports.html.sql import NODE_COLUMNS
 
     named = [kind for kind in (FeedKind.KEV, FeedKind.EPSS) if getattr(settings.feeds, kind)]
     feeds = tuple([await app().read_feed(settings, kind) for kind in named])
@@ -180,6 +181,7 @@ async def _open_scan(
         manifest = await store.manifest(scan_id)
         scan, figures = manifest.scan, manifest.statistics
         async with open_scans(store, [scan_id], settings.views) as views:
+            await views.keep_nodes(NODE_COLUMNS)
             for feed in feeds:
                 await views.add_tables(feed.tables)
             days = settings.stale_after_days

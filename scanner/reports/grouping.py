@@ -69,11 +69,19 @@ class Group(Struct, frozen=True):
     nodes: Mapping[str, int]
 
 
+_NUMBERED = """,
+  relevant_nodes AS (FROM main.relevant_nodes SEMI JOIN members USING (account_id, region, instance_id)),
+  relevant_rows AS (FROM main.relevant_rows SEMI JOIN relevant_nodes USING (node)),
+  relevant_patches AS (FROM main.relevant_patches SEMI JOIN relevant_rows USING (patch))
+"""
+
+
 class GroupViews:
     """The views narrowed to one group: its nodes with their patches and baselines, and every target."""
 
     def __init__(self, views: Fetcher, grouping: Grouping, value: str | None) -> None:
         self._views = views
+        self._numbered = ""
         self._parameters: Parameters = {**grouping.parameters, "group_value": value}
         # A subquery sees these in place of the views of the same names.
         self._narrowed = f"""
@@ -85,10 +93,15 @@ class GroupViews:
             baselines AS (FROM main.baselines SEMI JOIN members USING (account_id, region, baseline_id))
         """  # noqa: S608 - our own words
 
+    async def number_patches(self) -> None:
+        """Adds the tables of `scanner.reports.sql.numbered`, of which the group sees its own rows."""
+        await self._views.number_patches()
+        self._numbered = _NUMBERED
+
     async def fetch(self, sql: str, parameters: Parameters | None = None) -> pa.Table:
         """Returns the answer to one SELECT over the group; raises as `Views.fetch` does."""
         return await self._views.fetch(
-            f"{self._narrowed} SELECT * FROM (\n{sql}\n)",  # noqa: S608 - our own words
+            f"{self._narrowed}{self._numbered} SELECT * FROM (\n{sql}\n)",  # noqa: S608 - our own words
             {**(parameters or {}), **self._parameters},
         )
 

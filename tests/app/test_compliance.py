@@ -52,6 +52,7 @@ async def test_a_report_and_the_figures_of_a_scan_take_the_same_machines_for_com
     wanted = {name: value for name, value in known.items() if f"${name}" in KNOWN_NODES}
     sql = f"{KNOWN_NODES} shown AS (FROM known) SELECT instance_id, is_compliant FROM shown ORDER BY instance_id"
     async with views_of(store, [scan_id]) as views:
+        await views.number_patches()
         by_report = [row["is_compliant"] for row in (await views.fetch(sql, wanted)).to_pylist()]
     by_age = {each.age_days: each.compliant for each in manifest.statistics.nodes}
     by_figures = [bool(by_age.get(age)) and is_fresh_by_days(age, limit) for age in range(len(cases))]

@@ -15,6 +15,7 @@ from scanner.store.segment_part import SegmentPart, read_part
 from scanner.store.segment_reader import read_segment
 from scanner.store.segment_writer import SegmentWriter
 from scanner.store.store import Store
+from tests.reports.sql.relevant import relevant
 from tests.store.memory_files import MemoryFiles
 from tests.store.samples import (
     NOBODY,
@@ -94,6 +95,15 @@ async def test_it_is_queried_in_the_columns_of_this_version(evolved):
     assert patches.schema.names == PATCHES.names
     assert (len(nodes), len(patches)) == (count, count // 2 * 3)
     assert counted.to_pylist() == [{"n": count // 2}]
+
+
+async def test_its_numbered_patches_are_the_rows_that_it_is_queried_for(evolved):
+    store, scan_id, count = evolved
+    async with store.local_copy([scan_id]) as copy, open_views(copy) as views:
+        numbered, queried = await relevant(views)
+
+    assert numbered == queried
+    assert len(numbered) == count // 2
 
 
 async def test_a_delta_scan_compares_with_it(evolved):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import count
-
 import msgspec
 from msgspec import structs
 
@@ -18,7 +16,7 @@ from scanner.reports.html.exploited import read_feeds_of_report
 from scanner.reports.html.findings import FEW, LONG_LIST, SHORT_LIST, Findings, Report, Totals, Wanted
 from scanner.reports.html.groups import read_groups
 from scanner.reports.html.machines import read_machines
-from scanner.reports.html.sql import ARE_HASHES_DISTINCT, FINDINGS, KNOWN_NODES
+from scanner.reports.html.sql import FINDINGS, KNOWN_NODES
 from scanner.reports.html.stale import read_stale
 from scanner.reports.html.trend import TrendPoint
 from scanner.reports.sql.query import Fetcher, Parameters
@@ -52,7 +50,6 @@ def parameters(scan: ScanRow, stale_after_days: int = 7, critical_limit_ms: int 
         "long": LONG_LIST,
         "short": SHORT_LIST,
         "few": FEW,
-        "node_salt": 0,
     }
 
 
@@ -75,8 +72,8 @@ _NODE_PARAMETERS = (
 async def report(views: Fetcher, scan: ScanRow, filters: PatchFilters, wanted: Wanted = NOTHING_ELSE) -> Report:
     """Returns the report of the scan that is open in `views`."""
     known = parameters(scan, wanted.stale_after_days, wanted.critical_limit_ms)
-    salt = await distinct_hash_salt(views)
-    (row,) = (await views.fetch(FINDINGS, {**known, "node_salt": salt})).to_pylist()
+    await views.number_patches()
+    (row,) = (await views.fetch(FINDINGS, known)).to_pylist()
     machines, baselines = await read_machines(views, SHORT_LIST), await read_baselines(views, SHORT_LIST)
     stale = await read_stale(views, scan.finished_at, wanted.stale_after_days, SHORT_LIST)
     row |= {
@@ -95,15 +92,6 @@ async def report(views: Fetcher, scan: ScanRow, filters: PatchFilters, wanted: W
     return Report(scan, filters, findings, structs.replace(wanted, trend=trend), feeds)
 
 
-async def distinct_hash_salt(views: Fetcher) -> int:
-    """Returns a number with which the hashes of the open nodes all differ, so that they can be counted by them."""
-    for salt in count():  # pragma: no branch - one in 10^9 fleets of 100,000 nodes needs a second
-        (row,) = (await views.fetch(ARE_HASHES_DISTINCT, {"node_salt": salt})).to_pylist()
-        if row["are_distinct"]:
-            break
-    return salt
-
-
 def _point(scan: ScanRow, totals: Totals) -> TrendPoint:
     """Returns what the report itself counts, which the trend has to end with."""
     return TrendPoint(
@@ -117,6 +105,7 @@ def _point(scan: ScanRow, totals: Totals) -> TrendPoint:
 
 async def groups_of_scan(views: Fetcher, scan: ScanRow, by: Grouping, *, stale_after_days: int) -> Groups:
     """Returns what each group of the scan's machines lacks, as a report and a summary show it."""
+    await views.number_patches()
     known = parameters(scan, stale_after_days)
     of_nodes = {name: known[name] for name in _NODE_PARAMETERS}
     return await read_groups(views, by, KNOWN_NODES, of_nodes, LONG_LIST)

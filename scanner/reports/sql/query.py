@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from pathlib import Path
@@ -16,10 +16,13 @@ import pyarrow as pa
 from anyio import to_thread
 
 from scanner.core.errors import ConfigError, StoreError
-from scanner.core.scan_files import ColumnSource, ScanFiles
+from scanner.core.scan_files import ScanFiles
 from scanner.core.settings import ViewSettings
 from scanner.core.tables import TABLE_NAMES
-from scanner.reports.sql.database import add_dpkg_order, add_tables, open_database, select_only
+from scanner.reports.sql.chosen_rows import chosen_rows
+from scanner.reports.sql.coded_rows import NODE
+from scanner.reports.sql.database import add_dpkg_order, add_tables, keep_nodes, open_database, select_only
+from scanner.reports.sql.numbered import COLUMNS, RELEVANT_ROWS, STATES, as_coded, numbered
 from scanner.reports.sql.wanted_columns import wanted_columns
 
 Parameters = Mapping[str, str | int | float | bool | list[str] | None]  # Values for `$name` in the SQL
@@ -34,6 +37,9 @@ class Fetcher(Protocol):
 
     async def fetch(self, sql: str, parameters: Parameters | None = None) -> pa.Table:
         """Returns the whole answer; raises as `Views.run` does."""
+
+    async def number_patches(self) -> None:
+        """Adds the tables of `scanner.reports.sql.numbered`; raises as `Views.run` does."""
 
 
 class Rows:
@@ -57,9 +63,12 @@ class Rows:
 class Views:
     """The open views `patches`, `nodes`, `targets` and `scans`."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, columns: ColumnSource | None = None) -> None:
+    def __init__(self, connection: duckdb.DuckDBPyConnection, files: ScanFiles, spill: Path) -> None:
         self._connection = connection
-        self._columns = columns
+        self._files = files
+        self._spill = spill
+        self._columns = files.columns
+        self._has_numbers = False
 
     async def add_tables(self, tables: Mapping[str, pa.Table]) -> None:
         """Adds tables of our own beside the views, such as those of a feed."""
@@ -68,6 +77,25 @@ class Views:
     async def add_dpkg_order(self) -> None:
         """Adds the function `compare_dpkg(version, other)`: -1, 0 or 1 in dpkg's order, null for what is no version."""
         await to_thread.run_sync(partial(add_dpkg_order, self._connection))
+
+    async def number_patches(self) -> None:
+        """Adds the tables of `numbered`, unless they are there already; raises as `run` does."""
+        if self._has_numbers:
+            return
+        if self._files.nested or not self._files.patches:
+            pieces = iter([as_coded(await self.fetch(RELEVANT_ROWS, {"states": list(STATES)}))])
+        else:
+            if self._columns is not None:
+                await self._columns.bring("patches", (*NODE, *COLUMNS))
+            pieces = chosen_rows(self._files.patches, COLUMNS, STATES)
+        await self.add_tables(await to_thread.run_sync(_read, partial(numbered, pieces), abandon_on_cancel=True))
+        self._has_numbers = True
+
+    async def keep_nodes(self, columns: Sequence[str]) -> None:
+        """Reads these columns of `nodes`, and `tags`, once for all queries that follow; the other columns are gone."""
+        if self._columns is not None:
+            await self._columns.bring("nodes", (*columns, "tags"))
+        await to_thread.run_sync(_read, partial(keep_nodes, self._connection, self._files, self._spill, columns))
 
     @asynccontextmanager
     async def run(self, sql: str, parameters: Parameters | None = None) -> AsyncIterator[Rows]:
@@ -113,7 +141,7 @@ async def open_views(files: ScanFiles, limits: ViewSettings | None = None) -> As
         except duckdb.Error as error:
             raise StoreError(_unreadable(error)) from error
         try:
-            yield Views(connection, files.columns)
+            yield Views(connection, files, spill)
         finally:
             connection.close()
 
@@ -180,6 +208,15 @@ async def _stop(cursor: duckdb.DuckDBPyConnection, ended: Event) -> None:
         while not ended.is_set():
             cursor.interrupt()
             await anyio.sleep(_INTERRUPT_EVERY_S)
+
+
+def _read(work: Callable[[], _T]) -> _T:
+    try:
+        return work()
+    except (duckdb.IOException, pa.ArrowException, OSError) as error:
+        raise StoreError(_unreadable(error)) from error
+    except duckdb.OutOfMemoryException as error:
+        raise ConfigError(f"{_sentence('the tables need more memory', error)}; raise views.memory_mb") from error
 
 
 def _translated(work: Callable[[], _T]) -> _T:

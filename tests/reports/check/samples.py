@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import duckdb
 import pyarrow as pa
 
 from scanner.core.model import NodeStatus, ScanRow, Scope, TargetStatus
+from scanner.core.scan_files import ScanFiles
 from scanner.core.tables import NODES, PATCHES, TAGS, TARGETS
 from scanner.reports.check.evaluate import Check, check
 from scanner.reports.check.policy import AgeLimit, Policy
@@ -105,7 +107,7 @@ async def views_of(machines=(), patches=(), tags=(), targets=(), **more):
         "targets": (TARGETS, targets),
     }
     try:
-        views = Views(connection)
+        views = Views(connection, ScanFiles((), (), (), (), ()), Path())
         await views.add_tables({name: rows_of(schema, rows) for name, (schema, rows) in tables.items()} | more)
         yield views
     finally:

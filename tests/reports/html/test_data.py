@@ -369,6 +369,7 @@ async def test_a_critical_patch_is_overdue_by_the_day_since_which_it_is_lacking(
     machines = [machine("i-1"), machine("i-2"), machine("i-3", history=5)]
     row = scan_of(machines, [target()])
     async with checked_views(machines, patches, targets=[target()]) as views:
+        await views.number_patches()
         ((totals,),) = [(await views.fetch(FINDINGS, parameters(row))).column("totals").to_pylist()]
 
     assert (totals["overdue"], totals["overdue_nodes"], totals["undated"]) == (1, 1, 2)
