@@ -170,7 +170,7 @@ async def _open_scan(
     from scanner.reports.check.policy import critical_limit_ms
     from scanner.reports.feeds.feed import FeedKind
     from scanner.reports.html.findings import Wanted
-    from scanner.reports.html.sql import NODE_COLUMNS
+    from scanner.reports.html.known_nodes import NODE_COLUMNS
 
     named = [kind for kind in (FeedKind.KEV, FeedKind.EPSS) if getattr(settings.feeds, kind)]
     feeds = tuple([await app().read_feed(settings, kind) for kind in named])

@@ -10,7 +10,7 @@ from scanner.core.model import NodeStatus
 from scanner.core.state_names import PATCH_STATES, wire_state
 from scanner.files.local import LocalFiles
 from scanner.reports.html.data import parameters
-from scanner.reports.html.sql import KNOWN_NODES
+from scanner.reports.html.known_nodes import KNOWN_NODES
 from scanner.reports.staleness import is_fresh_by_days
 from scanner.store.store import Store
 from tests.reports.html.stored import found, patched

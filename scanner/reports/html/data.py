@@ -15,8 +15,9 @@ from scanner.reports.html.baselines import read_baselines
 from scanner.reports.html.exploited import read_feeds_of_report
 from scanner.reports.html.findings import FEW, LONG_LIST, SHORT_LIST, Findings, Report, Totals, Wanted
 from scanner.reports.html.groups import read_groups
+from scanner.reports.html.known_nodes import KNOWN_NODES
 from scanner.reports.html.machines import read_machines
-from scanner.reports.html.sql import FINDINGS, KNOWN_NODES
+from scanner.reports.html.sql import FINDINGS
 from scanner.reports.html.stale import read_stale
 from scanner.reports.html.trend import TrendPoint
 from scanner.reports.sql.query import Fetcher, Parameters
