@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable
-from typing import Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 import anyio
+from msgspec import Struct
 
 from scanner.aws.operations import Operation
 from scanner.aws.requests.error_table import to_error
 from scanner.aws.requests.limiter import Limiters
-from scanner.aws.requests.retry import Monotonic, RetryPolicy, Sleep, with_retries
+from scanner.aws.requests.retry import REPEATED, Monotonic, RetryPolicy, Sleep, repeat
 from scanner.aws.transport.interface import NoResponse, ServiceError
 from scanner.core.errors import AwsError, CredentialsExpired, KeysRefused, PatchsweepError, Throttled
 from scanner.core.model import CallCounts, Target
@@ -38,6 +39,16 @@ class SigningKeys(Protocol):
     async def judge(self, refusal: KeysRefused) -> PatchsweepError:
         """Returns what it means that a service refused these keys, once STS was asked about them."""
         ...
+
+
+class _Call(Struct, Generic[T], frozen=True):
+    """What is repeated."""
+
+    operation: Operation
+    at: Target
+    attempt: Callable[[], Awaitable[T]]
+    counts: CallCounts
+    keys: SigningKeys | None
 
 
 class RequestPipeline:
@@ -91,30 +102,37 @@ class RequestPipeline:
         """
         keys = keys or self._own_keys
         generation = 0
-        failure: type[AwsError] | None = None
-
-        async def once() -> T:
-            nonlocal generation, failure
-            if failure is not None:
-                counts.retries += not issubclass(failure, Throttled)
-                if issubclass(failure, CredentialsExpired) and keys is not None:
-                    await keys.renew(generation)
+        try:
             try:
                 if keys is not None:
                     generation = await keys.ready()
                 return await self._send(operation, at, attempt, counts)
-            except AwsError as error:
-                failure = type(error)
-                raise
-
-        try:
-            return await with_retries(
-                once, self._policy, can_renew=keys is not None, sleep=self._sleep, clock=self._clock
-            )
+            except REPEATED as first:
+                return await self._repeat(_Call(operation, at, attempt, counts, keys), first, generation)
         except KeysRefused as refusal:
             if keys is None:
                 raise
             raise await keys.judge(refusal) from refusal
+
+    async def _repeat(self, call: _Call[T], first: AwsError, generation: int) -> T:
+        """Tries a request again that `first` ended, with keys renewed where the last try found them expired."""
+        failure, keys = first, call.keys
+
+        async def again() -> T:
+            nonlocal generation, failure
+            call.counts.retries += not isinstance(failure, Throttled)
+            if isinstance(failure, CredentialsExpired) and keys is not None:
+                await keys.renew(generation)
+            try:
+                if keys is not None:
+                    generation = await keys.ready()
+                return await self._send(call.operation, call.at, call.attempt, call.counts)
+            except AwsError as error:
+                failure = error
+                raise
+
+        can_renew = keys is not None
+        return await repeat(again, first, self._policy, can_renew=can_renew, sleep=self._sleep, clock=self._clock)
 
     async def _send(
         self, operation: Operation, at: Target, attempt: Callable[[], Awaitable[T]], counts: CallCounts

@@ -28,6 +28,8 @@ Attempt = Callable[[], Awaitable[T]]
 Sleep = Callable[[float], Awaitable[None]]
 Monotonic = Callable[[], float]  # seconds on a clock that never goes back, as `time.monotonic`
 
+#: What another try may help against.
+REPEATED = (Throttled, Transient, CredentialsExpired)
 MAX_RENEWALS = 3  # a session may end again while its request waits for a turn; keys that are never accepted must end it
 
 
@@ -69,10 +71,24 @@ async def with_retries(
         Unavailable: attempts, patience or renewals are spent; its cause is the last error.
     """
     try:
-        # Nearly every request succeeds at once: this costs 1 us, three retryings of tenacity 60 us.
         return await attempt()
-    except (Throttled, Transient, CredentialsExpired) as error:
-        first = error
+    except REPEATED as error:
+        return await repeat(attempt, error, policy, can_renew=can_renew, sleep=sleep, clock=clock)
+
+
+async def repeat(
+    attempt: Attempt[T],
+    first: AwsError,
+    policy: RetryPolicy,
+    *,
+    can_renew: bool = False,
+    sleep: Sleep = anyio.sleep,
+    clock: Monotonic = time.monotonic,
+) -> T:
+    """Goes on where a first try ended in `first`, one of `REPEATED`; does and raises what `with_retries` does.
+
+    Nearly every request succeeds at once, and tenacity's three retryings would cost it 60 us.
+    """
     attempts = policy.max_attempts - isinstance(first, Transient)
     renewals = MAX_RENEWALS - isinstance(first, CredentialsExpired) if can_renew else 0
     if not attempts or (isinstance(first, CredentialsExpired) and not can_renew):
@@ -93,7 +109,7 @@ async def with_retries(
         await sleep(random.uniform(0.0, min(policy.first_delay_s, policy.max_delay_s)))  # noqa: S311 - jitter, no secret
     try:
         return await expiring(past_failures)
-    except (Throttled, Transient, CredentialsExpired) as error:
+    except REPEATED as error:
         raise _spent(error, policy, can_renew=can_renew) from error
 
 
