@@ -36,7 +36,15 @@ async def writing(delivery: Delivery) -> AsyncIterator[PutRead]:
         flush = FlushRules(settings.flush_rows, settings.flush_interval_s)
         writer.start_soon(write_segments, receive, delivery.put, flush)
         async with send:
-            yield send.send
+
+            async def put(read: Read) -> None:
+                try:
+                    # `send` gives way to other tasks twice, though who puts a node waits for AWS before the next one.
+                    send.send_nowait(read)
+                except anyio.WouldBlock:
+                    await send.send(read)
+
+            yield put
 
 
 class Work(Struct, frozen=True):

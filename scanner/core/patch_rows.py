@@ -1,4 +1,4 @@
-"""Patch rows as AWS lists them, in pages and in columns, and the builder that turns the one into the other.
+"""Patch rows as AWS lists them, in pages and in columns, and what turns the one into the other.
 
 A page's rows are taken apart at once, while the processor's cache still holds them: the objects of a thousand pages
 that wait for the rest of their nodes would cost more to keep and to visit again than they cost to read.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
+from itertools import chain
 
 from msgspec import Struct, field
 from msgspec.structs import astuple
@@ -35,8 +36,8 @@ SEPARATOR = "\0"
 ROW_TEXTS = ("kb_id", "title", "classification", "severity", "state", "cve_ids")
 
 
-class PatchRows(Struct, frozen=True):
-    """Rows of DescribeInstancePatches as AWS lists them, in columns.
+class PageRows(Struct, frozen=True):
+    """The rows of one page in columns, in the order of the page.
 
     `texts` has the values of each of `ROW_TEXTS`, joined by `separator`, which none of them holds; an absent one is
     "", as AWS itself writes it at times. `times` are the installed times in epoch seconds, 0 where there is none.
@@ -46,15 +47,44 @@ class PatchRows(Struct, frozen=True):
     times: array[float]
     separator: str = SEPARATOR
 
+    def column(self, name: str) -> list[str]:
+        """Returns the values of one of `ROW_TEXTS`."""
+        return self.texts[ROW_TEXTS.index(name)].split(self.separator)
+
+
+class PatchRows(Struct, frozen=True, eq=False):
+    """The rows of one node as AWS lists them, in the order of its pages, none of which is empty.
+
+    The pages stay apart, since joining them would copy every text once more. Equal rows in the same order are equal,
+    wherever their pages end.
+    """
+
+    pages: tuple[PageRows, ...] = ()
+
     def __len__(self) -> int:
-        return len(self.times)
+        return sum([len(page.times) for page in self.pages])
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, PatchRows):
+            return NotImplemented
+        return self.times == other.times and all(self.column(name) == other.column(name) for name in ROW_TEXTS)
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other  # A Struct has a `__ne__` of its own, which knows nothing of `__eq__`.
+
+    __hash__ = None  # type: ignore[assignment]  # nothing looks rows up by their value
+
+    @property
+    def times(self) -> list[float]:
+        """Returns the installed times in epoch seconds, 0 where there is none."""
+        return list(chain.from_iterable(page.times for page in self.pages))
 
     def column(self, name: str) -> list[str]:
         """Returns the values of one of `ROW_TEXTS`."""
-        return self.texts[ROW_TEXTS.index(name)].split(self.separator) if self.times else []
+        return list(chain.from_iterable([page.column(name) for page in self.pages]))
 
 
-NO_PATCHES = PatchRows(("",) * len(ROW_TEXTS), array("d"))
+NO_PATCHES = PatchRows()
 
 
 class PatchPage(Struct, frozen=True):
@@ -73,35 +103,16 @@ _TIME_AT = Patch.__struct_fields__.index("installed_time")
 _OTHER_SEPARATORS = range(0xF0000, 0xFFFFE)
 
 
-class PatchRowsBuilder:
-    """Collects the rows of one node, a page at a time."""
-
-    def __init__(self) -> None:
-        self._pages: list[PatchRows] = []
-
-    def add(self, page: PatchPage) -> None:
-        """Appends the rows of a page in their order, duplicates included."""
-        if page.patches:
-            self._pages.append(patch_rows_of(page.patches, has_escapes=page.has_escapes))
-
-    def rows(self) -> PatchRows:
-        """Returns all rows that were added."""
-        times = array("d")
-        for page in self._pages:
-            times += page.times
-        if all(page.separator == SEPARATOR for page in self._pages):
-            texts = tuple(map(SEPARATOR.join, zip(*(page.texts for page in self._pages), strict=True)))
-            return PatchRows(texts or NO_PATCHES.texts, times)
-        return _separated([[text for page in self._pages for text in page.column(name)] for name in ROW_TEXTS], times)
+def patch_rows_of(rows: Sequence[Patch]) -> PatchRows:
+    """Returns these rows in columns, in the given order, as if they had come in one page."""
+    return PatchRows((page_rows_of(rows),)) if rows else NO_PATCHES
 
 
-def patch_rows_of(rows: Sequence[Patch], *, has_escapes: bool = True) -> PatchRows:
-    """Returns these rows in columns, in the given order.
+def page_rows_of(rows: Sequence[Patch], *, has_escapes: bool = True) -> PageRows:
+    """Returns the rows of a page in columns; there is at least one.
 
     Without `has_escapes` no text is searched for the separator, a fifth of the time: JSON has no other way to write it.
     """
-    if not rows:
-        return NO_PATCHES
     columns = list(zip(*map(astuple, rows), strict=True))
     seconds = columns.pop(_TIME_AT)
     try:
@@ -115,15 +126,14 @@ def patch_rows_of(rows: Sequence[Patch], *, has_escapes: bool = True) -> PatchRo
         return _separated([[text or "" for text in column] for column in columns], times, has_escapes=has_escapes)
 
 
-def _separated(columns: Sequence[Sequence[str]], times: array[float], *, has_escapes: bool = True) -> PatchRows:
+def _separated(columns: Sequence[Sequence[str]], times: array[float], *, has_escapes: bool) -> PageRows:
     """Raises `TypeError` where a value is no text."""
     texts = tuple(map(SEPARATOR.join, columns))
-    between = max(len(times) - 1, 0)
-    if not has_escapes or all(text.count(SEPARATOR) == between for text in texts):
-        return PatchRows(texts, times)
+    if not has_escapes or all(text.count(SEPARATOR) == len(times) - 1 for text in texts):
+        return PageRows(texts, times)
     taken = set().union(*texts)
     separator = next(other for other in map(chr, _OTHER_SEPARATORS) if other not in taken)
-    return PatchRows(tuple(map(separator.join, columns)), times, separator)
+    return PageRows(tuple(map(separator.join, columns)), times, separator)
 
 
 def _seconds(time: float | str | None) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Iterable, Sequence
-from itertools import accumulate, groupby
+from itertools import accumulate, chain, groupby
 from operator import attrgetter
 
 import pyarrow as pa
@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from scanner.core.column import TIME
 from scanner.core.columns import PATCH_COLUMNS
 from scanner.core.normalize import END_OF_TIME_MS, cve_ids
-from scanner.core.patch_rows import PatchRows
+from scanner.core.patch_rows import PageRows, PatchRows
 from scanner.core.state_names import documented_state
 
 #: Rows as AWS lists them: times in epoch seconds, "" and 0 where there is nothing.
@@ -35,15 +35,15 @@ PATCH = pa.struct([column.field for column in PATCH_COLUMNS])
 
 def listed(rows_by_node: Iterable[PatchRows]) -> pa.StructArray:
     """Returns the rows of these nodes one after the other, as `LISTED`."""
-    runs = groupby(filter(len, rows_by_node), key=attrgetter("separator"))
+    runs = groupby(chain.from_iterable(rows.pages for rows in rows_by_node), key=attrgetter("separator"))
     parts = [_parted(list(run), separator) for separator, run in runs] or [NONE_LISTED]
     return parts[0] if len(parts) == 1 else pa.concat_arrays(parts)
 
 
-def _parted(rows_by_node: Sequence[PatchRows], separator: str) -> pa.StructArray:
-    joined = zip(*(rows.texts for rows in rows_by_node), strict=True)
+def _parted(pages: Sequence[PageRows], separator: str) -> pa.StructArray:
+    joined = zip(*(page.texts for page in pages), strict=True)
     *texts, cves = (pc.split_pattern(_strings(column), separator).flatten() for column in joined)
-    times = b"".join(rows.times.tobytes() for rows in rows_by_node)
+    times = b"".join([page.times for page in pages])
     seconds = pa.Array.from_buffers(pa.float64(), len(cves), [None, pa.py_buffer(times)])
     return pa.StructArray.from_arrays([*texts, seconds, cves], fields=list(LISTED))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from scanner.core.errors import PaginationBroken
-from scanner.core.patch_rows import PatchPage, PatchRows, PatchRowsBuilder
+from scanner.core.patch_rows import PageRows, PatchPage, PatchRows, page_rows_of
 from scanner.core.state_names import documented_state
 
 
@@ -21,7 +21,7 @@ class Listing:
         self._max_pages = max_pages
         self._wanted = wanted
         self._counts: Counter[str] = Counter()
-        self._rows = PatchRowsBuilder()
+        self._pages: list[PageRows] = []
         self._tokens: set[str] = set()
         self.next_token: str | None = None
         self.pages = 0
@@ -48,7 +48,8 @@ class Listing:
                     f"the listing did not end within {self._max_pages} pages", code="EndlessPagination"
                 )
             self._tokens.add(token)
-        self._rows.add(page)
+        if page.patches:
+            self._pages.append(page_rows_of(page.patches, has_escapes=page.has_escapes))
         if self._wanted is not None:
             self._counts.update(documented_state(patch.state or "") for patch in page.patches)
             self.ended_early = token is not None and self._counts == self._wanted
@@ -56,7 +57,7 @@ class Listing:
 
     def rows(self) -> PatchRows:
         """Returns the rows of all pages, in their order, duplicates included."""
-        return self._rows.rows()
+        return PatchRows(tuple(self._pages))
 
 
 def rows_by_state(rows: PatchRows) -> Counter[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 
 import anyio
@@ -142,14 +142,17 @@ class _TargetReading:
         async for batch in receive:
             attempts = batch
             while attempts:
-                async with anyio.create_task_group() as nodes:
-                    for attempt in attempts:
-                        nodes.start_soon(self._read_in_turn, attempt)
+                waiting = iter(attempts)
+                async with anyio.create_task_group() as readers:
+                    # A task for each node would cost as much as decoding one of its pages.
+                    for _ in range(min(len(attempts), self._job.rules.max_nodes)):
+                        readers.start_soon(self._read_in_turn, waiting)
                 attempts = await self._deliver_finished(attempts)
 
-    async def _read_in_turn(self, attempt: NodeAttempt) -> None:
-        async with self._free_places:
-            await self._read_node(attempt)
+    async def _read_in_turn(self, waiting: Iterator[NodeAttempt]) -> None:
+        for attempt in waiting:
+            async with self._free_places:
+                await self._read_node(attempt)
 
     async def _read_node(self, attempt: NodeAttempt) -> None:
         self._refuse_costly_refresh(attempt)

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from scanner.aws.transport.decoding import Undecodable
 from scanner.aws.transport.wire import decode_patches
-from scanner.core.patch_rows import NO_PATCHES, SEPARATOR, Patch, PatchPage, PatchRowsBuilder, patch_rows_of
+from scanner.core.patch_rows import NO_PATCHES, SEPARATOR, Patch, PatchRows, page_rows_of, patch_rows_of
+from scanner.scan.listing import Listing
 from tests.worded import rows_listed
 
 pytestmark = pytest.mark.slow
@@ -35,10 +36,7 @@ pages = st.lists(st.lists(rows, max_size=4), max_size=4)
 
 
 def gather(listing):
-    gathering = PatchRowsBuilder()
-    for page in listing:
-        gathering.add(PatchPage(page, None))
-    return gathering.rows()
+    return PatchRows(tuple(page_rows_of(page) for page in listing if page))
 
 
 def plain(row):
@@ -65,12 +63,12 @@ def test_where_a_page_ended_leaves_no_trace(listing, data):
 
 @given(pages, st.booleans())
 def test_whatever_way_json_writes_a_text_it_comes_out_to_the_letter(listing, is_ascii):
-    gathering = PatchRowsBuilder()
+    rows = Listing(len(listing) + 1)
     for page in listing:
         members = [msgspec.to_builtins(row) for row in page]
-        gathering.add(decode_patches(json.dumps({"Patches": members}, ensure_ascii=is_ascii).encode()))
+        rows.add(decode_patches(json.dumps({"Patches": members}, ensure_ascii=is_ascii).encode()))
 
-    assert rows_listed(gathering.rows()) == [plain(row) for page in listing for row in page]
+    assert rows_listed(rows.rows()) == [plain(row) for page in listing for row in page]
 
 
 def test_json_cannot_hold_a_separator_that_is_not_escaped():
@@ -87,7 +85,8 @@ def test_nothing_gathered_is_no_patches():
 def test_a_text_that_holds_the_separator_is_kept_to_the_letter():
     found = gather([[Patch("a", "one")], [Patch("b", f"two{SEPARATOR}and"), Patch("c", "\U000f0000")]])
 
-    assert found.separator not in (SEPARATOR, "\U000f0000")
+    assert found.pages[0].separator == SEPARATOR
+    assert found.pages[1].separator not in (SEPARATOR, "\U000f0000")
     assert found.column("title") == ["one", f"two{SEPARATOR}and", "\U000f0000"]
 
 
