@@ -21,6 +21,7 @@ _STALE_COLUMNS = ("operation_end_time", "ping_status", "last_successful_associat
 TALLY_NODES = ("account_id", "status", "installed_as_of", *_STALE_COLUMNS)
 TALLY_PATCHES = ("state", "severity")
 TALLY_STATES = ("MISSING", "FAILED")
+_GROUPED = ("account_id", "state", "severity")
 NO_SEVERITY = "no severity"  # stands for a patch to which AWS gives none
 
 
@@ -48,10 +49,9 @@ class Tally:
 
     def _count(self, batch: NodeBatch) -> None:
         by_severity = dict(zip(TALLY_STATES, (self.missing, self.failed), strict=True))
-        for (account_id, state, severity), patches in _groups(batch.patches, "account_id", "state", "severity"):
-            if state in by_severity:
-                by_severity[state][severity or NO_SEVERITY] += patches
-                self.lacking_by_account[str(account_id)] += patches
+        for (account_id, state, severity), patches in _groups(_lacking(batch.patches), *_GROUPED):
+            by_severity[str(state)][severity or NO_SEVERITY] += patches
+            self.lacking_by_account[str(account_id)] += patches
         for (status,), nodes in _groups(batch.nodes, "status"):
             self.nodes[NodeStatus(str(status))] += nodes
         self.stale.update(self._stale_nodes(batch.nodes))
@@ -73,6 +73,12 @@ class Tally:
             )
             if reason is not None:
                 yield reason
+
+
+def _lacking(patches: pa.Table) -> pa.Table:
+    """Returns what is counted of the rows in `TALLY_STATES`: grouping the others too would take thrice as long."""
+    is_lacking = pc.is_in(patches.column("state"), pa.array(TALLY_STATES))
+    return patches.select(_GROUPED).take(pc.indices_nonzero(is_lacking))
 
 
 def _plain(table: pa.Table, name: str) -> list[Any]:
