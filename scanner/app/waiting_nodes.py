@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping
 
 import pyarrow as pa
 import pyarrow.compute as pc
 from msgspec import Struct
 
 from scanner.core.errors import StoreError
-from scanner.core.model import NodeScan, NodeStatus, Target
+from scanner.core.model import NodeStatus, Target
 from scanner.store.carried_rows import without_carried_rows
 from scanner.store.earlier_segment import EarlierSegment
 from scanner.store.history import History
@@ -80,10 +80,10 @@ class WaitingNodes:
         """Returns the targets of which nodes wait."""
         return (+self._by_target).keys()
 
-    def deliver(self, scans: Sequence[NodeScan]) -> None:
-        """Notes that these nodes are delivered, those that do not wait too."""
-        for scan in scans:
-            self._deliver(scan.target, scan.node.instance_id)
+    def deliver(self, nodes: Iterable[tuple[Target, str]]) -> None:
+        """Notes that these nodes, by target and instance id, are delivered, those that do not wait too."""
+        for target, instance_id in nodes:
+            self._deliver(target, instance_id)
 
     def _deliver(self, target: Target, instance_id: str) -> None:
         reading = self._history.reading(target, instance_id)

@@ -54,10 +54,14 @@ class _PendingNodes:
 
     async def flush(self) -> None:
         async with self._lock:
-            scans, self._scans, self._rows = self._scans, [], 0
-            ended, self._ended = self._ended, []
-            if scans or ended:
-                await self._put(scans, ended)
+            if self._scans or self._ended:
+                # Nothing here holds on to the nodes, so that `put` can let their rows go once it has them in columns.
+                await self._put(*self._take())
+
+    def _take(self) -> tuple[list[NodeScan], list[TargetOutcome]]:
+        scans, self._scans, self._rows = self._scans, [], 0
+        ended, self._ended = self._ended, []
+        return scans, ended
 
     async def flush_periodically(self) -> None:
         while True:

@@ -68,6 +68,10 @@ class Reading(Struct, frozen=True):
     non-compliant besides, both with `PATCH_MEMBERS` and the place of their node as `owner`. `numbers` and `facts` are
     those of `KnownNodes`, one for each node, `entries` what earlier scans saw lacking on them. Of `lacking` and
     `entries`, `key` is the same for equal patches of a node and `package` for those of one KB id.
+
+    Of each node: `is_trusted` is whether a patch that it does not list is not lacking, `is_latest` whether the scan has
+    its rows and no other scan has read it later, `is_pending` whether a patch waits for a reboot, by its rows or by
+    AWS's count.
     """
 
     segment: pa.Table
@@ -78,41 +82,17 @@ class Reading(Struct, frozen=True):
     numbers: pa.Array
     facts: pa.Table
     entries: pa.Table
+    is_trusted: pa.Array
+    is_latest: pa.Array
+    is_pending: pa.Array
 
     def column(self, name: str) -> pa.Array:
         """Returns a column of the nodes."""
         return single(self.segment.column(name))
 
-    @property
-    def is_trusted(self) -> pa.Array:
-        """Returns of each node whether a patch that it does not list is not lacking."""
-        return pc.is_in(self.column("status"), pa.array(TRUSTED))
-
-    @property
-    def is_read(self) -> pa.Array:
-        """Returns of each node whether the scan has its rows."""
-        has_rows = pc.greater(self.column("patch_rows"), 0)
-        return pc.or_(pc.is_in(self.column("status"), pa.array(_WITH_ROWS)), has_rows)
-
-    @property
-    def is_latest(self) -> pa.Array:
-        """Returns of each node whether the scan has its rows, and no other scan has read it later.
-
-        A scan that is resumed may hold readings that are older than those of a scan that was committed meanwhile.
-        """
-        is_older = pc.less(self.column("scanned_at"), single(self.facts.column("read_at")))
-        return pc.and_(self.is_read, pc.invert(pc.fill_null(is_older, False)))
-
-    @property
-    def is_pending(self) -> pa.Array:
-        """Returns of each node whether a patch waits for a reboot, by its rows or by AWS's count."""
-        rows = self.lacking.filter(pc.equal(self.lacking.column("state"), PENDING_REBOOT))
-        is_counted = pc.fill_null(pc.greater(self.column("installed_pending_reboot_count"), 0), False)
-        return pc.or_(self.are_among(rows.column("owner")), is_counted)
-
     def are_among(self, owners: pa.ChunkedArray) -> pa.Array:
         """Returns of each node whether its place is among these."""
-        return pc.is_in(pa.array(range(len(self.segment)), pa.int64()), single(owners.unique()))
+        return _are_among(len(self.segment), owners)
 
 
 def reading(segment: pa.Table, known: KnownNodes, patches: PatchFilters) -> Reading:
@@ -126,6 +106,7 @@ def reading(segment: pa.Table, known: KnownNodes, patches: PatchFilters) -> Read
     owners = nested.value_parent_indices()
     lacking, rejected = (_rows(rows, owners, pc.indices_nonzero(mask)) for mask in (is_lacking, is_rejected))
     numbers = known.numbers(segment)
+    facts = known.facts(numbers)
     return Reading(
         segment=segment,
         filters=Filters(patches),
@@ -133,9 +114,30 @@ def reading(segment: pa.Table, known: KnownNodes, patches: PatchFilters) -> Read
         lacking=_with_keys(lacking),
         counted=pa.concat_tables([lacking, rejected]),
         numbers=numbers,
-        facts=known.facts(numbers),
+        facts=facts,
         entries=_with_keys(known.entries(numbers)),
+        is_trusted=pc.is_in(single(segment.column("status")), pa.array(TRUSTED)),
+        is_latest=_is_latest(segment, facts),
+        is_pending=_is_pending(segment, lacking),
     )
+
+
+def _is_latest(segment: pa.Table, facts: pa.Table) -> pa.Array:
+    """A scan that is resumed may hold readings that are older than those of a scan that was committed meanwhile."""
+    has_rows = pc.greater(single(segment.column("patch_rows")), 0)
+    is_read = pc.or_(pc.is_in(single(segment.column("status")), pa.array(_WITH_ROWS)), has_rows)
+    is_older = pc.less(single(segment.column("scanned_at")), single(facts.column("read_at")))
+    return pc.and_(is_read, pc.invert(pc.fill_null(is_older, False)))
+
+
+def _is_pending(segment: pa.Table, lacking: pa.Table) -> pa.Array:
+    rows = lacking.filter(pc.equal(lacking.column("state"), PENDING_REBOOT))
+    is_counted = pc.fill_null(pc.greater(single(segment.column("installed_pending_reboot_count")), 0), False)
+    return pc.or_(_are_among(len(segment), rows.column("owner")), is_counted)
+
+
+def _are_among(nodes: int, owners: pa.ChunkedArray) -> pa.Array:
+    return pc.is_in(pa.array(range(nodes), pa.int64()), single(owners.unique()))
 
 
 def _rows(rows: pa.StructArray, owners: pa.Array, at: pa.Array) -> pa.Table:
