@@ -95,7 +95,7 @@ class StoreSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """Where scans are kept and how often they are made durable."""
 
     location: str = "./patchsweep-data"  # A folder or `s3://bucket/prefix`
-    flush_rows: int = 50_000
+    flush_rows: int = 100_000
     flush_interval_s: float = 5.0
     #: S3: the KMS key (id, ARN or alias) that encrypts what is written; None: as the bucket encrypts by itself.
     kms_key_id: str | None = None

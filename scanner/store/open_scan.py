@@ -40,7 +40,7 @@ from scanner.store.segment_writer import entry_of
 from scanner.store.survey import Survey, check_nothing_lost, survey
 from scanner.store.thin_rows import LeftNodes, ThinFile, list_thin, thin_tables
 
-BATCH_ROWS = 65_536  # patch rows in a batch of a replay: a segment of 50,000 rows and its last node is one batch
+BATCH_ROWS = 65_536  # patch rows in a batch of a replay, which a sink holds at once; a full segment is two batches
 
 
 class DoneNodes(Struct, frozen=True):

@@ -75,7 +75,8 @@ def encode_nodes(segment: pa.Table, patches: FileEntry | None) -> bytes:
     """Returns the nodes file of a segment table, which names its patches file."""
     nodes = segment.drop_columns(["patches"])
     metadata = {**(nodes.schema.metadata or {}), _PATCHES_FILE: msgspec.json.encode(patches)}
-    return parquet_bytes(nodes.replace_schema_metadata(metadata), _REPEATING_OF_NODES, KEY_COLUMNS)
+    # zstd sets itself up for each of 60 columns, which have a few hundred bytes: as long as all else, for 4 % less.
+    return parquet_bytes(nodes.replace_schema_metadata(metadata), _REPEATING_OF_NODES, KEY_COLUMNS, compression="lz4")
 
 
 def decode_nodes(data: bytes) -> Nodes:

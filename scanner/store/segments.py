@@ -46,9 +46,14 @@ async def digest(data: bytes) -> str:
 
 
 def parquet_bytes(
-    table: pa.Table, dictionary: Sequence[str] = (), statistics: Sequence[str] = (), *, stores_schema: bool = True
+    table: pa.Table,
+    dictionary: Sequence[str] = (),
+    statistics: Sequence[str] = (),
+    *,
+    stores_schema: bool = True,
+    compression: str = "zstd",
 ) -> bytes:
-    """Returns a table as a Parquet file with one row group, compressed with zstd.
+    """Returns a table as a Parquet file with one row group.
 
     `dictionary` names the columns encoded with a dictionary, `statistics` those with minimum and maximum.
     `stores_schema` is whether the file has the Arrow schema too, beside that of Parquet. The footer has the checksums
@@ -58,7 +63,7 @@ def parquet_bytes(
     with pq.ParquetWriter(
         buffer,
         table.schema,
-        compression="zstd",
+        compression=compression,
         use_dictionary=list(dictionary),
         write_statistics=list(statistics),
         dictionary_pagesize_limit=_MAX_DICTIONARY_BYTES,

@@ -63,7 +63,8 @@ class Signer:
         self._signed_headers = ";".join([*names[:3], "x-amz-security-token", names[3]] if token else names)
         self._second = -1
         self._signing_key = hmac.new(b"", digestmod="sha256")
-        self._canonical_head = self._string_to_sign_head = self._authorization = self._date_headers = ""
+        self._canonical_head = sha256()
+        self._string_to_sign_head = self._authorization = self._date_headers = ""
 
     def sign(self, target: str, body: bytes, now_s: float) -> str:
         """Returns the header lines that sign a body: Authorization, X-Amz-Date and, for a session, its token.
@@ -76,12 +77,12 @@ class Signer:
         second = int(now_s)
         if second != self._second:
             self._start_second(second)
-        canonical_request = (
-            f"{self._canonical_head}{target}\n\n{self._signed_headers}\n{sha256(body).hexdigest()}".encode()
-        )
+        # A copy of the hash so far, too: of the 1 kB of a canonical request most is the token.
+        canonical_request = self._canonical_head.copy()
+        canonical_request.update(f"{target}\n\n{self._signed_headers}\n{sha256(body).hexdigest()}".encode())
         # A copy of the keyed hash: `hmac.new` for every request would take 2 us more.
         signature = self._signing_key.copy()
-        signature.update(f"{self._string_to_sign_head}{sha256(canonical_request).hexdigest()}".encode())
+        signature.update(f"{self._string_to_sign_head}{canonical_request.hexdigest()}".encode())
         return f"{self._authorization}{signature.hexdigest()}{self._date_headers}"
 
     def _start_second(self, second: int) -> None:
@@ -92,7 +93,8 @@ class Signer:
         if not self._string_to_sign_head.endswith(f"{credential_scope}\n"):
             self._signing_key = hmac.new(_signing_key(secret_key, credential_scope), digestmod="sha256")
         token_line = f"x-amz-security-token:{token}\n" if token else ""
-        self._canonical_head = f"POST\n/\n\n{self._fixed_headers}\nx-amz-date:{amz_date}\n{token_line}x-amz-target:"
+        head = f"POST\n/\n\n{self._fixed_headers}\nx-amz-date:{amz_date}\n{token_line}x-amz-target:"
+        self._canonical_head = sha256(head.encode())
         self._string_to_sign_head = f"{_ALGORITHM}\n{amz_date}\n{credential_scope}\n"
         self._authorization = (
             f"Authorization: {_ALGORITHM} Credential={access_key}/{credential_scope}, "
