@@ -30,8 +30,8 @@ def stalls(size: Size) -> list[Result]:
     return [
         Result(
             name="How long the event loop was held up",
-            about="Lateness in ms of a task in the scanning process that wakes every 5 ms; segments of 100,000 rows are "
-            "stored meanwhile. Own CPU is what the loop's thread itself took from beat to beat; the rest of the "
+            about="Lateness in ms of a task in the scanning process that wakes every 5 ms; segments of 100,000 rows "
+            "are stored meanwhile. Own CPU is what the loop's thread itself took from beat to beat; the rest of the "
             "lateness is other threads and other work on the machine. Until the first node the SDK makes its clients.",
             columns=["latency of the server", "phase", "late, p99", "late, max", "own CPU, p99", "own CPU, max"],
             rows=[_row(runs, latency_s, phase) for latency_s in LATENCIES_S for phase in PHASES],
