@@ -20,7 +20,7 @@ from scanner.sinks.parquet.node_rows import KEY_COLUMNS, NodeRows, key_columns, 
 from scanner.sinks.parquet.shared_texts import SharedTexts
 from scanner.sinks.parquet.sorted_runs import RunForm, RunReader, SortedRun, sorted_run, write_run
 
-#: The first runs, 4 million rows, lie in their files as they are, 60 bytes a row, which takes a third of the CPU; a
+#: The first runs, 4 million rows, lie in their files as they are, 70 bytes a row, which takes a third of the CPU; a
 #: merge holds one of their parts each. Later ones take half of the disk and a quarter of the memory.
 _FAST_RUNS = 32
 _FAST = RunForm(rows_at_once=16_384, compression=None)
