@@ -85,7 +85,8 @@ class FakeSources:
         return self.odd
 
     async def instances(self):
-        return self._answer("instances", self.ec2)
+        found = self._answer("instances", self.ec2)
+        return found if isinstance(found, NotAsked) else dict(found)
 
     async def is_host_management_on(self):
         return self._answer("host management", self.host_management)

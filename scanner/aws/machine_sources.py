@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, MutableMapping, Sequence
 from typing import TypeVar
 
 from scanner.aws.machines.ask import Ask
@@ -50,16 +50,16 @@ class TargetSources:
         self._odd: dict[Operation, dict[str, None]] = {}
         self._unread: dict[str, NotAsked] = {}
 
-    async def instances(self) -> Mapping[str, Instance] | NotAsked:
+    async def instances(self) -> MutableMapping[str, Instance] | NotAsked:
         """Returns the EC2 instances by id, those that a service of AWS manages too."""
         return await self._asked(self._coverage.ec2, self._instances)
 
-    async def _instances(self) -> Mapping[str, Instance]:
+    async def _instances(self) -> MutableMapping[str, Instance]:
         listing = instance_pages((await self._ec2()).ask, self._rules, self._name, self._note_odd)
         found = PackedValues[Instance](Instance)
         async for page in listing:
             for instance in page:
-                found.add(instance.instance_id, instance)
+                found[instance.instance_id] = instance
         return found
 
     async def is_host_management_on(self) -> bool | NotAsked:

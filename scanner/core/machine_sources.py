@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, MutableMapping, Sequence
 from typing import Protocol
 
 from scanner.core.baselines import Baseline
@@ -17,8 +17,8 @@ class MachineSources(Protocol):
     nodes are read whatever becomes of these.
     """
 
-    async def instances(self) -> Mapping[str, Instance] | NotAsked:
-        """Returns the EC2 instances by id, those that a service of AWS manages too."""
+    async def instances(self) -> MutableMapping[str, Instance] | NotAsked:
+        """Returns the EC2 instances by id, those that a service of AWS manages too; the caller takes them out."""
         ...
 
     async def is_host_management_on(self) -> bool | NotAsked:

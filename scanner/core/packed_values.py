@@ -1,8 +1,8 @@
-"""Keeps many values in little memory for as long as a target is open."""
+"""Keeps many values in little memory until they are taken."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, MutableMapping
 from typing import Generic, TypeVar
 
 import msgspec
@@ -10,11 +10,11 @@ import msgspec
 T = TypeVar("T")
 
 
-class PackedValues(Mapping[str, T], Generic[T]):
+class PackedValues(MutableMapping[str, T], Generic[T]):
     """A mapping that keeps its values as MessagePack, and makes a value each time that it is looked up.
 
     An EC2 instance with 15 tags takes 1 kB instead of 3 kB as objects, at 3 µs for each time; a target with 20,000
-    of them is open for an hour, and each is looked up a few times.
+    of them is open for an hour, and each is looked up once or twice.
     """
 
     def __init__(self, kind: object) -> None:
@@ -23,9 +23,11 @@ class PackedValues(Mapping[str, T], Generic[T]):
         self._decode: msgspec.msgpack.Decoder[T] = msgspec.msgpack.Decoder(kind)
         self._packed: dict[str, bytes] = {}
 
-    def add(self, key: str, value: T) -> None:
-        """Adds a value; it takes the place of one with the same key."""
+    def __setitem__(self, key: str, value: T) -> None:
         self._packed[key] = self._encode(value)
+
+    def __delitem__(self, key: str) -> None:
+        del self._packed[key]
 
     def __getitem__(self, key: str) -> T:
         return self._decode.decode(self._packed[key])

@@ -210,6 +210,7 @@ class _TargetReading:
             decision, summary = await self.machines.settle(attempt.node, decision)
         state = attempt.state or summary
         self.machines.use_state(state)
+        instance, tags = self.machines.take(instance_id)
         await self._job.deliver(
             NodeScan(
                 target=self._target,
@@ -221,8 +222,8 @@ class _TargetReading:
                 pages=attempt.pages,
                 restarts=attempt.restarts,
                 scanned_at=int(self._job.now() * 1000),
-                instance=self.machines.instance(instance_id),
-                tags=self.machines.tags(instance_id),
+                instance=instance,
+                tags=tags,
             )
         )
 

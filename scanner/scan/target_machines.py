@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, MutableMapping
 from typing import TypeVar
 
 import anyio
@@ -55,7 +55,7 @@ class TargetMachines:
         self._sources = sources
         self._now = now
         self._wanted = wanted
-        self._instances: Mapping[str, Instance] = {}
+        self._instances: MutableMapping[str, Instance] = {}
         self._hybrid_tags: Mapping[str, Tags] | None = None
         self._listed: set[str] = set()
         self._baseline_ids = set(baseline_ids)
@@ -73,18 +73,17 @@ class TargetMachines:
         if self._hybrid_tags is None and any(_is_hybrid(node.instance_id) for node in nodes):
             self._hybrid_tags = self._known(await self._sources.hybrid_tags(), {})
 
-    def instance(self, instance_id: str) -> Instance | None:
-        """Returns what EC2 shows of a node, if it was asked and knows it."""
-        return self._instances.get(instance_id)
+    def take(self, instance_id: str) -> tuple[Instance | None, Tags]:
+        """Returns what EC2 shows of a node, if it was asked and knows it, and the tags that the owner gave the node.
 
-    def tags(self, instance_id: str) -> Tags:
-        """Returns the tags that the owner gave a machine, if the settings name keys those of them alone."""
-        instance = self._instances.get(instance_id)
+        A node ends once, and what is known of it is not kept any longer. If the settings name keys, the tags are those.
+        """
+        instance = self._instances.pop(instance_id, None)
         tags = (self._hybrid_tags or {}).get(instance_id, ()) if instance is None else instance.tags
         wanted = self._wanted.tag_keys
         if wanted:
-            return tuple([tag for tag in tags if tag[0] in wanted])
-        return tuple([tag for tag in tags if not tag[0].startswith(_AWS_TAGS)])
+            return instance, tuple([tag for tag in tags if tag[0] in wanted])
+        return instance, tuple([tag for tag in tags if not tag[0].startswith(_AWS_TAGS)])
 
     def use_state(self, state: PatchState | None) -> None:
         """Notes the baseline that a patch state names."""

@@ -28,7 +28,7 @@ INSTANCES = st.builds(
 def test_packed_values_are_those_of_a_dict(instances):
     packed = PackedValues[Instance](Instance)
     for instance in instances:
-        packed.add(instance.instance_id, instance)
+        packed[instance.instance_id] = instance
     expected = {instance.instance_id: instance for instance in instances}
     assert dict(packed.items()) == expected
     assert (len(packed), list(packed)) == (len(expected), list(expected))
@@ -37,11 +37,19 @@ def test_packed_values_are_those_of_a_dict(instances):
 
 def test_a_key_that_was_not_added_is_not_there():
     packed = PackedValues[Tags](Tags)
-    packed.add("mi-1", (("team", "web"),))
+    packed["mi-1"] = (("team", "web"),)
     assert packed.get("mi-2") is None
     assert "mi-2" not in packed
     with pytest.raises(KeyError):
         packed["mi-2"]
+
+
+def test_a_value_is_taken_once():
+    packed = PackedValues[Tags](Tags)
+    packed["mi-1"] = (("team", "web"),)
+    assert packed.pop("mi-1", None) == (("team", "web"),)
+    assert packed.pop("mi-1", None) is None
+    assert not packed
 
 
 def test_instances_with_tags_of_their_own_take_about_a_kilobyte_each():
@@ -50,7 +58,7 @@ def test_instances_with_tags_of_their_own_take_about_a_kilobyte_each():
     try:
         for number in range(500):
             tags = tuple((f"tag-{tag:02}", f"value {tag} of {number}") for tag in range(15))
-            packed.add(f"i-{number:017x}", Instance(f"i-{number:017x}", image_id="ami-0123456789abcdef0", tags=tags))
+            packed[f"i-{number:017x}"] = Instance(f"i-{number:017x}", image_id="ami-0123456789abcdef0", tags=tags)
         held, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()

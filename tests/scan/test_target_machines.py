@@ -230,3 +230,17 @@ async def test_what_single_members_of_the_answers_could_not_be_read_is_named():
     found, outcome = await scanned({"i-a": node()}, sources)
     assert found["i-a"].status is NodeStatus.VERIFIED
     assert (outcome.status, outcome.not_asked) == ("scanned", ("an instance without an id",))
+
+
+async def test_what_ec2_shows_of_a_node_is_not_kept_once_the_node_has_ended():
+    class Kept(FakeSources):
+        async def instances(self):
+            self.kept = await super().instances()
+            return self.kept
+
+    sources = Kept(ec2={name: Instance(name, "running", tags=(("Team", name),)) for name in ("i-a", "i-lost")})
+    found, _ = await scanned({"i-a": node()}, sources)
+    assert {name: (each.instance.state, each.tags) for name, each in found.items()} == {
+        name: ("running", (("Team", name),)) for name in ("i-a", "i-lost")
+    }
+    assert not sources.kept

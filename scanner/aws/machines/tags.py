@@ -51,7 +51,7 @@ async def hybrid_tags(ask: Ask, name: str, on_odd: OnOdd = ignore_odd) -> Mappin
     found = PackedValues[Tags](Tags)
     async for page in tag_pages(ask, name, on_odd):
         for instance_id, tags in page:
-            found.add(instance_id, tags)
+            found[instance_id] = tags
     return found
 
 
