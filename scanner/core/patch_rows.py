@@ -7,13 +7,15 @@ that wait for the rest of their nodes would cost more to keep and to visit again
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from itertools import chain
 
 from msgspec import Struct, field
 from msgspec.structs import astuple
 
 from scanner.core.normalize import epoch_s
+from scanner.core.words import Words
 
 
 class Patch(Struct, rename="pascal", gc=False):
@@ -34,6 +36,11 @@ class Patch(Struct, rename="pascal", gc=False):
 SEPARATOR = "\0"
 #: The texts of a `Patch`, in the order in which `PatchRows` has them.
 ROW_TEXTS = ("kb_id", "title", "classification", "severity", "state", "cve_ids")
+#: Those that have few different values, and the others.
+WORD_TEXTS = ("classification", "severity", "state")
+OTHER_TEXTS = ("kb_id", "title", "cve_ids")
+#: What classifications, severities and states this process has seen first; AWS knows some 30.
+WORDS = Words()
 
 
 class PageRows(Struct, frozen=True):
@@ -41,15 +48,28 @@ class PageRows(Struct, frozen=True):
 
     `texts` has the values of each of `ROW_TEXTS`, joined by `separator`, which none of them holds; an absent one is
     "", as AWS itself writes it at times. `times` are the installed times in epoch seconds, 0 where there is none.
+    `numbers` has those of `WORD_TEXTS` as numbers of `WORDS`, a byte each, and `texts` only the others; or it is empty.
     """
 
     texts: tuple[str, ...]
     times: array[float]
     separator: str = SEPARATOR
+    numbers: tuple[bytes, ...] = ()
 
     def column(self, name: str) -> list[str]:
         """Returns the values of one of `ROW_TEXTS`."""
-        return self.texts[ROW_TEXTS.index(name)].split(self.separator)
+        if not self.numbers:
+            return self.texts[ROW_TEXTS.index(name)].split(self.separator)
+        if name in WORD_TEXTS:
+            return [WORDS.names[number] for number in self.numbers[WORD_TEXTS.index(name)]]
+        return self.texts[OTHER_TEXTS.index(name)].split(self.separator)
+
+    def counted(self, name: str) -> Iterable[tuple[str, int]]:
+        """Returns each value of one of `WORD_TEXTS` with how many rows have it."""
+        if not self.numbers:
+            return Counter(self.column(name)).items()
+        numbers = self.numbers[WORD_TEXTS.index(name)]
+        return [(WORDS.names[number], numbers.count(number)) for number in set(numbers)]
 
 
 class PatchRows(Struct, frozen=True, eq=False):
@@ -99,6 +119,8 @@ class PatchPage(Struct, frozen=True):
 
 
 _TIME_AT = Patch.__struct_fields__.index("installed_time")
+_WORDS_AT = [ROW_TEXTS.index(name) for name in WORD_TEXTS]
+_OTHERS_AT = [ROW_TEXTS.index(name) for name in OTHER_TEXTS]
 #: A private-use plane of Unicode, for texts that hold the usual separator.
 _OTHER_SEPARATORS = range(0xF0000, 0xFFFFE)
 
@@ -121,19 +143,25 @@ def page_rows_of(rows: Sequence[Patch], *, has_escapes: bool = True) -> PageRows
         # The service writes numbers; null and text are all that its model does not rule out.
         times = array("d", map(_seconds, seconds))
     try:
-        return _separated(columns, times, has_escapes=has_escapes)
+        return _joined(columns, times, has_escapes=has_escapes)
     except TypeError:
-        return _separated([[text or "" for text in column] for column in columns], times, has_escapes=has_escapes)
+        return _joined([[text or "" for text in column] for column in columns], times, has_escapes=has_escapes)
 
 
-def _separated(columns: Sequence[Sequence[str]], times: array[float], *, has_escapes: bool) -> PageRows:
+def _joined(columns: Sequence[Sequence[str]], times: array[float], *, has_escapes: bool) -> PageRows:
     """Raises `TypeError` where a value is no text."""
-    texts = tuple(map(SEPARATOR.join, columns))
-    if not has_escapes or all(text.count(SEPARATOR) == len(times) - 1 for text in texts):
-        return PageRows(texts, times)
-    taken = set().union(*texts)
-    separator = next(other for other in map(chr, _OTHER_SEPARATORS) if other not in taken)
-    return PageRows(tuple(map(separator.join, columns)), times, separator)
+    try:
+        # A lookup takes as long as finding the text again among those joined; counting and numbering come with it.
+        numbers = tuple(bytes(map(WORDS.__getitem__, columns[place])) for place in _WORDS_AT)
+    except ValueError:  # a 257th word
+        numbers = ()
+    columns = [columns[place] for place in _OTHERS_AT] if numbers else columns
+    texts, separator = tuple(map(SEPARATOR.join, columns)), SEPARATOR
+    if has_escapes and any(text.count(SEPARATOR) >= len(times) for text in texts):
+        taken = set().union(*texts)
+        separator = next(other for other in map(chr, _OTHER_SEPARATORS) if other not in taken)
+        texts = tuple(map(separator.join, columns))
+    return PageRows(texts, times, separator, numbers)
 
 
 def _seconds(time: float | str | None) -> float:

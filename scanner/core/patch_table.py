@@ -5,7 +5,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Callable, Iterable, Sequence
 from itertools import accumulate, chain, groupby
-from operator import attrgetter
+from typing import TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -13,17 +13,20 @@ import pyarrow.compute as pc
 from scanner.core.column import TIME
 from scanner.core.columns import PATCH_COLUMNS
 from scanner.core.normalize import END_OF_TIME_MS, cve_ids
-from scanner.core.patch_rows import PageRows, PatchRows
+from scanner.core.patch_rows import OTHER_TEXTS, ROW_TEXTS, WORD_TEXTS, WORDS, PageRows, PatchRows
 from scanner.core.state_names import documented_state
 
+T = TypeVar("T")
+
+_WORD = pa.dictionary(pa.int32(), pa.string())
 #: Rows as AWS lists them: times in epoch seconds, "" and 0 where there is nothing.
 LISTED = pa.struct(
     [
         ("kb_id", pa.string()),
         ("title", pa.string()),
-        ("classification", pa.string()),
-        ("severity", pa.string()),
-        ("state", pa.string()),
+        ("classification", _WORD),
+        ("severity", _WORD),
+        ("state", _WORD),
         ("installed_time", pa.float64()),
         ("cve_ids", pa.string()),
     ]
@@ -35,17 +38,34 @@ PATCH = pa.struct([column.field for column in PATCH_COLUMNS])
 
 def listed(rows_by_node: Iterable[PatchRows]) -> pa.StructArray:
     """Returns the rows of these nodes one after the other, as `LISTED`."""
-    runs = groupby(chain.from_iterable(rows.pages for rows in rows_by_node), key=attrgetter("separator"))
-    parts = [_parted(list(run), separator) for separator, run in runs] or [NONE_LISTED]
+    pages = chain.from_iterable(rows.pages for rows in rows_by_node)
+    runs = groupby(pages, key=lambda page: (page.separator, bool(page.numbers)))
+    parts = [_parted(list(run), separator) for (separator, _), run in runs] or [NONE_LISTED]
     return parts[0] if len(parts) == 1 else pa.concat_arrays(parts)
 
 
 def _parted(pages: Sequence[PageRows], separator: str) -> pa.StructArray:
-    joined = zip(*(page.texts for page in pages), strict=True)
-    *texts, cves = (pc.split_pattern(_strings(column), separator).flatten() for column in joined)
+    """Returns the rows of pages that have the same separator, and that have numbers or have none."""
+    texts = [pc.split_pattern(_strings(each), separator).flatten() for each in _by_column(page.texts for page in pages)]
+    if pages[0].numbers:
+        columns = dict(zip(OTHER_TEXTS, texts, strict=True))
+        columns |= dict(zip(WORD_TEXTS, map(_words, _by_column(page.numbers for page in pages)), strict=True))
+    else:
+        columns = dict(zip(ROW_TEXTS, texts, strict=True))
+        columns |= {name: columns[name].dictionary_encode() for name in WORD_TEXTS}
     times = b"".join([page.times for page in pages])
-    seconds = pa.Array.from_buffers(pa.float64(), len(cves), [None, pa.py_buffer(times)])
-    return pa.StructArray.from_arrays([*texts, seconds, cves], fields=list(LISTED))
+    columns["installed_time"] = pa.Array.from_buffers(pa.float64(), len(texts[0]), [None, pa.py_buffer(times)])
+    return pa.StructArray.from_arrays([columns[field.name] for field in LISTED], fields=list(LISTED))
+
+
+def _by_column(pages: Iterable[tuple[T, ...]]) -> Iterable[tuple[T, ...]]:
+    return zip(*pages, strict=True)
+
+
+def _words(numbers: Sequence[bytes]) -> pa.DictionaryArray:
+    joined = b"".join(numbers)
+    places = pa.Array.from_buffers(pa.uint8(), len(joined), [None, pa.py_buffer(joined)])
+    return pa.DictionaryArray.from_arrays(places.cast(pa.int32()), pa.array(WORDS.names, pa.string()))
 
 
 def _strings(texts: Sequence[str]) -> pa.StringArray:
@@ -62,11 +82,11 @@ def in_words(rows: pa.StructArray) -> pa.StructArray:
         [
             pc.fill_null(kb_id, ""),
             _known(title),
-            _known(classification),
-            _known(severity),
+            _translated(classification, _known_word, pa.string()),
+            _translated(severity, _known_word, pa.string()),
             _translated(state, documented_state, pa.string()),
             _times(installed_time),
-            _translated(cves, cve_ids, pa.list_(pa.string())),
+            _translated(cves.dictionary_encode(), cve_ids, pa.list_(pa.string())),
         ],
         fields=list(PATCH),
     )
@@ -84,7 +104,10 @@ def _times(seconds: pa.Array) -> pa.Array:
     return pc.if_else(is_known, milliseconds, None).cast(pa.int64()).cast(TIME)
 
 
-def _translated(texts: pa.Array, word: Callable[[str], object], kind: pa.DataType) -> pa.Array:
-    """Returns what `word` makes of each text (of "" where there is none), computed once for equal texts."""
-    few = pc.fill_null(texts, "").dictionary_encode()
-    return pa.array([word(text) for text in few.dictionary.to_pylist()], kind).take(few.indices)
+def _known_word(word: str) -> str | None:
+    return word or None
+
+
+def _translated(texts: pa.DictionaryArray, word: Callable[[str], object], kind: pa.DataType) -> pa.Array:
+    """Returns what `word` makes of each text, computed once for equal texts."""
+    return pa.array([word(text) for text in texts.dictionary.to_pylist()], kind).take(texts.indices)

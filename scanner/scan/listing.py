@@ -63,6 +63,7 @@ class Listing:
 def rows_by_state(rows: PatchRows) -> Counter[str]:
     """Counts rows by state in its documented form; AWS lists `InstalledOther` where it documents `INSTALLED_OTHER`."""
     counts: Counter[str] = Counter()
-    for state, count in Counter(rows.column("state")).items():
-        counts[documented_state(state)] += count
+    for page in rows.pages:
+        for state, count in page.counted("state"):
+            counts[documented_state(state)] += count
     return counts

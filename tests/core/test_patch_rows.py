@@ -11,9 +11,11 @@ from hypothesis import strategies as st
 
 from scanner.aws.transport.decoding import Undecodable
 from scanner.aws.transport.wire import decode_patches
-from scanner.core.patch_rows import NO_PATCHES, SEPARATOR, Patch, PatchRows, page_rows_of, patch_rows_of
+from scanner.core.patch_rows import NO_PATCHES, SEPARATOR, WORDS, Patch, PatchRows, page_rows_of, patch_rows_of
+from scanner.core.patch_table import in_words, listed
+from scanner.core.words import Words
 from scanner.scan.listing import Listing
-from tests.worded import rows_listed
+from tests.worded import row_in_words, rows_listed, rows_of
 
 pytestmark = pytest.mark.slow
 
@@ -92,3 +94,29 @@ def test_a_text_that_holds_the_separator_is_kept_to_the_letter():
 
 def test_one_row_without_any_text_is_a_row():
     assert rows_listed(gather([[Patch()]])) == [Patch("", "", "", "", "", 0.0, "")]
+
+
+@given(pages, pages)
+def test_words_beyond_those_that_have_a_number_are_kept_as_texts(before, after):
+    numbered = [page_rows_of(page) for page in before if page]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("scanner.core.words.MAX_WORDS", len(WORDS))
+        found = PatchRows((*numbered, *(page_rows_of(page) for page in after if page)))
+        one_more = page_rows_of([Patch(state=f"state {len(WORDS)} of many"), Patch(state="Installed")])
+
+    assert rows_listed(found) == [plain(row) for page in [*before, *after] for row in page]
+    assert not one_more.numbers
+    assert dict(one_more.counted("state")) == {f"state {len(WORDS)} of many": 1, "Installed": 1}
+    assert rows_of(in_words(listed([found]))) == [row_in_words(row) for page in [*before, *after] for row in page]
+
+
+@pytest.mark.parametrize(("most", "in_numbers"), [(1, False), (256, True)])
+def test_values_are_counted_whether_they_are_numbers_or_texts(most, in_numbers, monkeypatch):
+    monkeypatch.setattr("scanner.core.patch_rows.WORDS", words := Words())
+    monkeypatch.setattr("scanner.core.words.MAX_WORDS", most)
+
+    page = page_rows_of([Patch(state="Installed"), Patch(state="Missing"), Patch(state="Installed")])
+
+    assert (bool(page.numbers), len(words)) == (in_numbers, min(most, 3))
+    assert dict(page.counted("state")) == {"Installed": 2, "Missing": 1}
+    assert page.column("state") == ["Installed", "Missing", "Installed"]
