@@ -9,6 +9,7 @@ from typing import Any
 
 import anyio
 import pyarrow as pa
+import pyarrow.compute as pc
 from anyio import to_thread
 from msgspec import Struct, structs
 
@@ -121,18 +122,20 @@ class History:
             data = await fetch(self._files, entry)
             async with self._decoding:
                 index = await decode(data, [*NODE_KEY, *_READING_COLUMNS, *_STATE_COLUMNS])
-                installed = await self._installed_ids(names, entry) if self._query.is_lean else None
+                held, rows = _targets_and_rows(index, missing)
+                # A worker looks for its own targets, of which most segments of a large scan hold none.
+                with_ids = self._query.is_lean and len(rows)
+                installed = await self._installed_ids(names, entry) if with_ids else None
         except StoreError as error:
             self.damaged.append(str(error))
             return set()
-        number = len(self._segments)
-        self._segments.append(entry)
-        self._installed.append(installed)
-        held = set()
-        for key, status, reading in _readings(index, number):
-            held.add(key[:2])
-            if key[:2] in missing and status in self._query.statuses and reading.read_at > self._query.since:
-                self._nodes[key[:2]][key[2]] = reading
+        if len(rows):
+            number = len(self._segments)
+            self._segments.append(entry)
+            self._installed.append(installed)
+            for key, status, reading in _readings(index, rows, number):
+                if status in self._query.statuses and reading.read_at > self._query.since:
+                    self._nodes[key[:2]][key[2]] = reading
         return held
 
     async def _installed_ids(self, names: ScanNames, entry: FileEntry) -> InstalledIds:
@@ -169,12 +172,28 @@ async def _take_in(
     return set().union(*held)
 
 
-def _readings(index: pa.Table, segment: int) -> Iterator[tuple[tuple[str, str, str], str, WholeReading]]:
-    """Yields key, status and reading of each node, in their order."""
+def _targets_and_rows(index: pa.Table, wanted: Collection[TargetKey]) -> tuple[set[TargetKey], pa.Array]:
+    """Returns the targets of which a segment holds nodes, and the rows of the nodes that belong to the wanted ones."""
+    pairs = pc.binary_join_element_wise(*(single(index.column(name)) for name in NODE_KEY[:2]), "/")
+    held = {(account_id, region): f"{account_id}/{region}" for account_id, region in _split(pairs.unique())}
+    texts = pa.array([text for key, text in held.items() if key in wanted], pa.string())
+    return set(held), pc.indices_nonzero(pc.is_in(pairs, value_set=texts)).cast(pa.int64())
+
+
+def _split(pairs: pa.Array) -> Iterator[TargetKey]:
+    for account_id, _, region in (text.partition("/") for text in pairs.to_pylist()):
+        yield account_id, region
+
+
+def _readings(
+    index: pa.Table, rows: pa.Array, segment: int
+) -> Iterator[tuple[tuple[str, str, str], str, WholeReading]]:
+    """Yields key, status and reading of the nodes in these rows, in their order."""
+    index = index.take(rows)
     values = {name: _plain(index.column(name)) for name in index.column_names}
     states = zip(*(values[name] for name in _STATE_COLUMNS), strict=True)
     readings = zip(*(values[name] for name in _READING_COLUMNS), strict=True)
-    for row, (key, state_values, reading) in enumerate(zip(_keys(index), states, readings, strict=True)):
+    for row, key, state_values, reading in zip(rows.to_pylist(), _keys(index), states, readings, strict=True):
         status, scanned_at, as_of, read_at = reading
         state = PatchState(key[2], *state_values)
         yield (

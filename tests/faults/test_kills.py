@@ -9,11 +9,13 @@ import pytest
 
 from tests.faults.counting_s3 import serve_s3
 from tests.faults.kills.campaign import BUCKET, VICTIMS, Case, run_case
+from tests.faults.kills.slices import SCAN_ID
 
 pytestmark = pytest.mark.slow
 
 CASES = (
     Case("finish", "s3", 0),
+    Case("delta", "s3", 0),
     Case("frozen finish", "folder", 0),
     Case("frozen finish", "s3", 0),
     Case("scheduler", "s3", 0),
@@ -41,10 +43,9 @@ async def test_a_scan_by_workers_is_whole_whichever_process_is_hit(case, s3, tmp
 
 async def test_a_row_that_is_missing_would_be_found(s3, tmp_path, monkeypatch):
     async def commits_half(scene):
-        scan_id = "20261125T221024Z-a1b2c3"
-        for argv in (("begin", "--scan-id", scan_id), ("work", scan_id, "--slice", "0/2")):
+        for argv in (("begin", "--scan-id", SCAN_ID), ("work", SCAN_ID, "--slice", "0/2")):
             await scene.to_its_end(*argv)
-        scene.workers.run("finish", scan_id)
+        scene.workers.run("finish", SCAN_ID)
 
     monkeypatch.setitem(VICTIMS, "half", commits_half)
     outcome = await run_case(Case("half", "folder", 0), s3, tmp_path)

@@ -242,3 +242,23 @@ async def test_the_installed_ids_of_a_node_are_its_own(store):
     first, second = (past.reading(TARGET, f"i-000{number}") for number in (1, 2))
     assert past.has_installed(first, ["KB1-0"])
     assert not past.has_installed(second, ["KB1-0"])
+
+
+async def test_a_worker_keeps_no_nodes_of_others_and_reads_patches_of_its_own_segments_only(files, store, monkeypatch):
+    await committed(
+        store, scan_id(1), [seen(number, target=ELSEWHERE) for number in (1, 2)], [seen(3, target=ELSEWHERE), seen(4)]
+    )
+    read, get = [], files.get
+
+    async def watched(name):
+        read.append(name)
+        return await get(name)
+
+    monkeypatch.setattr(files, "get", watched)
+    past = await known(store, is_lean=True)
+
+    assert past.is_unchanged(TARGET, seen(4).state)
+    assert past.reading(ELSEWHERE, "i-0003") is None
+    assert past.nodes_by_segment() == {0: 1}
+    assert sum("/patches/" in name for name in read) == 1
+    assert past.reading(TARGET, "i-0004").row == 1

@@ -17,9 +17,10 @@ from uuid import uuid4
 import anyio
 from msgspec import Struct
 
+from scanner.simulator.running.expected import Truth
 from scanner.store.layout import ScanNames
 from scanner.store.store import Store
-from tests.faults.chaos.findings import CATEGORIES, compare
+from tests.faults.chaos.findings import CATEGORIES, compare, expected_statuses
 from tests.faults.chaos.held import held_by
 from tests.faults.counting_s3 import CountingS3, serve_s3
 from tests.faults.kills import dask, slices
@@ -32,6 +33,7 @@ VICTIMS: Mapping[str, Play] = {
     "begin": slices.begin_is_killed,
     "work": slices.work_is_killed,
     "finish": slices.finish_is_killed,
+    "delta": slices.delta_is_killed,
     "frozen work": slices.work_is_frozen,
     "frozen finish": slices.finish_is_frozen,
     "worker": dask.worker_is_killed,
@@ -67,17 +69,23 @@ async def run_case(case: Case, s3: CountingS3, folder: Path) -> Outcome:
         scene.count_pages()
         outcome = scene.outcome
         async with workers.files() as files:
-            held = Store(files)
-            committed = await held.committed()
-            outcome.findings.add("nodes lost", [] if len(committed) == 1 else [f"committed: {committed}"])
-            for scan_id in committed[:1]:
-                outcome.findings.add("damaged files", await held.verify(scan_id))
-                truth = simulator.truth()
-                statuses = {key: node.status for key, node in truth.nodes.items()}
-                compare(await held_by(held, scan_id), truth, statuses, outcome.findings)
-                names = await files.names(ScanNames(scan_id).segments)
-                outcome.late_files = len(set(names) - {each.name for each in (await held.manifest(scan_id)).segments})
+            await _compare(outcome, Store(files), simulator.truth())
     return outcome
+
+
+async def _compare(outcome: Outcome, store: Store, truth: Truth) -> None:
+    """Holds the newest scan against the truth; no other may be committed but the one before a delta scan."""
+    committed = await store.committed()
+    if len(committed) != 1 + bool(outcome.earlier):
+        outcome.findings.add("nodes lost", [f"committed are {committed}"])
+        return
+    scan_id = committed[-1]
+    outcome.findings.add("damaged files", await store.verify(scan_id))
+    before = (await held_by(store, outcome.earlier)).nodes_by_key if outcome.earlier else {}
+    statuses = expected_statuses("delta" if outcome.earlier else "full", truth, before)
+    compare(await held_by(store, scan_id), truth, statuses, outcome.findings)
+    names = await store.files.names(ScanNames(scan_id).segments)
+    outcome.late_files = len(set(names) - {each.name for each in (await store.manifest(scan_id)).segments})
 
 
 @contextmanager

@@ -32,6 +32,7 @@ class Outcome(Struct):
     pages: int = 0  # of patches, that were asked for
     pages_again: int = 0  # of nodes that were stored when the scan went on
     late_files: int = 0  # that a process wrote into the scan after its commit
+    earlier: str = ""  # the scan before, of which a delta scan takes its rows
 
 
 class Scene:
@@ -77,6 +78,7 @@ class Scene:
 
     def hit_at_put(self, number: int, act: Callable[[Life], None], *argv: str) -> Life:
         """Starts a command to which something happens while an object is on its way to S3."""
+        self.outcome.is_hit = False
         lives: list[Life] = []
         self.at_put(number, lambda: act(lives[0]))
         lives.append(self.workers.start(*argv))
@@ -127,6 +129,10 @@ class Scene:
         self.outcome.pages = self.workers.pages.total()
         again = self.workers.pages - self._asked_before
         self.outcome.pages_again = sum(again[node] for node in self._stored)
+
+    async def committed(self) -> list[str]:
+        async with self.workers.files() as files:
+            return await Store(files).committed()
 
     async def unfinished(self) -> list[str]:
         async with self.workers.files() as files:

@@ -8,9 +8,10 @@ from tests.faults.kills.scene import PATIENCE_S, REQUESTS, Scene, is_stopped
 from tests.faults.lives import KILLED, Life
 from tests.faults.workers import freeze, wake
 
-SCAN_ID = "20261125T221024Z-a1b2c3"
+SCAN_ID = "20461125T221024Z-a1b2c3"  # after each that a test begins
 PARTS = ("0/3", "1/3", "2/3")
 BEGIN_REQUESTS, BEGIN_WRITES, FINISH_WRITES = 14, 8, 14  # about as many as there are
+WORK_WRITES = 9  # fewer than there are
 
 
 async def begin_is_killed(scene: Scene) -> str:
@@ -50,6 +51,21 @@ async def finish_is_killed(scene: Scene) -> str:
     """A `finish` that is killed, and run again."""
     await _read(scene)
     scene.killed(FINISH_WRITES, "finish", SCAN_ID)
+    await scene.to_its_end("finish", SCAN_ID)
+    return SCAN_ID
+
+
+async def delta_is_killed(scene: Scene) -> str:
+    """Each worker of a delta scan, in the round that reads and in the one that carries rows over, and its `finish`."""
+    await scene.to_its_end("scan")
+    (scene.outcome.earlier,) = await scene.committed()
+    await scene.to_its_end("begin", "--mode", "delta", "--scan-id", SCAN_ID)
+    hits = 0
+    for part in ("0/2", "1/2") * 2:
+        hits += scene.killed(WORK_WRITES, "work", SCAN_ID, "--slice", part) == KILLED
+        await scene.to_its_end("work", SCAN_ID, "--slice", part)
+    hits += scene.killed(FINISH_WRITES, "finish", SCAN_ID) == KILLED
+    scene.outcome.is_hit = hits > 1
     await scene.to_its_end("finish", SCAN_ID)
     return SCAN_ID
 
