@@ -54,8 +54,8 @@ def places(starts: Sequence[int], lengths: Sequence[int]) -> pa.Array | None:
     ends = list(accumulate(lengths, initial=0))
     if list(starts) == ends[:-1]:
         return None
-    offsets = pa.array([start - end for start, end in zip(starts, ends[:-1], strict=True)], pa.int64())
-    counted = pc.subtract(pc.cumulative_sum(pa.repeat(pa.scalar(1, pa.int64()), ends[-1])), 1)
+    offsets = pa.array([start - end - 1 for start, end in zip(starts, ends[:-1], strict=True)], pa.int32())
+    counted = pc.cumulative_sum(pa.repeat(pa.scalar(1, pa.int32()), ends[-1]))
     return pc.add(counted, offsets.take(_owners(lengths)))
 
 

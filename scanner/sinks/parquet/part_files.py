@@ -13,8 +13,11 @@ MAX_FILE_BYTES = 128 * 1024 * 1024
 ROW_GROUP_ROWS = 250_000
 #: Titles alone fill more than Arrow's 1 MB; what does not fit is written out in full, in twice the bytes and CPU.
 MAX_DICTIONARY_BYTES = 8 * 1024 * 1024
-#: Readers skip row groups by these; the minimum and maximum of a title help none, and cost a fifth of the CPU.
-_WITHOUT_STATISTICS = frozenset({"scan_id", "title", "kb_id", "classification", "cve_ids", "value"})
+#: Values that are encoded at once: 64 times Arrow's number take a tenth less CPU, and the file is the same.
+_VALUES_AT_ONCE = 65_536
+#: Readers skip row groups by these; the minimum and maximum of a title help none, and cost a fifth of the CPU. Of
+#: severities every row group has all.
+_WITHOUT_STATISTICS = frozenset({"scan_id", "title", "kb_id", "classification", "severity", "cve_ids", "value"})
 
 
 def write_parts(tables: Iterable[pa.Table], paths: Iterator[Path], max_bytes: int) -> Iterator[Path]:
@@ -44,6 +47,7 @@ def _writer(file: pa.NativeFile, schema: pa.Schema) -> pq.ParquetWriter:
         schema,
         compression="zstd",
         dictionary_pagesize_limit=MAX_DICTIONARY_BYTES,
+        write_batch_size=_VALUES_AT_ONCE,
         store_schema=False,  # so that dictionaries are read as texts
         write_statistics=[name for name in schema.names if name not in _WITHOUT_STATISTICS],
     )
