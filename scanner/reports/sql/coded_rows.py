@@ -69,8 +69,9 @@ def coded_rows(pieces: Iterable[pa.Table], columns: Sequence[str]) -> CodedRows:
         nodes_before, patches_before = nodes_before + len(of_nodes), patches_before + len(of_patches)
     # Patches of several pieces that are the same get one number.
     numbers_of_all, distinct = _distinct(unified(patches))
-    table = pa.concat_tables(rows).combine_chunks()
-    table = table.set_column(1, schema.field(1), numbers_of_all.take(single(table.column(1))))
+    table = pa.concat_tables(rows)
+    chunks = [numbers_of_all.take(chunk) for chunk in table.column(1).chunks]
+    table = table.set_column(1, schema.field(1), pa.chunked_array(chunks, pa.int32()))
     return CodedRows(table, unified(nodes), distinct)
 
 
@@ -99,8 +100,16 @@ def _distinct(patches: pa.Table) -> tuple[pa.Array, pa.Table]:
         size = (pc.max(codes).as_py() or 0) + 1
         pairs = pc.add(pc.multiply(numbers, size), codes)
         numbers = pairs.dictionary_encode().indices.cast(pa.int64())
-    first = pc.index_in(pc.unique(numbers), value_set=numbers)  # numbers are given in the order of their first rows
-    return numbers.cast(pa.int32()), patches.take(first)
+    return numbers.cast(pa.int32()), patches.take(_firsts(numbers))
+
+
+def _firsts(numbers: pa.Array) -> pa.Array:
+    """Returns the place of the first row of each number; numbers are given in the order of these."""
+    if not len(numbers):
+        return pa.array([], pa.int64())
+    highest = pc.cumulative_max(numbers)
+    is_new = pc.not_equal(highest.slice(1), highest.slice(0, len(highest) - 1))
+    return pa.concat_arrays([pa.array([0], pa.int64()), pc.add(pc.indices_nonzero(is_new).cast(pa.int64()), 1)])
 
 
 def _codes(column: pa.Array) -> pa.Array:
