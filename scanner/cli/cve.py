@@ -225,6 +225,8 @@ async def _open_with_earlier(store: Store, scan_id: str, limits: ViewSettings) -
     Raises:
         StoreError: A file of the scan itself is missing or damaged.
     """
+    from scanner.reports.cve_sql import NODE_COLUMNS
+
     earlier = [each for each in await store.committed() if each < scan_id][-_EARLIER_SCANS:]
     async with AsyncExitStack() as stack:
         try:
@@ -234,4 +236,5 @@ async def _open_with_earlier(store: Store, scan_id: str, limits: ViewSettings) -
                 raise
             views = await stack.enter_async_context(open_scans(store, [scan_id], limits))
             print_note(f"CVE ids of earlier scans are not used: {error}")
+        await views.keep_nodes(NODE_COLUMNS, scan_id)
         yield views

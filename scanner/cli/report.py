@@ -181,7 +181,7 @@ async def _open_scan(
         manifest = await store.manifest(scan_id)
         scan, figures = manifest.scan, manifest.statistics
         async with open_scans(store, [scan_id], settings.views) as views:
-            await views.keep_nodes(NODE_COLUMNS)
+            await views.keep_nodes(NODE_COLUMNS, scan_id)
             for feed in feeds:
                 await views.add_tables(feed.tables)
             days = settings.stale_after_days

@@ -30,7 +30,7 @@ class ScanFiles(Struct, frozen=True):
 
     `nodes` have a row for each node, `patches` the rows of the table `patches`. `nested` are those of `nodes` that hold
     their patches themselves, as the first release wrote them. Files that none of `tables` lies in are
-    not here; None stands for all tables.
+    not here; None stands for all tables. `counts` has the number of `patches` of each scan, in their order.
 
     Where there are `columns`, files of nodes and patches may be hollow: such a one has its length and its footer, and a
     column only once it was brought. A column that was not brought cannot be read: it has no pages.
@@ -43,6 +43,15 @@ class ScanFiles(Struct, frozen=True):
     targets: tuple[Path, ...]
     tables: Collection[str] | None = None
     columns: ColumnSource | None = None
+    counts: tuple[int, ...] = ()
+
+    def patches_of(self, scan_id: str | None) -> tuple[Path, ...]:
+        """Returns the files of `patches` of a scan; None stands for all scans."""
+        if scan_id is None:
+            return self.patches
+        place = [scan.scan_id for scan in self.scans].index(scan_id)
+        before = sum(self.counts[:place])
+        return self.patches[before : before + self.counts[place]]
 
     def has(self, table: str) -> bool:
         """Returns whether the files of a table are here."""

@@ -6,29 +6,35 @@ same KB id and title have on any node: AWS names none for patches that wait for 
 
 from __future__ import annotations
 
+import pyarrow as pa
+
 from scanner.core.state_names import LACKING_STATES, WITHOUT_SECURITY_FIXES
 from scanner.reports.named_cves import MAY_BE_SECURITY
+from scanner.reports.sql.coded_rows import PATCH
 from scanner.reports.sql.query import Parameters, Views
 
 _KEY = "account_id, region, instance_id"
 _ROW = f"{_KEY}, state, severity, kb_id, title"
 
-#: The patches that name CVEs anywhere, and whether the one in question is among them.
-_NAMED = """
+#: The patches that name CVEs in the scan that is asked, and in the others, and whether they name the one in question.
+_NAMED_BY_SCAN = """
+SELECT kb_id, title, lower(severity) AS fix_severity, list_contains(cve_ids, $cve_id) AS is_fix
+FROM relevant_patches WHERE len(cve_ids) > 0 AND title IS NOT NULL
+"""
+_NAMED_BY_OTHERS = """
 SELECT kb_id, title, any_value(lower(severity)) AS fix_severity, bool_or(list_contains(cve_ids, $cve_id)) AS is_fix
-FROM patches WHERE len(cve_ids) > 0 AND title IS NOT NULL GROUP BY kb_id, title
+FROM patches WHERE scan_id <> $scan_id AND len(cve_ids) > 0 AND title IS NOT NULL GROUP BY kb_id, title
 """
 
-#: A row for each patch that fixes the CVE and is not in effect on a node, by AWS. Joined with the patches that fix it,
-#: which are few, so that the other rows are left out while they are read.
+#: A row for each patch that fixes the CVE and is not in effect on a node, by AWS.
 _LACKED_BY_AWS = f"""
 SELECT {_ROW}, true AS by_aws
-FROM patches SEMI JOIN (SELECT kb_id, title FROM cve_named WHERE is_fix) USING (kb_id, title)
-WHERE scan_id = $scan_id AND list_contains($lacking, state)
-UNION ALL
-SELECT {_ROW}, true AS by_aws
-FROM patches
-WHERE scan_id = $scan_id AND list_contains($lacking, state) AND title IS NULL AND list_contains(cve_ids, $cve_id)
+FROM relevant_rows JOIN relevant_nodes USING (node) JOIN (
+  SELECT * FROM relevant_patches SEMI JOIN (SELECT kb_id, title FROM cve_named WHERE is_fix) USING (kb_id, title)
+  UNION ALL
+  SELECT * FROM relevant_patches WHERE title IS NULL AND list_contains(cve_ids, $cve_id)
+) USING (patch)
+WHERE list_contains($lacking, state)
 """  # noqa: S608 - our own words
 
 #: The same by feeds alone.
@@ -46,11 +52,16 @@ WHERE scan_id = $scan_id
 #: The nodes that lack a patch of which nothing says which CVEs it fixes.
 _MAY_LACK = f"""
 SELECT DISTINCT {_KEY}
-FROM patches AS patch ANTI JOIN cve_named USING (kb_id, title)
-WHERE scan_id = $scan_id AND list_contains($lacking, state) AND len(cve_ids) = 0 AND {MAY_BE_SECURITY}
+FROM (
+  SELECT {_KEY}, kb_id, title, state
+  FROM relevant_rows JOIN relevant_nodes USING (node) JOIN (
+    SELECT * FROM relevant_patches ANTI JOIN cve_named USING (kb_id, title)
+    WHERE list_contains($lacking, state) AND len(cve_ids) = 0 AND {MAY_BE_SECURITY}
+  ) USING (patch)
+) AS patch
 """  # noqa: S608 - our own words
 _WITHOUT_VERDICT = """
-  AND NOT EXISTS (
+  WHERE NOT EXISTS (
     FROM main.feed_rows AS feed WHERE feed.account_id = patch.account_id AND feed.region = patch.region
     AND feed.instance_id = patch.instance_id AND feed.kb_id = patch.kb_id AND feed.state = patch.state
     AND feed.title IS NOT DISTINCT FROM patch.title
@@ -63,11 +74,32 @@ async def add_patches(views: Views, scan_id: str, cve_id: str, *, with_feeds: bo
 
     With feeds, the table `feed_rows` has to be among them already.
     """
+    await views.number_patches(scan_id, PATCH)
     known: Parameters = {"cve_id": cve_id}
-    await views.add_tables({"cve_named": await views.fetch(_NAMED, known)})
-    of_scan: Parameters = {"scan_id": scan_id, "lacking": list(LACKING_STATES)}
+    of_scan: Parameters = {"scan_id": scan_id}
+    named = [await views.fetch(_NAMED_BY_SCAN, known)]
+    if views.scans > 1:
+        named.append(await views.fetch(_NAMED_BY_OTHERS, {**known, **of_scan}))
+    await views.add_tables({"cve_named": _by_patch(pa.concat_tables(named))})
+    lacking: Parameters = {"lacking": list(LACKING_STATES)}
     lacked_sql = f"{_LACKED_BY_AWS} UNION ALL {_LACKED_BY_FEED}" if with_feeds else _LACKED_BY_AWS
-    lacked = await views.fetch(lacked_sql, {**known, **of_scan})
+    lacked = await views.fetch(lacked_sql, {**known, **lacking, **(of_scan if with_feeds else {})})
     may_lack_sql = f"{_MAY_LACK}{_WITHOUT_VERDICT}" if with_feeds else _MAY_LACK
-    may_lack = await views.fetch(may_lack_sql, {**of_scan, "without_security_fixes": list(WITHOUT_SECURITY_FIXES)})
+    may_lack = await views.fetch(may_lack_sql, {**lacking, "without_security_fixes": list(WITHOUT_SECURITY_FIXES)})
     await views.add_tables({"cve_lacked": lacked, "cve_may_lack": may_lack})
+
+
+def _by_patch(named: pa.Table) -> pa.Table:
+    """Returns one row for each KB id and title, with the first severity that is known and whether any row is a fix."""
+    rows: dict[tuple[str, str], tuple[str | None, bool]] = {}
+    for row in named.to_pylist():
+        key = (row["kb_id"], row["title"])
+        severity, is_fix = rows.get(key, (None, False))
+        rows[key] = (severity if severity is not None else row["fix_severity"], is_fix or row["is_fix"])
+    columns = {
+        "kb_id": [kb_id for kb_id, _ in rows],
+        "title": [title for _, title in rows],
+        "fix_severity": [severity for severity, _ in rows.values()],
+        "is_fix": [is_fix for _, is_fix in rows.values()],
+    }
+    return pa.table(columns, schema=named.schema)

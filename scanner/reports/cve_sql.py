@@ -7,6 +7,25 @@ from __future__ import annotations
 
 from scanner.reports.staleness import STALE_REASON
 
+#: The columns of `nodes` that the answer reads, with those that machines are grouped by and that feeds go by.
+NODE_COLUMNS = (
+    "scan_id",
+    "account_id",
+    "region",
+    "instance_id",
+    "status",
+    "reason",
+    "platform_type",
+    "platform_name",
+    "platform_version",
+    "computer_name",
+    "ping_status",
+    "last_successful_association_time",
+    "patch_group",
+    "baseline_id",
+    "operation_end_time",
+)
+
 #: Replaced by what feeds say, where there are any; see `scanner.reports.cve_by_feed`.
 _NO_FEEDS = """
   by_feed_machines AS (SELECT account_id, region, instance_id, false AS is_sure FROM nodes WHERE false),

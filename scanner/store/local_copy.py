@@ -41,7 +41,8 @@ async def local_copy(
     entries = [entry for each in manifests for entry in each.segments]
     has_nodes, has_patches = (tables is None or bool(lying & {*tables}) for lying in (_IN_NODES, _IN_PATCHES))
     segments = [entry for entry in entries if has_nodes or (has_patches and entry.is_nested)]
-    patches = [entry.patches for entry in entries if has_patches and entry.patches is not None]
+    of_scans = [[each.patches for each in manifest.segments if each.patches] for manifest in manifests if has_patches]
+    patches = [entry for of_scan in of_scans for entry in of_scan]
     with TemporaryDirectory(prefix="patchsweep-", ignore_cleanup_errors=True) as folder:
         hollow = None if isinstance(files, LocalFiles) else HollowCopy(files, Path(folder))
         local = partial(_all_local, files, Path(folder))
@@ -54,6 +55,7 @@ async def local_copy(
             targets=await local([each.targets for each in manifests]),
             tables=tables,
             columns=hollow,
+            counts=tuple(map(len, of_scans)),
         )
 
 

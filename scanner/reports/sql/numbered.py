@@ -7,7 +7,7 @@ patch the number `kb`, which all of the same account or KB id share.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import pyarrow as pa
 
@@ -31,14 +31,15 @@ STATES = REFRESHED_STATES
 
 #: The rows, where files hold patches as the first release did; those of a node have to lie together.
 RELEVANT_ROWS = f"""
-SELECT {", ".join((*NODE, *COLUMNS))} FROM patches WHERE list_contains($states, state) OR len(cve_ids) > 0
+SELECT {", ".join((*NODE, *COLUMNS))} FROM patches
+WHERE (list_contains($states, state) OR len(cve_ids) > 0) AND ($scan_id IS NULL OR scan_id = $scan_id)
 ORDER BY {", ".join(NODE)}
 """  # noqa: S608 - our own words
 
 
-def numbered(pieces: Iterable[pa.Table]) -> Mapping[str, pa.Table]:
+def numbered(pieces: Iterable[pa.Table], columns: Sequence[str]) -> Mapping[str, pa.Table]:
     """Returns the tables, made of rows as `coded_rows` takes them."""
-    tables = coded_rows(pieces, COLUMNS)
+    tables = coded_rows(pieces, columns)
     return {
         "relevant_rows": tables.rows,
         "relevant_nodes": _with_numbers(tables.nodes, "node", "account_id", "account"),
@@ -46,9 +47,9 @@ def numbered(pieces: Iterable[pa.Table]) -> Mapping[str, pa.Table]:
     }
 
 
-def as_coded(rows: pa.Table) -> pa.Table:
-    """Returns rows of `RELEVANT_ROWS` with dictionaries in place of texts."""
-    schema = coded((*NODE, *COLUMNS))
+def as_coded(rows: pa.Table, columns: Sequence[str]) -> pa.Table:
+    """Returns rows of `RELEVANT_ROWS` in these columns, with dictionaries in place of texts."""
+    schema = coded((*NODE, *columns))
     return pa.table([single(rows.column(field.name)).cast(field.type) for field in schema], schema)
 
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory, gettempdir
-from threading import Event, Lock
-from typing import Protocol, TypeVar
+from typing import Protocol
 
-import anyio
 import duckdb
 import pyarrow as pa
 from anyio import to_thread
@@ -22,14 +20,13 @@ from scanner.core.tables import TABLE_NAMES
 from scanner.reports.sql.chosen_rows import chosen_rows
 from scanner.reports.sql.coded_rows import NODE
 from scanner.reports.sql.database import add_dpkg_order, add_tables, keep_nodes, open_database, select_only
+from scanner.reports.sql.interruptible import interruptible, reading, unreadable
 from scanner.reports.sql.numbered import COLUMNS, RELEVANT_ROWS, STATES, as_coded, numbered
 from scanner.reports.sql.wanted_columns import wanted_columns
 
 Parameters = Mapping[str, str | int | float | bool | list[str] | None]  # Values for `$name` in the SQL
 
-_T = TypeVar("_T")
 _BATCH_ROWS = 10_000
-_INTERRUPT_EVERY_S = 0.02
 
 
 class Fetcher(Protocol):
@@ -54,7 +51,7 @@ class Rows:
         return self
 
     async def __anext__(self) -> pa.RecordBatch:
-        batch = await _interruptible(self._cursor, partial(next, self._reader, None))
+        batch = await interruptible(self._cursor, partial(next, self._reader, None))
         if batch is None:
             raise StopAsyncIteration
         return batch
@@ -78,26 +75,41 @@ class Views:
         """Adds the function `compare_dpkg(version, other)`: -1, 0 or 1 in dpkg's order, null for what is no version."""
         await to_thread.run_sync(partial(add_dpkg_order, self._connection))
 
-    async def number_patches(self) -> None:
-        """Adds the tables of `numbered`, unless they are there already; raises as `run` does."""
+    @property
+    def scans(self) -> int:
+        """Returns how many scans the views hold."""
+        return len(self._files.scans)
+
+    async def number_patches(self, scan_id: str | None = None, columns: Sequence[str] = COLUMNS) -> None:
+        """Adds the tables of `numbered` with these columns, unless they are there already; raises as `run` does.
+
+        They are of one scan: where the views hold several, `scan_id` says which.
+        """
         if self._has_numbers:
             return
-        if self._files.nested or not self._files.patches:
-            pieces = iter([as_coded(await self.fetch(RELEVANT_ROWS, {"states": list(STATES)}))])
+        paths = self._files.patches_of(scan_id)
+        if self._files.nested or not paths:
+            known: Parameters = {"states": list(STATES), "scan_id": scan_id}
+            pieces = iter([as_coded(await self.fetch(RELEVANT_ROWS, known), columns)])
         else:
             if self._columns is not None:
-                await self._columns.bring("patches", (*NODE, *COLUMNS))
-            pieces = chosen_rows(self._files.patches, COLUMNS, STATES)
-        await self.add_tables(await to_thread.run_sync(_read, partial(numbered, pieces), abandon_on_cancel=True))
+                await self._columns.bring("patches", (*NODE, *columns))
+            pieces = chosen_rows(paths, columns, STATES)
+        work = partial(numbered, pieces, columns)
+        await self.add_tables(await to_thread.run_sync(reading, work, abandon_on_cancel=True))
         # Arrow keeps what it has freed, up to 100 MB here, beside what DuckDB takes from now on.
         pa.default_memory_pool().release_unused()
         self._has_numbers = True
 
-    async def keep_nodes(self, columns: Sequence[str]) -> None:
-        """Reads these columns of `nodes`, and `tags`, once for all queries that follow; the other columns are gone."""
+    async def keep_nodes(self, columns: Sequence[str], scan_id: str) -> None:
+        """Reads these columns of the scan's `nodes`, and its `tags`, once for all queries that follow.
+
+        Other columns, and the nodes and tags of other scans, are gone.
+        """
         if self._columns is not None:
             await self._columns.bring("nodes", (*columns, "tags"))
-        await to_thread.run_sync(_read, partial(keep_nodes, self._connection, self._files, self._spill, columns))
+        kept = partial(keep_nodes, self._connection, self._files, self._spill, columns, scan_id)
+        await to_thread.run_sync(reading, kept)
 
     @asynccontextmanager
     async def run(self, sql: str, parameters: Parameters | None = None) -> AsyncIterator[Rows]:
@@ -110,10 +122,10 @@ class Views:
         cursor = self._connection.cursor()
         try:
             if self._columns is not None:
-                plan = await _interruptible(cursor, partial(_plan, cursor, sql, parameters))
+                plan = await interruptible(cursor, partial(_plan, cursor, sql, parameters))
                 for kind, names in wanted_columns(plan).items():
                     await self._columns.bring(kind, names)
-            reader = await _interruptible(cursor, partial(_reader, cursor, sql, parameters))
+            reader = await interruptible(cursor, partial(_reader, cursor, sql, parameters))
             try:
                 yield Rows(cursor, reader)
             finally:
@@ -141,7 +153,7 @@ async def open_views(files: ScanFiles, limits: ViewSettings | None = None) -> As
         try:
             connection = await to_thread.run_sync(partial(open_database, files, spill, limits.memory_mb))
         except duckdb.Error as error:
-            raise StoreError(_unreadable(error)) from error
+            raise StoreError(unreadable(error)) from error
         try:
             yield Views(connection, files, spill)
         finally:
@@ -177,67 +189,3 @@ def _reader(cursor: duckdb.DuckDBPyConnection, sql: str, parameters: Parameters 
     # DuckDB 2 has renamed the method, and streams where DuckDB 1 reads the answer whole.
     read = relation.to_arrow_reader if hasattr(relation, "to_arrow_reader") else relation.fetch_record_batch
     return read(_BATCH_ROWS)
-
-
-async def _interruptible(cursor: duckdb.DuckDBPyConnection, work: Callable[[], _T]) -> _T:
-    """Runs DuckDB's work in a thread; if this task is cancelled the query is interrupted and then waited for.
-
-    The thread is let go on cancellation and waited for here, as a task that is cancelled by asyncio itself, on
-    Ctrl-C, leaves a shielded wait too.
-    """
-    claim, ended = Lock(), Event()
-
-    def run() -> _T:
-        if not claim.acquire(blocking=False):
-            raise ConfigError("the query was cancelled before it began")
-        try:
-            return _translated(work)
-        finally:
-            ended.set()
-
-    try:
-        return await to_thread.run_sync(run, abandon_on_cancel=True)
-    except anyio.get_cancelled_exc_class():
-        # The side that takes the claim first decides: a query that has not started never will.
-        if not claim.acquire(blocking=False):
-            await _stop(cursor, ended)
-        raise
-
-
-async def _stop(cursor: duckdb.DuckDBPyConnection, ended: Event) -> None:
-    with anyio.CancelScope(shield=True):
-        # Again and again: an interrupt that comes just before the query starts is forgotten.
-        while not ended.is_set():
-            cursor.interrupt()
-            await anyio.sleep(_INTERRUPT_EVERY_S)
-
-
-def _read(work: Callable[[], _T]) -> _T:
-    try:
-        return work()
-    except (duckdb.IOException, pa.ArrowException, OSError) as error:
-        raise StoreError(_unreadable(error)) from error
-    except duckdb.OutOfMemoryException as error:
-        raise ConfigError(f"{_sentence('the tables need more memory', error)}; raise views.memory_mb") from error
-
-
-def _translated(work: Callable[[], _T]) -> _T:
-    try:
-        return work()
-    except duckdb.IOException as error:
-        raise StoreError(_unreadable(error)) from error
-    except duckdb.OutOfMemoryException as error:
-        raise ConfigError(f"{_sentence('the query needs more memory', error)}; raise views.memory_mb") from error
-    # Errors that come up while rows are read reach us through Arrow, as its own.
-    except (duckdb.Error, pa.ArrowException, OSError) as error:
-        raise ConfigError(_sentence("the query failed", error)) from error
-
-
-def _unreadable(error: Exception) -> str:
-    return (
-        f"{_sentence('the store cannot be queried', error)}; see which files are damaged with `patchsweep scans verify`"
-    )
-
-
-def _sentence(what: str, error: Exception) -> str:
-    return f"{what}: {str(error).partition(chr(10))[0]}"

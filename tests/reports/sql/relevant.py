@@ -15,5 +15,5 @@ async def relevant(views):
     """The rows by their numbers, and those of the files, both in one order."""
     await views.number_patches()
     by_number = (await views.fetch(_NUMBERED)).to_pylist()
-    by_sql = (await views.fetch(RELEVANT_ROWS, {"states": list(STATES)})).to_pylist()
+    by_sql = (await views.fetch(RELEVANT_ROWS, {"states": list(STATES), "scan_id": None})).to_pylist()
     return sorted(by_number, key=repr), sorted(by_sql, key=repr)
