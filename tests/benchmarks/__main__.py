@@ -27,6 +27,7 @@ from tests.benchmarks import (
     stalls,
     start_up,
     views,
+    worker_memory,
     workers,
 )
 from tests.benchmarks.plan import FULL, TINY, Size
@@ -48,7 +49,9 @@ BENCHMARKS: Mapping[str, Callable[[Size], list[Result]]] = {
     "bounds": bounds.bounds,
     "sinks": sinks.sinks,
     "workers": workers.workers,
+    "worker-memory": worker_memory.worker_memory,
     "dask": dask_targets.dask_targets,
+    "dask-many": dask_targets.many_dask_targets,
 }
 LONG = (
     "rate",
@@ -58,7 +61,9 @@ LONG = (
     "bounds",
     "sinks",
     "workers",
+    "worker-memory",
     "dask",
+    "dask-many",
     "views",
     "s3",
 )  # Minutes each: run only when named

@@ -106,6 +106,11 @@ def _target(number: int) -> Target:
     return Target(f"{100_000_000_000 + number // len(_REGIONS):012d}", _REGIONS[number % len(_REGIONS)], "an account")
 
 
+def targets_of(nodes: int) -> list[Target]:
+    """The targets of a scan of so many nodes, and some that are empty."""
+    return [_target(number) for number in range(nodes // _NODES_A_TARGET + _OPEN_TARGETS)]
+
+
 def _node(number: int, rows: PatchRows, ended_ms: int) -> NodeScan:
     # Nodes of 64 targets arrive mixed, as 64 targets are read side by side.
     block, place = divmod(number, _OPEN_TARGETS * _NODES_A_TARGET)
@@ -140,16 +145,16 @@ def _node(number: int, rows: PatchRows, ended_ms: int) -> NodeScan:
     )
 
 
-async def _write(files: Files, lists: Sequence[PatchRows], nodes: int, started_ms: int) -> float:
+async def write_scan(files: Files, lists: Sequence[PatchRows], nodes: int, started_ms: int) -> float:
     """Writes a scan; returns the CPU seconds of its commit."""
     scan_id = Store.new_scan_id(started_ms)
     scan = OpenScan(files, ScanNames(scan_id))
     await scan.begin(ScanHeader(scan_id, started_ms, "benchmark", request_of(Settings())))
     for first in range(0, nodes, NODES_A_SEGMENT):
         numbers = range(first, min(first + NODES_A_SEGMENT, nodes))
-        scans = [_node(number, lists[number % _LISTS], started_ms) for number in numbers]
+        scans = [_node(number, lists[number % len(lists)], started_ms) for number in numbers]
         await scan.add_segment(segment_table(scan_id, scans))
-    targets = [_target(number) for number in range(nodes // _NODES_A_TARGET + _OPEN_TARGETS)]
+    targets = targets_of(nodes)
     begun = time.process_time()
     await scan.commit(_row(scan_id, started_ms, len(targets)), [_outcome(target, started_ms) for target in targets])
     return time.process_time() - begun
@@ -183,8 +188,8 @@ async def write_big_store(files: Files, nodes: int = NODES) -> float:
     random = Random(20261125)
     before = list(_lists(random))
     after = [_changed(patches, random) for patches in before]
-    await _write(files, [patch_rows_of(patches) for patches in before], nodes, STARTED_MS)
-    return await _write(files, [patch_rows_of(patches) for patches in after], nodes, STARTED_MS + DAY_MS)
+    await write_scan(files, [patch_rows_of(patches) for patches in before], nodes, STARTED_MS)
+    return await write_scan(files, [patch_rows_of(patches) for patches in after], nodes, STARTED_MS + DAY_MS)
 
 
 def main() -> None:

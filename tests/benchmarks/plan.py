@@ -19,6 +19,8 @@ class Size:
     view_nodes: int = 100_000
     s3_nodes: int = 20_000
     s3_scans: int = 90
+    worker_nodes: tuple[int, int] = (20_000, 200_000)
+    dask_targets: int = 20_000
 
 
 FULL = Size(rounds=5, nodes=6_400, memory_nodes=(2_000, 20_000), targets=1_000, rate_s=90.0, virtual_schedules=40)
@@ -33,6 +35,8 @@ TINY = Size(
     view_nodes=400,
     s3_nodes=400,
     s3_scans=4,
+    worker_nodes=(400, 800),
+    dask_targets=16,
 )
 
 READ_REGIONS = ("eu-west-1", "us-east-1", "eu-central-1", "us-west-2")
