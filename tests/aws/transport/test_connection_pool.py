@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+import tracemalloc
 from contextlib import contextmanager
 
 import anyio
@@ -48,6 +49,22 @@ async def test_answers_come_over_one_kept_connection():
     assert answers == [(200, b"one"), (400, b"two"), (200, b"")]
     assert server.connections == 1
     assert server.requests == [REQUEST] * 3
+
+
+async def test_an_idle_connection_keeps_nothing_of_a_large_answer():
+    large = 4_000_000
+    async with serving([answer(bytes(large)), answer(b"two")]) as server:
+        with connections() as pool:
+            tracemalloc.start()
+            try:
+                assert len((await post(pool, server))[1]) == large
+                await anyio.wait_all_tasks_blocked()
+                held, _ = tracemalloc.get_traced_memory()
+            finally:
+                tracemalloc.stop()
+            assert await post(pool, server) == (200, b"two")
+
+    assert held < large / 2
 
 
 async def test_requests_side_by_side_have_a_connection_each():
