@@ -15,6 +15,8 @@ from typing import Self
 import anyio
 
 PATIENCE_S = 180.0
+#: A worker of Dask whose scheduler ends at the same moment may wait for it without end.
+ENDS_WITHIN_S = 30.0
 
 
 def workers_of(pid: int) -> list[int]:
@@ -90,7 +92,11 @@ class Cluster:
         for process in reversed(self._processes):
             process.terminate()
         for process in self._processes:
-            process.wait(PATIENCE_S)
+            try:
+                process.wait(ENDS_WITHIN_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait(PATIENCE_S)
 
     def start_worker(self, address: str, *, nanny: bool = True) -> subprocess.Popen:
         """Starts a worker of the scheduler at this address; a nanny starts it again unless the nanny is killed."""
