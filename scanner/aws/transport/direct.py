@@ -7,6 +7,7 @@ import time
 from collections.abc import Awaitable, Callable
 from json.encoder import encode_basestring_ascii
 
+import msgspec
 from botocore.credentials import ReadOnlyCredentials
 from msgspec import Struct
 
@@ -96,7 +97,9 @@ def serialize(payload: Payload) -> bytes:
 
 def _serialize_value(value: object) -> str:
     if isinstance(value, str):
-        return encode_basestring_ascii(value)
+        # msgspec quotes ASCII as json does, save DEL, in a third of the time: a token has 400 characters.
+        is_alike = value.isascii() and "\x7f" not in value
+        return msgspec.json.encode(value).decode() if is_alike else encode_basestring_ascii(value)
     return str(value) if value.__class__ is int else json.dumps(value)
 
 

@@ -123,7 +123,7 @@ def reading(segment: pa.Table, known: KnownNodes, patches: PatchFilters) -> Read
 
 
 def _is_latest(segment: pa.Table, facts: pa.Table) -> pa.Array:
-    """A scan that is resumed may hold readings that are older than those of a scan that was committed meanwhile."""
+    """Knows that a scan that is resumed may hold readings older than those of one that was committed meanwhile."""
     has_rows = pc.greater(single(segment.column("patch_rows")), 0)
     is_read = pc.or_(pc.is_in(single(segment.column("status")), pa.array(_WITH_ROWS)), has_rows)
     is_older = pc.less(single(segment.column("scanned_at")), single(facts.column("read_at")))
