@@ -43,7 +43,7 @@ from scanner.store.store import Store
 NODES = 100_000
 ROWS_A_NODE = 250
 CHANGES_A_NODE = 25
-NODES_A_SEGMENT = 200
+NODES_A_SEGMENT = Settings().store.flush_rows // ROWS_A_NODE  # as a scan writes them
 _LISTS = 200
 _PACKAGES = 4_000
 _OPEN_TARGETS = 64  # whose nodes a segment mixes
