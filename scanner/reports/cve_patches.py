@@ -6,8 +6,6 @@ same KB id and title have on any node: AWS names none for patches that wait for 
 
 from __future__ import annotations
 
-import pyarrow as pa
-
 from scanner.core.state_names import LACKING_STATES, WITHOUT_SECURITY_FIXES
 from scanner.reports.named_cves import MAY_BE_SECURITY
 from scanner.reports.sql.coded_rows import PATCH
@@ -16,14 +14,11 @@ from scanner.reports.sql.query import Parameters, Views
 _KEY = "account_id, region, instance_id"
 _ROW = f"{_KEY}, state, severity, kb_id, title"
 
-#: The patches that name CVEs in the scan that is asked, and in the others, and whether they name the one in question.
-_NAMED_BY_SCAN = """
-SELECT kb_id, title, lower(severity) AS fix_severity, list_contains(cve_ids, $cve_id) AS is_fix
-FROM relevant_patches WHERE len(cve_ids) > 0 AND title IS NOT NULL
-"""
-_NAMED_BY_OTHERS = """
+#: The patches that name CVEs in any scan, and whether the one in question is among them.
+_NAMED = """
 SELECT kb_id, title, any_value(lower(severity)) AS fix_severity, bool_or(list_contains(cve_ids, $cve_id)) AS is_fix
-FROM patches WHERE scan_id <> $scan_id AND len(cve_ids) > 0 AND title IS NOT NULL GROUP BY kb_id, title
+FROM (SELECT kb_id, title, severity, cve_ids FROM relevant_patches UNION ALL FROM cve_names_in_others)
+WHERE len(cve_ids) > 0 AND title IS NOT NULL GROUP BY kb_id, title
 """
 
 #: A row for each patch that fixes the CVE and is not in effect on a node, by AWS.
@@ -77,29 +72,11 @@ async def add_patches(views: Views, scan_id: str, cve_id: str, *, with_feeds: bo
     await views.number_patches(scan_id, PATCH)
     known: Parameters = {"cve_id": cve_id}
     of_scan: Parameters = {"scan_id": scan_id}
-    named = [await views.fetch(_NAMED_BY_SCAN, known)]
-    if views.scans > 1:
-        named.append(await views.fetch(_NAMED_BY_OTHERS, {**known, **of_scan}))
-    await views.add_tables({"cve_named": _by_patch(pa.concat_tables(named))})
+    await views.add_tables({"cve_names_in_others": await views.names_in_others(scan_id)})
+    await views.add_tables({"cve_named": await views.fetch(_NAMED, known)})
     lacking: Parameters = {"lacking": list(LACKING_STATES)}
     lacked_sql = f"{_LACKED_BY_AWS} UNION ALL {_LACKED_BY_FEED}" if with_feeds else _LACKED_BY_AWS
     lacked = await views.fetch(lacked_sql, {**known, **lacking, **(of_scan if with_feeds else {})})
     may_lack_sql = f"{_MAY_LACK}{_WITHOUT_VERDICT}" if with_feeds else _MAY_LACK
     may_lack = await views.fetch(may_lack_sql, {**lacking, "without_security_fixes": list(WITHOUT_SECURITY_FIXES)})
     await views.add_tables({"cve_lacked": lacked, "cve_may_lack": may_lack})
-
-
-def _by_patch(named: pa.Table) -> pa.Table:
-    """Returns one row for each KB id and title, with the first severity that is known and whether any row is a fix."""
-    rows: dict[tuple[str, str], tuple[str | None, bool]] = {}
-    for row in named.to_pylist():
-        key = (row["kb_id"], row["title"])
-        severity, is_fix = rows.get(key, (None, False))
-        rows[key] = (severity if severity is not None else row["fix_severity"], is_fix or row["is_fix"])
-    columns = {
-        "kb_id": [kb_id for kb_id, _ in rows],
-        "title": [title for _, title in rows],
-        "fix_severity": [severity for severity, _ in rows.values()],
-        "is_fix": [is_fix for _, is_fix in rows.values()],
-    }
-    return pa.table(columns, schema=named.schema)

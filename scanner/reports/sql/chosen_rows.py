@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from scanner.core.chunks import single
-from scanner.reports.sql.coded_rows import NODE, coded, unified
+from scanner.reports.sql.coded_rows import coded, unified
 
 _FILES_A_PIECE = 32  # of a piece: 15 MB of chosen rows, and few dictionaries to merge
 
@@ -26,7 +26,7 @@ def chosen_rows(files: Sequence[Path], columns: Sequence[str], states: Sequence[
 
 
 def _read(path: Path, columns: Sequence[str], states: Sequence[str]) -> pa.Table:
-    wanted = coded((*NODE, *columns))
+    wanted = coded(columns)
     metadata = pq.read_metadata(path)
     held = [metadata.schema.column(number).path for number in range(metadata.num_columns)]
     leaves = [name for name in held if name.partition(".")[0] in wanted.names]

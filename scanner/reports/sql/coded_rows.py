@@ -75,6 +75,12 @@ def coded_rows(pieces: Iterable[pa.Table], columns: Sequence[str]) -> CodedRows:
     return CodedRows(table, unified(nodes), distinct)
 
 
+def distinct_rows(pieces: Iterable[pa.Table], columns: Sequence[str]) -> pa.Table:
+    """Returns the distinct rows of these pieces, each with `columns`, which are of `PATCH`, as `coded` gives them."""
+    distinct = [coded(columns).empty_table(), *(_distinct(piece)[1] for piece in pieces)]
+    return _distinct(unified(distinct))[1]
+
+
 def unified(tables: Sequence[pa.Table]) -> pa.Table:
     """Returns the rows of these tables as one piece, with one dictionary for each column of texts."""
     return pa.concat_tables(tables).unify_dictionaries().combine_chunks()

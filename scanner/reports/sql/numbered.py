@@ -14,7 +14,7 @@ import pyarrow as pa
 from scanner.core.chunks import single
 from scanner.core.state_names import REFRESHED_STATES
 from scanner.core.tables import PATCHES
-from scanner.reports.sql.coded_rows import NODE, coded, coded_rows
+from scanner.reports.sql.coded_rows import NODE, coded, coded_rows, distinct_rows
 
 #: The columns of `patches` that these tables have beside those of the node.
 COLUMNS = (
@@ -35,6 +35,19 @@ SELECT {", ".join((*NODE, *COLUMNS))} FROM patches
 WHERE (list_contains($states, state) OR len(cve_ids) > 0) AND ($scan_id IS NULL OR scan_id = $scan_id)
 ORDER BY {", ".join(NODE)}
 """  # noqa: S608 - our own words
+
+
+#: The columns that tell which CVEs a patch fixes.
+NAMES = ("kb_id", "title", "severity", "cve_ids")
+NAMES_IN_OTHERS = f"""
+SELECT DISTINCT {", ".join(NAMES)} FROM patches WHERE scan_id <> $scan_id AND len(cve_ids) > 0
+"""  # noqa: S608 - our own words
+
+
+def names(pieces: Iterable[pa.Table]) -> pa.Table:
+    """Returns the distinct `NAMES` of these rows, as texts."""
+    distinct = distinct_rows(pieces, NAMES)
+    return pa.table([distinct.column(name).cast(PATCHES.field(name).type) for name in NAMES], list(NAMES))
 
 
 def numbered(pieces: Iterable[pa.Table], columns: Sequence[str]) -> Mapping[str, pa.Table]:

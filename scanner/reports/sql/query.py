@@ -21,7 +21,16 @@ from scanner.reports.sql.chosen_rows import chosen_rows
 from scanner.reports.sql.coded_rows import NODE
 from scanner.reports.sql.database import add_dpkg_order, add_tables, keep_nodes, open_database, select_only
 from scanner.reports.sql.interruptible import interruptible, reading, unreadable
-from scanner.reports.sql.numbered import COLUMNS, RELEVANT_ROWS, STATES, as_coded, numbered
+from scanner.reports.sql.numbered import (
+    COLUMNS,
+    NAMES,
+    NAMES_IN_OTHERS,
+    RELEVANT_ROWS,
+    STATES,
+    as_coded,
+    names,
+    numbered,
+)
 from scanner.reports.sql.wanted_columns import wanted_columns
 
 Parameters = Mapping[str, str | int | float | bool | list[str] | None]  # Values for `$name` in the SQL
@@ -94,12 +103,22 @@ class Views:
         else:
             if self._columns is not None:
                 await self._columns.bring("patches", (*NODE, *columns))
-            pieces = chosen_rows(paths, columns, STATES)
+            pieces = chosen_rows(paths, (*NODE, *columns), STATES)
         work = partial(numbered, pieces, columns)
         await self.add_tables(await to_thread.run_sync(reading, work, abandon_on_cancel=True))
         # Arrow keeps what it has freed, up to 100 MB here, beside what DuckDB takes from now on.
         pa.default_memory_pool().release_unused()
         self._has_numbers = True
+
+    async def names_in_others(self, scan_id: str) -> pa.Table:
+        """Returns the distinct `NAMES` of rows that name CVEs in the scans beside this one; raises as `run` does."""
+        other_ids = [scan.scan_id for scan in self._files.scans if scan.scan_id != scan_id]
+        others = [path for each in other_ids for path in self._files.patches_of(each)]
+        if self._files.nested or not self._files.patches:
+            return await self.fetch(NAMES_IN_OTHERS, {"scan_id": scan_id})
+        if self._columns is not None:
+            await self._columns.bring("patches", NAMES)
+        return await to_thread.run_sync(reading, partial(names, chosen_rows(others, NAMES, ())), abandon_on_cancel=True)
 
     async def keep_nodes(self, columns: Sequence[str], scan_id: str) -> None:
         """Reads these columns of the scan's `nodes`, and its `tags`, once for all queries that follow.

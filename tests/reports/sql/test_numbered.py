@@ -14,11 +14,12 @@ from scanner.core.tables import PATCHES
 from scanner.files.local import LocalFiles
 from scanner.reports.sql import chosen_rows
 from scanner.reports.sql.coded_rows import NODE, coded, coded_rows
+from scanner.reports.sql.numbered import NAMES_IN_OTHERS
 from scanner.store.store import Store
 from tests.reports.open_store import views_of
 from tests.reports.sql.relevant import relevant
 from tests.store.memory_files import MemoryFiles
-from tests.store.samples import commit, commit_manifest, node
+from tests.store.samples import STARTED_MS, commit, commit_manifest, node
 
 pytestmark = pytest.mark.slow
 
@@ -91,6 +92,17 @@ async def test_a_file_that_cannot_be_read_any_more_is_an_error(tmp_path):
         (tmp_path / manifest.segments[0].patches.name).write_bytes(b"PAR1")
         with pytest.raises(StoreError, match="the store cannot be queried"):
             await views.number_patches()
+
+
+async def test_the_names_in_other_scans_are_those_of_their_rows(tmp_path):
+    store = Store(LocalFiles(tmp_path))
+    ids = [await commit(store, [machines(seed, range(6))], STARTED_MS + seed * 60_000) for seed in range(3)]
+    async with views_of(store, ids) as views:
+        names = (await views.names_in_others(ids[1])).to_pylist()
+        queried = (await views.fetch(NAMES_IN_OTHERS, {"scan_id": ids[1]})).to_pylist()
+
+    assert sorted(map(repr, names)) == sorted(map(repr, queried))
+    assert len(names) > 5
 
 
 def test_pieces_without_rows_are_left_out():
