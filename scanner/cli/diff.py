@@ -16,8 +16,9 @@ from scanner.cli.latest_options import latest_options, settings_of_reader
 from scanner.cli.load_app import AppLoader
 from scanner.cli.options import SectionedCommand, section
 from scanner.cli.output import print_note
-from scanner.cli.queries import RowFormat, format_or_events_options, open_scans, print_answer
+from scanner.cli.queries import RowFormat, format_or_events_options, print_end, print_rows
 from scanner.core.errors import ConfigError, ScanNotFound
+from scanner.core.heap import return_large_blocks
 
 if TYPE_CHECKING:
     from scanner.core.settings import Settings
@@ -64,6 +65,7 @@ def command(
     --format events gives JSON lines for tickets: opened, closed or changed,
     one for each package on a node, with a key that stays the same.
     """  # noqa: D205, D301 - click's mark for lines that are not to be re-wrapped
+    return_large_blocks()
     rows = None if form == "events" else RowFormat(form, max_rows)
     return anyio.run(_answer, app, settings_of_reader(config, given, before, after), before, after, rows)
 
@@ -71,8 +73,9 @@ def command(
 async def _answer(
     app: AppLoader, settings: Settings, before: str | None, after: str | None, form: RowFormat | None
 ) -> int:
-    from scanner.reports.diff import Changes, ScanPair, check_comparable, compared, parameters, sentences
-    from scanner.reports.diff_sql import CHANGES
+    from scanner.reports.diff import Changes, ScanPair, check_comparable, compared, paired_nodes, sentences
+    from scanner.reports.diff_rows import SCHEMA, open_changes
+    from scanner.reports.sql.query import open_views
 
     async with app().open_store(settings) as store:
         before, after = await _pair(store, settings, before, after)
@@ -83,20 +86,23 @@ async def _answer(
         changes = Changes()
         ended_at = (await store.manifest(after)).scan.finished_at
         pair = ScanPair(before, after, ended_at, settings.stale_after_days)
-        async with open_scans(store, [before, after], settings.views) as views:
-            nodes = await compared(views, pair)
-            code = answer_exit_code(covers_all_nodes=nodes.covers_all_nodes)
-
-            def members() -> dict[str, object]:
-                return {
-                    "before": before,
-                    "after": after,
-                    "changes": dict(changes.by_kind),
-                    "nodes": nodes,
-                    "exit_code": code.value,
-                }
-
-            await print_answer(views, CHANGES, form, parameters(pair), changes.count, members)
+        async with store.local_copy([before, after]) as files:
+            async with open_views(files, settings.views) as views:
+                paired = await paired_nodes(views, pair)
+                nodes = await compared(views)
+            async with open_changes(files, paired, after, settings.views) as batches:
+                await print_rows(SCHEMA, batches, form, changes.count)
+        code = answer_exit_code(covers_all_nodes=nodes.covers_all_nodes)
+        print_end(
+            form,
+            lambda: {
+                "before": before,
+                "after": after,
+                "changes": dict(changes.by_kind),
+                "nodes": nodes,
+                "exit_code": code.value,
+            },
+        )
     for sentence in sentences(changes.by_kind, nodes, before, after):
         print_note(sentence)
     return code

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, TypeVar
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from scanner.core.settings import ViewSettings
-    from scanner.reports.sql.query import Parameters, Rows, Views
+    from scanner.reports.sql.query import Parameters, Views
     from scanner.reports.sql.render import Format, TableSize
     from scanner.store.store import Store
 
@@ -111,21 +111,37 @@ async def print_answer(
     Raises:
         ConfigError: the SELECT is refused.
     """
+    async with views.run(sql, parameters) as rows:
+        await print_rows(rows.schema, rows, form, observe)
+    print_end(form, members)
+
+
+async def print_rows(
+    schema: pa.Schema,
+    batches: AsyncIterable[pa.RecordBatch],
+    form: RowFormat,
+    observe: Callable[[pa.RecordBatch], None] | None = None,
+) -> None:
+    """Prints rows as `print_answer` does; as JSON the object is left open for `print_end`."""
     from scanner.reports.sql.render import rendered
 
-    is_document = form.form == "json"
     # Printed with the first piece, so that an answer that fails before leaves stdout empty.
-    head = document_head("rows") if is_document else ""
-    async with views.run(sql, parameters) as rows:
-        batches = rows if observe is None else _observed(rows, observe)
-        async for piece in rendered(rows.schema, batches, form.form, form.table_size()):
-            print_data(head + piece)
-            head = ""
-    if is_document:
+    head = document_head("rows") if form.form == "json" else ""
+    shown = batches if observe is None else _observed(batches, observe)
+    async for piece in rendered(schema, shown, form.form, form.table_size()):
+        print_data(head + piece)
+        head = ""
+
+
+def print_end(form: RowFormat, members: Callable[[], Mapping[str, object]]) -> None:
+    """Prints what follows the rows: as JSON these members."""
+    if form.form == "json":
         print_data(document_end(members()))
 
 
-async def _observed(rows: Rows, observe: Callable[[pa.RecordBatch], None]) -> AsyncIterator[pa.RecordBatch]:
-    async for batch in rows:
+async def _observed(
+    batches: AsyncIterable[pa.RecordBatch], observe: Callable[[pa.RecordBatch], None]
+) -> AsyncIterator[pa.RecordBatch]:
+    async for batch in batches:
         observe(batch)
         yield batch

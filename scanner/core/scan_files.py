@@ -36,11 +36,11 @@ class ScanFiles(Struct, frozen=True):
     column only once it was brought. A column that was not brought cannot be read: it has no pages.
     """
 
-    scans: tuple[ScanRow, ...]
-    nodes: tuple[Path, ...]
-    nested: tuple[Path, ...]
-    patches: tuple[Path, ...]
-    targets: tuple[Path, ...]
+    scans: tuple[ScanRow, ...] = ()
+    nodes: tuple[Path, ...] = ()
+    nested: tuple[Path, ...] = ()
+    patches: tuple[Path, ...] = ()
+    targets: tuple[Path, ...] = ()
     tables: Collection[str] | None = None
     columns: ColumnSource | None = None
     counts: tuple[int, ...] = ()

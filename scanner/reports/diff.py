@@ -6,17 +6,17 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from msgspec import Struct
 
 from scanner.core.comparable import ComparablePart
 from scanner.core.errors import ConfigError
 from scanner.core.model import EpochMs, NodeStatus, TargetStatus
-from scanner.core.state_names import LACKING_STATES, NOT_APPLICABLE
-from scanner.reports.diff_sql import COMPARED
+from scanner.reports.diff_sql import COMPARED, PAIRED
 from scanner.reports.lines import counted
-from scanner.reports.sql.query import Parameters, Views
+from scanner.reports.sql.query import Views
 from scanner.reports.staleness import StaleReason, stale_parameters
-from scanner.reports.statuses import VERIFIED, WITH_ROWS, values
+from scanner.reports.statuses import WITH_ROWS, values
 
 _PATCH_CHANGES = {
     "fixed": "fixed",
@@ -54,40 +54,35 @@ class Compared(Struct, frozen=True):
 
 
 class Changes:
-    """Counts the rows of `CHANGES` by their kind while they pass."""
+    """Counts changes by their kind while they pass."""
 
     def __init__(self) -> None:
         self.by_kind: Counter[str] = Counter()
 
     def count(self, batch: pa.RecordBatch) -> None:
         """Counts the rows of a batch."""
-        self.by_kind.update(batch.column("change").to_pylist())
+        for kind in pc.value_counts(batch.column("change")):
+            self.by_kind[kind["values"].as_py()] += kind["counts"].as_py()
 
 
-def parameters(pair: ScanPair) -> Parameters:
-    """Returns the parameters of `CHANGES` for two scans."""
-    return {
-        **_pair_parameters(pair),
-        "lacking": list(LACKING_STATES),
-        "not_applicable": NOT_APPLICABLE,
-        "verified": values(VERIFIED),
-    }
-
-
-def _pair_parameters(pair: ScanPair) -> dict[str, str | int | float | list[str] | None]:
-    return {
+async def paired_nodes(views: Views, pair: ScanPair) -> pa.Table:
+    """Returns the nodes of two open scans as `PAIRED` has them, numbered as `node`, and makes the table `paired`."""
+    given = {
         **stale_parameters(pair.ended_at, pair.stale_after_days),
         "with_rows": values(WITH_ROWS),
         "scanned": TargetStatus.SCANNED.value,
         "before": pair.before,
         "after": pair.after,
     }
+    nodes = (await views.fetch(PAIRED, given)).combine_chunks()
+    nodes = nodes.append_column("node", pa.array(range(len(nodes)), pa.int32()))
+    await views.add_tables({"paired": nodes})
+    return nodes
 
 
-async def compared(views: Views, pair: ScanPair) -> Compared:
-    """Counts the nodes of two open scans that can be compared."""
-    parameters = {**_pair_parameters(pair), "gone": NodeStatus.GONE.value}
-    (row,) = (await views.fetch(COMPARED, parameters)).to_pylist()
+async def compared(views: Views) -> Compared:
+    """Counts the nodes of the table `paired` that can be compared."""
+    (row,) = (await views.fetch(COMPARED, {"gone": NodeStatus.GONE.value})).to_pylist()
     return Compared(row["compared"], row["not_comparable"], dict(row["stale"] or []))
 
 

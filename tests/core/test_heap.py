@@ -1,4 +1,4 @@
-"""Whether the threads of a scan allocate from one heap."""
+"""Whether the threads of a scan allocate from one heap, and what of it goes back to the system."""
 
 from __future__ import annotations
 
@@ -30,20 +30,35 @@ with tempfile.NamedTemporaryFile() as file:
 """
 _SHARED = "from scanner.core.heap import share_one_heap; share_one_heap()\n" + _HEAPS
 
+#: Prints how many MB the process still has of 128 MB that were freed, though blocks after them live on.
+_LEFT = """
+def megabytes():
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * 4 // 1024
+large = bytearray(16_000_000)
+del large
+before = megabytes()
+blocks = [(bytearray(b"x" * 500_000), bytearray(b"x" * 50_000)) for _ in range(256)]
+small = [each for _, each in blocks]
+del blocks
+print(megabytes() - before - 256 * 50_000 // 1_000_000)
+"""
+_RETURNED = "from scanner.core.heap import return_large_blocks; return_large_blocks()\n" + _LEFT
+
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "malloc_info"), reason="the C library is not glibc"),
 ]
 
 
-def _heaps(code: str, **variables: str) -> int:
+def _number(code: str, **variables: str) -> int:
     kept = {name: value for name, value in os.environ.items() if name not in {"MALLOC_ARENA_MAX", "GLIBC_TUNABLES"}}
     command = [sys.executable, "-c", code]
     return int(subprocess.run(command, env=kept | variables, capture_output=True, text=True, check=True).stdout)
 
 
 def test_all_threads_allocate_from_one_heap():
-    assert _heaps(_SHARED) == 1
+    assert _number(_SHARED) == 1
 
 
 @pytest.mark.parametrize(
@@ -52,8 +67,16 @@ def test_all_threads_allocate_from_one_heap():
     ids=lambda each: next(iter(each)),
 )
 def test_the_number_of_heaps_that_the_environment_names_wins(variables):
-    assert _heaps(_SHARED, **variables) == _heaps(_HEAPS, **variables) > 1
+    assert _number(_SHARED, **variables) == _number(_HEAPS, **variables) > 1
 
 
 def test_another_setting_of_the_c_library_leaves_the_heap_shared():
-    assert _heaps(_SHARED, GLIBC_TUNABLES="glibc.malloc.check=0") == 1
+    assert _number(_SHARED, GLIBC_TUNABLES="glibc.malloc.check=0") == 1
+
+
+def test_large_blocks_go_back_to_the_system_though_others_live_on():
+    assert _number(_RETURNED) < 20 < _number(_LEFT)
+
+
+def test_the_size_of_large_blocks_that_the_environment_names_wins():
+    assert _number(_RETURNED, MALLOC_MMAP_THRESHOLD_="33554432") > 20

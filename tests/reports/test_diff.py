@@ -19,11 +19,11 @@ from scanner.core.scan_request import request_of
 from scanner.core.settings import NodeSettings, PatchSettings, ScopeSettings, Settings
 from scanner.core.tables import segment_table
 from scanner.files.local import LocalFiles
-from scanner.reports.diff import Changes, Compared, ScanPair, check_comparable, compared, parameters, sentences
-from scanner.reports.diff_sql import CHANGES
+from scanner.reports.diff import Changes, Compared, ScanPair, check_comparable, compared, paired_nodes, sentences
+from scanner.reports.diff_rows import open_changes
+from scanner.reports.sql.query import open_views
 from scanner.reports.staleness import DAY_MS, StaleReason
 from scanner.store.store import Store
-from tests.reports.open_store import views_of
 from tests.store.samples import STARTED_MS, header, node, opened, outcome, scan_row
 
 pytestmark = pytest.mark.slow
@@ -60,14 +60,16 @@ async def changes(folder, before, after, targets_before=None, targets_after=None
         await commit(store, STARTED_MS, before, targets_before or [outcome(), outcome(OTHER)]),
         await commit(store, STARTED_MS + 60_000, after, targets_after or [outcome(), outcome(OTHER)]),
     ]
-    counts = Changes()
+    counts, found = Changes(), []
     pair = ScanPair(*ids, STARTED_MS + 120_000)
-    async with views_of(store, ids) as views, views.run(CHANGES, parameters(pair)) as rows:
-        found = []
-        async for batch in rows:
-            counts.count(batch)
-            found += batch.to_pylist()
-        nodes = await compared(views, pair)
+    async with store.local_copy(ids) as files:
+        async with open_views(files) as views:
+            paired = await paired_nodes(views, pair)
+            nodes = await compared(views)
+        async with open_changes(files, paired, pair.after) as batches:
+            async for batch in batches:
+                counts.count(batch)
+                found += batch.to_pylist()
     return found, counts.by_kind, nodes
 
 

@@ -56,7 +56,7 @@ def open_database(files: ScanFiles, spill: Path, memory_mb: int) -> duckdb.DuckD
 
 
 def add_tables(connection: duckdb.DuckDBPyConnection, tables: Mapping[str, pa.Table]) -> None:
-    """Creates these tables; their names are ours, and their rows are copied."""
+    """Creates these tables, or puts them in the place of those of before; names are ours, and rows are copied."""
     for name, table in tables.items():
         _create_table(connection, name, table)
 
@@ -74,6 +74,14 @@ def keep_nodes(
     connection.execute("DROP VIEW nodes; DROP VIEW tags")
     _create_view(connection, "nodes", f"{', '.join(columns)}, {_DATA_AGE}", f"kept_nodes {_SCAN_ENDS}")
     _create_view(connection, "tags", "*", f"({_unnested('tags', NODE_KEY, TAGS, 'kept_nodes')})")
+
+
+def append_rows(connection: duckdb.DuckDBPyConnection, name: str, rows: pa.Table) -> None:
+    """Adds rows to a table of ours, which the first ones create; what does not fit into the memory goes to the disk."""
+    connection.register("arriving", rows)
+    connection.execute(f"CREATE TABLE IF NOT EXISTS {name} AS FROM arriving LIMIT 0")
+    connection.execute(f"INSERT INTO {name} FROM arriving")
+    connection.unregister("arriving")
 
 
 def add_dpkg_order(connection: duckdb.DuckDBPyConnection) -> None:
@@ -153,7 +161,7 @@ def _unnested(name: str, key: Sequence[Column], schema: pa.Schema, source: str) 
 
 def _create_table(connection: duckdb.DuckDBPyConnection, name: str, table: pa.Table) -> None:
     connection.register("arriving", table)
-    connection.execute(f"CREATE TABLE {name} AS FROM arriving")
+    connection.execute(f"CREATE OR REPLACE TABLE {name} AS FROM arriving")
     connection.unregister("arriving")
 
 

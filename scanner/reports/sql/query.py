@@ -19,7 +19,7 @@ from scanner.core.settings import ViewSettings
 from scanner.core.tables import TABLE_NAMES
 from scanner.reports.sql.chosen_rows import chosen_rows
 from scanner.reports.sql.coded_rows import NODE
-from scanner.reports.sql.database import add_dpkg_order, add_tables, keep_nodes, open_database, select_only
+from scanner.reports.sql.database import add_dpkg_order, add_tables, append_rows, keep_nodes, open_database, select_only
 from scanner.reports.sql.interruptible import interruptible, reading, unreadable
 from scanner.reports.sql.numbered import (
     COLUMNS,
@@ -77,8 +77,16 @@ class Views:
         self._has_numbers = False
 
     async def add_tables(self, tables: Mapping[str, pa.Table]) -> None:
-        """Adds tables of our own beside the views, such as those of a feed."""
+        """Adds tables of our own beside the views, such as those of a feed, or replaces them."""
         await to_thread.run_sync(partial(add_tables, self._connection, tables))
+
+    async def append_rows(self, name: str, rows: pa.Table) -> None:
+        """Adds rows to a table of our own, which the first ones create.
+
+        Raises:
+            ConfigError: neither the memory nor the spill folder has room for them.
+        """
+        await to_thread.run_sync(partial(reading, partial(append_rows, self._connection, name, rows)))
 
     async def add_dpkg_order(self) -> None:
         """Adds the function `compare_dpkg(version, other)`: -1, 0 or 1 in dpkg's order, null for what is no version."""
