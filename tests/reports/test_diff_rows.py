@@ -180,7 +180,7 @@ async def test_generated_scans_give_the_rows_of_the_plain_select(seed, group_row
 
 async def test_a_table_of_many_batches_is_the_same_to_the_byte(tmp_path):
     def scans(state, title):
-        rows = [Patch(f"KB{row}", f"{title}{row}", "Security", "Low", state) for row in range(4_000)]
+        rows = [Patch(f"KB{row}", f"{title}{row}", "Security", "Low", state) for row in range(3_000)]
         return [scanned_whole(number, rows) for number in range(8)]
 
     def scanned_whole(number, rows):
@@ -192,7 +192,7 @@ async def test_a_table_of_many_batches_is_the_same_to_the_byte(tmp_path):
 
     found = await assert_the_same(written.files(), PAIR, forms=["table"])
 
-    assert found.num_rows == 32_000
+    assert found.num_rows == 24_000
 
 
 @pytest.mark.parametrize(("before", "after"), [(COMPLETE, PARTIAL), (PARTIAL, DELTA), (DELTA, COMPLETE)])
