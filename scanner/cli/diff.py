@@ -73,6 +73,8 @@ def command(
 async def _answer(
     app: AppLoader, settings: Settings, before: str | None, after: str | None, form: RowFormat | None
 ) -> int:
+    from msgspec import structs
+
     from scanner.reports.diff import Changes, ScanPair, check_comparable, compared, paired_nodes, sentences
     from scanner.reports.diff_rows import SCHEMA, open_changes
     from scanner.reports.sql.query import open_views
@@ -87,7 +89,7 @@ async def _answer(
         ended_at = (await store.manifest(after)).scan.finished_at
         pair = ScanPair(before, after, ended_at, settings.stale_after_days)
         async with store.local_copy([before, after]) as files:
-            async with open_views(files, settings.views) as views:
+            async with open_views(structs.replace(files, tables=("nodes",)), settings.views) as views:
                 paired = await paired_nodes(views, pair)
                 nodes = await compared(views)
             async with open_changes(files, paired, after, settings.views) as batches:

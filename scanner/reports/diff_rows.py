@@ -47,7 +47,7 @@ async def open_changes(
     """
     codes = TextCodes()
     # A database of its own: one that has read the files of 100,000 nodes keeps 200 MB of what it knows about them.
-    async with open_views(ScanFiles(), limits) as tables:
+    async with open_views(ScanFiles(tables=()), limits) as tables:
         await tables.add_tables({"paired": nodes})
         await _append(tables, codes, await tables.fetch(NODE_CHANGES, {"verified": values(VERIFIED)}))
         async with aclosing(
