@@ -63,17 +63,23 @@ class OpenScan:
     """One scan as the process that holds it sees it. Every method may raise `StoreError` that names the file.
 
     `lease` is what keeps other processes off the scan where the store has no locks; `has_conditions` is whether the
-    store honours conditional writes.
+    store honours conditional writes; `commits` is whether this process may commit the scan.
     """
 
     def __init__(
-        self, files: Files, names: ScanNames, *, lease: Lease | None = None, has_conditions: bool = True
+        self,
+        files: Files,
+        names: ScanNames,
+        *,
+        lease: Lease | None = None,
+        has_conditions: bool = True,
+        commits: bool = True,
     ) -> None:
         self._files = files
         self._names = names
         self._lease = lease
         self._has_conditions = has_conditions
-        self.writer = ScanWriter(files, names)
+        self.writer = ScanWriter(files, names, commits=commits)
         self._surplus: Mapping[str, set[int]] = {}
         self._is_committed = False
 

@@ -22,15 +22,16 @@ from scanner.store.thin_rows import write_thin
 class ScanWriter:
     """Writes under names that no other writer uses, and changes or deletes nothing: any number may work at a time.
 
-    Every method may raise `StoreError`, in a sentence that names the file.
+    `commits` is whether this process may commit the scan, which a worker never does. Every method may raise
+    `StoreError`, in a sentence that names the file.
     """
 
-    def __init__(self, files: Files, names: ScanNames) -> None:
+    def __init__(self, files: Files, names: ScanNames, *, commits: bool = True) -> None:
         self._files = files
         self._names = names
         self._sequence = count()
         self.segments = SegmentWriter(files, names)
-        self.history = HistoryKeeper(files, names)
+        self.history = HistoryKeeper(files, names, commits=commits)
 
     @property
     def files(self) -> Files:

@@ -94,7 +94,7 @@ class Store:
 
     def join_scan(self, scan_id: str) -> OpenScan:
         """Returns an unfinished scan as a worker sees it: without holding it, so that others may read it too."""
-        return OpenScan(self._files, ScanNames(scan_id))
+        return OpenScan(self._files, ScanNames(scan_id), commits=False)
 
     async def progress(self, scan_id: str) -> ScanProgress:
         """Returns how far an unfinished scan has come."""

@@ -47,6 +47,10 @@ class Collector:
         self._take(seen)
         return seen.segment
 
+    def date(self, segment: pa.Table) -> pa.Table:
+        """Returns a segment with the dates that earlier scans tell, and adds nothing."""
+        return dated(reading(segment, self._known, self._patches)).segment
+
     def add_dated(self, segment: pa.Table) -> None:
         """Adds a segment that has its dates."""
         self._take(reading(segment, self._known, self._patches))

@@ -57,11 +57,16 @@ class KeptHistory(Struct, frozen=True):
 
 
 class HistoryKeeper:
-    """The history of one open scan. `problems` name stored files that were not used."""
+    """The history of one open scan. `problems` name stored files that were not used.
 
-    def __init__(self, files: Files, names: ScanNames) -> None:
+    `commits` is whether this process may commit the scan. A worker only dates its segments: the process that commits
+    collects the history from the segments of all workers.
+    """
+
+    def __init__(self, files: Files, names: ScanNames, *, commits: bool = True) -> None:
         self._files = files
         self._names = names
+        self._commits = commits
         self._lock = anyio.Lock()
         self._start: _Start | None = None
         self._added: set[str] = set()
@@ -74,11 +79,13 @@ class HistoryKeeper:
         """
         async with self._lock:
             start = self._start = self._start or await self._begun()
-            return await to_thread.run_sync(start.collector.add, segment)
+            take = start.collector.add if self._commits else start.collector.date
+            return await to_thread.run_sync(take, segment)
 
     def written(self, name: str) -> None:
         """Notes that the segment that was taken last lies under this name in the store."""
-        self._added.add(name)
+        if self._commits:
+            self._added.add(name)
 
     async def finish(
         self, segments: Sequence[FoundSegment], outcomes: Sequence[TargetOutcome], finished_at: EpochMs
