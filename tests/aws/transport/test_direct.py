@@ -20,7 +20,7 @@ from scanner.aws.operations import (
 )
 from scanner.aws.transport.connection import Answer
 from scanner.aws.transport.connection_pool import Connections
-from scanner.aws.transport.direct import DirectTransport, Endpoint, failure_of
+from scanner.aws.transport.direct import DirectTransport, Endpoint, failure_of, serialize
 from scanner.aws.transport.interface import ConnectionFailure, NoResponse, ServiceError
 from tests.aws.transport.raw_server import answer, serving
 from tests.aws.transport.test_sigv4 import CONTENT_TYPE, signed_by_botocore
@@ -102,6 +102,11 @@ async def test_the_body_and_its_signature_are_botocores_byte_for_byte(request, t
         "Accept-Encoding": "identity",
         "Content-Length": str(len(body)),
     }
+
+
+def test_each_character_of_a_request_is_written_as_json_does():
+    texts = [chr(number) for number in (*range(0x300), 0x2028, 0xD800, 0xFFFD, 0x1F600)]
+    assert [serialize({text: text}) for text in texts] == [json.dumps({text: text}).encode() for text in texts]
 
 
 ERRORS = st.one_of(
