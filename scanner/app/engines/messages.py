@@ -10,6 +10,7 @@ from msgspec import Struct, field
 from scanner import __version__
 from scanner.app.slices import Slice
 from scanner.core.errors import ConfigError, CredentialsError, PatchsweepError
+from scanner.core.foreign_bytes import decode_json
 from scanner.core.model import Target, TargetOutcome
 from scanner.core.settings import LimitSettings, Settings, StoreSettings, TransportName
 
@@ -114,7 +115,7 @@ def to_text(message: Struct) -> str:
 
 def from_text(text: str, kind: type[_M]) -> _M:
     """Returns the message that `to_text` made."""
-    return msgspec.json.decode(text, type=kind)
+    return decode_json(text.encode(), kind)
 
 
 def topic_of(scan_id: str) -> str:
