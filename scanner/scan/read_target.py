@@ -150,8 +150,9 @@ class _TargetReading:
                 attempts = await self._deliver_finished(attempts)
 
     async def _read_in_turn(self, waiting: Iterator[NodeAttempt]) -> None:
-        for attempt in waiting:
-            async with self._free_places:
+        # A place is kept from node to node, so that no later batch is begun while an earlier one has nodes to read.
+        async with self._free_places:
+            for attempt in waiting:
                 await self._read_node(attempt)
 
     async def _read_node(self, attempt: NodeAttempt) -> None:

@@ -114,7 +114,7 @@ def test_a_segment_cut_in_half_is_found_and_named_and_never_read_as_if_it_were_w
     verified = user.run("scans", "verify")
     assert verified.code == 1
     assert segment.name in verified.stdout
-    for command in (["query", "SELECT count(*) FROM patches"], ["publish", "--sink", "jsonl:out"]):
+    for command in (["query", "SELECT count(*) FROM nodes"], ["publish", "--sink", "jsonl:out"]):
         ended = user.run(*command)
         assert ended.code not in (0, 130)
         assert segment.name in told(ended)
