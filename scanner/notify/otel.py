@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from anyio import to_thread
 
@@ -10,7 +11,11 @@ from scanner.core.errors import ConfigError, NotificationError
 from scanner.core.safe_text import mask_foreign_text
 from scanner.reports.metrics.values import Metric
 
+if TYPE_CHECKING:
+    from requests import Response, Session
+
 PREFIX = "patchsweep."
+_REDIRECTS = range(300, 400)
 
 
 def check_installed() -> None:
@@ -54,7 +59,9 @@ def _export(metrics: Sequence[Metric], timeout_s: float) -> None:
             return result
 
     # Exported by the call below, never by its timer.
-    reader = PeriodicExportingMetricReader(_Exporter(timeout=timeout_s), export_interval_millis=float("inf"))
+    reader = PeriodicExportingMetricReader(
+        _Exporter(timeout=timeout_s, session=_strict_session()), export_interval_millis=float("inf")
+    )
     provider = MeterProvider([reader], shutdown_on_exit=False)
     meter = provider.get_meter("patchsweep")
     gauges = {}
@@ -70,3 +77,21 @@ def _export(metrics: Sequence[Metric], timeout_s: float) -> None:
         provider.shutdown(timeout_s * 1000)
     if not results or results[0] is not MetricExportResult.SUCCESS:
         raise NotificationError("the collector did not take the metrics; check OTEL_EXPORTER_OTLP_ENDPOINT")
+
+
+def _strict_session() -> Session:
+    """Returns a session that takes a redirect for a failure.
+
+    Some versions of the exporter follow it with the keys of OTEL_EXPORTER_OTLP_HEADERS, others take it for a success.
+    """
+    from requests import Session  # noqa: PLC0415 - with the extra
+    from requests.exceptions import TooManyRedirects  # noqa: PLC0415 - as above
+
+    class _Session(Session):
+        def request(self, *args: Any, **kwargs: Any) -> Response:  # noqa: ANN401 - as the library has it
+            response = super().request(*args, **{**kwargs, "allow_redirects": False})
+            if response.status_code in _REDIRECTS:
+                raise TooManyRedirects(f"HTTP {response.status_code} is not followed")
+            return response
+
+    return _Session()

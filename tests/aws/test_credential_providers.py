@@ -127,6 +127,38 @@ async def test_an_endpoint_that_is_no_url_is_told_in_a_sentence(monkeypatch, url
         await opened()
 
 
+PASSWORD = "p4ssw0rd-of-the-proxy"
+
+
+@pytest.mark.parametrize("setting", ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_STS", "services"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://127.0.0.1:abc",
+        "http://127.0.0.1:99999",
+        "http://127.0.0.1:0",
+        "http://127.0.0.1:80 ",
+        "ftp://127.0.0.1:80",
+        f"http://user:{PASSWORD}@127.0.0.1:80",
+        f"http://user:a/{PASSWORD}@127.0.0.1:80",
+        f"http://user:1/{PASSWORD}@127.0.0.1:80",
+    ],
+)
+async def test_an_endpoint_that_no_request_can_be_sent_to_is_a_wrong_setting(monkeypatch, tmp_path, setting, url):
+    if setting == "services":
+        if url.endswith(" "):
+            url = url.replace("127.0.0.1", "127.0. 0.1")  # blanks at the end of a line are no part of its value
+        monkeypatch.setenv("AWS_PROFILE", "scan")
+        (tmp_path / "config").write_text(
+            f"[profile scan]\nservices = own\n[services own]\nsts =\n  endpoint_url = {url}\n"
+        )
+    else:
+        monkeypatch.setenv(setting, url)
+    with pytest.raises(ConfigError, match="AWS_ENDPOINT_URL") as caught:
+        await opened()
+    assert PASSWORD not in str(caught.value)
+
+
 @pytest.mark.parametrize("error", [OSError(), ValueError(), KeyError("x"), EOFError(), RuntimeError("r"), TypeError()])
 def test_an_exception_without_text_is_named_by_its_type(error):
     sentence = str(provider_error(error, "sso", "audit"))
@@ -172,9 +204,6 @@ async def test_two_region_variables_that_differ_are_told_with_the_one_that_is_us
     assert all("AWS_DEFAULT_REGION (eu-west-1) is used and AWS_REGION (ap-south-1) is not" in line for line in told)
 
 
-PASSWORD = "p4ssw0rd-of-the-proxy"
-
-
 @pytest.mark.parametrize("name", ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY"])
 @pytest.mark.parametrize(
     "url",
@@ -189,6 +218,8 @@ PASSWORD = "p4ssw0rd-of-the-proxy"
         f"http://user:{PASSWORD}@",
         f"socks5://user:{PASSWORD}@127.0.0.1:1080",
         f"socks5h://user:{PASSWORD}@127.0.0.1:1080",
+        f"http://user:{PASSWORD}@127.0.0.1:80\r",
+        f"http://user:{PASSWORD} @127.0.0.1:80",
     ],
 )
 async def test_a_proxy_that_cannot_be_used_is_named_by_its_variable_without_its_password(monkeypatch, name, url):

@@ -44,3 +44,17 @@ async def test_a_collector_that_refuses_is_named(monkeypatch):
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", receiver.url)
         with pytest.raises(NotificationError, match="OTEL_EXPORTER_OTLP_ENDPOINT"):
             await otel.export(METRICS, 10.0)
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+async def test_a_redirect_is_no_success_and_its_place_gets_no_header(monkeypatch, status):
+    async with receiving() as elsewhere:
+        location = {"Location": f"{elsewhere.url}/v1/metrics".replace("127.0.0.1", "localhost")}
+        async with receiving(lambda _: web.Response(status=status, headers=location)) as receiver:
+            monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", receiver.url)
+            monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", "api-key=secret")
+            with pytest.raises(NotificationError, match="OTEL_EXPORTER_OTLP_ENDPOINT"):
+                await otel.export(METRICS, 10.0)
+
+    assert len(receiver.posted) == 1
+    assert elsewhere.posted == []

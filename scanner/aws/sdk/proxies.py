@@ -32,7 +32,9 @@ def _check(name: str, url: str) -> None:
         is_whole = bool(parts.hostname) and (parts.port or 1) > 0
     except ValueError:
         is_whole = False
-    if not is_whole or parts.path.strip("/") or parts.query or parts.fragment:
+    # `urlsplit` drops tabs and line ends, which the SDK would send on; a blank belongs into no part.
+    is_one_word = not any(char.isspace() or char < " " for char in url)
+    if not (is_whole and is_one_word) or parts.path.strip("/") or parts.query or parts.fragment:
         raise ConfigError(
             f"{name} cannot be used: it is not of the form http://user:password@host:port; write / ? # @ : in user and "
             "password as %2F %3F %23 %40 %3A"

@@ -20,6 +20,7 @@ from botocore.exceptions import NoCredentialsError
 from botocore.loaders import Loader
 
 from scanner import __version__
+from scanner.aws.sdk.endpoints import check_endpoint
 from scanner.aws.sdk.environment import set_ca_bundle, set_region
 from scanner.aws.sdk.errors import setup_errors
 from scanner.aws.sdk.fixed_access import FixedAccess
@@ -185,6 +186,7 @@ class Sessions:
             opening = create()
             client = await opening.__aenter__()
         try:
+            check_endpoint(client.meta.endpoint_url, client.meta.service_model.service_id)
             yield client
         finally:
             with anyio.move_on_after(CLOSE_WITHIN_S, shield=True):
