@@ -9,22 +9,31 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import msgspec
 
 A = TypeVar("A")
+A_co = TypeVar("A_co", covariant=True)
 
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 #: What msgspec and json raise on foreign bytes. RecursionError is that of brackets without end.
 _ERRORS = (msgspec.DecodeError, ValueError, RecursionError)
 
 
+class Decoder(Protocol[A_co]):
+    """Those of msgspec are such."""
+
+    def decode(self, body: bytes | msgspec.Raw, /) -> A_co:
+        """Returns what the bytes hold; raises one of `_ERRORS` where that is not of its type."""
+        ...
+
+
 class Undecodable(Exception):
     """Bytes that are not what their decoder expects; the text says where."""
 
 
-def decode(decoder: msgspec.json.Decoder[A], body: bytes | msgspec.Raw) -> A:
+def decode(decoder: Decoder[A], body: bytes | msgspec.Raw) -> A:
     """Returns what a decoder makes of bytes, or else of the same bytes with U+FFFD where text is broken.
 
     Raises:

@@ -10,21 +10,15 @@ from msgspec import Struct
 
 from scanner.aws.operations import Operation
 from scanner.aws.transport.decoding import Undecodable, decode
+from scanner.aws.transport.patch_decoder import PatchDecoder
 from scanner.core.errors import Transient
 from scanner.core.model import Target
-from scanner.core.patch_rows import Patch, PatchPage
+from scanner.core.patch_rows import PatchPage
 
 #: Epoch seconds, ISO 8601 text, or nothing. Zero, negative and year 1 mean unknown.
 Time = float | str | None
 #: An `Integer` of the model has 32 bits; a number beyond them is no count, but a torn answer.
 Count = Annotated[int, msgspec.Meta(ge=-(2**31), lt=2**31)] | None
-
-
-class PatchesAnswer(Struct, rename="pascal"):
-    """Of DescribeInstancePatches."""
-
-    patches: list[Patch]
-    next_token: str | None = None
 
 
 class WirePatchState(Struct, rename="pascal", gc=False):
@@ -171,7 +165,7 @@ def _instance_id(raw: msgspec.Raw) -> str | None:
 
 _ROW_IDS = msgspec.json.Decoder(_RowId)
 _ERROR_DOCUMENTS = msgspec.json.Decoder(ErrorDocument)
-_PATCHES = msgspec.json.Decoder(PatchesAnswer)
+_PATCHES = PatchDecoder()
 PATCH_STATES = Listing("InstancePatchStates", WirePatchState)
 NODES = Listing("InstanceInformationList", WireNode)
 
