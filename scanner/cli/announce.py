@@ -6,12 +6,11 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import anyio
 
-from scanner.cli.atomic_file import check_file, write_file
+from scanner.cli.atomic_file import append_file, check_file, write_file
 from scanner.cli.exit_codes import ExitCode, scan_exit_code
 from scanner.cli.load_app import AppLoader
 from scanner.cli.output import print_json_line, print_message
@@ -150,12 +149,10 @@ def write_metrics(settings: MetricsSettings, metrics: Sequence[Metric], *, scan_
                 write_file(file, prometheus_text(metrics).encode(), "prometheus metrics", PUBLIC_FILE_MODE)
             elif kind == "emf":
                 line = emf_line(metrics, settings.namespace, int(time.time() * 1000), scan_id=scan_id, status=status)
-                _append(file, line) if file else print_json_line(line)
+                if file:
+                    append_file(file, f"{line}\n".encode(), "emf metrics", PUBLIC_FILE_MODE)
+                else:
+                    print_json_line(line)
         except (PatchsweepError, OSError) as error:
             failures[text] = getattr(error, "strerror", None) or str(error)
     return failures
-
-
-def _append(file: str, line: str) -> None:
-    with Path(file).open("a", encoding="utf-8") as out:
-        out.write(f"{line}\n")

@@ -1,7 +1,8 @@
 """Writes a small file of the user's choice, like a summary or a report.
 
 A regular file is replaced by a rename, so that a reader sees the old content or the new one, never a part. What is not
-a regular file, such as a pipe or /dev/stdout, is opened and written: a rename would destroy it.
+a regular file, such as a pipe or /dev/stdout, is opened and written: a rename would destroy it. So is a file that a
+container has mounted by itself, since nothing can be renamed onto a mount.
 """
 
 from __future__ import annotations
@@ -64,8 +65,24 @@ def write_file(path: str, data: bytes, what: str, new_file_mode: int = _NEW_FILE
         else:
             _write_into(path, data)
     except OSError as error:
-        reason = "no process reads this pipe" if error.errno == errno.ENXIO else error.strerror or error
-        raise PatchsweepError(f"the {what} file {path} cannot be written: {reason}") from error
+        raise _not_written(path, what, error) from error
+
+
+def append_file(path: str, data: bytes, what: str, new_file_mode: int) -> None:
+    """Appends to a file that is not replaced, such as a log that an agent follows; makes it if it is not there.
+
+    Raises:
+        PatchsweepError: The file cannot be written.
+    """
+    try:
+        _write_into(path, data, os.O_CREAT, new_file_mode)
+    except OSError as error:
+        raise _not_written(path, what, error) from error
+
+
+def _not_written(path: str, what: str, error: OSError) -> PatchsweepError:
+    reason = "no process reads this pipe" if error.errno == errno.ENXIO else error.strerror or error
+    return PatchsweepError(f"the {what} file {path} cannot be written: {reason}")
 
 
 def _kind(path: str) -> int | None:
@@ -102,12 +119,22 @@ def _replace(target: Path, data: bytes, new_file_mode: int) -> None:
             _copy_owner_and_mode(target, file.fileno(), new_file_mode)
             # Before the rename: after a power cut the name must not stand for an empty file.
             os.fsync(file.fileno())
-        temporary.replace(target)
+        _rename(temporary, target, data)
     except BaseException:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
         raise
     _sync_folder(target.parent)
+
+
+def _rename(temporary: Path, target: Path, data: bytes) -> None:
+    try:
+        temporary.replace(target)
+    except OSError as error:
+        if error.errno != errno.EBUSY:
+            raise
+        _write_into(str(target), data, os.O_TRUNC)
+        temporary.unlink()
 
 
 def _copy_owner_and_mode(target: Path, descriptor: int, new_file_mode: int) -> None:
@@ -130,9 +157,9 @@ def _sync_folder(folder: Path) -> None:
             os.close(descriptor)
 
 
-def _write_into(path: str, data: bytes) -> None:
+def _write_into(path: str, data: bytes, flags: int = 0, new_file_mode: int = _NEW_FILE_MODE) -> None:
     # Without a reader opening a pipe would block without end; with O_NONBLOCK that is ENXIO.
-    descriptor = os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_APPEND | os.O_NOCTTY)
+    descriptor = os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_APPEND | os.O_NOCTTY | flags, new_file_mode)
     os.set_blocking(descriptor, True)
     with os.fdopen(descriptor, "wb") as file:
         file.write(data)

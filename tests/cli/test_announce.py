@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 import pytest
 
@@ -137,6 +138,16 @@ def test_lines_are_appended_to_a_file(tmp_path):
         scan(HeardApp(), "--metrics", f"emf:{file}")
 
     assert [json.loads(line)["ExitCode"] for line in file.read_text().splitlines()] == [0, 0]
+
+
+def test_a_pipe_that_no_process_reads_is_named_and_does_not_block(tmp_path):
+    pipe = tmp_path / "emf.pipe"
+    os.mkfifo(pipe)
+
+    ended = scan(HeardApp(), "--metrics", f"emf:{pipe}")
+
+    assert ended.code == 0
+    assert "no process reads this pipe" in ended.stderr
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import stat
 import subprocess
@@ -131,6 +132,23 @@ def test_the_stdout_of_the_process_is_written_where_the_shell_sent_it(tmp_path, 
 
     assert (tmp_path / "out").read_bytes() == b"before summary"
     assert piped.stdout == b"summary"
+
+
+@pytest.mark.slow
+def test_a_file_that_is_a_mount_of_its_own_is_written_in_place(tmp_path):
+    source, path = tmp_path / "host.json", tmp_path / "a.json"
+    source.write_text("old and long")
+    path.touch()
+    code = "import sys; from scanner.cli.atomic_file import write_file; write_file(sys.argv[1], b'new', 'summary')"
+    in_a_container = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c"]
+    if not shutil.which("unshare") or subprocess.run([*in_a_container, "true"], check=False).returncode:
+        pytest.skip("this machine lets nobody mount")
+
+    mount_and_write = f'mount --bind {source} {path} && {sys.executable} -c "$0" {path}'
+    subprocess.run([*in_a_container, mount_and_write, code], check=True)
+
+    assert source.read_text() == "new"
+    assert sorted(tmp_path.iterdir()) == [path, source]
 
 
 def test_a_socket_is_refused_and_left_alone(tmp_path, monkeypatch):
