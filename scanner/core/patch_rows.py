@@ -64,13 +64,6 @@ class PageRows(Struct, frozen=True):
             return [WORDS.names[number] for number in self.numbers[WORD_TEXTS.index(name)]]
         return self.texts[OTHER_TEXTS.index(name)].split(self.separator)
 
-    def counted(self, name: str) -> Iterable[tuple[str, int]]:
-        """Returns each value of one of `WORD_TEXTS` with how many rows have it."""
-        if not self.numbers:
-            return Counter(self.column(name)).items()
-        numbers = self.numbers[WORD_TEXTS.index(name)]
-        return [(WORDS.names[number], numbers.count(number)) for number in set(numbers)]
-
 
 class PatchRows(Struct, frozen=True, eq=False):
     """The rows of one node as AWS lists them, in the order of its pages, none of which is empty.
@@ -102,6 +95,19 @@ class PatchRows(Struct, frozen=True, eq=False):
     def column(self, name: str) -> list[str]:
         """Returns the values of one of `ROW_TEXTS`."""
         return list(chain.from_iterable([page.column(name) for page in self.pages]))
+
+    def counted(self, name: str) -> Iterable[tuple[str, int]]:
+        """Returns each value of one of `WORD_TEXTS` with how many rows have it."""
+        place = WORD_TEXTS.index(name)
+        if not all(page.numbers for page in self.pages):
+            return Counter(self.column(name)).items()
+        numbers = b"".join([page.numbers[place] for page in self.pages])
+        counts = []
+        while numbers:  # as often as there are different values, which is less than looking at every row
+            others = numbers.replace(numbers[:1], b"")
+            counts.append((WORDS.names[numbers[0]], len(numbers) - len(others)))
+            numbers = others
+        return counts
 
 
 NO_PATCHES = PatchRows()

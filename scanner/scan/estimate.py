@@ -8,7 +8,7 @@ from math import ceil
 from msgspec import Struct
 
 from scanner.core.model import ManagedNode, PatchState
-from scanner.core.state_names import COUNTED_STATES
+from scanner.core.state_names import COUNTED_STATES, NOT_APPLICABLE
 
 ROWS_A_PAGE = 50  # the service gives no more, though its model says 100
 MIN_ROWS_A_PAGE = 10  # the smallest MaxResults that the service takes
@@ -37,10 +37,11 @@ def expected_rows(listed: ListedNode, states: Collection[str]) -> int:
     state = listed.state
     if state is None:
         return ROWS_A_PAGE
-    counted = {name: getattr(state, count) or 0 for name, count in COUNTED_STATES.items()}
-    if listed.node.platform_type == "Windows":
-        counted["NOT_APPLICABLE"] = state.not_applicable_count or 0
-    return sum(count for name, count in counted.items() if not states or name in states)
+    names = COUNTED_STATES.items()
+    counts = [getattr(state, count) or 0 for name, count in names if not states or name in states]
+    if listed.node.platform_type == "Windows" and (not states or NOT_APPLICABLE in states):
+        counts.append(state.not_applicable_count or 0)
+    return sum(counts)
 
 
 def expected_pages(rows: int, page_size: int = ROWS_A_PAGE) -> int:

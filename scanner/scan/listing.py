@@ -63,7 +63,6 @@ class Listing:
 def rows_by_state(rows: PatchRows) -> Counter[str]:
     """Counts rows by state in its documented form; AWS lists `InstalledOther` where it documents `INSTALLED_OTHER`."""
     counts: Counter[str] = Counter()
-    for page in rows.pages:
-        for state, count in page.counted("state"):
-            counts[documented_state(state)] += count
+    for state, count in rows.counted("state"):
+        counts[documented_state(state)] += count
     return counts

@@ -81,6 +81,7 @@ class NodeAttempt:
         self.pages = 0
         self.restarts = 0
         self._rules = rules
+        self._whole = rules.whole
         self._refresh = choice if isinstance(choice, Refresh) else None
         self._rechoose = rechoose
         self._rounds = 1
@@ -93,7 +94,7 @@ class NodeAttempt:
     @property
     def question(self) -> Question:
         """Returns what the listings of this round have to ask for."""
-        return REFRESH if self._refresh is not None else self._rules.whole
+        return REFRESH if self._refresh is not None else self._whole
 
     @property
     def is_refresh(self) -> bool:

@@ -106,7 +106,7 @@ def test_words_beyond_those_that_have_a_number_are_kept_as_texts(before, after):
 
     assert rows_listed(found) == [plain(row) for page in [*before, *after] for row in page]
     assert not one_more.numbers
-    assert dict(one_more.counted("state")) == {f"state {len(WORDS)} of many": 1, "Installed": 1}
+    assert dict(PatchRows((one_more,)).counted("state")) == {f"state {len(WORDS)} of many": 1, "Installed": 1}
     assert rows_of(in_words(listed([found]))) == [row_in_words(row) for page in [*before, *after] for row in page]
 
 
@@ -118,5 +118,5 @@ def test_values_are_counted_whether_they_are_numbers_or_texts(most, in_numbers, 
     page = page_rows_of([Patch(state="Installed"), Patch(state="Missing"), Patch(state="Installed")])
 
     assert (bool(page.numbers), len(words)) == (in_numbers, min(most, 3))
-    assert dict(page.counted("state")) == {"Installed": 2, "Missing": 1}
+    assert dict(PatchRows((page,)).counted("state")) == {"Installed": 2, "Missing": 1}
     assert page.column("state") == ["Installed", "Missing", "Installed"]

@@ -133,6 +133,8 @@ class RefillRateEstimator:
     def _speed_up(self, now: float) -> None:
         """Raises the rate with every request or, while the limit is searched for, by the clock."""
         if self._is_probing or self._refill is None:
+            if self._rate == self._ceiling:
+                return
             passed = min(now - self._granted_at, 2.0 / self._rate)
             self._rate = self._bounded(self._rate * PROBE_FACTOR_PER_S**passed)
             return
