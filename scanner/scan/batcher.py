@@ -6,10 +6,11 @@ is recorded as ended is whole in the store.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import suppress
 
 import anyio
-from anyio.abc import ObjectReceiveStream
+from anyio.streams.memory import MemoryObjectReceiveStream
 from msgspec import Struct
 
 from scanner.core.model import NodeScan, TargetOutcome
@@ -70,7 +71,7 @@ class _PendingNodes:
                 await self.flush()
 
 
-async def write_segments(receive: ObjectReceiveStream[Read], put: PutSegment, rules: FlushRules) -> None:
+async def write_segments(receive: MemoryObjectReceiveStream[Read], put: PutSegment, rules: FlushRules) -> None:
     """Writes all that arrives until the stream ends; a slow `put` fills the stream and so slows the readers.
 
     The caller closes the stream after the readers have ended: if it were closed here when `put` fails, they would raise
@@ -81,5 +82,15 @@ async def write_segments(receive: ObjectReceiveStream[Read], put: PutSegment, ru
         timer.start_soon(pending.flush_periodically)
         async for read in receive:
             await pending.add(read)
+            # `receive` gives way to all other tasks for each node, which costs more than to add it.
+            for waiting in _at_hand(receive):
+                await pending.add(waiting)
         await pending.flush()
         timer.cancel_scope.cancel()
+
+
+def _at_hand(receive: MemoryObjectReceiveStream[Read]) -> Iterator[Read]:
+    """Yields what has arrived until nothing waits."""
+    with suppress(anyio.WouldBlock, anyio.EndOfStream):
+        while True:
+            yield receive.receive_nowait()

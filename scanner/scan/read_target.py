@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 import anyio
@@ -18,6 +18,7 @@ from scanner.scan.estimate import BATCHES_SIDE_BY_SIDE, ListedNode, expected_row
 from scanner.scan.job import ScanJob
 from scanner.scan.listing import Listing
 from scanner.scan.node_attempt import Deliver, NodeAttempt
+from scanner.scan.node_readers import NodeReaders
 from scanner.scan.target_machines import TargetFindings, TargetMachines
 
 NODES_A_PAGE = 50  # the most ids that DescribeInstancePatchStates takes
@@ -36,8 +37,9 @@ async def read_target(target: Target, reader: TargetReader, job: ScanJob) -> Tar
     send, receive = anyio.create_memory_object_stream[Batch](0)
     reading = _TargetReading(target, reader, job)
     async with receive, anyio.create_task_group() as workers:
+        readers = NodeReaders(reading.read_node, job.rules.max_nodes, workers)
         for _ in range(BATCHES_SIDE_BY_SIDE):
-            workers.start_soon(reading.read_batches, receive)
+            workers.start_soon(reading.read_batches, receive, readers)
         async with send:
             try:
                 await reading.list_nodes(send)
@@ -49,7 +51,7 @@ async def read_target(target: Target, reader: TargetReader, job: ScanJob) -> Tar
 
 
 class _TargetReading:
-    """The steps of one target; its workers share the bound on nodes that are read side by side."""
+    """The steps of one target."""
 
     def __init__(self, target: Target, reader: TargetReader, job: ScanJob) -> None:
         self._target = target
@@ -57,7 +59,6 @@ class _TargetReading:
         self._job = job
         key = (target.account_id, target.region)
         self._done = job.done.get(key, ())
-        self._free_places = anyio.Semaphore(job.rules.max_nodes, fast_acquire=True)
         self.machines = TargetMachines(
             reader.sources, job.now, job.rules.nodes, baseline_ids=job.done_baseline_ids.get(key, ())
         )
@@ -137,25 +138,16 @@ class _TargetReading:
             return ReadWhole()
         return self._job.choose(self._target, state)
 
-    async def read_batches(self, receive: MemoryObjectReceiveStream[Batch]) -> None:
+    async def read_batches(self, receive: MemoryObjectReceiveStream[Batch], readers: NodeReaders) -> None:
         """Reads the nodes of each batch, in rounds, until all are delivered."""
         async for batch in receive:
             attempts = batch
             while attempts:
-                waiting = iter(attempts)
-                async with anyio.create_task_group() as readers:
-                    # A task for each node would cost as much as decoding one of its pages.
-                    for _ in range(min(len(attempts), self._job.rules.max_nodes)):
-                        readers.start_soon(self._read_in_turn, waiting)
+                await readers.read_all(attempts)
                 attempts = await self._deliver_finished(attempts)
 
-    async def _read_in_turn(self, waiting: Iterator[NodeAttempt]) -> None:
-        # A place is kept from node to node, so that no later batch is begun while an earlier one has nodes to read.
-        async with self._free_places:
-            for attempt in waiting:
-                await self._read_node(attempt)
-
-    async def _read_node(self, attempt: NodeAttempt) -> None:
+    async def read_node(self, attempt: NodeAttempt) -> None:
+        """Reads the listings of this round of a node, and hands each, or its error, to the attempt."""
         self._refuse_costly_refresh(attempt)
         instance_id, states = attempt.node.instance_id, attempt.question.states
         while (listing := attempt.next_listing()) is not None:
