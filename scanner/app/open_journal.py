@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager, suppress
 
 import anyio
@@ -33,16 +33,26 @@ class OpenJournal:
         self._is_written = anyio.Event()
 
     @asynccontextmanager
-    async def opened(self, target: Target) -> AsyncIterator[None]:
-        """Names the target while the block runs; the block begins when it stands in the store."""
+    async def opened(self, target: Target, *, alone: bool = False) -> AsyncIterator[None]:
+        """Names the target while the block runs; the block begins when it stands in the store.
+
+        Of a target that is read alone the name is gone from the store when this ends: the next one that is read alone
+        in this process may be of another journal, and if it ends the process, it is the only one to blame. Other names
+        stay until the next write, so such a target may be blamed for a neighbour, but only until it is read alone.
+        """
         self._open[target] = int(time.time() * 1000)
-        written = self._is_written
-        self._has_news.set()
         try:
-            await written.wait()
+            await self._next_write()
             yield
         finally:
             self._open.pop(target, None)
+        if alone:
+            await self._next_write()
+
+    async def _next_write(self) -> None:
+        written = self._is_written
+        self._has_news.set()
+        await written.wait()
 
     async def keep(self) -> None:
         """Writes the list whenever a target is about to be opened, and as a sign of life, until it is cancelled."""
@@ -90,13 +100,17 @@ def _is_a_bug(error: BaseException) -> bool:
 
 
 class JournaledFleet(Struct, frozen=True):
-    """A fleet whose targets are named in the journal of the worker while they are open."""
+    """A fleet whose targets are named in the journal of the worker while they are open.
+
+    Those of `alone` are read one at a time.
+    """
 
     fleet: Fleet
     journal: OpenJournal
+    alone: Collection[Target] = ()
 
     @asynccontextmanager
     async def open(self, target: Target) -> AsyncIterator[TargetReader]:
         """Opens one target; see `Fleet.open`."""
-        async with self.journal.opened(target), self.fleet.open(target) as reader:
+        async with self.journal.opened(target, alone=target in self.alone), self.fleet.open(target) as reader:
             yield reader

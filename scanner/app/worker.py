@@ -179,7 +179,7 @@ class Worker:
                 observer.target_ended(outcome)
         async with self._open_aws(scan) as aws:
             self._delivery.hub = aws.hub
-            fleet = self._guard(JournaledFleet(aws.fleet, journal), order)
+            fleet = self._guard(JournaledFleet(aws.fleet, journal, frozenset(order.alone)), order)
             work = Work([*order.first, *order.alone], self._observers, alone=len(order.alone))
             return await read_targets(self._delivery, fleet, work, put)
 

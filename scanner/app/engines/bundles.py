@@ -7,11 +7,13 @@ from collections.abc import Collection, Sequence
 from msgspec import Struct
 
 from scanner.app.slices import Slice, slice_targets
+from scanner.app.suspects import FAILED_AFTER_DEATHS, LAST_AFTER_DEATHS
 from scanner.core.model import Target
 from scanner.store.plan_file import PlannedTarget
 
 #: Bundles that a worker process reads at once: while one waits for its last targets, the other keeps it busy.
 BUNDLES_AT_ONCE = 2
+STRAY_DEATHS = 3  # of workers that ended before a target was open, or for a reason that has to do with none
 
 
 class Bundle(Struct, frozen=True):
@@ -51,6 +53,17 @@ def bundle_targets(
 def carry_bundles(processes: int) -> list[Bundle]:
     """Returns a share of the rows that are carried over for each worker process."""
     return [Bundle(Slice(index, processes), ()) for index in range(processes)]
+
+
+def most_attempts(bundles: Sequence[Bundle]) -> int:
+    """Returns how often a bundle is tried while no target of the scan comes to its end.
+
+    A worker that ends takes the bundle beside it along, which is not to blame: so there are as many attempts as it
+    takes until each target of the largest bundles that a process may hold at once has been given up by itself.
+    """
+    alone = FAILED_AFTER_DEATHS - LAST_AFTER_DEATHS
+    largest = sorted((len(each.targets) for each in bundles), reverse=True)[:BUNDLES_AT_ONCE]
+    return sum(LAST_AFTER_DEATHS + alone * count for count in largest) + STRAY_DEATHS + 1
 
 
 def _packed(planned: Sequence[PlannedTarget], numbers: Sequence[int], places: int) -> list[tuple[int, ...]]:

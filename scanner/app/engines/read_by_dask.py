@@ -15,7 +15,7 @@ from uuid import uuid4
 import anyio
 from msgspec import Struct
 
-from scanner.app.engines.bundles import Bundle
+from scanner.app.engines.bundles import Bundle, most_attempts
 from scanner.app.engines.dask_worker import check_worker, read_dask_bundle
 from scanner.app.engines.messages import (
     BundleReport,
@@ -26,7 +26,7 @@ from scanner.app.engines.messages import (
     to_text,
     topic_of,
 )
-from scanner.app.suspects import FAILED_AFTER_DEATHS, LAST_AFTER_DEATHS, is_silent
+from scanner.app.suspects import is_silent
 from scanner.core.errors import ConfigError, PatchsweepError
 from scanner.core.interfaces import Observer
 from scanner.core.model import CallCounts, Target, TargetOutcome
@@ -87,43 +87,39 @@ class Reading(Struct, frozen=True):
 async def read_bundles(reading: Reading) -> None:
     """Has every bundle read to its end; each bundle whose worker died or failed is read again.
 
-    A bundle that ends too many workers is left, and its targets with it; the rest is read.
+    A bundle whose workers keep ending while no target of the scan comes to its end is left, and its targets with it.
 
     Raises:
         ConfigError: AWS or a worker refuses the scan as a whole.
         PatchsweepError: the store failed, or the cluster is gone.
     """
     news = _NewsDesk(reading.observers)
+    most = most_attempts(reading.bundles)
     topic = topic_of(reading.scan.scan_id)
     reading.client.subscribe_topic(topic, lambda event: news.arrived(from_text(event[1], News)))
     async with anyio.create_task_group() as watch:
         watch.start_soon(_watch_workers, reading)
         async with anyio.create_task_group() as bundles:
             for bundle in reading.bundles:
-                bundles.start_soon(_read_to_its_end, reading, bundle, news)
+                bundles.start_soon(_read_to_its_end, reading, bundle, news, most)
         watch.cancel_scope.cancel()
 
 
-async def _read_to_its_end(reading: Reading, bundle: Bundle, news: _NewsDesk) -> None:
-    for attempt in range(_most_attempts(bundle)):
-        is_fresh = attempt == 0 and bundle in reading.fresh
-        task = BundleTask(reading.scan, bundle.part, bundle.targets, is_fresh)
-        report = await _read_once(reading, task)
-        if report is None:
-            continue
-        for outcome in report.outcomes:
-            news.target_ended(outcome)
-        if report.failure is not None:
-            raise report.failure.to_error()
-        if report.is_complete:
-            return
+async def _read_to_its_end(reading: Reading, bundle: Bundle, news: _NewsDesk, most: int) -> None:
+    is_fresh = bundle in reading.fresh
+    attempts, ended = 0, news.ended
+    while attempts < most:
+        report = await _read_once(reading, BundleTask(reading.scan, bundle.part, bundle.targets, is_fresh))
+        is_fresh = False
+        if report is not None:
+            for outcome in report.outcomes:
+                news.target_ended(outcome)
+            if report.failure is not None:
+                raise report.failure.to_error()
+            if report.is_complete:
+                return
+        attempts, ended = (attempts + 1 if news.ended == ended else 1), news.ended
     _log.warning("a bundle of %d targets was given up: %s", len(bundle.targets), bundle.part)
-
-
-def _most_attempts(bundle: Bundle) -> int:
-    """Returns how often a bundle is tried: until each of its targets would have been given up by itself."""
-    alone = FAILED_AFTER_DEATHS - LAST_AFTER_DEATHS
-    return LAST_AFTER_DEATHS + alone * len(bundle.targets) + 1
 
 
 async def _read_once(reading: Reading, task: BundleTask) -> BundleReport | None:
@@ -188,6 +184,11 @@ class _NewsDesk:
     def __init__(self, observers: Sequence[Observer]) -> None:
         self._observers = observers
         self._ended: set[Target] = set()
+
+    @property
+    def ended(self) -> int:
+        """Returns how many targets have come to their end so far."""
+        return len(self._ended)
 
     def arrived(self, news: News) -> None:
         for observer in self._observers:

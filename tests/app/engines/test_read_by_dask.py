@@ -6,10 +6,11 @@ from collections import defaultdict
 from concurrent.futures import CancelledError
 
 import anyio
+import anyio.lowlevel
 import pytest
 
 from scanner.app.engines import read_by_dask
-from scanner.app.engines.bundles import Bundle
+from scanner.app.engines.bundles import Bundle, most_attempts
 from scanner.app.engines.messages import (
     BundleReport,
     BundleTask,
@@ -22,6 +23,7 @@ from scanner.app.engines.messages import (
 )
 from scanner.app.engines.read_by_dask import Reading, read_bundles
 from scanner.app.slices import Slice
+from scanner.app.suspects import FAILED_AFTER_DEATHS
 from scanner.core.concurrency import unwrap_single_error
 from scanner.core.errors import ConfigError, PatchsweepError, StoreError
 from scanner.core.interfaces import Observer
@@ -109,8 +111,59 @@ async def test_a_bundle_is_given_out_until_it_is_read_and_is_fresh_only_once():
 async def test_a_bundle_that_ends_every_worker_is_left_after_as_many_as_its_targets_are_worth(caplog):
     client = Client(*[ValueError("a bug")] * 20)
     await read(client, targets=(0, 1))
-    assert len(client.tasks) == 7
+    assert len(client.tasks) == 10
     assert "a bundle of 2 targets was given up" in caplog.text
+
+
+class OneProcess(Client):
+    """Holds the last bundle beside each of the others in turn, which end the process four times before they end."""
+
+    def __init__(self, bundles) -> None:
+        super().__init__()
+        self._last = len(bundles) - 1
+        self._deaths = [0] * len(bundles)
+        self._turn = 0
+        self._beside: anyio.Event | None = None
+
+    def submit(self, function, text, *, key, pure, priority):
+        self.tasks.append(from_text(text, BundleTask))
+        return Running(self._read(self.tasks[-1].part.index))
+
+    async def _read(self, index):
+        if index == self._last and self._turn < self._last:
+            self._beside = anyio.Event()
+            await self._beside.wait()
+            raise ValueError("the bundle beside it ended the process")
+        while index < self._last and (self._turn < index or self._beside is None):
+            await anyio.lowlevel.checkpoint()
+        if index < self._last and self._deaths[index] < FAILED_AFTER_DEATHS:
+            self._deaths[index] += 1
+            self._end_the_other()
+            raise ValueError("it ended the process")
+        self._turn += 1
+        if self._turn == self._last:
+            self._end_the_other()
+        return BundleReport((outcome(Target(f"{index:012}", "eu-west-1")),), is_complete=True)
+
+    def _end_the_other(self):
+        self._beside.set()
+        self._beside = None
+
+
+class Running(Future):
+    def __await__(self):
+        return to_text((yield from self._ends.__await__()))
+
+
+async def test_a_bundle_is_not_given_up_for_what_ends_its_workers_beside_it(caplog):
+    bundles = [Bundle(Slice(index, 21), (index,)) for index in range(21)]
+    client, seen = OneProcess(bundles), Seen()
+    with unwrap_single_error():
+        await read_bundles(Reading(client, "the cluster", TASK, bundles, bundles, [seen]))
+
+    assert sum(task.part.index == 20 for task in client.tasks) > most_attempts(bundles)
+    assert "given up" not in caplog.text
+    assert len(seen.ended) == 21
 
 
 @pytest.mark.parametrize(
