@@ -117,11 +117,13 @@ class PatchPage(Struct, frozen=True):
     """One answer of DescribeInstancePatches; `next_token` is None at the end of the listing.
 
     `has_escapes` is whether a text in it may have been written with a backslash, as JSON has to write a separator.
+    `odd_rows` has words for each row that is not what the API says, which is not among `patches`.
     """
 
     patches: Sequence[Patch]
     next_token: str | None
     has_escapes: bool = True
+    odd_rows: Sequence[str] = ()
 
 
 #: A private-use plane of Unicode, for texts that hold the usual separator.

@@ -34,7 +34,7 @@ UNKNOWN_SENTENCES: dict[str, str] = {
     NodeStatus.SERVICE_MANAGED: "a service of AWS patches it",
     NodeStatus.SUMMARY_ONLY: "scanned by an association that reports counts and no list of patches",
     NodeStatus.NO_PATCH_DATA: "AWS has no patch data",
-    NodeStatus.MISMATCHED: "not verified: the rows do not agree with AWS's counts",
+    NodeStatus.MISMATCHED: "not verified: the rows do not agree with AWS's counts, or some are not understood",
     NodeStatus.DENIED: "not read: a policy denies it",
     NodeStatus.FAILED: "not read: reading failed",
     NodeStatus.UNFINISHED: "not read: the scan ended before",

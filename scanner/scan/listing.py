@@ -14,7 +14,8 @@ class Listing:
 
     `next_token` is what the next request has to send: None for the first page, and again once `is_complete`.
     With `wanted`, the rows that AWS counts in each state, the listing ends as soon as it has them. It `ended_early` if
-    AWS had more pages: the patch state has to be the same afterwards before such a listing can be trusted.
+    AWS had more pages: the patch state has to be the same afterwards before such a listing can be trusted. `odd_rows`
+    names the rows that are not what the API says, which are not among `rows`.
     """
 
     def __init__(self, max_pages: int, wanted: Counter[str] | None = None) -> None:
@@ -26,6 +27,7 @@ class Listing:
         self.next_token: str | None = None
         self.pages = 0
         self.ended_early = False
+        self.odd_rows: list[str] = []
 
     @property
     def is_complete(self) -> bool:
@@ -50,6 +52,8 @@ class Listing:
             self._tokens.add(token)
         if page.patches:
             self._pages.append(page_rows_of(page.patches, has_escapes=page.has_escapes))
+        if page.odd_rows:
+            self.odd_rows += page.odd_rows
         if self._wanted is not None:
             self._counts.update(documented_state(patch.state or "") for patch in page.patches)
             self.ended_early = token is not None and self._counts == self._wanted

@@ -22,6 +22,7 @@ from scanner.scan.error_status import node_status_of
 from scanner.scan.estimate import ListedNode, max_pages
 from scanner.scan.job import ReadingRules
 from scanner.scan.listing import Listing, rows_by_state
+from scanner.scan.odd_rows import doubts_about
 from scanner.scan.question import REFRESH, Question
 from scanner.scan.reconcile import disagreements, has_comparable_count
 
@@ -52,6 +53,7 @@ class _Reading(Struct, frozen=True):
     rows: PatchRows
     by_state: Counter[str]
     ended_early: bool = False
+    odd_rows: tuple[str, ...] = ()
 
 
 NOTHING_WANTED = _Reading(0, NO_PATCHES, Counter())
@@ -90,6 +92,7 @@ class NodeAttempt:
         # Rows of the reading before, kept only where no patch state can tell whether they belong together.
         self._earlier: PatchRows | None = None
         self._disagreed = False
+        self._had_odd_rows = False
 
     @property
     def question(self) -> Question:
@@ -118,7 +121,9 @@ class NodeAttempt:
         """Takes a complete listing as this round's reading."""
         rows = listing.rows()
         self.pages += listing.pages
-        self._read = _Reading(listing.pages, rows, rows_by_state(rows), listing.ended_early)
+        self._read = _Reading(
+            listing.pages, rows, rows_by_state(rows), listing.ended_early, odd_rows=tuple(listing.odd_rows)
+        )
 
     def broke_off(self, listing: Listing, error: AwsError) -> None:
         """Drops a listing that ended in an error; broken pagination may be tried again, `max_restarts` times."""
@@ -176,16 +181,19 @@ class NodeAttempt:
     def _judge(self, read: _Reading, after: PatchState | None) -> Decision:
         if self._moved(read, after):
             return ReadAgain() if self._may_read_again else Deliver(NodeStatus.MISMATCHED, MOVING)
-        if after is None:
+        doubts = doubts_about(read.by_state, read.odd_rows)
+        if after is None and not doubts:
             return self._judge_without_state(read)
         comparable = self.question.comparable
-        sentences = disagreements(after, read.by_state, comparable)
-        if not sentences:
+        sentences = disagreements(after, read.by_state, comparable) if after is not None else []
+        if after is not None and not sentences and not doubts:
             is_compared = not read.pages or has_comparable_count(after, comparable)
             return Deliver(NodeStatus.VERIFIED, None if is_compared else NO_COUNT)
-        if self._may_read_again and not self._disagreed:
+        # Either may be a passing fault, and is given one more reading.
+        may_pass = (sentences and not self._disagreed) or (read.odd_rows and not self._had_odd_rows)
+        if self._may_read_again and may_pass:
             return ReadAgain()
-        return Deliver(NodeStatus.MISMATCHED, "; ".join(sentences))
+        return Deliver(NodeStatus.MISMATCHED, "; ".join([*sentences, *doubts]))
 
     def _judge_refresh(self, refresh: Refresh, read: _Reading, decision: Decision) -> Decision:
         """Returns the end of a node whose lacking patches were read: refreshed, or to be read again."""
@@ -218,6 +226,7 @@ class NodeAttempt:
         choice = self._rechoose(after) if self.is_refresh and has_moved and after is not None else ReadWhole()
         self._refresh = choice if isinstance(choice, Refresh) else None
         self._disagreed = not (has_moved or was_refresh)
+        self._had_odd_rows = bool(read.odd_rows)
         self._earlier = read.rows if after is None else None
         self._read = None
         self._broken = 0

@@ -227,7 +227,7 @@ def _stopped(decision: Deliver, reason: str) -> Deliver:
         case NodeStatus.VERIFIED:
             patches = "its last patches are as AWS keeps them"
         case NodeStatus.MISMATCHED:
-            patches = f"its last patches do not agree with AWS's counts: {decision.reason}"
+            patches = f"its last patches are not as AWS counts them: {decision.reason}"
         case NodeStatus.NO_PATCH_DATA | NodeStatus.GONE:
             patches = "AWS has no patches of it"
         case _:

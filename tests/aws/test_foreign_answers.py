@@ -160,6 +160,18 @@ async def test_a_row_that_is_damaged_once_is_read_again_and_costs_nothing(aws):
     assert (await read("patch_states", ["i-1"]))["i-1"].missing_count == 2
 
 
+@both_transports
+async def test_a_patch_that_cannot_be_decoded_costs_no_other_and_is_named(aws, transport):
+    rows = ['{"KBId":"a"}', '{"KBId":"odd-1","Severity":7}', "null", '{"KBId":"b"}']
+    aws.on("DescribeInstancePatches", page_of("Patches", *rows))
+
+    page = await read("patch_page", "i-1", None, transport=transport)
+
+    assert [patch.kb_id for patch in page.patches] == ["a", "b"]
+    assert [odd.partition(" (")[0] for odd in page.odd_rows] == ["odd-1", "a row without a name"]
+    assert len(aws.of("DescribeInstancePatches")) == 1
+
+
 HTML = b"<html><body>Sign in to the hotel's network</body></html>"
 
 

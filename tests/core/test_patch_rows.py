@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scanner.aws.transport.decoding import Undecodable
 from scanner.aws.transport.wire import decode_patches
 from scanner.core.patch_rows import NO_PATCHES, SEPARATOR, WORDS, Patch, PatchRows, page_rows_of, patch_rows_of
 from scanner.core.patch_table import in_words, listed
@@ -73,9 +72,10 @@ def test_whatever_way_json_writes_a_text_it_comes_out_to_the_letter(listing, is_
     assert rows_listed(rows.rows()) == [plain(row) for page in listing for row in page]
 
 
-def test_json_cannot_hold_a_separator_that_is_not_escaped():
-    with pytest.raises(Undecodable):
-        decode_patches(b'{"Patches": [{"Title": "a\0b"}]}')
+def test_a_separator_that_is_not_escaped_is_no_json_and_replaced():
+    page = decode_patches(b'{"Patches": [{"Title": "a\0b"}, {"Title": "c"}]}')
+
+    assert [patch.title for patch in page.patches] == ["a\ufffdb", "c"]
 
 
 def test_nothing_gathered_is_no_patches():

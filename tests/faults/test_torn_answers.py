@@ -116,11 +116,11 @@ def test_a_damaged_answer_is_stored_as_it_can_be_read_or_called_torn(answer):
 @pytest.mark.parametrize(
     "body",
     [
-        b'{"Patches":[null]}',
+        b'{"Patches":null}',
         b'{"Patches":[],"x":' + b"[" * 100_000,
         b"\xef\xbb\xbf{}",
     ],
-    ids=["no row", "brackets without end", "a byte order mark"],
+    ids=["no list", "brackets without end", "a byte order mark"],
 )
 def test_what_no_json_decoder_takes_is_torn(body):
     with pytest.raises(Transient):

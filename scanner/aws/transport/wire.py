@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from scanner.aws.operations import Operation
 from scanner.aws.transport.decoding import Undecodable, decode
+from scanner.aws.transport.odd_patches import decode_by_row
 from scanner.aws.transport.patch_decoder import PatchDecoder
 from scanner.core.errors import Transient
 from scanner.core.model import Target
@@ -171,12 +172,15 @@ NODES = Listing("InstanceInformationList", WireNode)
 
 
 def decode_patches(body: bytes) -> PatchPage:
-    """Returns one page of DescribeInstancePatches.
+    """Returns one page of DescribeInstancePatches; a row that cannot be decoded is set apart.
 
     Raises:
-        Undecodable: torn, not JSON, or with a row that cannot be decoded.
+        Undecodable: torn, not JSON, or without its list of rows.
     """
-    answer = decode(_PATCHES, body)
+    try:
+        answer = decode(_PATCHES, body)
+    except Undecodable:
+        return decode_by_row(body)
     return PatchPage(answer.patches, answer.next_token or None, has_escapes=b"\\" in body)
 
 

@@ -30,7 +30,10 @@ _NODES: dict[NodeStatus, tuple[Tone, str]] = {
     NodeStatus.SERVICE_MANAGED: ("dim", "a service of AWS patches it"),
     NodeStatus.NO_PATCH_DATA: ("dim", "AWS has no patch data for it, so its missing patches are unknown"),
     NodeStatus.GONE: ("dim", "left while the scan ran"),
-    NodeStatus.MISMATCHED: ("warn", "read, but the rows do not agree with AWS's own counts"),
+    NodeStatus.MISMATCHED: (
+        "warn",
+        "read, but the rows do not agree with AWS's own counts, or some are not understood",
+    ),
     NodeStatus.DENIED: ("bad", "a policy hides its patches"),
     NodeStatus.FAILED: ("bad", "could not be read"),
     NodeStatus.UNFINISHED: ("bad", "the scan ended before it was read"),
