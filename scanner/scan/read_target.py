@@ -36,15 +36,17 @@ async def read_target(target: Target, reader: TargetReader, job: ScanJob) -> Tar
     failure: AwsError | None = None
     send, receive = anyio.create_memory_object_stream[Batch](0)
     reading = _TargetReading(target, reader, job)
-    async with receive, anyio.create_task_group() as workers:
-        readers = NodeReaders(reading.read_node, job.rules.max_nodes, workers)
-        for _ in range(BATCHES_SIDE_BY_SIDE):
-            workers.start_soon(reading.read_batches, receive, readers)
-        async with send:
-            try:
-                await reading.list_nodes(send)
-            except AwsError as error:
-                failure = error
+    async with anyio.create_task_group() as node_tasks:
+        readers = NodeReaders(reading.read_node, job.rules.max_nodes, node_tasks)
+        async with receive, anyio.create_task_group() as workers:
+            for _ in range(BATCHES_SIDE_BY_SIDE):
+                workers.start_soon(reading.read_batches, receive, readers)
+            async with send:
+                try:
+                    await reading.list_nodes(send)
+                except AwsError as error:
+                    failure = error
+        node_tasks.cancel_scope.cancel()  # they wait for further nodes
     if failure is not None:
         raise failure
     return await reading.machines.findings()

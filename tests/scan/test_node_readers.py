@@ -51,8 +51,10 @@ async def read_side_by_side(batches, most):
 
     async with anyio.create_task_group() as tasks:
         readers = NodeReaders(reads.read, most, tasks)
-        for batch in batches:
-            tasks.start_soon(read_batch, batch)
+        async with anyio.create_task_group() as reading:
+            for batch in batches:
+                reading.start_soon(read_batch, batch)
+        tasks.cancel_scope.cancel()
     first_round = [number for number in reads.begun if number < 100]
     assert first_round == sorted(first_round)
     assert sorted(reads.begun) == sorted([*first_round, *(100 + number for number in first_round)])
