@@ -37,22 +37,35 @@ def version_of(data: bytes) -> str:
 
 def put(path: Path, data: bytes) -> None:
     """Writes a file, replacing a file that stands there; raises `StoreError` if something else stands there."""
-    with as_store_error("write", path), _staged(path, data) as staged:
-        _refuse_what_is_no_file(path)
-        staged.replace(path)
+    with as_store_error("write", path):
+        in_folder(path.parent, partial(_replace, path, data))
+        sync_folder(path.parent)
 
 
 def put_if(path: Path, data: bytes, version: str | None) -> str | None:
     """Writes a file if it has this version, None: if it is not there. Returns the new version, None if not written."""
-    with as_store_error("write", path), _staged(path, data) as staged:
-        if version is None:
-            placed = _place_new(staged, path)
-        else:
-            with _claim(path):
-                placed = _version_at(path) == version
-                if placed:
-                    staged.replace(path)
+    with as_store_error("write", path):
+        placed = in_folder(path.parent, partial(_replace_if, path, data, version))
+        if placed:
+            sync_folder(path.parent)
     return version_of(data) if placed else None
+
+
+def _replace(path: Path, data: bytes) -> None:
+    with _staged(path, data) as staged:
+        _refuse_what_is_no_file(path)
+        staged.replace(path)
+
+
+def _replace_if(path: Path, data: bytes, version: str | None) -> bool:
+    with _staged(path, data) as staged:
+        if version is None:
+            return _place_new(staged, path)
+        with _claim(path):
+            is_that_version = _version_at(path) == version
+            if is_that_version:
+                staged.replace(path)
+            return is_that_version
 
 
 @contextmanager
@@ -60,12 +73,11 @@ def _staged(path: Path, data: bytes) -> Iterator[Path]:
     """Writes the bytes to a hidden file beside the place; whatever happens, none is left behind."""
     staged = path.parent / f".{path.name}.{secrets.token_hex(8)}"
     try:
-        in_folder(path.parent, partial(_write_durably, staged, data))
+        _write_durably(staged, data)
         yield staged
     finally:
         with suppress(OSError):
             staged.unlink()
-    sync_folder(path.parent)
 
 
 def _place_new(staged: Path, path: Path) -> bool:
@@ -180,8 +192,8 @@ def _write_durably(path: Path, data: bytes) -> None:
 def in_folder(folder: Path, work: Callable[[], T]) -> T:
     """Makes the folder, and does in it what `work` does.
 
-    Another run removes folders that it finds empty, at any moment before something lies in them; then both are tried
-    again.
+    Another run removes folders in which it finds nothing but hidden files, and these with them, at any moment before a
+    file lies there under its name; then both are tried again.
     """
     for _ in range(_FOLDER_ATTEMPTS - 1):
         with suppress(FileNotFoundError):

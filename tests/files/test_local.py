@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import stat
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from anyio import from_thread
 
 from scanner.core.errors import StoreBusy, StoreError
 from scanner.files import local_writes
@@ -172,3 +174,28 @@ async def test_a_folder_that_another_run_removes_while_it_is_still_empty_is_made
             with pytest.raises(StoreBusy):
                 async with files.lock("scans/a"):
                     pass
+
+
+@pytest.mark.parametrize("write", ["put", "put_if"])
+async def test_a_file_is_written_though_the_last_other_one_of_its_folder_is_deleted_meanwhile(
+    write, tmp_path, monkeypatch
+):
+    """The other process then removes the folder with all that is hidden in it, the half-written file among it."""
+    files, others = LocalFiles(tmp_path), ["open/other"]
+    await files.put(others[0], b"1")
+    fsync = os.fsync
+
+    def deletes(handle):
+        fsync(handle)
+        if others and stat.S_ISREG(os.fstat(handle).st_mode):
+            from_thread.run(files.delete, [others.pop()])
+
+    monkeypatch.setattr(os, "fsync", deletes)
+    if write == "put":
+        await files.put("open/own", b"2")
+    else:
+        assert await files.put_if("open/own", b"2", None) is not None
+    assert not others
+    assert await files.names() == ["open/own"]
+    assert await files.get("open/own") == b"2"
+    assert [path.name for path in (tmp_path / "open").iterdir()] == ["own"]
