@@ -111,7 +111,8 @@ def print_message(text: str, level: Level, **fields: object) -> None:
     """Prints a message with secrets masked, whatever it quotes."""
     text = mask_foreign_text(text)
     if messages_are_json.get():
-        _write_error(json_message(level, text, fields))
+        masked = {name: mask_foreign_text(value) if isinstance(value, str) else value for name, value in fields.items()}
+        _write_error(json_message(level, text, masked))
         return
     for line in text.splitlines():
         _write_error(f"patchsweep: {terminal_text(line)}")

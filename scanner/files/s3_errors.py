@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scanner.aws.requests.error_table import connection_remedy, kind_of
+from scanner.aws.requests.error_table import connection_remedy, kind_of, words_of
 from scanner.aws.transport.interface import NoResponse, ServiceError
 from scanner.core.errors import AwsError, CredentialsExpired, StoreError, Throttled, Transient
 
@@ -44,7 +44,7 @@ class S3Request:
         if isinstance(failure, NoResponse):
             code, words, remedy = "", failure.reason, connection_remedy(failure)
         else:
-            code, words = failure.code, f"{failure.code} ({failure.message})"
+            code, words = failure.code, words_of(failure)
             remedy = self._remedy(failure)
         kind = Transient if code in _CONFLICTS else kind_of(failure)
         sentence = f"{self._sentence}: {words}; {remedy}"

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
+from scanner.aws.requests.error_table import kind_of, words_of
 from scanner.aws.sdk.errors import sdk_errors
 from scanner.aws.sdk.session import Sessions
 from scanner.aws.transport.interface import NoResponse, ServiceError
-from scanner.core.errors import ConfigError, NotificationError, Transient
+from scanner.core.errors import ConfigError, Denied, NotificationError, Transient
 from scanner.notify.destination import Destination
 from scanner.notify.message import Message
 
@@ -82,7 +83,9 @@ def _answers(operation: str) -> Iterator[None]:
 
 
 def _raise(operation: str, error: ServiceError) -> None:
-    text = f"{operation} failed: {error.code} ({error.message})"
+    text = f"{operation} failed: {words_of(error)}"
     if error.code in _PASSING_CODES or error.status in _SERVER_ERRORS:
         raise Transient(text) from error
-    raise NotificationError(f"{text}; allow it to the role or user that runs patchsweep") from error
+    is_denied = issubclass(kind_of(error), Denied)
+    remedy = "allow it to the role or user that runs patchsweep" if is_denied else "check notify.to"
+    raise NotificationError(f"{text}; {remedy}") from error

@@ -79,7 +79,9 @@ async def test_a_topic_that_is_not_there_is_named_with_the_words_of_aws(client):
 
     failures = await send_to_all(NotifySettings(to=(f"sns:{topic}",)), MESSAGE)
 
-    assert failures[f"sns:{topic}"].startswith("sns:Publish failed: NotFound")
+    reason = failures[f"sns:{topic}"]
+    assert reason.startswith("sns:Publish failed: NotFound")
+    assert reason.endswith("; check notify.to")
 
 
 async def test_missing_credentials_are_named(client, monkeypatch, tmp_path):

@@ -6,6 +6,7 @@ and the caller asks AWS again before it decides (`docs/reliability.md` has the w
 
 from __future__ import annotations
 
+import re
 from http import HTTPStatus
 
 from msgspec import Struct
@@ -159,7 +160,14 @@ _NO_RESPONSE_RULES: dict[ConnectionFailure, ErrorRule] = {
 }
 
 _PROBE = DESCRIBE_INSTANCE_INFORMATION  # what it answers decides about the target; other refusals cost only themselves
-_ENCODED_MESSAGE = "Encoded authorization failure message:"  # of EC2: hundreds of characters that only AWS can decode
+#: Where the part of a message begins that helps no user: of EC2 hundreds of characters that only AWS can decode; of a
+#: signature that does not match the request itself, in which the session token stands.
+_NOT_FOR_USERS = re.compile(
+    r"Encoded authorization failure message:|The Canonical String for this request|The String-to-Sign|"
+    r"x-amz-security-token:",
+    re.IGNORECASE,
+)
+_MOST_CHARACTERS = 1_000  # AWS's longest messages have about 600; a row of each node may quote this
 
 
 def kind_of(failure: ServiceError | NoResponse) -> type[AwsError | ConfigError]:
@@ -187,10 +195,11 @@ def to_error(failure: ServiceError | NoResponse, operation: Operation, at: Targe
 
 
 def words_of(failure: ServiceError) -> str:
-    """Returns what AWS said: its code and its message, without the part that only AWS can decode."""
+    """Returns what AWS said on one line: its code and its message, without the part that helps no user."""
     code = f"HTTP status {failure.code}" if failure.code.isdigit() else failure.code or f"HTTP status {failure.status}"
-    message = failure.message.split(_ENCODED_MESSAGE)[0].strip()
-    return f"{code} ({message})" if message else code
+    message = " ".join(_NOT_FOR_USERS.split(failure.message, maxsplit=1)[0].split())
+    words = f"{code} ({message})" if message else code
+    return words if len(words) <= _MOST_CHARACTERS else f"{words[:_MOST_CHARACTERS]}…"
 
 
 def _rule(failure: ServiceError, operation: Operation) -> ErrorRule:

@@ -181,6 +181,30 @@ def test_what_only_aws_can_decode_is_left_out_of_a_denial():
     assert "AbC123" not in str(error)
 
 
+CANONICAL_REQUEST = """The request signature we calculated does not match the signature you provided. Check your key.
+
+The Canonical String for this request should have been
+'POST
+/
+
+host:ssm.eu-west-1.amazonaws.com
+x-amz-security-token:IQoJb3JpZ2luX2VjEJr
+'
+"""
+
+
+@pytest.mark.parametrize("code", ["SignatureDoesNotMatch", "InvalidSignatureException", "AccessDenied", "NewException"])
+def test_a_message_that_quotes_the_request_shows_no_session_token_and_is_one_line(code):
+    said = str(meant(code, CANONICAL_REQUEST, 403))
+    assert "does not match the signature you provided. Check your key." in said
+    assert "IQoJ" not in said
+    assert "\n" not in said
+
+
+def test_a_message_without_end_is_cut():
+    assert len(str(meant("ValidationException", "x" * 1_000_000))) < 2_000
+
+
 def test_a_denial_names_the_action_to_allow():
     assert "allow ec2:DescribeRegions" in str(meant("UnauthorizedOperation", operation=DESCRIBE_REGIONS))
 
