@@ -82,8 +82,8 @@ def check_stdout_is_free(settings: Settings) -> None:
 class _TerminalBytes:
     """The part of a binary file that sinks use, in front of a terminal."""
 
-    def write(self, data: bytes) -> int:
-        print_data(data)
+    def write(self, data: bytes | memoryview) -> int:
+        print_data(bytes(data))
         return len(data)
 
     def flush(self) -> None:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import pty
+import termios
 from subprocess import DEVNULL
+from threading import Thread
 
 from scanner.simulator.generate.build import make_world
 from scanner.simulator.server.run import serve_in_thread
@@ -34,3 +38,28 @@ def test_a_reader_that_leaves_early_costs_the_stream_and_nothing_of_the_scan(ter
         assert ended.stderr.endswith("code 3\n")
         assert "sink failed jsonl:-: the reader of standard output went away" in " ".join(ended.stderr.split())
         assert_right(from_store(user), simulator.truth())
+
+
+def test_rows_on_a_terminal_are_those_of_a_pipe(terminal):
+    ours, theirs = pty.openpty()
+    settings = termios.tcgetattr(theirs)
+    settings[1] &= ~termios.OPOST  # line ends as they are sent
+    termios.tcsetattr(theirs, termios.TCSANOW, settings)
+    seen = bytearray()
+    reader = Thread(target=_read_all, args=(ours, seen))
+    reader.start()
+    with serve_in_thread(make_world(accounts=1, regions=1, nodes=6, rows=10)) as simulator:
+        ended = terminal.given(simulator.environment()).run("scan", *ORGANIZATION, *STREAMED, stdout=theirs)
+        os.close(theirs)
+        reader.join()
+        assert ended.code == 0
+        assert_right(from_stream(seen.decode().splitlines()), simulator.truth())
+    os.close(ours)
+
+
+def _read_all(terminal, seen):
+    try:
+        while chunk := os.read(terminal, 65536):
+            seen += chunk
+    except OSError:  # Linux's end of a terminal whose other side was closed
+        pass
