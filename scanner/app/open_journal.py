@@ -44,8 +44,12 @@ class OpenJournal:
         try:
             await self._next_write()
             yield
-        finally:
-            self._open.pop(target, None)
+        except BaseException as error:
+            # After a bug the list may be written once more before the worker ends, and has to name the target then.
+            if not _is_a_bug(error):
+                self._open.pop(target, None)
+            raise
+        self._open.pop(target, None)
         if alone:
             await self._next_write()
 

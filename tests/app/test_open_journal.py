@@ -80,3 +80,20 @@ async def test_a_bug_while_a_target_is_read_alone_leaves_its_name(place):
     with pytest.raises(ExceptionGroup):
         await read()
     assert await place.named() == {ONE.account_id}
+
+
+async def test_a_target_on_which_a_bug_ended_its_worker_is_named_in_what_is_written_until_all_has_ended(place):
+    async def read():
+        async with open_journal(place.writer(), Slice(0, 1), NEVER_S) as journal:
+            fleet = JournaledFleet(place, journal)
+            try:
+                async with fleet.open(ONE):
+                    raise ValueError("a bug")
+            finally:
+                async with fleet.open(TWO):  # named in the store first
+                    pass
+
+    with pytest.raises(ExceptionGroup):
+        await read()
+    assert ONE.account_id in place.seen[TWO]
+    assert ONE.account_id in await place.named()
