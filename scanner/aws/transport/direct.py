@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Awaitable, Callable
+from functools import lru_cache
 from json.encoder import encode_basestring_ascii
 
 import msgspec
@@ -24,6 +25,8 @@ _CONTENT_TYPE = "application/x-amz-json-1.1"
 _TARGET_PREFIX = "AmazonSSM"
 _SUCCESS = range(200, 300)
 _ERRORS = range(400, 600)
+
+_quote = msgspec.json.Encoder().encode
 
 Now = Callable[[], float]
 
@@ -91,16 +94,21 @@ class DirectTransport:
 
 def serialize(payload: Payload) -> bytes:
     """Returns the body as botocore writes it, which is `json.dumps`; that sets up an encoder for every call."""
-    members = [f"{encode_basestring_ascii(name)}: {_serialize_value(value)}" for name, value in payload.items()]
-    return f"{{{', '.join(members)}}}".encode()
+    return (
+        b"{" + b", ".join([_serialize_name(name) + _serialize_value(value) for name, value in payload.items()]) + b"}"
+    )
 
 
-def _serialize_value(value: object) -> str:
-    if isinstance(value, str):
+@lru_cache(maxsize=64)  # the members of four operations
+def _serialize_name(name: str) -> bytes:
+    return f"{encode_basestring_ascii(name)}: ".encode()
+
+
+def _serialize_value(value: object) -> bytes:
+    if isinstance(value, str) and value.isascii() and "\x7f" not in value:
         # msgspec quotes ASCII as json does, save DEL, in a third of the time: a token has 400 characters.
-        is_alike = value.isascii() and "\x7f" not in value
-        return msgspec.json.encode(value).decode() if is_alike else encode_basestring_ascii(value)
-    return str(value) if value.__class__ is int else json.dumps(value)
+        return _quote(value)
+    return str(value).encode() if value.__class__ is int else json.dumps(value).encode()
 
 
 def failure_of(answer: Answer) -> ServiceError | NoResponse:
