@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, 
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import anyio
@@ -20,6 +21,7 @@ from scanner.core.errors import AwsError, ConfigError, StoreError
 from scanner.core.interfaces import StoredBytes
 from scanner.core.settings import LimitSettings, StoreSettings
 from scanner.files.s3_errors import S3Request
+from scanner.files.s3_listing import listed_pages
 from scanner.files.s3_parameters import S3Parameters
 
 if TYPE_CHECKING:
@@ -101,7 +103,9 @@ class S3Files:
 
     async def put(self, name: str, data: bytes) -> None:
         async def attempt() -> None:
-            await self._client.put_object(Key=self._root + name, Body=data, **self._parameters.write)
+            answer = await self._client.put_object(Key=self._root + name, Body=data, **self._parameters.write)
+            # What stands between here and S3 may answer with a page and the status of a success.
+            require_members(answer, "ETag")
 
         await self._request(attempt, f"{name} cannot be written to {self.url}", "write")
 
@@ -117,7 +121,7 @@ class S3Files:
                 if error.response.get("Error", {}).get("Code") in _CONDITION_FAILED:
                     return None
                 raise
-            return answer["ETag"]
+            return require_members(answer, "ETag")["ETag"]
 
         written = await self._request(attempt, f"{name} cannot be written to {self.url}", "write")
         return written or await self._written_before(name, data)
@@ -153,11 +157,8 @@ class S3Files:
     async def _pages(
         self, prefix: str, parameters: Mapping[str, Any]
     ) -> AsyncGenerator[ListObjectsV2OutputTypeDef, None]:
-        token: str | None = ""
-        while token is not None:
-            page = await self._page(prefix, token, parameters)
+        async for page in listed_pages(partial(self._page, prefix, parameters), self.url):
             yield page
-            token = page.get("NextContinuationToken")
 
     def _name(self, entry: ObjectTypeDef) -> str:
         return entry["Key"].removeprefix(self._root)
@@ -190,7 +191,7 @@ class S3Files:
         stored = await self.read(name)
         return stored.version if stored is not None and stored.data == data else None
 
-    async def _page(self, prefix: str, token: str, parameters: Mapping[str, Any]) -> ListObjectsV2OutputTypeDef:
+    async def _page(self, prefix: str, parameters: Mapping[str, Any], token: str) -> ListObjectsV2OutputTypeDef:
         continuation: dict[str, Any] = {**parameters, **({"ContinuationToken": token} if token else {})}
 
         async def attempt() -> ListObjectsV2OutputTypeDef:

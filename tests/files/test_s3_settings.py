@@ -159,3 +159,35 @@ def test_a_conflict_may_pass():
     request = S3Request("x cannot be used", "write", bucket_owner=None, acl=None)
 
     assert isinstance(request.error(ServiceError("ConditionalRequestConflict", "no", 409)), Transient)
+
+
+MORE_WITHOUT_A_WAY = {
+    "no token": "",
+    "an empty token": "<NextContinuationToken></NextContinuationToken>",
+    "the token of the page before": "<NextContinuationToken>again</NextContinuationToken>",
+    "the marker of the first version": "<NextMarker>scans/1</NextMarker>",
+}
+
+
+@pytest.mark.parametrize("how", MORE_WITHOUT_A_WAY)
+@pytest.mark.parametrize("ask", ["names", "folders", "sizes"])
+async def test_a_listing_that_says_more_follows_and_not_where_is_never_taken_for_whole(how, ask, monkeypatch):
+    async def answer(_):
+        entry = "<Contents><Key>prefix/a</Key><Size>1</Size></Contents>"
+        page = f"<Name>bucket</Name><IsTruncated>true</IsTruncated>{MORE_WITHOUT_A_WAY[how]}{entry}"
+        return web.Response(text=f"<ListBucketResult>{page}</ListBucketResult>")
+
+    async with files_at(answer, monkeypatch, SETTINGS) as files:
+        with pytest.raises(StoreError, match=r"cannot be listed to its end.*ListObjectsV2"):
+            await getattr(files, ask)()
+
+
+async def test_a_page_with_the_status_of_a_success_is_no_written_file(monkeypatch):
+    async def answer(_):
+        return web.Response(text="<html><body>Welcome to the hotel</body></html>", content_type="text/html")
+
+    async with files_at(answer, monkeypatch, SETTINGS) as files:
+        with pytest.raises(StoreError, match="a cannot be written"):
+            await files.put("a", b"x")
+        with pytest.raises(StoreError, match="a cannot be written"):
+            await files.put_if("a", b"x", None)
