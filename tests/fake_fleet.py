@@ -84,7 +84,7 @@ class FakeSources:
     def unread(self):
         return self.odd
 
-    async def instances(self):
+    async def instances(self, known=None):
         found = self._answer("instances", self.ec2)
         return found if isinstance(found, NotAsked) else dict(found)
 

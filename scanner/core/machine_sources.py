@@ -13,12 +13,16 @@ from scanner.core.machines import AssociationScan, InventoryNode, NotAsked, Sour
 class MachineSources(Protocol):
     """Asks a target what others than the four patch calls know of its machines.
 
-    `NotAsked` stands for a source that the settings turn off, or that AWS refuses. No method raises an `AwsError`: the
-    nodes are read whatever becomes of these.
+    `NotAsked` stands for a source that the settings turn off, or that AWS refuses. What a listing brought before it
+    broke off is returned, and `unread` says so. No method raises an `AwsError`: the nodes are read whatever becomes of
+    these.
     """
 
-    async def instances(self) -> MutableMapping[str, Instance] | NotAsked:
-        """Returns the EC2 instances by id, those that a service of AWS manages too; the caller takes them out."""
+    async def instances(self, known: Mapping[str, Instance] = ...) -> MutableMapping[str, Instance] | NotAsked:
+        """Returns the EC2 instances by id, those that a service of AWS manages too; the caller takes them out.
+
+        Where the listing breaks off, `known`, the instances of an earlier one, stand for those that it did not reach.
+        """
         ...
 
     async def is_host_management_on(self) -> bool | NotAsked:
@@ -42,7 +46,7 @@ class MachineSources(Protocol):
         ...
 
     def unread(self) -> Sequence[NotAsked]:
-        """Returns what single members of the answers so far could not be read; their neighbours were."""
+        """Returns what of the answers so far could not be read: single members, and the ends of listings."""
         ...
 
     async def refused(self, instance_id: str | None) -> Sequence[SourceCheck]:

@@ -7,6 +7,7 @@ from msgspec import Struct
 from scanner.core.errors import AwsError
 from scanner.core.model import EpochMs, ManagedNode, PatchState
 
+MIDWAY = "failed midway"  # how a sentence names a listing of which the first rows were read
 UNREADABLE = "what cannot be read"  # how a sentence names members of an answer that are not what they should be
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from scanner.core.machines import UNREADABLE
+from scanner.core.machines import MIDWAY, UNREADABLE
 from scanner.core.model import Target
 from scanner.reports.gap_groups import Gap, group_gaps
 from scanner.reports.lines import counted
@@ -15,6 +15,11 @@ from scanner.reports.lines import counted
 _REFUSAL = re.compile(r"([a-z0-9-]+:\w+) in account \d{12}\b(?:(?! in account ).)*?failed: (\w+)")
 #: How the sentence begins on members of an answer that could not be read.
 _ODD = re.compile(rf"([a-z0-9-]+:\w+) in account \d{{12}}, Region [a-z0-9-]+, answered {UNREADABLE}: [^;]*")
+#: How the sentence begins on a listing that broke off; what follows are the words of the error.
+_CUT = re.compile(rf"([a-z0-9-]+:\w+) in account \d{{12}}, Region [a-z0-9-]+, {MIDWAY}: ")
+_REST = "the rest of"
+#: Between two sentences of `targets.not_asked`; a sentence may hold a semicolon itself.
+_NEXT_SENTENCE = re.compile(r"; (?=[a-z0-9-]+:[A-Z]\w+ in account \d)")
 _DENIED = re.compile(r"AccessDenied|Unauthorized|NotAuthorized")
 
 
@@ -27,7 +32,8 @@ def not_asked_lines(sentences: Iterable[tuple[Target, str]]) -> Iterator[str]:
     gaps, first_odd = [], dict[str, str | None]()
     for target, sentence in sentences:
         for cause, text in not_asked_causes(sentence):
-            is_odd = cause.endswith(UNREADABLE)  # the members differ from target to target, so the first stands for all
+            # The members, and how far a listing came, differ from target to target, so the first stands for all.
+            is_odd = cause.endswith(UNREADABLE) or cause.startswith(_REST)
             if is_odd:
                 first_odd.setdefault(cause, text)
             gaps.append(Gap(target, cause, None if is_odd else text))
@@ -43,13 +49,27 @@ def not_asked_lines(sentences: Iterable[tuple[Target, str]]) -> Iterator[str]:
 
 
 def not_asked_causes(text: str) -> Iterator[tuple[str, str | None]]:
-    """Yields the words for each refusal of a text, with the text itself where they do not explain it."""
-    refusals = list(_REFUSAL.finditer(text))
+    """Yields the words for each refusal of a text, with its sentence where they do not explain it."""
+    for sentence in not_asked_sentences(text):
+        cut = _CUT.match(sentence)
+        if cut is not None:
+            yield f"{_REST} {cut[1]}", sentence
+        else:
+            yield from _refusals(sentence)
+
+
+def not_asked_sentences(text: str) -> list[str]:
+    """Returns the sentences of a target's `not_asked`."""
+    return _NEXT_SENTENCE.split(text)
+
+
+def _refusals(sentence: str) -> Iterator[tuple[str, str | None]]:
+    refusals = list(_REFUSAL.finditer(sentence))
     for refusal in refusals:
         action, code = refusal.groups()
-        yield (f"{action} is denied", None) if _DENIED.search(code) else (f"{action} failed", text)
-    odd = list(_ODD.finditer(text))
+        yield (f"{action} is denied", None) if _DENIED.search(code) else (f"{action} failed", sentence)
+    odd = list(_ODD.finditer(sentence))
     for answer in odd:
         yield f"{answer[1]} answered {UNREADABLE}", answer[0]
     if not refusals and not odd:
-        yield text, None
+        yield sentence, None

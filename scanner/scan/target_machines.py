@@ -138,7 +138,8 @@ class TargetMachines:
             # It may have been terminated since EC2 was asked, which is no contradiction.
             async with self._asking_again:
                 if self._state_in_use(node) is not None:
-                    self._instances = self._known(await self._sources.instances(), self._instances)
+                    again = await self._sources.instances(self._instances)
+                    self._instances = self._known(again, self._instances)
         state = self._state_in_use(node)
         return decision if state is None else Deliver(NodeStatus.FAILED, f"{decision.reason}; yet EC2 says {state}")
 

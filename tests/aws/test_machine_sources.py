@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from random import Random
 
 import pytest
 
 from scanner.aws.open import open_aws
 from scanner.core.model import NodeStatus
-from scanner.core.settings import CoverageSettings, ScopeSettings, Settings
+from scanner.core.settings import CoverageSettings, LimitSettings, ScopeSettings, Settings
 from scanner.core.state_names import COUNTED_STATES
 from scanner.scan.job import ReadingRules, ScanJob
 from scanner.scan.scan_targets import scan_targets
 from scanner.simulator.generate.build import AS_OF_S
 from scanner.simulator.generate.machines import make_machine
+from scanner.simulator.running.buckets import Rate
 from scanner.simulator.server.server import serve
 from scanner.simulator.world.faults import Faults
 from scanner.simulator.world.machines import ApprovalRule, Baseline, InstanceState
@@ -29,14 +31,17 @@ def point_at(simulator, monkeypatch):
         monkeypatch.setenv(name, value)
 
 
-async def scanned(transport="direct", **coverage):
+async def scanned(transport="direct", limits=LimitSettings(), **coverage):  # noqa: B008 - frozen
     delivered = []
 
     async def deliver(scan):
         delivered.append(scan)
 
     settings = Settings(
-        scope=ScopeSettings(regions=(REGION,)), transport=transport, coverage=CoverageSettings(**coverage)
+        scope=ScopeSettings(regions=(REGION,)),
+        transport=transport,
+        limits=limits,
+        coverage=CoverageSettings(**coverage),
     )
     job = ScanJob(ReadingRules((), frozenset(COUNTED_STATES), 8, 2), 2, deliver, time.time)
     async with open_aws(settings) as aws:
@@ -176,3 +181,22 @@ async def test_throttling_while_instances_are_paged_only_slows(monkeypatch):
         NodeStatus.SERVICE_MANAGED
     }
     assert (len(found), outcome.status, outcome.not_asked) == (508, "scanned", ())
+
+
+@pytest.mark.slow
+@TRANSPORTS
+async def test_instances_before_a_page_that_ec2_never_answers_are_accounted_for_and_no_other(monkeypatch, transport):
+    rng = Random(5)
+    others = [make_machine(rng, AS_OF_S, name=f"m{number}") for number in range(505)]
+    async with serve(world(managed=3, machines=others)) as simulator:
+        simulator.set_rate(next(iter(simulator.world.accounts)), REGION, "DescribeInstances", Rate(1e-9, burst=1.0))
+        point_at(simulator, monkeypatch)
+        found, outcome = await scanned(transport, limits=LimitSettings(throttle_patience_s=1.0))
+    statuses = Counter(scan.status for scan in found.values())
+    assert statuses[NodeStatus.VERIFIED] == 3
+    assert 495 <= statuses[NodeStatus.UNMANAGED] <= 500
+    assert len(found) == statuses.total()
+    (sentence,) = outcome.not_asked
+    assert sentence.startswith("ec2:DescribeInstances in account ")
+    assert "failed midway: RequestLimitExceeded" in sentence
+    assert outcome.status == "scanned"

@@ -8,7 +8,8 @@ from random import Random
 import pytest
 from msgspec import structs
 
-from scanner.simulator.generate.build import make_world
+from scanner.simulator.generate.build import AS_OF_S, make_world
+from scanner.simulator.generate.machines import make_machine
 from scanner.simulator.generate.nodes import make_node
 from scanner.simulator.running.buckets import Rate
 from scanner.simulator.server.run import serve_in_thread
@@ -39,6 +40,8 @@ PATCHES = """
 SELECT account_id, region, instance_id, kb_id, title, classification, severity, state, installed_time, cve_ids
 FROM patches ORDER BY ALL
 """
+
+UNMANAGED = "SELECT count(*) AS machines FROM nodes WHERE status = 'unmanaged'"
 
 
 def every_source_is_asked(*, denied=frozenset(), accounts_denied=2):
@@ -119,3 +122,25 @@ def test_a_source_that_one_region_only_throttles_costs_no_row_and_is_named(termi
     assert (ended.code, rows_of(user)) == (0, answered)
     (line,) = refusals(ended)
     assert line.startswith("not asked: ec2:DescribeInstances failed in 1 account, the first: ")
+
+
+@pytest.mark.parametrize(("use", "code"), [("auto", 0), ("required", 3)])
+def test_instances_that_were_read_before_ec2_broke_off_are_accounted_for_and_the_rest_is_named(terminal, use, code):
+    rng = Random(5)
+    machines = tuple(make_machine(rng, AS_OF_S, name=f"m{number}") for number in range(505))
+    world = every_source_is_asked()
+    account = next(iter(world.accounts.values()))
+    region = structs.replace(account.regions["eu-west-1"], machines=machines)
+    changed = structs.replace(account, regions={**account.regions, "eu-west-1": region})
+    with serve_in_thread(structs.replace(world, accounts={**world.accounts, account.account_id: changed})) as simulator:
+        simulator.set_rate(account.account_id, "eu-west-1", "DescribeInstances", Rate(1e-9, burst=1.0))
+        user = terminal.given(simulator.environment() | {"PATCHSWEEP_THROTTLE_PATIENCE_S": "1"})
+        ended = user.run("scan", *ORGANIZATION, "--coverage-ec2", use)
+    assert ended.code == code
+    words = " ".join(ended.stderr.split())
+    assert "not read: the rest of ec2:DescribeInstances in 1 account, the first: ec2:" in words
+    assert "failed midway: RequestLimitExceeded" in words
+    (count,) = json.loads(user.run("query", UNMANAGED, "--format", "json").stdout)["rows"]
+    assert 450 <= count["machines"] <= 500
+    assert user.run("report", "--output", "report.html").code == 0
+    assert "failed midway: RequestLimitExceeded" in (user.folder / "report.html").read_text()

@@ -78,3 +78,28 @@ def test_a_refusal_and_members_that_cannot_be_read_stay_apart_in_one_text():
         "not asked: ec2:DescribeInstances is denied",
         "not read: tag:GetResources answered what cannot be read",
     }
+
+
+def cut(number, message="UnauthorizedOperation (no; ask later)"):
+    target = Target(f"{number:012}", "eu-west-1")
+    return target, (
+        f"ec2:DescribeInstances in account {target.account_id}, Region {target.region}, failed midway: {message}"
+    )
+
+
+def test_the_rest_of_a_listing_that_broke_off_is_apart_from_what_was_not_asked_at_all():
+    first = cut(2)[1]
+    assert list(not_asked_lines([refused(1), cut(2), cut(3, "the answer is torn")])) == [
+        f"not read: the rest of ec2:DescribeInstances in 2 accounts, the first: {first}",
+        "not asked: ec2:DescribeInstances is denied in 1 account",
+    ]
+
+
+def test_a_listing_that_broke_off_hides_no_other_sentence_of_its_target():
+    target, text = cut(1)
+    _, other = refused(1, action="tag:GetResources", code="AccessDenied")
+    for joined in (f"{text}; {other}", f"{other}; {text}"):
+        assert sorted(line.partition(" in ")[0] for line in not_asked_lines([(target, joined)])) == [
+            "not asked: tag:GetResources is denied",
+            "not read: the rest of ec2:DescribeInstances",
+        ]

@@ -109,7 +109,7 @@ async def test_a_node_that_ec2_still_runs_has_not_gone():
 
 async def test_a_node_that_was_terminated_after_ec2_was_asked_has_gone():
     class Terminating(FakeSources):
-        async def instances(self):
+        async def instances(self, known=None):
             answer = await super().instances()
             self.ec2 = {}
             return answer
@@ -206,7 +206,7 @@ async def test_a_required_source_that_only_a_node_without_patch_data_needs_is_a_
 
 async def test_many_nodes_that_left_cost_one_further_look_at_ec2():
     class Leaving(FakeSources):
-        async def instances(self):
+        async def instances(self, known=None):
             self.asked.append("instances")
             state = "running" if self.asked.count("instances") == 1 else "terminated"
             return {f"i-{number}": Instance(f"i-{number}", state) for number in range(6)}
@@ -234,7 +234,7 @@ async def test_what_single_members_of_the_answers_could_not_be_read_is_named():
 
 async def test_what_ec2_shows_of_a_node_is_not_kept_once_the_node_has_ended():
     class Kept(FakeSources):
-        async def instances(self):
+        async def instances(self, known=None):
             self.kept = await super().instances()
             return self.kept
 
@@ -244,3 +244,15 @@ async def test_what_ec2_shows_of_a_node_is_not_kept_once_the_node_has_ended():
         name: ("running", (("Team", name),)) for name in ("i-a", "i-lost")
     }
     assert not sources.kept
+
+
+async def test_a_second_look_at_ec2_is_given_what_the_first_one_showed():
+    class BreakingOff(FakeSources):
+        async def instances(self, known=None):
+            self.known = known
+            return await super().instances() if known is None else dict(known)
+
+    sources = BreakingOff(ec2={"i-a": Instance("i-a", "running")})
+    found, _ = await scanned({"i-a": FakeNode([[NodeGone("InvalidInstanceId")]], [state_of("i-a", ROWS)])}, sources)
+    assert found["i-a"].status is NodeStatus.FAILED
+    assert list(sources.known) == ["i-a"]

@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Struct, structs
 
 from scanner.aws.machines.ask import RULES, Ask, with_token
+from scanner.aws.machines.cut_listings import OnCut, refuse_cut, until_cut
 from scanner.aws.machines.odd_members import OnOdd, ignore_odd, readable
 from scanner.aws.operations import LIST_ASSOCIATIONS, LIST_COMPLIANCE_ITEMS
 from scanner.aws.requests.pagination import Page, pages
@@ -97,16 +98,19 @@ async def has_patch_association(ask: Ask, name: str) -> bool:
     return False
 
 
-async def association_scan(ask: Ask, instance_id: str, on_odd: OnOdd = ignore_odd) -> AssociationScan | None:
+async def association_scan(
+    ask: Ask, instance_id: str, on_odd: OnOdd = ignore_odd, on_cut: OnCut = refuse_cut
+) -> AssociationScan | None:
     """Returns what the document left of one node, or None where it left nothing.
 
     Args:
         ask: sends the requests of the target.
         instance_id: the node.
         on_odd: takes note of a compliance item that cannot be read.
+        on_cut: takes note of a listing that breaks off; what it brought before is returned.
 
     Raises:
-        AwsError: the caller may not ask, or the listing cannot be read to its end.
+        AwsError: the caller may not ask, or the listing cannot be read.
     """
     payload = {
         "ResourceIds": [instance_id],
@@ -123,7 +127,8 @@ async def association_scan(ask: Ask, instance_id: str, on_odd: OnOdd = ignore_od
         on_odd(LIST_COMPLIANCE_ITEMS, f"a compliance item of {instance_id}")
 
     newest: AssociationScan | None = None
-    async for page in pages(fetch, RULES, f"The compliance of {instance_id}"):
+    listing = pages(fetch, RULES, f"The compliance of {instance_id}")
+    async for page in until_cut(listing, LIST_COMPLIANCE_ITEMS, on_cut):
         for item in page:
             if item.detail("DocumentName") == DOCUMENT:
                 scan = _scan(instance_id, item)

@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from scanner.aws.machines.ask import RULES, Ask, with_token
+from scanner.aws.machines.cut_listings import OnCut, refuse_cut, until_cut
 from scanner.aws.machines.odd_members import OnOdd, ignore_odd, readable, text_member
 from scanner.aws.operations import DESCRIBE_PATCH_BASELINES, GET_PATCH_BASELINE
 from scanner.aws.requests.pagination import Page, pages
@@ -75,16 +76,19 @@ _IDENTITY = msgspec.json.Decoder(_Identity, strict=False)
 _ONE = msgspec.json.Decoder(_Baseline, strict=False)
 
 
-async def identities(ask: Ask, name: str, on_odd: OnOdd = ignore_odd) -> Mapping[str, tuple[str, bool | None]]:
+async def identities(
+    ask: Ask, name: str, on_odd: OnOdd = ignore_odd, on_cut: OnCut = refuse_cut
+) -> Mapping[str, tuple[str, bool | None]]:
     """Returns the full id of each baseline of the target, and whether it is the default, by its short id `pb-…`.
 
     Args:
         ask: sends the requests of the target.
         name: the target, for messages.
         on_odd: takes note of a row that cannot be read.
+        on_cut: takes note of a listing that breaks off; what it brought before is returned.
 
     Raises:
-        AwsError: the caller may not ask, or the listing cannot be read to its end.
+        AwsError: the caller may not ask, or the listing cannot be read.
     """
 
     async def fetch(token: str | None) -> Page[_Identity]:
@@ -99,7 +103,8 @@ async def identities(ask: Ask, name: str, on_odd: OnOdd = ignore_odd) -> Mapping
         on_odd(DESCRIBE_PATCH_BASELINES, named)
 
     found: dict[str, tuple[str, bool | None]] = {}
-    async for page in pages(fetch, RULES, f"The patch baselines of {name}"):
+    listing = pages(fetch, RULES, f"The patch baselines of {name}")
+    async for page in until_cut(listing, DESCRIBE_PATCH_BASELINES, on_cut):
         found.update({short_id(row.baseline_id): (row.baseline_id, row.default_baseline) for row in page})
     return found
 

@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from scanner.aws.machines.ask import RULES, Ask, with_token
+from scanner.aws.machines.cut_listings import OnCut, refuse_cut, until_cut
 from scanner.aws.machines.odd_members import OnOdd, ignore_odd, readable
 from scanner.aws.operations import GET_RESOURCES
 from scanner.aws.requests.pagination import Page, pages
@@ -46,10 +47,15 @@ _RESOURCES = msgspec.json.Decoder(_Resource)
 _TAGS = msgspec.json.Decoder(_Tag)
 
 
-async def hybrid_tags(ask: Ask, name: str, on_odd: OnOdd = ignore_odd) -> Mapping[str, Tags]:
-    """Returns the tags of the target's hybrid nodes, by instance id; takes and raises what `tag_pages` does."""
+async def hybrid_tags(
+    ask: Ask, name: str, on_odd: OnOdd = ignore_odd, on_cut: OnCut = refuse_cut
+) -> Mapping[str, Tags]:
+    """Returns the tags of the target's hybrid nodes, by instance id; takes and raises what `tag_pages` does.
+
+    `on_cut` takes note of a listing that breaks off; what it brought before is returned.
+    """
     found = PackedValues[Tags](Tags)
-    async for page in tag_pages(ask, name, on_odd):
+    async for page in until_cut(tag_pages(ask, name, on_odd), GET_RESOURCES, on_cut):
         for instance_id, tags in page:
             found[instance_id] = tags
     return found

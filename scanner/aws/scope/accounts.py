@@ -34,11 +34,13 @@ INACTIVE_STATES = ("SUSPENDED", "PENDING_CLOSURE", "CLOSED", "PENDING_ACTIVATION
 
 
 class _Row(Struct, rename="pascal"):
+    """An account; all but its id may be of any type, since what cannot be read is what AWS does not give."""
+
     id: Annotated[str, Meta(min_length=1)]
-    name: str | None = None
-    state: str | None = None
-    status: str | None = None
-    paths: object = None  # of any type: a path that cannot be read is one that AWS does not give
+    name: object = None
+    state: object = None
+    status: object = None
+    paths: object = None
 
 
 class _Answer(Struct, rename="pascal"):
@@ -83,8 +85,8 @@ async def organization_accounts(
     async for page in pages(fetch, RULES, "The accounts of the organization"):
         for row in page:
             # AWS retires `Status` in favour of `State`.
-            state = row.state or row.status or ""
-            account = Account(row.id, row.name or None, _paths(row))
+            state = _text(row.state) or _text(row.status) or ""
+            account = Account(row.id, _text(row.name), _paths(row))
             if state in INACTIVE_STATES:
                 inactive[row.id] = account, state
             else:
@@ -97,6 +99,10 @@ async def organization_accounts(
     return OrganizationAccounts(
         list(active.values()), dict(entry for account_id, entry in inactive.items() if account_id not in active)
     )
+
+
+def _text(member: object) -> str | None:
+    return member if isinstance(member, str) and member else None
 
 
 def _paths(row: _Row) -> tuple[str, ...]:

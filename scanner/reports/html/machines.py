@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 
 import msgspec
@@ -10,14 +9,12 @@ from msgspec import Struct
 
 from scanner.core.model import EpochMs, NodeStatus, Target
 from scanner.reports.gap_groups import Gap, group_gaps
+from scanner.reports.not_asked import not_asked_sentences
 from scanner.reports.sql.query import Fetcher, Parameters
 
 NOT_COVERED = (NodeStatus.UNMANAGED, NodeStatus.STOPPED, NodeStatus.SUMMARY_ONLY, NodeStatus.SERVICE_MANAGED)
 MACHINES_BY_REASON = "SELECT status, reason, count(*) AS machines FROM nodes GROUP BY ALL ORDER BY ALL"
 NOT_ASKED_TARGETS = "FROM targets WHERE not_asked IS NOT NULL"
-
-#: Between two sentences of `targets.not_asked`; a sentence may hold a semicolon itself.
-_NEXT_SENTENCE = re.compile(r"; (?=[a-z0-9-]+:[A-Z]\w+ in account \d)")
 
 
 class Machine(Struct, frozen=True):
@@ -162,7 +159,7 @@ def sources_not_asked(targets: Iterable[tuple[Target, str]]) -> list[NotAsked]:
 
     Reasons that differ only in the account, the Region or an instance are one.
     """
-    gaps = (Gap(target, "not asked", sentence) for target, text in targets for sentence in _NEXT_SENTENCE.split(text))
+    gaps = (Gap(target, "not asked", sentence) for target, text in targets for sentence in not_asked_sentences(text))
     return [
         NotAsked(group.gaps[0].reason or "", len(group.gaps), len({gap.target.account_id for gap in group.gaps}))
         for group in group_gaps(gaps)

@@ -78,11 +78,15 @@ async def test_an_empty_page_with_a_token_leads_on_and_an_empty_token_ends():
 
 
 async def test_a_token_that_comes_again_for_ever_ends_in_a_sentence_after_a_second_try():
-    ec2 = Ec2(page(reservation(("i-a", "running")), token="t"))
+    ec2 = Ec2(page(token="t"))
     refused = await states(ec2)
     assert isinstance(refused, NotAsked)
     assert "cannot be listed to the end: the same token came twice (started 2 times)" in refused.reason
     assert ec2.asked == 4
+
+
+async def test_the_instances_before_a_token_that_comes_again_for_ever_are_kept():
+    assert await states(Ec2(page(reservation(("i-a", "running")), token="t"))) == {"i-a": "running"}
 
 
 async def test_what_belongs_to_a_network_interface_is_no_tag_and_an_unknown_state_is_kept():

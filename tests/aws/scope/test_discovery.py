@@ -88,6 +88,15 @@ async def test_an_account_is_left_out_only_if_aws_calls_it_inactive(aws, fields,
     assert (f"{MEMBER}/eu-west-1" in found) is is_covered
 
 
+@pytest.mark.parametrize("odd", [7, True, [], {"a": 1}])
+async def test_odd_members_of_an_account_cost_themselves_alone(aws, odd):
+    member = account(MEMBER, Name=odd, State=odd, Status=odd, Paths=odd, Email=odd)
+    aws.on("ListAccounts", ok(Accounts=[account(HUB), member]))
+    found = await discovered(accounts=("organization",), role_name="r")
+    assert [(target.account_id, target.account_name) for target in found.targets] == [(HUB, "name-1"), (MEMBER, None)]
+    assert found.outcomes == []
+
+
 async def test_excluded_accounts_and_regions_are_left_out(aws):
     aws.on("ListAccounts", ok(Accounts=[account(HUB), account(MEMBER)]))
     aws.on("DescribeRegions", regions("eu-west-1", "us-east-1"))
