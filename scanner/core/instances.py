@@ -19,5 +19,6 @@ class Instance(Struct, frozen=True, array_like=True):
     private_dns_name: str | None = None
     has_instance_profile: bool = False
     http_tokens: str | None = None  # required or optional
+    http_endpoint: str | None = None  # of the instance metadata service: enabled or disabled
     operator: str | None = None  # the service of AWS that manages it, such as eks.amazonaws.com
     tags: Tags = ()

@@ -17,6 +17,7 @@ REGISTRATION_MS = 15 * 60 * 1000  # an agent reports within minutes of the launc
 _LEAVING = frozenset({"shutting-down", "terminated"})
 _STOPPED = frozenset({"stopping", "stopped"})
 _MINUTE_MS = 60_000
+_GROUP_TAG = "aws:autoscaling:groupName"  # EC2 Auto Scaling sets it on what it launches
 
 
 class UnlistedMachine(Struct, frozen=True):
@@ -45,7 +46,8 @@ def unlisted_machine(instance: Instance, *, is_host_management_on: bool | None, 
         return UnlistedMachine(node_of_instance(instance), NodeStatus.STOPPED, f"EC2 says {instance.state}")
     reason = _unmanaged_reason(instance, is_host_management_on=is_host_management_on, now=now)
     state = instance.state or "nothing of its state"
-    return UnlistedMachine(node_of_instance(instance), NodeStatus.UNMANAGED, f"EC2 says {state}; {reason}")
+    group = "; an Auto Scaling group launches such instances" if _is_in_group(instance) else ""
+    return UnlistedMachine(node_of_instance(instance), NodeStatus.UNMANAGED, f"EC2 says {state}; {reason}{group}")
 
 
 def has_tags(instance: Instance, wanted: Mapping[str, Collection[str]]) -> bool:
@@ -65,10 +67,16 @@ def node_of_instance(instance: Instance) -> ManagedNode:
     )
 
 
+def _is_in_group(instance: Instance) -> bool:
+    return any(key == _GROUP_TAG for key, _ in instance.tags)
+
+
 def _unmanaged_reason(instance: Instance, *, is_host_management_on: bool | None, now: EpochMs) -> str:
     age_ms = None if instance.launch_time is None else now - instance.launch_time
     if age_ms is not None and 0 <= age_ms < REGISTRATION_MS:
         return f"launched {age_ms // _MINUTE_MS} minutes ago, so the SSM Agent may not have registered yet"
+    if instance.http_endpoint == "disabled":
+        return "its instance metadata is turned off, from which the SSM Agent takes its credentials"
     if instance.has_instance_profile:
         return (
             "it has an instance profile: check that the role allows Systems Manager, that the SSM Agent runs, "

@@ -18,7 +18,7 @@ MEMBERS: dict[str, tuple[str, ...]] = {
     "privateDnsName": (),
     "launchTime": (),
     "iamInstanceProfile": ("arn",),
-    "metadataOptions": ("httpTokens",),
+    "metadataOptions": ("httpTokens", "httpEndpoint"),
     "platformDetails": (),
     "operator": ("managed", "principal"),
 }
@@ -37,6 +37,7 @@ def instance_of(instance_id: str, texts: Mapping[str, str], tags: Tags) -> Insta
         private_dns_name=_text(texts, "privateDnsName"),
         has_instance_profile=_text(texts, "arn") is not None,
         http_tokens=_text(texts, "httpTokens"),
+        http_endpoint=_text(texts, "httpEndpoint"),
         operator=(_text(texts, "principal") or "a service of AWS") if is_managed else None,
         tags=tags,
     )

@@ -10,7 +10,7 @@ from msgspec import structs
 from scanner.simulator.api.authenticate import expired, keys_of, signed_by
 from scanner.simulator.api.organizations import busy
 from scanner.simulator.api.replies import AwsFailure, Delivery, Reply, error_reply
-from scanner.simulator.api.services import LISTS, OPERATIONS, operation_of, too_fast, unknown_operation
+from scanner.simulator.api.services import LISTS, OPERATIONS, operation_of, protocol_of, too_fast, unknown_operation
 from scanner.simulator.api.sigv4 import RawRequest
 from scanner.simulator.running.simulation import Call, Simulation
 from scanner.simulator.world.faults import Passing
@@ -36,7 +36,7 @@ def answer(simulation: Simulation, request: RawRequest) -> Reply:
         reply = _counted(simulation, call, request)
     except AwsFailure as failure:
         simulation.stats.errors[failure.code] += 1
-        reply = error_reply(service, failure)
+        reply = error_reply(protocol_of(service, request.body), failure)
     return reply if reply.request_id else structs.replace(reply, request_id=str(uuid4()))
 
 
@@ -48,7 +48,7 @@ def _counted(simulation: Simulation, call: Call, request: RawRequest) -> Reply:
     stats.sdk_attempts[_sdk_attempt(request.headers.get("amz-sdk-request", ""))] += 1
     handler = OPERATIONS.get((call.service, call.operation))
     if handler is None:
-        raise unknown_operation(call.service)
+        raise unknown_operation(protocol_of(call.service, call.body))
     if not simulation.buckets.take(key):
         stats.throttled_by_key[key] += 1
         raise too_fast(call.service)

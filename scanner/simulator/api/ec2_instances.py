@@ -140,13 +140,14 @@ def _instance(account_id: str, machine: Machine) -> str:
         f"<item><key>{escape(key)}</key><value>{escape(value)}</value></item>" for key, value in machine.tags
     )
     launched = datetime.fromtimestamp(machine.launched_s, UTC)
+    metadata = f"<httpTokens>{machine.http_tokens}</httpTokens><httpEndpoint>{machine.http_endpoint}</httpEndpoint>"
     parts = [
         f"<instanceId>{machine.instance_id}</instanceId><imageId>{machine.image_id}</imageId>",
         f"<instanceState>{state}</instanceState>",
         f"<privateDnsName>{escape(machine.private_dns_name)}</privateDnsName>",
         f"<instanceType>t3.medium</instanceType><launchTime>{launched:%Y-%m-%dT%H:%M:%S.000Z}</launchTime>",
         f"<platformDetails>{machine.platform_details}</platformDetails>",
-        f"<metadataOptions><state>applied</state><httpTokens>{machine.http_tokens}</httpTokens></metadataOptions>",
+        f"<metadataOptions><state>applied</state>{metadata}</metadataOptions>",
         f"<tagSet>{tags}</tagSet>",
     ]
     if machine.platform_details == "Windows":

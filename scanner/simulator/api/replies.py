@@ -94,10 +94,10 @@ def ec2_reply(operation: str, result: str) -> Reply:
     return Reply(200, body.encode(), _XML, request_id)
 
 
-def error_reply(service: str, failure: AwsFailure) -> Reply:
-    """Returns the error in the protocol of the service."""
+def error_reply(protocol: Protocol, failure: AwsFailure) -> Reply:
+    """Returns the error in the protocol of the request."""
     request_id = str(uuid4())
-    match PROTOCOLS.get(service, "json"):
+    match protocol:
         case "query":
             body = (
                 f'<ErrorResponse xmlns="{STS_NAMESPACE}"><Error><Type>Sender</Type><Code>{failure.code}</Code>'

@@ -15,7 +15,7 @@ from scanner.simulator.api.organizational_units import (
 )
 from scanner.simulator.api.organizations import list_accounts
 from scanner.simulator.api.regions import describe_regions, list_regions
-from scanner.simulator.api.replies import PROTOCOLS, AwsFailure, Reply, modeled
+from scanner.simulator.api.replies import PROTOCOLS, AwsFailure, Protocol, Reply, modeled
 from scanner.simulator.api.ssm_associations import list_associations
 from scanner.simulator.api.ssm_baselines import describe_patch_baselines, get_patch_baseline
 from scanner.simulator.api.ssm_compliance import list_compliance_items, list_resource_compliance_summaries
@@ -87,8 +87,13 @@ def operation_of(service: str, path: str, headers: Mapping[str, str], body: byte
             return parse_qs(body.decode("latin-1")).get("Action", [""])[0]
 
 
-def unknown_operation(service: str) -> AwsFailure:
-    if PROTOCOLS.get(service) in ("query", "ec2"):
+def protocol_of(service: str, body: bytes) -> Protocol:
+    """Returns the protocol of a service; of one that is not simulated, the one that the request looks like."""
+    return PROTOCOLS.get(service) or ("query" if b"Action=" in body else "json")
+
+
+def unknown_operation(protocol: Protocol) -> AwsFailure:
+    if protocol in ("query", "ec2"):
         return AwsFailure("InvalidAction", "Could not find operation in this service.")
     return AwsFailure("UnknownOperationException")
 

@@ -44,6 +44,7 @@ class Machine(Struct, frozen=True):
     private_dns_name: str = ""
     has_instance_profile: bool = True
     http_tokens: str = "required"  # `optional` where instance metadata may still be read without a session token
+    http_endpoint: str = "enabled"  # `disabled` where nothing on it can read instance metadata
     operator: str = ""  # The AWS service that manages it, such as `eks.amazonaws.com`; empty: its owner does
     is_hidden: bool = False  # Whether it is left out unless `IncludeManagedResources` is asked for
     tags: tuple[tuple[str, str], ...] = ()

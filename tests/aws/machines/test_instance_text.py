@@ -16,7 +16,17 @@ from tests.benchmarks import machine_answers
 
 NAMESPACE = ' xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"'
 NAMES = ["instanceId", "imageId", "instanceState", "name", "privateDnsName", "launchTime", "iamInstanceProfile", "arn"]
-NAMES += ["metadataOptions", "httpTokens", "platformDetails", "operator", "managed", "principal", "tagSet", "item"]
+NAMES += [
+    "metadataOptions",
+    "httpTokens",
+    "httpEndpoint",
+    "platformDetails",
+    "operator",
+    "managed",
+    "principal",
+    "tagSet",
+    "item",
+]
 NAMES += ["key", "value", "networkInterfaceSet", "groupSet", "instancesSet", "reservationSet"]
 NAMES += ["keyName", "placement", "vpcId", "status"] * 20
 TEXTS = ["", "a", "  padded  ", "a&lt;b&gt;", "R&amp;D", "&quot;&apos;&amp;lt;", "é\U0001f600", "true", "required", "-"]
@@ -69,7 +79,7 @@ class Writer:
         yield element("tagSet", "".join(self.tag() for _ in range(self.random.randrange(4))))
         yield element("networkInterfaceSet", element("item", element("privateDnsName", "other") + self.any_element(1)))
         yield self.with_texts("iamInstanceProfile", "arn", "id")
-        yield self.with_texts("metadataOptions", "state", "httpTokens")
+        yield self.with_texts("metadataOptions", "state", "httpTokens", "httpEndpoint")
         yield element("platformDetails", self.text())
         yield self.with_texts("operator", "managed", "principal")
 

@@ -244,6 +244,19 @@ async def test_an_operation_nobody_knows_is_refused_as_aws_does():
         assert (await refused(ec2.describe_images()))[0] == "InvalidAction"
 
 
+@pytest.mark.parametrize(
+    ("service", "call", "code"),
+    [
+        ("iam", "list_roles", "InvalidAction"),
+        ("autoscaling", "describe_auto_scaling_groups", "InvalidAction"),
+        ("logs", "describe_log_groups", "UnknownOperationException"),
+    ],
+)
+async def test_a_service_that_is_not_simulated_refuses_in_a_form_that_its_clients_read(service, call, code):
+    async with serve(world()) as simulator, client(simulator, service) as made:
+        assert (await refused(getattr(made, call)()))[0] == code
+
+
 async def test_units_and_the_path_of_an_account_agree():
     made = world(ou_ids=("ou-a1b2-0000aaaa", "ou-a1b2-0000bbbb"))
     named = structs.replace(made, ou_names={"ou-a1b2-0000aaaa": "prod"})
