@@ -1,4 +1,4 @@
-"""Handles Ctrl-C and SIGTERM: the current phase is cancelled, delivered nodes are stored, all within a deadline."""
+"""Handles Ctrl-C, SIGTERM and SIGHUP: the phase is cancelled, delivered nodes are stored, all within a deadline."""
 
 from __future__ import annotations
 
@@ -50,12 +50,18 @@ class Stop:
         self, everything: anyio.CancelScope, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED
     ) -> None:
         """Waits for signals; a second one does no more than the first."""
-        with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        with anyio.open_signal_receiver(*_stop_signals()) as signals:
             task_status.started()
             async for number in signals:
                 if self.signal_number is None:
                     everything.deadline = anyio.current_time() + FINISH_WITHIN_S
                     self.stop(int(number))
+
+
+def _stop_signals() -> list[signal.Signals]:
+    """Returns the signals that stop a run; a terminal that is closed sends SIGHUP, unless `nohup` has it ignored."""
+    is_hung_up = signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN
+    return [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if is_hung_up else [])]
 
 
 @asynccontextmanager

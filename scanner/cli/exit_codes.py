@@ -31,6 +31,7 @@ class ExitCode(IntEnum):
     WRONG_USAGE = 2, "wrong usage or configuration; nothing was done"
     PARTIAL = 3, "partial: something could not be read, sent or answered, and is named"
     VIOLATED = 4, "violated: a policy was checked and is not met"
+    HUNG_UP = 129, "stopped because its terminal was closed (SIGHUP); a scan can be resumed"
     INTERRUPTED = 130, "stopped by Ctrl-C (SIGINT); a scan can be resumed"
     TERMINATED = 143, "stopped by SIGTERM; a scan can be resumed"
 

@@ -29,7 +29,7 @@ def run() -> NoReturn:
     except KeyboardInterrupt:
         # Ctrl-C again, while `main` was reporting the first.
         code = ExitCode.INTERRUPTED
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     code = _flushed(code)
     atexit._run_exitfuncs()  # noqa: SLF001 - there is no public way; coverage and logging save their data in them

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import signal
 import socket
+import sys
 from contextlib import ExitStack, contextmanager
 from itertools import islice
 
@@ -18,7 +19,9 @@ from tests.end_to_end.tables import STREAMED, assert_right, from_store, from_str
 OFTEN = {"PATCHSWEEP_FLUSH_ROWS": "2000"}  # So that rows come out, and nodes are durable, long before the end
 #: So that few nodes are half read at any moment, as they are few in a fleet of thousands.
 ONE_AFTER_THE_OTHER = {"PATCHSWEEP_MAX_NODES_PER_TARGET": "4"}
-SIGNALS = pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+SIGNALS = pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+)
 
 
 @contextmanager
@@ -70,6 +73,16 @@ def test_a_stopped_scan_says_how_to_resume_it_and_that_works_as_it_is_typed(term
         command = re.fullmatch("stopped; resume with `(.+)`", sentence)[1]
         resumed = user.without("PATCHSWEEP_STORE").shell(command)
         assert (resumed.code, resumed.sentences) == (0, [])
+        assert_right(from_store(user), simulator.truth())
+
+
+def test_a_scan_under_nohup_outlives_its_terminal(terminal):
+    with organization(terminal, accounts=1, regions=1, nodes=60, rows=60) as (simulator, user):
+        with user.start_any("nohup", sys.executable, "-m", "scanner", "scan", *ORGANIZATION, *STREAMED) as process:
+            process.stdout.readline()
+            process.send_signal(signal.SIGHUP)
+            process.stdout.read()
+        assert process.returncode == 0
         assert_right(from_store(user), simulator.truth())
 
 
