@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from collections import Counter
+
 from scanner.simulator.demo import demo_world
 from scanner.simulator.generate.packages import DAY_S
 from scanner.simulator.running.expected import truth
@@ -32,3 +35,34 @@ def test_every_sink_and_the_store_hold_the_whole_demo_organization(terminal):
     for again in (stored, from_csv(out), from_parquet(out), from_duckdb(out / "d.duckdb")):
         for name in again:
             assert_same_rows(again[name], sent[name])
+
+
+#: The word that the first sentence has for the machines of a status.
+WORDS = {
+    "unmanaged": "unmanaged",
+    "stopped": "stopped",
+    "service_managed": "managed by a service of AWS",
+    "summary_only": "scanned by an association",
+}
+STALE = ("online without a recent patch scan", "never scanned", "perhaps scanned with a BaselineOverride")
+
+
+def test_the_first_lines_count_every_machine_that_is_not_covered_and_the_report_names_it_with_its_reason(terminal):
+    ended = terminal.run("scan", "--demo")
+    first, *_ = (line for line in " ".join(ended.stderr.split()).split(". ") if "machines: " in line)
+    sql = "SELECT instance_id, status, reason FROM nodes"
+    nodes = json.loads(terminal.run("query", sql, "--format", "json").stdout)["rows"]
+    statuses = Counter(node["status"] for node in nodes)
+    for status, words in WORDS.items():
+        assert f"{statuses[status]} {words}" in first
+        assert statuses[status] > 0
+    words = " ".join(ended.stderr.split())
+    assert all(f"1 {each}" in words or f"2 {each}" in words for each in STALE)
+    assert words.index("Stale and therefore unknown: ") < words.index(" is partial: ")
+
+    assert terminal.run("report", "--output", "report.html").code == 0
+    report = (terminal.folder / "report.html").read_text()
+    for node in nodes:
+        if node["status"] in WORDS:
+            assert node["instance_id"] in report
+            assert node["reason"].replace("'", "&#39;") in report
