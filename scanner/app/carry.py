@@ -6,13 +6,14 @@ from scanner.app.resume import ActiveScan
 from scanner.app.slices import Slice
 from scanner.app.waiting_nodes import WaitingGroup, store_groups
 from scanner.core.batches import batches
+from scanner.core.heap import return_free_memory
 from scanner.core.scan_request import patch_filters
 from scanner.store.earlier_segment import EarlierSegment, entry_from
+from scanner.store.left_nodes import LeftNodes
 from scanner.store.plan_file import ScanPlan
-from scanner.store.thin_rows import LeftNodes
 
 WHOLE = Slice()
-NODES_HELD = 50_000  # while their earlier segments are read: 1.1 kB each
+NODES_HELD = 20_000  # while their earlier segments are read: 1.1 kB each
 
 
 async def carry_share(scan: ActiveScan, plan: ScanPlan, part: Slice) -> bool:
@@ -44,7 +45,7 @@ async def carry_over(scan: ActiveScan, left: LeftNodes, part: Slice = WHOLE) -> 
     for some in batches(with_nodes, with_nodes.__getitem__, NODES_HELD):
         nodes = await scan.stored.thin_nodes(left, some)
         groups = (
-            WaitingGroup(EarlierSegment(writer.files, entry_from(text), filters), table)
-            for text, table in nodes.items()
+            WaitingGroup(EarlierSegment(writer.files, entry_from(text), filters), nodes.pop(text)) for text in [*nodes]
         )
         await store_groups(groups, scan.settings.store.flush_rows, writer.add_nodes)
+        return_free_memory()

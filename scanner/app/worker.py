@@ -20,6 +20,7 @@ from scanner.app.work import Work, end_work, not_ended, read_targets, writing
 from scanner.app.worker_aws import OpenAws, open_own_aws
 from scanner.core.concurrency import unwrap_single_error
 from scanner.core.errors import CredentialsError, Interrupted
+from scanner.core.heap import return_free_memory
 from scanner.core.interfaces import Fleet, Observer
 from scanner.core.model import Target
 from scanner.core.settings import Settings
@@ -67,8 +68,10 @@ async def run_work(settings: Settings, scan_id: str, part: str, *, observers: Se
                 return WorkReport(scan_id, part, is_committed=True)
             scan, plan = await join_scan(store, settings, scan_id)
             targets = slice_targets(plan.targets, mine)
-            worker = Worker(Delivery(store, await narrowed(scan, targets), None), mine, observers)
-            await worker.read(targets, stop)
+            delivery = Delivery(store, await narrowed(scan, targets), None)
+            await Worker(delivery, mine, observers).read(targets, stop)
+            del delivery  # and with it what the last scan holds of the targets
+            return_free_memory()
             with stop.phase():
                 await carry_share(scan, plan, mine)
             if stop.signal_number is None:
@@ -107,10 +110,7 @@ async def narrowed(scan: ActiveScan, targets: Sequence[Target]) -> ActiveScan:
         StoreError: it cannot be read.
     """
     wanted = {(target.account_id, target.region) for target in targets}
-    done = await scan.stored.prepare_resume(with_thin=True)
-    held = {key: each for key, each in done.targets.items() if key in wanted}
-    ended = {key: each for key, each in done.ended.items() if key in wanted}
-    return structs.replace(scan, done=DoneNodes(held, done.ignored, ended))
+    return structs.replace(scan, done=await scan.stored.prepare_work(wanted))
 
 
 Guard = Callable[[Fleet, Order], Fleet]  # wraps the fleet of a worker that shares its process with others

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import gc
 import os
 from collections.abc import Mapping
 
@@ -32,6 +33,19 @@ def return_large_blocks() -> None:
     fit. Peak memory of a diff of 2.5 million changes was 550 MB with this and 650 to 710 MB without, for the same CPU.
     """
     _set(_MMAP_THRESHOLD, _LARGE_BYTES, _LARGE_VARIABLES)
+
+
+def return_free_memory() -> None:
+    """Gives what lies free in the heap back to the system: after work that needs much memory, before other such work.
+
+    glibc keeps it between blocks that live on, where what comes next does not fit. A worker of a delta scan has 380 MB
+    when it has read its 200,000 nodes, and 284 MB after this.
+    """
+    gc.collect()  # what hangs together in circles is looked for rarely
+    try:
+        ctypes.CDLL(None).malloc_trim(0)
+    except (OSError, AttributeError):
+        return  # as below
 
 
 def _set(option: int, value: int, variables: Mapping[str, str]) -> None:

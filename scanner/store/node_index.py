@@ -85,6 +85,12 @@ def _numbered(keys: pa.Table, segment: int) -> pa.Table:
     )
 
 
+def of_targets(keys: pa.Table, targets: Collection[TargetKey]) -> pa.Table:
+    """Returns the rows of nodes that belong to these targets, in their order."""
+    pairs = pc.binary_join_element_wise(keys.column("account_id"), keys.column("region"), "/")
+    return keys.filter(pc.is_in(pairs, value_set=pa.array(map("/".join, targets), pa.string())))
+
+
 def gap_rows(keys: Sequence[pa.Table]) -> Rows:
     """Returns the rows of nodes that were not delivered, which a resumed scan reads again."""
     rows = {number: set(pc.indices_nonzero(is_gap(table)).to_pylist()) for number, table in enumerate(keys)}

@@ -19,11 +19,12 @@ from scanner.core.interfaces import Files, NodeBatch, ScanSummary
 from scanner.core.model import ScanRow, TargetOutcome
 from scanner.core.tables import summary_of, target_file_table
 from scanner.store import node_index, target_records
-from scanner.store.ended_targets import list_ended
+from scanner.store.ended_targets import EndedList, list_ended
 from scanner.store.json_files import to_json
 from scanner.store.latest import point_to_latest
 from scanner.store.layout import ScanNames
 from scanner.store.lease import Lease
+from scanner.store.left_nodes import PLACES, LeftNodes, thin_tables
 from scanner.store.manifest import Manifest, ScanHeader, SegmentEntry
 from scanner.store.plan_file import ScanPlan, read_plan, write_plan
 from scanner.store.replay import batches_of
@@ -38,7 +39,7 @@ from scanner.store.segment_reader import (
 )
 from scanner.store.segment_writer import entry_of
 from scanner.store.survey import Survey, check_nothing_lost, survey
-from scanner.store.thin_rows import LeftNodes, ThinFile, list_thin, thin_tables
+from scanner.store.thin_rows import ThinFile, list_thin
 
 BATCH_ROWS = 65_536  # patch rows in a batch of a replay, which a sink holds at once; a full segment is two batches
 
@@ -108,28 +109,30 @@ class OpenScan:
         """Makes the nodes of a segment table durable; see `ScanWriter.add_segment`."""
         return await self.writer.add_segment(table)
 
-    async def prepare_resume(self, *, with_thin: bool = False) -> DoneNodes:
+    async def prepare_resume(self) -> DoneNodes:
         """Reads what earlier runs of the scan delivered. Their gaps will be left out, for those nodes are read again.
 
         Writes and deletes nothing. Call it before `replay`, the first `add_segment` and `commit`.
-
-        Args:
-            with_thin: take nodes for delivered whose rows have still to come from an earlier segment. Who passes nodes
-                on to live sinks has to read these again.
         """
         ended = await list_ended(self._files, self._names)
         found = await list_segments(self._files, self._names)
         surplus = _surplus_of_earlier_runs(found.keys)
         self._surplus = {found.segments[number].file.name: rows for number, rows in surplus.items()}
-        keys = found.keys
-        thin = await list_thin(self._files, self._names, found.thin if with_thin else ())
-        if thin:
-            keys = [*keys, *(file.keys for file in thin if isinstance(file, ThinFile))]
-            surplus = _surplus_of_earlier_runs(keys)
-        counts = target_records.target_counts(keys, surplus)
-        done = target_records.done_records(target_records.records_by_target(ended.outcomes), counts)
-        ignored = [*found.ignored, *ended.ignored, *(file for file in thin if isinstance(file, IgnoredFile))]
-        return DoneNodes(node_index.done_targets(keys, surplus), ignored, done)
+        return _done(found.keys, surplus, ended, found.ignored)
+
+    async def prepare_work(self, targets: Collection[node_index.TargetKey]) -> DoneNodes:
+        """Reads what is delivered of these targets, nodes whose rows have still to come from an earlier segment too.
+
+        What the scan holds of other targets takes no memory. Writes and deletes nothing; for who neither replays the
+        scan nor commits it.
+        """
+        ended = await list_ended(self._files, self._names)
+        found = await list_segments(self._files, self._names, targets)
+        thin = await list_thin(self._files, self._names, found.thin, wanted=targets)
+        keys = [*found.keys, *(file.keys for file in thin if isinstance(file, ThinFile))]
+        ignored = [*found.ignored, *(file for file in thin if isinstance(file, IgnoredFile))]
+        done = _done(keys, _surplus_of_earlier_runs(keys), ended, ignored)
+        return msgspec.structs.replace(done, ended={key: each for key, each in done.ended.items() if key in targets})
 
     async def ended_targets(self) -> frozenset[node_index.TargetKey]:
         """Returns the targets that have ended, in whatever way."""
@@ -139,7 +142,7 @@ class OpenScan:
     async def left_nodes(self, found: SegmentList | None = None) -> LeftNodes:
         """Returns the nodes of workers that have no rows yet; `found` are the segments, where they were listed."""
         found = found or await list_segments(self._files, self._names)
-        thin = await list_thin(self._files, self._names, found.thin)
+        thin = await list_thin(self._files, self._names, found.thin, PLACES)
         stored = [keys.filter(pc.invert(node_index.is_gap(keys))) for keys in found.keys]
         return LeftNodes([file for file in thin if isinstance(file, ThinFile)], stored)
 
@@ -247,3 +250,11 @@ class OpenScan:
 def _surplus_of_earlier_runs(keys: Sequence[pa.Table]) -> node_index.Rows:
     gaps = node_index.gap_rows(keys)
     return node_index.joined(gaps, node_index.duplicate_rows(keys, gaps))
+
+
+def _done(
+    keys: Sequence[pa.Table], surplus: node_index.Rows, ended: EndedList, ignored: Sequence[IgnoredFile]
+) -> DoneNodes:
+    counts = target_records.target_counts(keys, surplus)
+    done = target_records.done_records(target_records.records_by_target(ended.outcomes), counts)
+    return DoneNodes(node_index.done_targets(keys, surplus), [*ignored, *ended.ignored], done)

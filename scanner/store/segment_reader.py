@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
-from functools import partial
 from typing import TypeVar
 
 import pyarrow as pa
 from anyio import to_thread
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from scanner.core.concurrency import map_bounded
 from scanner.core.errors import ScanNotFound, StoreError
@@ -20,6 +19,7 @@ from scanner.store.hollow_file import footer_of
 from scanner.store.json_files import from_json
 from scanner.store.layout import ScanNames, digest_in
 from scanner.store.manifest import FileEntry, Manifest
+from scanner.store.node_index import TargetKey, of_targets
 from scanner.store.segments import INDEX_COLUMNS, decode, digest
 
 _J = TypeVar("_J", bound=Struct)
@@ -165,17 +165,29 @@ def damage_can_be_read_again(files: Files, names: ScanNames, segment: FoundSegme
         ) from error
 
 
-async def list_segments(files: Files, names: ScanNames) -> SegmentList:
+async def list_segments(files: Files, names: ScanNames, wanted: Collection[TargetKey] | None = None) -> SegmentList:
     """Lists the segments of a scan, committed or not, and reads the keys of those that are intact.
 
     Of a patches file only the size is compared: it was durable before its nodes file was written.
+
+    Args:
+        files: the files of the store.
+        names: the names of the scan.
+        wanted: only the keys of nodes of these targets are kept; None: all.
 
     Raises:
         StoreError: the store itself cannot be read.
     """
     sizes = await files.sizes(f"{names.folder}/")
     listed = sorted(name for name in sizes if name.startswith(names.segments))
-    found = await map_bounded(partial(_inspect, files, names, sizes), listed, FILES_AT_ONCE)
+
+    async def inspect(name: str) -> FoundSegment | IgnoredFile | None:
+        found = await _inspect(files, names, sizes, name)
+        if wanted is None or not isinstance(found, FoundSegment):
+            return found
+        return structs.replace(found, keys=of_targets(found.keys, wanted))
+
+    found = await map_bounded(inspect, listed, FILES_AT_ONCE)
     return SegmentList(
         [file for file in found if isinstance(file, FoundSegment)],
         [file for file in found if isinstance(file, IgnoredFile)],

@@ -16,6 +16,7 @@ from pathlib import Path
 from tests.benchmarks import (
     bounds,
     dask_targets,
+    delta_worker,
     hot_path,
     lean,
     machines,
@@ -50,6 +51,7 @@ BENCHMARKS: Mapping[str, Callable[[Size], list[Result]]] = {
     "sinks": sinks.sinks,
     "workers": workers.workers,
     "worker-memory": worker_memory.worker_memory,
+    "delta-worker": delta_worker.delta_worker,
     "dask": dask_targets.dask_targets,
     "dask-many": dask_targets.many_dask_targets,
 }
@@ -62,6 +64,7 @@ LONG = (
     "sinks",
     "workers",
     "worker-memory",
+    "delta-worker",
     "dask",
     "dask-many",
     "views",

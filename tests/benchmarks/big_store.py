@@ -156,11 +156,14 @@ async def write_scan(files: Files, lists: Sequence[PatchRows], nodes: int, start
         await scan.add_segment(segment_table(scan_id, scans))
     targets = targets_of(nodes)
     begun = time.process_time()
-    await scan.commit(_row(scan_id, started_ms, len(targets)), [_outcome(target, started_ms) for target in targets])
+    await scan.commit(
+        scan_row_of(scan_id, started_ms, len(targets)), [_outcome(target, started_ms) for target in targets]
+    )
     return time.process_time() - begun
 
 
-def _row(scan_id: str, started_ms: int, targets: int) -> ScanRow:
+def scan_row_of(scan_id: str, started_ms: int, targets: int) -> ScanRow:
+    """The `scans` row of a scan that is made, not read."""
     return ScanRow(
         scan_id=scan_id,
         status=ScanStatus.COMPLETE,

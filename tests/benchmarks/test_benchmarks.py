@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 from scanner.core.model import Target
-from tests.benchmarks import hot_path, many_targets, s3_store, stalls, views
+from tests.benchmarks import dask_targets, delta_worker, hot_path, many_targets, s3_store, stalls, views, worker_memory
 from tests.benchmarks.__main__ import report_of, run
 from tests.benchmarks.aimd import AimdGauge
 from tests.benchmarks.hot_path import CLIENTS, MACHINES_TOO, READING, Load
@@ -173,3 +173,34 @@ def test_commands_over_s3_are_counted_at_a_server():
 
     assert [run["what"] for run in result.runs] == [*views.COMMANDS]
     assert all(run["lists"] <= s3_store.MOST_LISTS for run in result.runs)
+
+
+@pytest.mark.slow
+@pytest.mark.process
+def test_a_worker_looks_up_its_own_nodes_of_a_small_and_of_a_larger_scan():
+    [result] = worker_memory.worker_memory(TINY)
+
+    assert [run["nodes"] for run in result.runs] == list(TINY.worker_nodes)
+    assert all(run["peak_mb"] > 10 for run in result.runs)
+    assert len(result.goals) == 1
+
+
+@pytest.mark.slow
+@pytest.mark.process
+def test_workers_of_a_delta_scan_carry_every_row_over_and_ask_for_no_page():
+    [result] = delta_worker.delta_worker(replace(TINY, worker_nodes=(8, 16)))
+
+    assert [run["rows"] for run in result.runs] == [16 * delta_worker.ROWS_A_NODE, 32 * delta_worker.ROWS_A_NODE]
+    assert all(run["peak_mb"] > 10 for run in result.runs)
+    assert len(result.goals) == 1
+
+
+@pytest.mark.slow
+@pytest.mark.process
+def test_what_dask_adds_to_a_target_is_what_many_take_less_a_few():
+    [result] = dask_targets.many_dask_targets(TINY)
+
+    [run] = result.runs
+    assert run["targets"] == TINY.dask_targets
+    assert run["added_ms"] == pytest.approx(run["workers_ms"] - run["alone_ms"])
+    assert run["start_s"] > 0

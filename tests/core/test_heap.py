@@ -45,6 +45,20 @@ print(megabytes() - before - 256 * 50_000 // 1_000_000)
 """
 _RETURNED = "from scanner.core.heap import return_large_blocks; return_large_blocks()\n" + _LEFT
 
+#: The same of 25,600 smaller blocks, which are not returned one by one.
+_FREED = """
+def megabytes():
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * 4 // 1024
+blocks = [(bytearray(b"x" * 5_000), bytearray(b"x" * 600)) for _ in range(25_600)]
+small = [each for _, each in blocks]
+before = megabytes()
+del blocks
+RETURN
+print(before - megabytes())
+"""
+_BY_CALL = "from scanner.core.heap import return_free_memory\n" + _FREED.replace("RETURN", "return_free_memory()")
+
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "malloc_info"), reason="the C library is not glibc"),
@@ -80,3 +94,7 @@ def test_large_blocks_go_back_to_the_system_though_others_live_on():
 
 def test_the_size_of_large_blocks_that_the_environment_names_wins():
     assert _number(_RETURNED, MALLOC_MMAP_THRESHOLD_="33554432") > 20
+
+
+def test_what_lies_free_between_blocks_that_live_on_is_given_back():
+    assert _number(_BY_CALL) > 50 > _number(_FREED.replace("RETURN", ""))
