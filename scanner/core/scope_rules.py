@@ -38,8 +38,8 @@ def scope_problems(scope: ScopeSettings) -> Iterator[Problem]:
         yield from _each(key, units, _unit_problem)
         if units and scope.accounts != ("organization",):
             yield key, "organizational units are known of the organization alone: add --accounts organization"
-    yield from _selection("scope.regions", scope.regions, REGION_KEYWORDS, _region_problem)
-    yield from _each("scope.exclude_regions", scope.exclude_regions, _region_problem)
+    yield from _selection("scope.regions", scope.regions, REGION_KEYWORDS, region_problem)
+    yield from _each("scope.exclude_regions", scope.exclude_regions, region_problem)
     if scope.role_name is not None and not _ROLE.fullmatch(scope.role_name):
         arn = "; give the name alone, not the ARN" if scope.role_name.startswith("arn:") else ""
         yield (
@@ -79,7 +79,7 @@ def _unit_problem(value: str) -> str:
     )
 
 
-def _region_problem(value: str) -> str:
+def region_problem(value: str) -> str:
     return "" if _REGION.fullmatch(value) else f"{value!a} is not a Region name (like eu-west-1)"
 
 

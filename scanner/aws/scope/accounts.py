@@ -36,7 +36,7 @@ INACTIVE_STATES = ("SUSPENDED", "PENDING_CLOSURE", "CLOSED", "PENDING_ACTIVATION
 class _Row(Struct, rename="pascal"):
     """An account; all but its id may be of any type, since what cannot be read is what AWS does not give."""
 
-    id: Annotated[str, Meta(min_length=1)]
+    id: Annotated[str, Meta(pattern="^[0-9]{12}$")]  # of another text no role can be named
     name: object = None
     state: object = None
     status: object = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from scanner.aws.credentials.role_session import RoleCredentials
 from scanner.aws.operations import GET_CALLER_IDENTITY
 from scanner.aws.requests.pipeline import RequestPipeline
 from scanner.aws.sdk.errors import require_members, sdk_errors
+from scanner.aws.transport.interface import ConnectionFailure, NoResponse
 from scanner.core.errors import (
     AwsError,
     ConfigError,
@@ -23,9 +25,12 @@ from scanner.core.errors import (
     Transient,
 )
 from scanner.core.model import CallCounts, Target
+from scanner.core.scope_rules import account_id_problem
 
 if TYPE_CHECKING:
     from types_aiobotocore_sts import STSClient
+
+_ARN = re.compile(r"arn:[\w-]+:.+")  # its second part is the partition
 
 Identify = Callable[[RoleCredentials | None], Awaitable["Caller"]]  # one GetCallerIdentity, signed as a role or the run
 
@@ -57,6 +62,8 @@ def identifier(sts: STSClient, region: str, pipeline: RequestPipeline, counts: C
         async def attempt() -> Caller:
             with sdk_errors(), signed_as(role):
                 answer = require_members(await sts.get_caller_identity(), "Account", "Arn")
+            if account_id_problem(answer["Account"]) or not _ARN.fullmatch(answer["Arn"]):
+                raise NoResponse(ConnectionFailure.CONNECTION, "the answer names no account")
             return Caller(account_id=answer["Account"], arn=answer["Arn"], region=region)
 
         return await pipeline.call(GET_CALLER_IDENTITY, Target("of the caller", region), attempt, counts=counts)

@@ -24,6 +24,7 @@ from scanner.aws.transport.interface import ConnectionFailure, NoResponse
 from scanner.core.errors import AwsError, ConfigError, Denied, Disabled, TokenRefused
 from scanner.core.interfaces import Clock
 from scanner.core.model import CallCounts, Target
+from scanner.core.scope_rules import region_problem
 
 if TYPE_CHECKING:
     from types_aiobotocore_account import AccountClient
@@ -206,6 +207,10 @@ async def described_regions(
 def _require_names(names: Sequence[str | None]) -> None:
     if not all(names):
         raise NoResponse(ConnectionFailure.CONNECTION, "the answer lists a Region without a name")
+    problem = next(filter(None, (region_problem(str(name)) for name in names)), None)
+    if problem is not None:
+        # The name becomes part of the host that requests are sent to.
+        raise NoResponse(ConnectionFailure.CONNECTION, f"the answer lists a Region of which {problem}")
 
 
 async def check_regions(

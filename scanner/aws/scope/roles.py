@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from scanner.aws.credentials.current_role import signed_as
@@ -10,6 +11,7 @@ from scanner.aws.operations import ASSUME_ROLE
 from scanner.aws.requests.pipeline import RequestPipeline
 from scanner.aws.scope.caller import Caller, Identify
 from scanner.aws.sdk.errors import require_members, sdk_errors
+from scanner.aws.transport.interface import ConnectionFailure, NoResponse
 from scanner.core.errors import ConfigError, Denied, Unavailable
 from scanner.core.interfaces import Clock
 from scanner.core.model import CallCounts
@@ -85,6 +87,10 @@ class Roles:
             with sdk_errors(), signed_as(None):
                 answer = await self._sts.assume_role(**request)
             keys = require_members(answer, "Credentials")["Credentials"]
+            require_members(keys, "AccessKeyId", "SecretAccessKey", "SessionToken", "Expiration")
+            # None of them can be sent with a blank or a line end in it.
+            if any(re.search(r"\s", keys[name]) for name in ("AccessKeyId", "SecretAccessKey", "SessionToken")):
+                raise NoResponse(ConnectionFailure.CONNECTION, "the answer holds a key with a blank or a line end")
             return SessionKeys(
                 access_key=keys["AccessKeyId"],
                 secret_key=keys["SecretAccessKey"],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import anyio
 import pytest
 
@@ -288,6 +290,15 @@ async def test_a_scope_that_comes_to_nothing_is_refused(aws, scope, sentence):
         await discovered(**scope)
 
 
+def session_without(member):
+    """An answer to AssumeRole that lacks a member."""
+    return lambda call: Answer(re.sub(f"<{member}>.*</{member}>".encode(), b"", role_session(call).body))
+
+
+def session_with_a_line_end(call):
+    return Answer(role_session(call).body.replace(b"<SessionToken>", b"<SessionToken>\n"))
+
+
 @pytest.mark.parametrize(
     ("operation", "torn"),
     [
@@ -297,8 +308,19 @@ async def test_a_scope_that_comes_to_nothing_is_refused(aws, scope, sentence):
         ("DescribeRegions", Answer(b"<DescribeRegionsResponse><regionInfo/></DescribeRegionsResponse>")),
         ("DescribeRegions", Answer(b"")),
         ("DescribeRegions", Answer(b"<DescribeRegionsResponse></DescribeRegionsResponse>")),
+        ("ListAccounts", ok(Accounts=[account("12")])),
+        ("ListAccounts", ok(Accounts=[account("../evil")])),
+        ("DescribeRegions", regions("evil.example/x?")),
+        ("DescribeRegions", regions("eu-west-1", " ")),
         ("AssumeRole", Answer(b"")),
+        ("AssumeRole", session_without("Expiration")),
+        ("AssumeRole", session_without("SessionToken")),
+        ("AssumeRole", session_without("AccessKeyId")),
+        ("AssumeRole", session_with_a_line_end),
         ("GetCallerIdentity", Answer(b"")),
+        ("GetCallerIdentity", identity("")),
+        ("GetCallerIdentity", identity("../evil")),
+        ("GetCallerIdentity", Answer(identity().body.replace(b"arn:aws:", b"nonsense"))),
     ],
 )
 async def test_a_torn_answer_is_not_taken_for_an_empty_one(aws, operation, torn):
