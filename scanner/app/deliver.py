@@ -18,7 +18,7 @@ from scanner.app.resume import ActiveScan
 from scanner.app.waiting_nodes import CARRIED, WaitingNodes, store_groups
 from scanner.core.interfaces import NodeBatch
 from scanner.core.model import NodeScan, TargetOutcome
-from scanner.core.tables import batch_of, segment_table
+from scanner.core.tables import batch_of, coded_segment_table
 from scanner.reports.scan_result import NodeGaps
 from scanner.reports.stored_gaps import add_gaps
 from scanner.reports.tally import Tally
@@ -127,7 +127,7 @@ class Delivery:
         """Returns the segment table of these nodes, None of none."""
         if not scans:
             return None
-        return await to_thread.run_sync(segment_table, self.scan.scan_id, scans)
+        return await to_thread.run_sync(coded_segment_table, self.scan.scan_id, scans)
 
     async def _put_table(self, table: pa.Table) -> None:
         table = await self.scan.stored.writer.add_nodes(table)

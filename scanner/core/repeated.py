@@ -2,20 +2,51 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from scanner.core.chunks import single
+
+#: The type of texts as a dictionary.
+CODED = pa.dictionary(pa.int32(), pa.string())
 
 
 def coded_type(kind: pa.DataType) -> pa.DataType:
     """Returns the type of texts as a dictionary, and any other type as it is."""
-    return pa.dictionary(pa.int32(), kind) if kind == pa.string() else kind
+    return CODED if kind == pa.string() else kind
+
+
+def coded_struct(kind: pa.StructType) -> pa.StructType:
+    """Returns the type of rows whose texts are dictionaries."""
+    return pa.struct([field.with_type(coded_type(field.type)) for field in kind])
+
+
+def recoded(column: pa.DictionaryArray, texts: pa.StringArray) -> pa.DictionaryArray:
+    """Returns the column with these texts, which may be null or equal, in place of those of its dictionary."""
+    few = texts.dictionary_encode()
+    return pa.DictionaryArray.from_arrays(few.indices.take(column.indices), few.dictionary)
 
 
 def repeated(column: pa.ChunkedArray, places: pa.Array) -> pa.DictionaryArray:
     """Returns the texts at these places as a dictionary: of 200 nodes rather than of 50,000 rows."""
     few = single(column).dictionary_encode()
     return pa.DictionaryArray.from_arrays(few.indices.take(places), few.dictionary)
+
+
+def are_among(column: pa.Array, texts: Sequence[str]) -> pa.BooleanArray:
+    """Returns of each text whether it is one of these; of a dictionary each distinct text is looked up once."""
+    wanted = pa.array(texts, pa.string())
+    if not pa.types.is_dictionary(column.type):
+        return pc.is_in(column, wanted)
+    found = pc.is_in(column.dictionary, wanted).take(column.indices)
+    return pc.fill_null(found, False) if found.null_count else found
+
+
+def texts_in_full(column: pa.Array) -> pa.Array:
+    """Returns the texts of a dictionary as texts, and any other column as it is."""
+    return column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
 
 
 def is_coded(schema: pa.Schema | pa.StructType) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Sequence
 from itertools import accumulate
 
 import pyarrow as pa
@@ -10,21 +10,24 @@ import pyarrow.compute as pc
 
 from scanner.core.chunks import single
 from scanner.core.model import NodeStatus
-from scanner.core.tables import SEGMENT
+from scanner.core.repeated import are_among
+from scanner.core.tables import CODED_SEGMENT, coded_segment
 
 NODE_KEY = ("account_id", "region", "instance_id")
-PATCHES = SEGMENT.field("patches").type
+PATCHES = CODED_SEGMENT.field("patches").type
 
 
-def with_carried_rows(now: pa.Table, stored: pa.Table, carried: Collection[str], left_out: Collection[str]) -> pa.Table:
+def with_carried_rows(now: pa.Table, stored: pa.Table, carried: Sequence[str], left_out: Sequence[str]) -> pa.Table:
     """Returns the nodes of `now`, a segment table, with the rows that `stored` holds of them, before their own.
+
+    Either may have texts or dictionaries; what is returned is a `CODED_SEGMENT`.
 
     The nodes come in the order in which they are stored.
 
     Of an unchanged node every stored row counts, save those of the states `left_out`; of another one those of the
     states `carried`. Each row keeps the date of the operation under which it was read. Every node has to be stored.
     """
-    now, stored = _aligned(now.combine_chunks(), stored.combine_chunks())
+    now, stored = _aligned(coded_segment(now).combine_chunks(), coded_segment(stored).combine_chunks())
     is_unchanged = pc.equal(single(now["status"]), NodeStatus.UNCHANGED.value)
     owners, rows = _stored_rows(stored, is_unchanged, carried, left_out)
     fresh = single(now["patches"])
@@ -38,7 +41,7 @@ def with_carried_rows(now: pa.Table, stored: pa.Table, carried: Collection[str],
         "installed_read_at": pc.coalesce(stored["installed_read_at"], stored["scanned_at"]),
     }
     for name, values in columns.items():
-        now = now.set_column(now.schema.get_field_index(name), SEGMENT.field(name), values)
+        now = now.set_column(now.schema.get_field_index(name), CODED_SEGMENT.field(name), values)
     return now
 
 
@@ -57,6 +60,7 @@ def _aligned(now: pa.Table, stored: pa.Table) -> tuple[pa.Table, pa.Table]:
 
 def without_carried_rows(now: pa.Table, reason: str) -> pa.Table:
     """Returns nodes whose stored rows cannot be read: failed, or with nothing but what was read now."""
+    now = coded_segment(now)
     is_unchanged = pc.equal(now["status"], NodeStatus.UNCHANGED.value)
     text = f"its {{}} could not be carried over: {reason}; scan in full mode"
     columns = {
@@ -64,7 +68,7 @@ def without_carried_rows(now: pa.Table, reason: str) -> pa.Table:
         "reason": pc.if_else(is_unchanged, text.format("rows"), text.format("installed patches")),
     }
     for name, values in columns.items():
-        now = now.set_column(now.schema.get_field_index(name), SEGMENT.field(name), values)
+        now = now.set_column(now.schema.get_field_index(name), CODED_SEGMENT.field(name), values)
     return now
 
 
@@ -73,7 +77,7 @@ def _keys(table: pa.Table) -> zip[tuple[str, ...]]:
 
 
 def _stored_rows(
-    stored: pa.Table, is_unchanged: pa.BooleanArray, carried: Collection[str], left_out: Collection[str]
+    stored: pa.Table, is_unchanged: pa.BooleanArray, carried: Sequence[str], left_out: Sequence[str]
 ) -> tuple[pa.Array, pa.StructArray]:
     """Returns the rows that are carried, each dated, and for each the place of its node."""
     patches = single(stored["patches"])
@@ -81,8 +85,8 @@ def _stored_rows(
     state = rows.field("state")
     is_kept = pc.if_else(
         is_unchanged.take(owners),
-        pc.invert(pc.is_in(state, pa.array(left_out, pa.string()))),
-        pc.is_in(state, pa.array(carried, pa.string())),
+        pc.invert(are_among(state, left_out)),
+        are_among(state, carried),
     )
     if not pc.all(is_kept).as_py():
         owners, rows = owners.filter(is_kept), rows.filter(is_kept)

@@ -16,6 +16,7 @@ from scanner.files.names import checked
 from scanner.store.carried_rows import with_carried_rows
 from scanner.store.layout import ScanNames, is_scan_id
 from scanner.store.manifest import FileEntry
+from scanner.store.segment_parts import join_coded
 from scanner.store.segment_reader import read_segment
 
 
@@ -32,7 +33,7 @@ class EarlierSegment(Struct, frozen=True):
         Raises:
             StoreError: the segment is missing or damaged; the text names it.
         """
-        stored = await read_segment(self.files, names_of(self.entry), self.entry)
+        stored = await read_segment(self.files, names_of(self.entry), self.entry, join_coded)
         unwanted = () if self.patches.not_applicable else (NOT_APPLICABLE,)
         carried = CARRIED_STATES if unwanted else (*CARRIED_STATES, NOT_APPLICABLE)
         return await to_thread.run_sync(with_carried_rows, nodes, stored, carried, unwanted)

@@ -18,8 +18,8 @@ from scanner.core.chunks import single
 from scanner.core.columns import NODE_KEY
 from scanner.core.errors import StoreError
 from scanner.core.foreign_bytes import ForeignBytesError, decode_json
-from scanner.core.repeated import coded_type, repeated
-from scanner.core.tables import NODES_FILE, SEGMENT, STORED_PATCH
+from scanner.core.repeated import repeated
+from scanner.core.tables import CODED_SEGMENT, NODES_FILE, SEGMENT, STORED_PATCH
 from scanner.store.columns import conform
 from scanner.store.manifest import FileEntry
 from scanner.store.segments import KEY_COLUMNS, REQUIRED, open_parquet, parquet_bytes, parquet_table
@@ -27,9 +27,6 @@ from scanner.store.segments import KEY_COLUMNS, REQUIRED, open_parquet, parquet_
 _KEY = [column.name for column in NODE_KEY]
 _PATCHES_FILE = b"patchsweep.patches"  # The metadata of a nodes file that names its patches file, or says null
 _NESTED = SEGMENT.field("patches")
-_CODED_NESTED = _NESTED.with_type(
-    pa.list_(_NESTED.type.value_field.with_type(pa.struct([f.with_type(coded_type(f.type)) for f in STORED_PATCH])))
-)
 #: The string columns of nodes whose values repeat; ids and addresses would gain nothing from a dictionary.
 _REPEATING_OF_NODES = [
     field.name
@@ -122,7 +119,7 @@ def join(nodes: pa.Table, patches: bytes | None) -> pa.Table:
 
 def join_coded(nodes: pa.Table, patches: bytes | None) -> pa.Table:
     """Returns the same with the texts of patches as dictionaries, as the file has them; raises as `join` does."""
-    return _joined(nodes, patches, _CODED_NESTED)
+    return _joined(nodes, patches, CODED_SEGMENT.field("patches"))
 
 
 def _joined(nodes: pa.Table, patches: bytes | None, field: pa.Field) -> pa.Table:

@@ -18,7 +18,7 @@ from msgspec import Struct
 from scanner.core.concurrency import map_bounded
 from scanner.core.errors import StoreError
 from scanner.core.interfaces import Files
-from scanner.core.tables import SEGMENT
+from scanner.core.tables import SEGMENT, plain_segment
 from scanner.store.earlier_segment import entry_text
 from scanner.store.layout import ScanNames, digest_in
 from scanner.store.manifest import FileEntry
@@ -45,7 +45,7 @@ async def write_thin(
     files: Files, names: ScanNames, file: tuple[int, str], nodes: pa.Table, earlier: Sequence[FileEntry]
 ) -> None:
     """Makes nodes, a segment table, durable with the earlier segment of each; `file` is its number and its writer."""
-    table = nodes.append_column(THIN.field(EARLIER), pa.array(map(entry_text, earlier), pa.string()))
+    table = plain_segment(nodes).append_column(THIN.field(EARLIER), pa.array(map(entry_text, earlier), pa.string()))
     data = await to_thread.run_sync(parquet_bytes, table, _REPEATING)
     await files.put(names.thin_file(*file, sha256(data).hexdigest()), data)
 

@@ -13,7 +13,7 @@ from msgspec import structs
 from scanner.core.model import NodeStatus
 from scanner.core.patch_rows import Patch, patch_rows_of
 from scanner.core.state_names import CARRIED_STATES, PATCH_STATES, REFRESHED_STATES
-from scanner.core.tables import SEGMENT, batch_of, segment_table
+from scanner.core.tables import CODED_SEGMENT, SEGMENT, batch_of, coded_segment_table, segment_table
 from scanner.store.carried_rows import with_carried_rows, without_carried_rows
 from scanner.store.installed_ids import InstalledIds
 from tests.store.samples import node
@@ -60,7 +60,7 @@ def test_a_refreshed_node_has_its_installed_rows_of_then_and_its_lacking_rows_of
     assert (row["patch_rows"], row["carried_rows"]) == (4, 2)
     assert (ms(row["installed_as_of"]), ms(row["operation_end_time"])) == (THEN, NOW)
     assert (ms(row["installed_read_at"]), ms(row["scanned_at"])) == (100, 200)
-    assert table.schema == SEGMENT
+    assert table.schema == CODED_SEGMENT
 
 
 def test_an_unchanged_node_has_every_row_of_then():
@@ -175,3 +175,18 @@ def test_a_lacking_patch_proves_installed_rows_old_if_its_id_is_among_them(kb_id
 @pytest.mark.parametrize("beside", ["INSTALLED", "MISSING"])
 def test_an_id_that_a_node_lists_in_several_versions_proves_nothing(beside):
     assert not listing([("kernel", "INSTALLED"), ("kernel", beside)]).has_any(0, ["kernel"])
+
+
+def test_it_does_not_matter_whether_rows_have_texts_or_dictionaries():
+    then = [scanned(1, ["INSTALLED", "MISSING"], end=THEN), scanned(2, ["INSTALLED"], end=THEN)]
+    now = [
+        scanned(2, ["FAILED"], end=NOW, status=NodeStatus.REFRESHED, at=200),
+        scanned(1, [], end=THEN, status=NodeStatus.UNCHANGED, at=200),
+    ]
+    tables = [
+        with_carried_rows(made_now("now", now), made_then("earlier", then), CARRIED_STATES, ())
+        for made_now in (segment_table, coded_segment_table)
+        for made_then in (segment_table, coded_segment_table)
+    ]
+    assert [table.to_pylist() for table in tables] == [tables[0].to_pylist()] * 4
+    assert all(table.schema == CODED_SEGMENT for table in tables)

@@ -9,7 +9,16 @@ from hypothesis import strategies as st
 
 from scanner.core.errors import StoreError
 from scanner.core.patch_table import PATCH
-from scanner.core.tables import PATCHES, SEGMENT, TARGETS, batch_of, segment_table
+from scanner.core.tables import (
+    PATCHES,
+    SEGMENT,
+    TARGETS,
+    batch_of,
+    coded_segment,
+    coded_segment_table,
+    plain_segment,
+    segment_table,
+)
 from scanner.store.manifest import FileEntry
 from scanner.store.segment_parts import decode_nodes, encode_nodes, encode_patches, join
 from scanner.store.segments import KEY_COLUMNS, decode, parquet_bytes, parquet_table
@@ -60,6 +69,15 @@ def of_two_files(table):
 def test_every_node_comes_back_from_two_files_as_it_went_in(scans):
     table = segment_table("scan", scans)
     assert of_two_files(table).equals(table)
+
+
+@settings(max_examples=60)
+@given(node_scans)
+def test_texts_as_dictionaries_come_back_as_texts(scans):
+    table, coded = segment_table("scan", scans), coded_segment_table("scan", scans)
+    assert of_two_files(coded).equals(table)
+    assert coded_segment(table).to_pylist() == coded.to_pylist() == table.to_pylist()
+    assert plain_segment(coded).equals(table)
 
 
 @settings(max_examples=40)

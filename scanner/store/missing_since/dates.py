@@ -8,7 +8,6 @@ from msgspec import structs
 
 from scanner.core.chunks import single
 from scanner.core.column import TIME
-from scanner.core.tables import SEGMENT, STORED_PATCH
 from scanner.store.missing_since.reading import Reading, places
 
 
@@ -21,15 +20,15 @@ def dated(seen: Reading) -> Reading:
     dates = _since(seen)
     nested = seen.column("patches")
     rows = nested.flatten()
-    members = {field.name: rows.field(field.name) for field in STORED_PATCH}
+    members = {field.name: rows.field(field.name) for field in rows.type}
     lacking = seen.lacking
     for name, values in dates.items():
         members[name] = pc.replace_with_mask(pa.nulls(len(rows), TIME), seen.is_lacking, values)
         lacking = lacking.set_column(lacking.column_names.index(name), name, values)
     patches = pa.ListArray.from_arrays(
         pc.subtract(nested.offsets, nested.offsets[0]),
-        pa.StructArray.from_arrays(list(members.values()), fields=list(STORED_PATCH)),
-        type=SEGMENT.field("patches").type,
+        pa.StructArray.from_arrays(list(members.values()), fields=list(rows.type)),
+        type=nested.type,
     )
     table = seen.segment
     for name, values in (

@@ -10,6 +10,7 @@ from msgspec import Struct
 from scanner.core.chunks import single
 from scanner.core.comparable import comparable_filters
 from scanner.core.model import NodeStatus
+from scanner.core.repeated import are_among, texts_in_full
 from scanner.core.scan_request import PatchFilters
 from scanner.core.state_names import LACKING_STATES, NONCOMPLIANT_STATES, PENDING_REBOOT
 from scanner.store.missing_since.history_file import NODE
@@ -100,9 +101,7 @@ def reading(segment: pa.Table, known: KnownNodes, patches: PatchFilters) -> Read
     segment = segment.combine_chunks()
     nested = single(segment.column("patches"))
     rows = nested.flatten()
-    is_lacking, is_rejected = (
-        pc.is_in(rows.field("state"), pa.array(states)) for states in (LACKING_STATES, _REJECTED)
-    )
+    is_lacking, is_rejected = (are_among(rows.field("state"), states) for states in (LACKING_STATES, _REJECTED))
     owners = nested.value_parent_indices()
     lacking, rejected = (_rows(rows, owners, pc.indices_nonzero(mask)) for mask in (is_lacking, is_rejected))
     numbers = known.numbers(segment)
@@ -141,7 +140,7 @@ def _are_among(nodes: int, owners: pa.ChunkedArray) -> pa.Array:
 
 
 def _rows(rows: pa.StructArray, owners: pa.Array, at: pa.Array) -> pa.Table:
-    members = {name: rows.field(name).take(at) for name in PATCH_MEMBERS}
+    members = {name: texts_in_full(rows.field(name).take(at)) for name in PATCH_MEMBERS}
     return pa.table({**members, "owner": owners.take(at).cast(pa.int64())})
 
 
