@@ -44,9 +44,12 @@ def are_among(column: pa.Array, texts: Sequence[str]) -> pa.BooleanArray:
     return pc.fill_null(found, False) if found.null_count else found
 
 
-def texts_in_full(column: pa.Array) -> pa.Array:
-    """Returns the texts of a dictionary as texts, and any other column as it is."""
-    return column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
+def few_texts(column: pa.Array) -> pa.Array:
+    """Returns texts as a dictionary that has no others than the column has, and any other column as it is."""
+    if not pa.types.is_dictionary(column.type):
+        return column.dictionary_encode() if column.type == pa.string() else column
+    used = column.indices.dictionary_encode()
+    return pa.DictionaryArray.from_arrays(used.indices, column.dictionary.take(used.dictionary))
 
 
 def is_coded(schema: pa.Schema | pa.StructType) -> bool:

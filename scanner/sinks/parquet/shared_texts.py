@@ -7,6 +7,8 @@ from threading import Lock
 
 import pyarrow as pa
 
+from scanner.core.repeated import few_texts
+
 #: Dictionaries with more texts than a row in so many has are cut down to those that rows have.
 _ROWS_A_TEXT = 8
 
@@ -39,6 +41,5 @@ class SharedTexts:
         with self._lock:
             texts = self._texts[name]
         if len(texts) * _ROWS_A_TEXT > len(codes):
-            used = codes.dictionary_encode()
-            codes, texts = used.indices, texts.take(used.dictionary)
+            return few_texts(pa.DictionaryArray.from_arrays(codes, texts))
         return pa.DictionaryArray.from_arrays(codes, texts)

@@ -7,8 +7,9 @@ import pyarrow.compute as pc
 
 from scanner.core.chunks import single
 from scanner.core.column import TIME
+from scanner.core.repeated import few_texts
 from scanner.store.missing_since.baseline_changes import baseline_facts
-from scanner.store.missing_since.history_file import HISTORY, NODE
+from scanner.store.missing_since.history_file import HISTORY, IN_MEMORY, NODE
 from scanner.store.missing_since.reading import Reading, is_first, places
 
 _OF_PATCH = ("kb_id", "title", "severity", "classification", "state")
@@ -75,19 +76,19 @@ def _would_list_same_state(dated: Reading) -> pa.Array:
 
 
 def _with_nodes(dated: Reading, entries: pa.Table) -> pa.Table:
-    """Returns `HISTORY` rows: the entries of each node with its latest reading here, or one row without a patch."""
+    """Returns `IN_MEMORY` rows: the entries of each node with its latest reading here, or one row without a patch."""
     read = pc.indices_nonzero(dated.is_latest).cast(pa.int64())
     bare = read.filter(pc.invert(pc.is_in(read, single(entries.column("owner")))))
     entries = entries.drop_columns(["key", "package"])
     empty = {name: pa.nulls(len(bare), entries.schema.field(name).type) for name in entries.column_names[:-1]}
-    everything = pa.concat_tables([entries, pa.table({**empty, "owner": bare}, entries.schema)])
+    everything = pa.concat_tables([entries, pa.table({**empty, "owner": bare}, entries.schema)]).unify_dictionaries()
     everything = everything.filter(dated.is_latest.take(everything.column("owner"))).sort_by("owner")
-    owners = everything.column("owner")
+    owners = single(everything.column("owner"))
     columns = {**{name: dated.column(name) for name in NODE}, **_node_facts(dated)}
-    nodes = {name: values.take(owners) for name, values in columns.items()}
+    nodes = {name: few_texts(single(values)).take(owners) for name, values in columns.items()}
     return pa.table(
-        [{**nodes, **{name: everything.column(name) for name in everything.column_names}}[f.name] for f in HISTORY],
-        HISTORY,
+        [{**nodes, **{name: everything.column(name) for name in everything.column_names}}[f.name] for f in IN_MEMORY],
+        IN_MEMORY,
     )
 
 
@@ -118,7 +119,7 @@ def _closed_packages(dated: Reading, closed: pa.Table, remaining: list[pa.Table]
     owners = closed.column("owner")
     return pa.table(
         {
-            "severity": closed.column("severity"),
+            "severity": closed.column("severity").cast(pa.string()),
             "since": closed.column("package_missing_since"),
             "until": dated.column("scanned_at").take(owners),
             "history_since": closed.column("history_since"),

@@ -8,16 +8,17 @@ from collections.abc import Iterator
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from scanner.core.chunks import single
 from scanner.core.model import EpochMs
+from scanner.core.repeated import are_among
 from scanner.core.state_names import NONCOMPLIANT_COUNTS, NONCOMPLIANT_STATES, REJECTED_COUNT
 from scanner.core.statistics import AlternatingBaselines, NodesByAge, PatchedCount, RowCount, ScanStatistics
 from scanner.store.missing_since.baseline_changes import alternating
 from scanner.store.missing_since.history_file import NODE
-from scanner.store.missing_since.reading import Reading
+from scanner.store.missing_since.reading import Reading, numbered
 
 _DAY_MS = 24 * 60 * 60 * 1000
 _NAMES_KEPT = 3  # of machines whose baseline alternates
-_NONE = "\0"  # stands for a null severity
 
 
 class Figures:
@@ -84,12 +85,12 @@ class Figures:
 
 
 def value_counts(states: pa.ChunkedArray, severities: pa.ChunkedArray) -> Iterator[tuple[tuple[str, str | None], int]]:
-    """Yields each pair with its number. A group_by would take 2 ms a segment, a tenth of what all of this takes."""
-    # A state comes first and has no separator in it, so that whatever follows is the severity.
-    pairs = pc.binary_join_element_wise(states, pc.fill_null(severities, _NONE), "\0")
-    for pair in pairs.value_counts().to_pylist():
-        state, _, severity = pair["values"].partition("\0")
-        yield (state, None if severity == _NONE else severity), pair["counts"]
+    """Yields each pair with its number. A group_by would take 2 ms a segment, a fifth of what all of this takes."""
+    of_state, of_severity = single(states), single(severities)
+    state_names, severity_names = of_state.dictionary.to_pylist(), [*of_severity.dictionary.to_pylist(), None]
+    for pair in numbered(of_state.indices.cast(pa.int64()), of_severity).value_counts().to_pylist():
+        state, severity = divmod(pair["values"], len(severity_names))
+        yield (state_names[state], severity_names[severity]), pair["counts"]
 
 
 def _compliant(seen: Reading) -> pa.Array:
@@ -101,5 +102,5 @@ def _compliant(seen: Reading) -> pa.Array:
     for name in NONCOMPLIANT_COUNTS:
         is_zero = pc.equal(seen.column(name), 0)
         is_proven = pc.and_(is_proven, pc.fill_null(is_zero, name == REJECTED_COUNT))
-    rows = seen.counted.filter(pc.is_in(seen.counted.column("state"), pa.array(NONCOMPLIANT_STATES)))
+    rows = seen.counted.filter(are_among(single(seen.counted.column("state")), NONCOMPLIANT_STATES))
     return pc.and_(is_proven, pc.invert(seen.are_among(rows.column("owner"))))

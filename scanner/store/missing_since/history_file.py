@@ -106,7 +106,7 @@ class HistoryBytes:
         self._rows = 0
 
     def add(self, table: pa.Table) -> None:
-        """Appends rows in the form of `HISTORY`."""
+        """Appends rows in the form of `HISTORY` or of `IN_MEMORY`."""
         if not len(table):
             return
         self._waiting.append(_with_dictionaries(table))  # a row is 80 bytes then, not 400

@@ -10,11 +10,12 @@ from msgspec import Struct
 from scanner.core.chunks import single
 from scanner.core.comparable import comparable_filters
 from scanner.core.model import NodeStatus
-from scanner.core.repeated import are_among, texts_in_full
+from scanner.core.repeated import are_among, coded, few_texts
 from scanner.core.scan_request import PatchFilters
 from scanner.core.state_names import LACKING_STATES, NONCOMPLIANT_STATES, PENDING_REBOOT
 from scanner.store.missing_since.history_file import NODE
 from scanner.store.missing_since.known_nodes import KnownNodes
+from scanner.store.missing_since.known_rows import DATES, OF_PATCH
 
 #: A patch that such a node does not list is not lacking there: its rows agree with AWS's own counts.
 TRUSTED = ("verified", "unchanged", "refreshed")
@@ -37,6 +38,7 @@ NODE_COLUMNS = (
 _REJECTED = [state for state in NONCOMPLIANT_STATES if state not in LACKING_STATES]
 #: The states of the patches that are looked at.
 COUNTED_STATES = (*LACKING_STATES, *_REJECTED)
+_OF_ENTRY = (*OF_PATCH, *DATES, "history_since", "owner")
 _WITH_ROWS = (*TRUSTED, NodeStatus.MISMATCHED.value)
 
 
@@ -66,9 +68,9 @@ class Reading(Struct, frozen=True):
     """A segment table with what is known of its nodes; of its patch rows only those that matter are looked at.
 
     `is_lacking` says of every patch row whether it lacks a fix. `lacking` has these rows, `counted` those that are
-    non-compliant besides, both with `PATCH_MEMBERS` and the place of their node as `owner`. `numbers` and `facts` are
-    those of `KnownNodes`, one for each node, `entries` what earlier scans saw lacking on them. Of `lacking` and
-    `entries`, `key` is the same for equal patches of a node and `package` for those of one KB id.
+    non-compliant besides, both with `PATCH_MEMBERS`, texts as dictionaries, and the place of their node as `owner`.
+    `numbers` and `facts` are those of `KnownNodes`, one for each node, `entries` what earlier scans saw lacking there.
+    Of `lacking` and `entries`, `key` is the same for equal patches of a node and `package` for those of one KB id.
 
     Of each node: `is_trusted` is whether a patch that it does not list is not lacking, `is_latest` whether the scan has
     its rows and no other scan has read it later, `is_pending` whether a patch waits for a reboot, by its rows or by
@@ -106,15 +108,16 @@ def reading(segment: pa.Table, known: KnownNodes, patches: PatchFilters) -> Read
     lacking, rejected = (_rows(rows, owners, pc.indices_nonzero(mask)) for mask in (is_lacking, is_rejected))
     numbers = known.numbers(segment)
     facts = known.facts(numbers)
+    with_keys, entries = _with_keys(lacking, coded(known.entries(numbers).select(_OF_ENTRY)))
     return Reading(
         segment=segment,
         filters=Filters(patches),
         is_lacking=is_lacking,
-        lacking=_with_keys(lacking),
-        counted=pa.concat_tables([lacking, rejected]),
+        lacking=with_keys,
+        counted=pa.concat_tables([lacking, rejected]).unify_dictionaries(),
         numbers=numbers,
         facts=facts,
-        entries=_with_keys(known.entries(numbers)),
+        entries=entries,
         is_trusted=pc.is_in(single(segment.column("status")), pa.array(TRUSTED)),
         is_latest=_is_latest(segment, facts),
         is_pending=_is_pending(segment, lacking),
@@ -130,7 +133,7 @@ def _is_latest(segment: pa.Table, facts: pa.Table) -> pa.Array:
 
 
 def _is_pending(segment: pa.Table, lacking: pa.Table) -> pa.Array:
-    rows = lacking.filter(pc.equal(lacking.column("state"), PENDING_REBOOT))
+    rows = lacking.filter(are_among(single(lacking.column("state")), [PENDING_REBOOT]))
     is_counted = pc.fill_null(pc.greater(single(segment.column("installed_pending_reboot_count")), 0), False)
     return pc.or_(_are_among(len(segment), rows.column("owner")), is_counted)
 
@@ -140,16 +143,34 @@ def _are_among(nodes: int, owners: pa.ChunkedArray) -> pa.Array:
 
 
 def _rows(rows: pa.StructArray, owners: pa.Array, at: pa.Array) -> pa.Table:
-    members = {name: texts_in_full(rows.field(name).take(at)) for name in PATCH_MEMBERS}
+    members = {name: few_texts(rows.field(name).take(at)) for name in PATCH_MEMBERS}
     return pa.table({**members, "owner": owners.take(at).cast(pa.int64())})
 
 
-def _with_keys(rows: pa.Table) -> pa.Table:
-    """Returns the rows with `key`, the same for equal patches of a node, and `package`, for those of one KB id."""
-    owner = single(rows.column("owner")).cast(pa.string())
-    package = pc.binary_join_element_wise(owner, single(rows.column("kb_id")), "\0")
-    key = pc.binary_join_element_wise(package, pc.fill_null(single(rows.column("title")), ""), "\0")
-    return rows.append_column("key", key).append_column("package", package)
+def _with_keys(lacking: pa.Table, entries: pa.Table) -> tuple[pa.Table, pa.Table]:
+    """Returns both with `key`, the same for equal patches of a node, and `package`, for those of one KB id.
+
+    They are numbers: as texts they took a third of what a segment takes here.
+    """
+    both = pa.concat_tables([rows.select(["owner", "kb_id", "title"]) for rows in (lacking, entries)])
+    owner, kb_id, title = (single(column) for column in both.columns)
+    package = numbered(owner, kb_id)
+    both = pa.table({"key": numbered(package, title), "package": package})
+    return _beside(lacking, both.slice(0, len(lacking))), _beside(entries, both.slice(len(lacking)))
+
+
+def _beside(rows: pa.Table, keys: pa.Table) -> pa.Table:
+    return pa.table([*rows.columns, *keys.columns], [*rows.column_names, *keys.column_names])
+
+
+def numbered(numbers: pa.Array, texts: pa.DictionaryArray) -> pa.Array:
+    """Returns the number of each pair of a number and a text: that of the text is its code, or for null the next one.
+
+    `divmod` by one more than the texts of the dictionary gives both back.
+    """
+    size = len(texts.dictionary)
+    codes = pc.fill_null(texts.indices, pa.scalar(size, pa.int32())).cast(pa.int64())
+    return pc.add_checked(pc.multiply_checked(numbers, size + 1), codes)
 
 
 def places(wanted: pa.ChunkedArray, among: pa.ChunkedArray) -> pa.Array:
