@@ -28,8 +28,8 @@ from scanner.reports.stored_gaps import GAP_COLUMNS, add_gaps
 from scanner.reports.tally import TALLY_NODES, TALLY_PATCHES, TALLY_STATES, Tally
 from scanner.sinks.open import RunSinks, open_sinks
 from scanner.sinks.publish import publish
+from scanner.store.done_nodes import DoneNodes
 from scanner.store.open import open_store
-from scanner.store.open_scan import DoneNodes
 from scanner.store.segment_part import SegmentPart
 from scanner.store.store import Store
 

@@ -19,8 +19,9 @@ from scanner.core.safe_text import MASK
 from scanner.core.scan_request import ScanRequest, request_of
 from scanner.core.settings import CoverageSettings, NodeSettings, ScopeSettings, Settings
 from scanner.reports.summary import store_option
+from scanner.store.done_nodes import DoneNodes
 from scanner.store.manifest import ScanHeader
-from scanner.store.open_scan import DoneNodes, OpenScan
+from scanner.store.open_scan import OpenScan
 from scanner.store.store import Store
 
 DISCARD_WITHIN_S = 5.0

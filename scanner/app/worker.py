@@ -25,10 +25,10 @@ from scanner.core.interfaces import Fleet, Observer
 from scanner.core.model import Target
 from scanner.core.settings import Settings
 from scanner.scan.batcher import PutRead
+from scanner.store.done_nodes import DoneNodes
 from scanner.store.history import History
 from scanner.store.node_index import TargetKey
 from scanner.store.open import open_store
-from scanner.store.open_scan import DoneNodes
 from scanner.store.open_targets import OpenTargets
 from scanner.store.plan_file import ScanPlan
 from scanner.store.scan_writer import ScanWriter

@@ -12,14 +12,14 @@ from contextlib import suppress
 import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
-from msgspec import Struct
 
 from scanner.core.errors import StoreBusy, StoreError
 from scanner.core.interfaces import Files, NodeBatch, ScanSummary
 from scanner.core.model import ScanRow, TargetOutcome
 from scanner.core.tables import summary_of, target_file_table
 from scanner.store import node_index, target_records
-from scanner.store.ended_targets import EndedList, list_ended
+from scanner.store.done_nodes import DoneNodes, done_nodes, done_of, surplus_of_earlier_runs
+from scanner.store.ended_targets import list_ended
 from scanner.store.json_files import to_json
 from scanner.store.latest import point_to_latest
 from scanner.store.layout import ScanNames
@@ -31,7 +31,6 @@ from scanner.store.replay import batches_of
 from scanner.store.scan_writer import ScanWriter
 from scanner.store.segment_reader import (
     FoundSegment,
-    IgnoredFile,
     SegmentList,
     damage_can_be_read_again,
     list_segments,
@@ -42,22 +41,6 @@ from scanner.store.survey import Survey, check_nothing_lost, survey
 from scanner.store.thin_rows import ThinFile, list_thin
 
 BATCH_ROWS = 65_536  # patch rows in a batch of a replay, which a sink holds at once; a full segment is two batches
-
-
-class DoneNodes(Struct, frozen=True):
-    """What an unfinished scan holds already, by (account_id, region), and the files that were not used.
-
-    `ended` has the records of the targets that need no further reading.
-    """
-
-    targets: dict[node_index.TargetKey, node_index.DoneTarget]
-    ignored: list[IgnoredFile]
-    ended: Mapping[node_index.TargetKey, TargetOutcome] = {}
-
-    def instance_ids(self, account_id: str, region: str) -> frozenset[str]:
-        """Returns the delivered nodes of a target."""
-        target = self.targets.get((account_id, region))
-        return target.instance_ids if target else frozenset()
 
 
 class OpenScan:
@@ -116,9 +99,9 @@ class OpenScan:
         """
         ended = await list_ended(self._files, self._names)
         found = await list_segments(self._files, self._names)
-        surplus = _surplus_of_earlier_runs(found.keys)
+        surplus = surplus_of_earlier_runs(found.keys)
         self._surplus = {found.segments[number].file.name: rows for number, rows in surplus.items()}
-        return _done(found.keys, surplus, ended, found.ignored)
+        return done_nodes(found.keys, surplus, ended, found.ignored)
 
     async def prepare_work(self, targets: Collection[node_index.TargetKey]) -> DoneNodes:
         """Reads what is delivered of these targets, nodes whose rows have still to come from an earlier segment too.
@@ -126,13 +109,7 @@ class OpenScan:
         What the scan holds of other targets takes no memory. Writes and deletes nothing; for who neither replays the
         scan nor commits it.
         """
-        ended = await list_ended(self._files, self._names)
-        found = await list_segments(self._files, self._names, targets)
-        thin = await list_thin(self._files, self._names, found.thin, wanted=targets)
-        keys = [*found.keys, *(file.keys for file in thin if isinstance(file, ThinFile))]
-        ignored = [*found.ignored, *(file for file in thin if isinstance(file, IgnoredFile))]
-        done = _done(keys, _surplus_of_earlier_runs(keys), ended, ignored)
-        return msgspec.structs.replace(done, ended={key: each for key, each in done.ended.items() if key in targets})
+        return await done_of(self._files, self._names, targets)
 
     async def ended_targets(self) -> frozenset[node_index.TargetKey]:
         """Returns the targets that have ended, in whatever way."""
@@ -245,16 +222,3 @@ class OpenScan:
             await self._files.delete(self._names.working_files(await self._files.names(f"{self._names.folder}/")))
             if self._lease is not None:
                 await self._lease.drop()
-
-
-def _surplus_of_earlier_runs(keys: Sequence[pa.Table]) -> node_index.Rows:
-    gaps = node_index.gap_rows(keys)
-    return node_index.joined(gaps, node_index.duplicate_rows(keys, gaps))
-
-
-def _done(
-    keys: Sequence[pa.Table], surplus: node_index.Rows, ended: EndedList, ignored: Sequence[IgnoredFile]
-) -> DoneNodes:
-    counts = target_records.target_counts(keys, surplus)
-    done = target_records.done_records(target_records.records_by_target(ended.outcomes), counts)
-    return DoneNodes(node_index.done_targets(keys, surplus), [*ignored, *ended.ignored], done)

@@ -12,7 +12,7 @@ import pytest
 
 from scanner.files.local import LocalFiles
 from scanner.simulator.generate.build import make_world
-from scanner.store.open_scan import DoneNodes
+from scanner.store.done_nodes import DoneNodes
 from scanner.store.store import Store
 from tests.faults.lives import KILLED, Life
 from tests.faults.worlds import LIMITS, assert_is_the_truth, organization, stored
