@@ -25,7 +25,7 @@ from scanner.aws.sdk.session import Sessions
 from scanner.core.errors import ConfigError, CredentialsError
 from scanner.core.in_flight import max_in_flight
 from scanner.core.model import CallCounts
-from scanner.core.scope_rules import REGION_KEYWORDS, check_scope
+from scanner.core.scope_rules import REGION_KEYWORDS, check_scope, region_problem
 from scanner.core.settings import LimitSettings, ScopeSettings, Settings
 
 STS_IN_FLIGHT = 16  # of its own: requests that hold a place among those in flight may wait for a role's session
@@ -54,7 +54,7 @@ async def open_aws(settings: Settings, access: FixedAccess | None = None) -> Asy
         access: an endpoint with its keys; None: what the AWS settings of the environment say.
 
     Raises:
-        ConfigError: no Region, or a scope that cannot be used.
+        ConfigError: no Region, a name that is none, or a scope that cannot be used.
         CredentialsError: no credentials, or none that can be used.
         Unavailable: STS cannot be reached.
     """
@@ -105,6 +105,8 @@ def _places(in_flight: int) -> anyio.Semaphore:
 def _region_of(scope: ScopeSettings, configured: str | None) -> str:
     """Returns the Region of the run itself; where none is set, the first that the scope names."""
     if configured:
+        if problem := region_problem(configured):
+            raise ConfigError(f"{problem}; correct AWS_DEFAULT_REGION, AWS_REGION or the profile's region")
         return configured
     if scope.regions and scope.regions[0] not in REGION_KEYWORDS:
         return scope.regions[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import traceback
 from collections.abc import Iterator
 
@@ -11,7 +12,7 @@ import click
 from scanner.cli.exit_codes import ExitCode, error_exit_code
 from scanner.cli.output import messages_are_json, print_error, print_message
 from scanner.cli.standard_streams import StandardOutputError
-from scanner.core.errors import PatchsweepError
+from scanner.core.errors import ConfigError, PatchsweepError
 from scanner.core.safe_text import mask_foreign_text
 
 CRASHED = "patchsweep crashed; the traceback follows. Stored results are kept; continue with: patchsweep scan --resume"
@@ -74,4 +75,15 @@ def _leaves(error: BaseException) -> Iterator[BaseException]:
         for inner in error.exceptions:
             yield from _leaves(inner)
     else:
-        yield error
+        yield _of_a_setting(error)
+
+
+def _of_a_setting(error: BaseException) -> BaseException:
+    """Returns the error, or what it means where Python's TLS cannot write the file of SSLKEYLOGFILE.
+
+    Any import of a library for HTTPS may meet that first.
+    """
+    file = os.environ.get("SSLKEYLOGFILE")
+    if isinstance(error, OSError) and file and error.filename == file:
+        return ConfigError(f"SSLKEYLOGFILE names {file!a}, which cannot be written: {error.strerror}; unset it")
+    return error

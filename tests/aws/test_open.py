@@ -110,6 +110,13 @@ async def test_credentials_that_sts_refuses_are_explained_in_its_words_with_a_re
     assert remedy in str(caught.value)
 
 
+@pytest.mark.parametrize("region", ["EU-WEST-1", " eu-west-1", "eu-west-1a", "aws-global", "evil.example/#"])
+async def test_a_region_of_the_settings_that_is_none_is_a_wrong_setting(monkeypatch, region):
+    monkeypatch.setenv("AWS_DEFAULT_REGION", region)
+    with pytest.raises(ConfigError, match=r"is not a Region name \(like eu-west-1\); correct AWS_DEFAULT_REGION"):
+        await caller_of()
+
+
 async def test_an_sts_that_is_off_in_the_region_is_named_with_what_activates_it(aws):
     words = "STS is not activated in this region for account:111111111111"
     aws.on("GetCallerIdentity", xml_error("RegionDisabledException", words))

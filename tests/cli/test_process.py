@@ -178,6 +178,15 @@ def test_a_removed_working_folder_is_one_sentence(tmp_path, command):
     assert ended.stderr == b"patchsweep: the working folder does not exist any more; change to another one with `cd`\n"
 
 
+@pytest.mark.parametrize("command", ["scan", "scans --store s3://some-bucket/x", "plan"])
+def test_a_key_log_file_that_cannot_be_written_is_one_sentence(tmp_path, command):
+    ended = shell(f"{PATCHSWEEP} {command}", SSLKEYLOGFILE=f"{tmp_path}/none/keys", AWS_REGION="eu-west-1")
+
+    assert ended.returncode == 2
+    assert ended.stderr.startswith(b"patchsweep: SSLKEYLOGFILE names ")
+    assert ended.stderr.count(b"\n") == 1
+
+
 def test_the_password_of_a_proxy_is_printed_by_no_command(store):
     for proxy in ("http://ann:hu/sh@127.0.0.1:abc", "http://ann:hu/sh@127.0.0.1:9", "socks5://ann:hu/sh@127.0.0.1:9"):
         for command in ("scan", "doctor", "plan", "scans --store s3://some-bucket/x"):
