@@ -9,6 +9,8 @@ import signal
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import anyio
+import pyarrow.parquet as pq
 import pytest
 from msgspec import structs
 
@@ -20,6 +22,7 @@ from scanner.core.interfaces import Observer
 from scanner.core.settings import ScopeSettings
 from scanner.files.local import LocalFiles
 from scanner.simulator.generate.build import make_world
+from scanner.sinks.parquet.sink import ParquetSink
 from scanner.store.layout import ScanNames
 from scanner.store.open_targets import OpenTarget, OpenTargets, write_open
 from scanner.store.store import Store
@@ -71,6 +74,35 @@ async def test_a_slice_that_nobody_ran_is_unfinished_and_the_rest_is_committed(s
     assert sum(outcome.status == "scanned" for outcome in result.outcomes) == 2
     assert (await finish(settings, scan_id))[1] == code
     assert (await work(settings, scan_id, "0/2")).is_committed
+
+
+async def test_a_sink_that_takes_several_batches_at_a_time_gets_them_from_what_workers_stored(
+    simulator, settings, tmp_path, monkeypatch
+):
+    write, together = ParquetSink.write, anyio.Event()
+    running = most = 0
+
+    async def counted(self, batch):
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        if running == ParquetSink.writes_at_once:
+            together.set()
+        with anyio.fail_after(60.0):
+            await together.wait()
+        await write(self, batch)
+        running -= 1
+
+    monkeypatch.setattr(ParquetSink, "write", counted)
+    scan_id = await begin(structs.replace(settings, sinks=(f"parquet:{tmp_path}/tables",)))
+    for part in ("0/2", "1/2"):
+        await work(settings, scan_id, part)
+    result, code = await finish(settings, scan_id)
+
+    assert code == 0
+    assert most == ParquetSink.writes_at_once > 1
+    published = pq.read_table(tmp_path / "tables" / "patches")
+    assert len(published) == result.scan.patch_rows == simulator.truth().patch_rows
 
 
 async def test_a_scan_of_which_no_worker_has_read_anything_is_not_committed_and_may_still_be_read(simulator, settings):
