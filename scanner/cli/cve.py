@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING
 
 import anyio
@@ -20,16 +18,17 @@ from scanner.cli.latest_options import latest_options, settings_of_reader
 from scanner.cli.load_app import AppLoader
 from scanner.cli.options import Sectioned, SectionedCommand, section
 from scanner.cli.output import print_note
-from scanner.cli.queries import RowFormat, format_options, open_scans, print_answer
+from scanner.cli.queries import RowFormat, copied_scans, format_options, open_scans, print_answer
 from scanner.core.errors import ConfigError, StoreError
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from scanner.core.model import ScanRow
     from scanner.core.settings import Settings, ViewSettings
     from scanner.reports.cve import CveQuestion
     from scanner.reports.feeds.feed import Feed
     from scanner.reports.grouping import Grouping
-    from scanner.reports.sql.query import Views
     from scanner.reports.sql.render import Format
     from scanner.store.store import Store
 
@@ -147,10 +146,11 @@ async def _answer(
     asked: str,
     shown: _Shown,
 ) -> int:
+    from scanner.core.relevant_rows import TABLES as RELEVANT
     from scanner.reports.cve import cve_coverage, parameters, sentences
     from scanner.reports.cve_by_feed import add_verdicts
     from scanner.reports.cve_patches import add_patches
-    from scanner.reports.cve_sql import LACKING, LACKING_AND_UNKNOWN, by_group, with_feeds
+    from scanner.reports.cve_sql import LACKING, LACKING_AND_UNKNOWN, NODE_COLUMNS, by_group, with_feeds
     from scanner.reports.lines import counted
     from scanner.reports.machines import alternating_sentence
 
@@ -165,10 +165,13 @@ async def _answer(
         scan_id = await chosen_scan(store, settings, asked)
         scan, question = await _asked_of(store, scan_id, question)
         statistics = (await store.manifest(scan_id)).statistics
-        async with _open_with_earlier(store, scan_id, settings.views) as views:
+        earlier = await _names_of_earlier(store, scan_id, settings.views)
+        tables = {*RELEVANT, "nodes", "tags", *(["patches"] if feeds else [])}
+        async with open_scans(store, [scan_id], settings.views, tables) as views:
+            await views.keep_nodes(NODE_COLUMNS, scan_id)
             if feeds:
                 await add_verdicts(views, scan, feeds, question.cve_id)
-            await add_patches(views, scan_id, question.cve_id, with_feeds=bool(feeds))
+            await add_patches(views, scan_id, question.cve_id, earlier, with_feeds=bool(feeds))
             coverage = await cve_coverage(views, scan, question)
             code = answer_exit_code(covers_all_nodes=coverage.covers_all_nodes)
             answer = {"cve_id": question.cve_id, "scan_id": scan_id, "coverage": coverage, "exit_code": code.value}
@@ -218,23 +221,16 @@ def _with_feeds(question: CveQuestion, feeds: list[Feed]) -> CveQuestion:
     return structs.replace(question, published=published, feeds=tuple(feed.sentence for feed in feeds))
 
 
-@asynccontextmanager
-async def _open_with_earlier(store: Store, scan_id: str, limits: ViewSettings) -> AsyncIterator[Views]:
-    """Opens a scan and the few before it; a damaged one of those is named, and the answer does without them.
-
-    Raises:
-        StoreError: A file of the scan itself is missing or damaged.
-    """
-    from scanner.reports.cve_sql import NODE_COLUMNS
+async def _names_of_earlier(store: Store, scan_id: str, limits: ViewSettings) -> pa.Table:
+    """Returns what the few scans before this one name of CVEs; where one is damaged, it is named and none is used."""
+    from scanner.core.relevant_rows import PATCHES_TABLE
+    from scanner.core.scan_files import ScanFiles
+    from scanner.reports.sql.names import names_in
 
     earlier = [each for each in await store.committed() if each < scan_id][-_EARLIER_SCANS:]
-    async with AsyncExitStack() as stack:
-        try:
-            views = await stack.enter_async_context(open_scans(store, [*earlier, scan_id], limits))
-        except StoreError as error:
-            if not earlier:
-                raise
-            views = await stack.enter_async_context(open_scans(store, [scan_id], limits))
-            print_note(f"CVE ids of earlier scans are not used: {error}")
-        await views.keep_nodes(NODE_COLUMNS, scan_id)
-        yield views
+    try:
+        async with copied_scans(store, earlier, {PATCHES_TABLE}) as files:
+            return await names_in(files, limits)
+    except StoreError as error:
+        print_note(f"CVE ids of earlier scans are not used: {error}")
+        return await names_in(ScanFiles())

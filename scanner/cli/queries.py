@@ -11,11 +11,12 @@ from msgspec import Struct
 
 from scanner.cli.json_document import document_end, document_head
 from scanner.cli.options import Sectioned
-from scanner.cli.output import print_data
+from scanner.cli.output import print_data, print_note
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from scanner.core.scan_files import ScanFiles
     from scanner.core.settings import ViewSettings
     from scanner.reports.sql.query import Parameters, Views
     from scanner.reports.sql.render import Format, TableSize
@@ -82,7 +83,7 @@ async def open_scans(
 ) -> AsyncIterator[Views]:
     """Yields the views over these committed scans; files that none of these tables lies in are not read.
 
-    `tables` None stands for all of them.
+    `tables` None stands for all of them, but for those of `scanner.core.relevant_rows`.
 
     Raises:
         StoreError: a file of theirs is missing or damaged.
@@ -90,10 +91,21 @@ async def open_scans(
     from scanner.reports.sql.query import open_views
 
     async with (
-        store.local_copy(scan_ids, tables) as copy,
+        copied_scans(store, scan_ids, tables) as copy,
         open_views(copy, limits) as views,
     ):
         yield views
+
+
+@asynccontextmanager
+async def copied_scans(
+    store: Store, scan_ids: Sequence[str], tables: Collection[str] | None = None
+) -> AsyncIterator[ScanFiles]:
+    """Yields what `Store.local_copy` does, and notes the damaged files that the answer can do without."""
+    async with store.local_copy(scan_ids, tables) as copy:
+        for problem in copy.problems:
+            print_note(problem)
+        yield copy
 
 
 async def print_answer(

@@ -167,6 +167,7 @@ async def _open_scan(
 
     The tables of the feeds are in the views.
     """
+    from scanner.core.relevant_rows import TABLES as RELEVANT
     from scanner.reports.check.policy import critical_limit_ms
     from scanner.reports.feeds.feed import FeedKind
     from scanner.reports.html.findings import Wanted
@@ -180,7 +181,9 @@ async def _open_scan(
         filters = (await store.header(scan_id)).request.patches
         manifest = await store.manifest(scan_id)
         scan, figures = manifest.scan, manifest.statistics
-        async with open_scans(store, [scan_id], settings.views) as views:
+        # Catalogues of exploited CVEs are held against all rows.
+        tables = {*RELEVANT, "nodes", "tags", *(["patches"] if feeds else [])}
+        async with open_scans(store, [scan_id], settings.views, tables) as views:
             await views.keep_nodes(NODE_COLUMNS, scan_id)
             for feed in feeds:
                 await views.add_tables(feed.tables)

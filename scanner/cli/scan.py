@@ -183,11 +183,12 @@ def _grouped(app: AppLoader, settings: Settings, result: ScanResult, grouping: G
 
 async def _with_groups(app: AppLoader, settings: Settings, result: ScanResult, grouping: Grouping) -> ScanResult:
     from scanner.cli.queries import open_scans
+    from scanner.core.relevant_rows import TABLES as RELEVANT
     from scanner.reports.html.data import groups_of_scan
 
     async with (
         app().open_store(settings) as store,
-        open_scans(store, [result.scan.scan_id], settings.views) as views,
+        open_scans(store, [result.scan.scan_id], settings.views, {*RELEVANT, "nodes", "tags"}) as views,
     ):
         groups = await groups_of_scan(views, result.scan, grouping, stale_after_days=settings.stale_after_days)
     return structs.replace(result, groups=groups)

@@ -38,8 +38,6 @@ async def shown_scan(store: Store, *, settings: Settings, asked: str | None) -> 
     """Returns the scan that is meant, without reading a row of it; raises `ScanNotFound` where there is none."""
     scan_id = await chosen_scan(store, settings, asked)
     header, manifest = await store.header(scan_id), await store.manifest(scan_id)
-    of_segments = [file for segment in manifest.segments for file in segment.files]
-    files = [*of_segments, manifest.targets, *([manifest.history] if manifest.history else [])]
     return ShownScan(
         scan_id=scan_id,
         label=header.label,
@@ -48,7 +46,7 @@ async def shown_scan(store: Store, *, settings: Settings, asked: str | None) -> 
         scan=manifest.scan,
         statistics=manifest.statistics,
         segments=len(manifest.segments),
-        bytes=sum(entry.bytes for entry in files),
+        bytes=sum(file.bytes for file in manifest.files),
         store=store.url,
     )
 

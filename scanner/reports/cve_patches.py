@@ -1,14 +1,16 @@
 """Finds once which rows of a scan fix a CVE, for all SELECTs of its answer: those rows are few among millions.
 
-The views may hold earlier scans too, which only name the CVEs of patches. A patch without CVE ids takes those that the
+Earlier scans only name the CVEs of patches. A patch without CVE ids takes those that the
 same KB id and title have on any node: AWS names none for patches that wait for a reboot or for their approval.
 """
 
 from __future__ import annotations
 
+import pyarrow as pa
+
+from scanner.core.coded_rows import PATCH
 from scanner.core.state_names import LACKING_STATES, WITHOUT_SECURITY_FIXES
 from scanner.reports.named_cves import MAY_BE_SECURITY
-from scanner.reports.sql.coded_rows import PATCH
 from scanner.reports.sql.query import Parameters, Views
 
 _KEY = "account_id, region, instance_id"
@@ -17,7 +19,7 @@ _ROW = f"{_KEY}, state, severity, kb_id, title"
 #: The patches that name CVEs in any scan, and whether the one in question is among them.
 _NAMED = """
 SELECT kb_id, title, any_value(lower(severity)) AS fix_severity, bool_or(list_contains(cve_ids, $cve_id)) AS is_fix
-FROM (SELECT kb_id, title, severity, cve_ids FROM relevant_patches UNION ALL FROM cve_names_in_others)
+FROM (SELECT kb_id, title, severity, cve_ids FROM relevant_patches UNION ALL FROM cve_names_of_earlier)
 WHERE len(cve_ids) > 0 AND title IS NOT NULL GROUP BY kb_id, title
 """
 
@@ -64,15 +66,15 @@ _WITHOUT_VERDICT = """
 """
 
 
-async def add_patches(views: Views, scan_id: str, cve_id: str, *, with_feeds: bool) -> None:
+async def add_patches(views: Views, scan_id: str, cve_id: str, earlier: pa.Table, *, with_feeds: bool) -> None:
     """Adds the tables `cve_named`, `cve_lacked` and `cve_may_lack` to the views.
 
-    With feeds, the table `feed_rows` has to be among them already.
+    `earlier` are the `NAMES` of earlier scans. With feeds, the table `feed_rows` has to be in the views already.
     """
     await views.number_patches(scan_id, PATCH)
     known: Parameters = {"cve_id": cve_id}
     of_scan: Parameters = {"scan_id": scan_id}
-    await views.add_tables({"cve_names_in_others": await views.names_in_others(scan_id)})
+    await views.add_tables({"cve_names_of_earlier": earlier})
     await views.add_tables({"cve_named": await views.fetch(_NAMED, known)})
     lacking: Parameters = {"lacking": list(LACKING_STATES)}
     lacked_sql = f"{_LACKED_BY_AWS} UNION ALL {_LACKED_BY_FEED}" if with_feeds else _LACKED_BY_AWS

@@ -104,6 +104,10 @@ class ScanNames(Struct, frozen=True):
         """Returns a name of its own for each writer, like `targets`."""
         return f"{self.folder}/history-{writer}-{sha256[:16]}.parquet"
 
+    def relevant(self, table: str, writer: str, sha256: str) -> str:
+        """Returns a name of its own for each writer, like `targets`, of one of the tables of relevant rows."""
+        return f"{self.folder}/relevant-{table}-{writer}-{sha256[:16]}.parquet"
+
     @property
     def segments(self) -> str:
         """Returns the prefix of its segments."""

@@ -18,7 +18,8 @@ from scanner.core.scan_files import ScanFiles
 from scanner.files.disk_errors import as_store_error
 from scanner.files.local import LocalFiles
 from scanner.store.hollow_copy import HollowCopy
-from scanner.store.manifest import FileEntry, Manifest
+from scanner.store.manifest import FileEntry, Manifest, SegmentEntry
+from scanner.store.relevant_copy import copy_relevant
 from scanner.store.segment_reader import FILES_AT_ONCE, fetch
 
 #: The tables that lie in each kind of file.
@@ -33,19 +34,18 @@ async def local_copy(
     """Yields the files of these scans while the block runs; those that none of these tables lies in are not looked at.
 
     Those of a folder stay where they are and are verified. Of others hollow copies are made in a private temporary
-    folder, whose columns are brought, and verified, when a query wants them.
+    folder, whose columns are brought, and verified, when a query wants them. The tables of relevant rows, which None
+    does not stand for, are brought whole; a scan without them, or with damaged ones, has its patches here instead.
 
     Raises:
         StoreError: one is missing or damaged; the text names it.
     """
-    entries = [entry for each in manifests for entry in each.segments]
-    has_nodes, has_patches = (tables is None or bool(lying & {*tables}) for lying in (_IN_NODES, _IN_PATCHES))
-    segments = [entry for entry in entries if has_nodes or (has_patches and entry.is_nested)]
-    of_scans = [[each.patches for each in manifest.segments if each.patches] for manifest in manifests if has_patches]
-    patches = [entry for of_scan in of_scans for entry in of_scan]
     with TemporaryDirectory(prefix="patchsweep-", ignore_cleanup_errors=True) as folder:
         hollow = None if isinstance(files, LocalFiles) else HollowCopy(files, Path(folder))
         local = partial(_all_local, files, Path(folder))
+        relevant = await copy_relevant(local, manifests, tables or ())
+        segments, of_scans = _chosen(manifests, tables, relevant.without)
+        patches = [entry for of_scan in of_scans for entry in of_scan]
         nodes = await (local(segments) if hollow is None else hollow.open("nodes", segments))
         yield ScanFiles(
             scans=tuple(each.scan for each in manifests),
@@ -53,10 +53,25 @@ async def local_copy(
             nested=tuple(path for path, entry in zip(nodes, segments, strict=True) if entry.is_nested),
             patches=await (local(patches) if hollow is None else hollow.open("patches", patches)),
             targets=await local([each.targets for each in manifests]),
-            tables=tables,
+            tables=tables if tables is None or not relevant.without else {*tables, *_IN_PATCHES},
             columns=hollow,
             counts=tuple(map(len, of_scans)),
+            relevant=relevant.files,
+            problems=relevant.problems,
         )
+
+
+def _chosen(
+    manifests: Sequence[Manifest], tables: Collection[str] | None, without_relevant: Collection[str]
+) -> tuple[list[SegmentEntry], list[list[FileEntry]]]:
+    """Returns the nodes files in which these tables lie, and of each scan the patches files."""
+    has_nodes, has_patches = (tables is None or bool(lying & {*tables}) for lying in (_IN_NODES, _IN_PATCHES))
+    nodes, patches = [], []
+    for manifest in manifests:
+        needs_patches = has_patches or manifest.scan.scan_id in without_relevant
+        nodes += [entry for entry in manifest.segments if has_nodes or (needs_patches and entry.is_nested)]
+        patches.append([entry.patches for entry in manifest.segments if entry.patches and needs_patches])
+    return nodes, patches
 
 
 async def _all_local(files: Files, folder: Path, entries: Sequence[FileEntry]) -> tuple[Path, ...]:

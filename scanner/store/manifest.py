@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from scanner.core.model import EpochMs, ScanRow
+from scanner.core.relevant_rows import NODES_TABLE, PATCHES_TABLE, ROWS_TABLE
 from scanner.core.scan_request import ScanRequest
 from scanner.core.statistics import ScanStatistics
 
@@ -67,12 +68,26 @@ class SegmentEntry(FileEntry, frozen=True, kw_only=True):
         return (self,) if self.patches is None else (self, self.patches)
 
 
+class RelevantEntry(Struct, frozen=True):
+    """The files of the tables of `scanner.core.relevant_rows`."""
+
+    rows: FileEntry
+    nodes: FileEntry
+    patches: FileEntry
+
+    @property
+    def tables(self) -> dict[str, FileEntry]:
+        """Returns the file of each table by its name."""
+        return {PATCHES_TABLE: self.patches, NODES_TABLE: self.nodes, ROWS_TABLE: self.rows}
+
+
 class Manifest(Struct, frozen=True):
     """`manifest.json`: a scan's row and every file that is part of it.
 
     `history` is what the store knows of nodes by now, this scan's and those that it did not read; `statistics` are for
     trends. Both are None in scans of versions that had neither. `history_scans` are the committed scans whose history
-    is part of it, None where that is not known.
+    is part of it, None where that is not known. `relevant` are the rows that reports are made of, which the segments
+    have too; None in scans of versions that did not keep them by themselves.
     """
 
     scan: ScanRow
@@ -81,7 +96,15 @@ class Manifest(Struct, frozen=True):
     history: FileEntry | None = None
     statistics: ScanStatistics | None = None
     history_scans: tuple[str, ...] | None = None
+    relevant: RelevantEntry | None = None
     format: int = FORMAT
+
+    @property
+    def files(self) -> tuple[FileEntry, ...]:
+        """Returns every file that is part of the scan."""
+        segments = (file for segment in self.segments for file in segment.files)
+        history = () if self.history is None else (self.history,)
+        return (*segments, self.targets, *history, *(() if self.relevant is None else self.relevant.tables.values()))
 
 
 class Latest(Struct, frozen=True):

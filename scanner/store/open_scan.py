@@ -169,8 +169,9 @@ class OpenScan:
         targets = await self.writer.segments.write_targets(target_file)
         kept = await self.writer.history.finish(segments, outcomes, row.finished_at)
         history = await self.writer.segments.write_history(kept.data)
+        relevant = await self.writer.segments.write_relevant(kept.relevant)
         entries = tuple(map(entry_of, segments))
-        await self._put_manifest(Manifest(row, entries, targets, history, kept.statistics, kept.scans))
+        await self._put_manifest(Manifest(row, entries, targets, history, kept.statistics, kept.scans, relevant))
         await self._clean_up(before, segments)
         await point_to_latest(self._files, has_conditions=self._has_conditions)
         return summary

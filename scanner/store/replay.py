@@ -124,7 +124,9 @@ async def check_history(files: Files, entry: FileEntry) -> None:
 async def problems(files: Files, names: ScanNames, manifest: Manifest) -> list[str]:
     """Returns a sentence for each file of a committed scan that is missing, changed or unreadable."""
     found = await map_bounded(partial(_problem, files, names), manifest.segments, FILES_AT_ONCE)
-    for read, entry in ((read_targets, manifest.targets), (check_history, manifest.history)):
+    kept = () if manifest.relevant is None else manifest.relevant.tables.values()
+    others = ((read_targets, manifest.targets), (check_history, manifest.history), *((fetch, each) for each in kept))
+    for read, entry in others:
         try:
             if entry is not None:
                 await read(files, entry)

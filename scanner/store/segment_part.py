@@ -7,7 +7,7 @@ others are never made. Of 1.6 million rows of which 12 % lack a fix that takes 0
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -17,6 +17,7 @@ from msgspec import Struct
 from scanner.core.chunks import single
 from scanner.core.errors import StoreError
 from scanner.core.interfaces import Files
+from scanner.core.relevant_rows import is_relevant
 from scanner.core.tables import NODES_FILE
 from scanner.store import segment_parts
 from scanner.store.columns import conform
@@ -26,18 +27,21 @@ from scanner.store.segment_reader import check_place, fetch, naming
 from scanner.store.segments import REQUIRED, open_parquet, parquet_table
 
 _STATE = "state"
+_CVE_IDS = "cve_ids"
 _COUNT = "patch_rows"
 
 
 class SegmentPart(Struct, frozen=True):
     """Which columns of the nodes are read and which members of their patches; `states` empty: the patches in all.
 
-    The members have `state` among them where rows are chosen by it. Lists are read whole segments only.
+    The members have `state` among them where rows are chosen by it. `with_cves` adds the rows that name CVEs, and needs
+    `cve_ids`.
     """
 
     nodes: Sequence[str]
     patches: Sequence[str]
     states: Sequence[str] = ()
+    with_cves: bool = False
 
 
 async def read_part(files: Files, names: ScanNames, entry: FileEntry, part: SegmentPart) -> pa.Table:
@@ -54,7 +58,7 @@ async def read_part(files: Files, names: ScanNames, entry: FileEntry, part: Segm
         nodes = await to_thread.run_sync(_nodes, data, part.nodes)
         if named is None and (pc.sum(nodes.column(_COUNT)).as_py() or 0):
             nested = await to_thread.run_sync(segment_parts.decode_part, data, kind)
-            return _joined(nodes, _in_states(single(nested.column("patches")), part.states), part)
+            return _joined(nodes, _wanted(single(nested.column("patches")), part), part)
         if named is not None:
             check_place(named, names)
     patches = None if named is None else await fetch(files, named)
@@ -62,7 +66,7 @@ async def read_part(files: Files, names: ScanNames, entry: FileEntry, part: Segm
         if patches is None or not part.states:
             rows = await to_thread.run_sync(segment_parts.nested_patches, nodes, patches, kind)
         else:
-            rows = await to_thread.run_sync(_chosen, nodes, patches, kind, part.states)
+            rows = await to_thread.run_sync(_chosen, nodes, patches, kind, part)
     return _joined(nodes, rows, part)
 
 
@@ -75,26 +79,33 @@ def _joined(nodes: pa.Table, patches: pa.ListArray, part: SegmentPart) -> pa.Tab
     return pa.table([*(nodes.column(name) for name in part.nodes), patches], [*part.nodes, "patches"])
 
 
-def _in_states(nested: pa.ListArray, states: Sequence[str]) -> pa.ListArray:
-    """Returns the rows of each node that are in one of these states; all of them where none is named."""
-    if not states:
+def _wanted(nested: pa.ListArray, part: SegmentPart) -> pa.ListArray:
+    """Returns the rows of each node that the part has; all of them where it names no state."""
+    if not part.states:
         return nested
     rows = nested.flatten()
-    is_wanted = pc.is_in(rows.field(_STATE), pa.array(states))
+    is_wanted = _is_wanted(rows.field, part)
     return _nested(is_wanted, pc.subtract(nested.offsets, nested.offsets[0]), rows.filter(is_wanted), nested.type)
 
 
-def _chosen(nodes: pa.Table, patches: bytes, kind: pa.ListType, states: Sequence[str]) -> pa.ListArray:
-    """Returns the rows of a patches file that are in one of these states, by node; raises as `nested_patches` does."""
+def _is_wanted(column: Callable[[str], pa.Array], part: SegmentPart) -> pa.Array:
+    if part.with_cves:
+        return is_relevant(single(column(_STATE)), single(column(_CVE_IDS)), part.states)
+    return pc.is_in(single(column(_STATE)), pa.array(part.states))
+
+
+def _chosen(nodes: pa.Table, patches: bytes, kind: pa.ListType, part: SegmentPart) -> pa.ListArray:
+    """Returns the rows of a patches file that the part has, by node; raises as `nested_patches` does."""
     schema = pa.schema(list(kind.value_type))
     texts = [field.name for field in schema if field.type == pa.string() and field.name != _STATE]
     with open_parquet(patches, texts) as file:
         held = set(file.schema_arrow.names)
-        if _STATE not in held:
-            raise StoreError(f"it lacks the column {_STATE}")
+        for name in (_STATE, _CVE_IDS) if part.with_cves else (_STATE,):
+            if name not in held:
+                raise StoreError(f"it lacks the column {name}")
         table = file.read(columns=[name for name in schema.names if name in held])
     offsets = segment_parts.row_offsets(nodes, len(table))
-    is_wanted = single(pc.is_in(table.column(_STATE), pa.array(states)))
+    is_wanted = _is_wanted(table.column, part)
     # As positions: a filter looks at every value of every column.
     wanted = conform(_without_dictionaries(table.take(pc.indices_nonzero(is_wanted))), schema)
     rows = pa.StructArray.from_arrays([single(column) for column in wanted.columns], fields=list(schema))

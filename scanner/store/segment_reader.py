@@ -85,9 +85,7 @@ async def load(files: Files, name: str, kind: type[_J]) -> _J:
 async def load_manifest(files: Files, names: ScanNames) -> Manifest:
     """Returns the manifest of a committed scan; raises `ScanNotFound`, or `StoreError` if it is of another scan."""
     manifest = await load(files, names.manifest, Manifest)
-    segments = [file for entry in manifest.segments for file in entry.files]
-    entries = (*segments, manifest.targets, *([manifest.history] if manifest.history else []))
-    listed = [entry.name for entry in entries]
+    listed = [entry.name for entry in manifest.files]
     if manifest.scan.scan_id != names.scan_id or not all(_is_part_of(names, name) for name in listed):
         raise StoreError(f"{files.url}/{names.manifest} belongs to another scan: restore it from a copy")
     return manifest

@@ -13,7 +13,8 @@ from scanner.core.interfaces import Files
 from scanner.store import node_index, segment_parts
 from scanner.store.hollow_file import footer_of
 from scanner.store.layout import ScanNames
-from scanner.store.manifest import FileEntry, SegmentEntry
+from scanner.store.manifest import FileEntry, RelevantEntry, SegmentEntry
+from scanner.store.relevant_rows import RelevantBytes
 from scanner.store.segment_reader import FoundSegment, damage_can_be_read_again, read_segment
 from scanner.store.segments import INDEX_COLUMNS, digest, parquet_bytes
 
@@ -74,6 +75,15 @@ class SegmentWriter:
         """Makes the history file durable."""
         sha256 = await digest(data)
         return await self._written(self._names.history(self.id, sha256), sha256, data)
+
+    async def write_relevant(self, data: RelevantBytes) -> RelevantEntry:
+        """Makes the rows durable that reports are made of."""
+        tables = {"rows": data.rows, "nodes": data.nodes, "patches": data.patches}
+        digests = {table: await digest(each) for table, each in tables.items()}
+        names = {table: self._names.relevant(table, self.id, sha256) for table, sha256 in digests.items()}
+        return RelevantEntry(
+            **{table: await self._written(names[table], digests[table], each) for table, each in tables.items()}
+        )
 
     async def _written(self, name: str, sha256: str, data: bytes) -> FileEntry:
         await self._files.put(name, data)

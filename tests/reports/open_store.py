@@ -6,13 +6,18 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import pyarrow as pa
 from msgspec import structs
 
 from scanner.core.baselines import Baseline
+from scanner.core.columns import DICTIONARY
 from scanner.core.interfaces import Files
 from scanner.core.model import NodeStatus, Target
+from scanner.core.relevant_rows import PATCHES_TABLE
+from scanner.core.relevant_rows import TABLES as RELEVANT
 from scanner.core.tables import segment_table
 from scanner.files.local import LocalFiles
+from scanner.reports.sql.names import names_in
 from scanner.reports.sql.query import Views, open_views
 from scanner.store.store import Store
 from tests.store.samples import STARTED_MS, commit, header, node, opened
@@ -39,11 +44,18 @@ async def fill(files: Files) -> tuple[str, str]:
 
 @asynccontextmanager
 async def views_of(store: Store, scan_ids: Sequence[str]) -> AsyncIterator[Views]:
+    """The views over every table, and over the rows that reports are made of as the scans have kept them."""
     async with (
-        store.local_copy(scan_ids) as copy,
+        store.local_copy(scan_ids, {*DICTIONARY, *RELEVANT}) as copy,
         open_views(copy) as views,
     ):
         yield views
+
+
+async def names_of(store: Store, scan_ids: Sequence[str]) -> pa.Table:
+    """What the scans name of CVEs."""
+    async with store.local_copy(scan_ids, {PATCHES_TABLE}) as files:
+        return await names_in(files)
 
 
 @asynccontextmanager

@@ -30,7 +30,7 @@ from scanner.reports.cve_sql import LACKING, LACKING_AND_UNKNOWN, by_group, of_g
 from scanner.reports.grouping import parse_grouping
 from scanner.reports.staleness import DAY_MS
 from scanner.store.store import Store
-from tests.reports.open_store import views_of
+from tests.reports.open_store import names_of, views_of
 from tests.store.samples import STARTED_MS, TARGET, header, node, opened, outcome, scan_row
 
 pytestmark = pytest.mark.slow
@@ -79,8 +79,9 @@ async def asked(folder, nodes, question=QUESTION, baselines=(APPROVES_ALL,), sca
     ]
     scan_id = await commit(store, nodes, baselines)
     asked_scan = structs.replace(scan or scan_row(scan_id, {}), scan_id=scan_id)
+    names = await names_of(store, ids)
     async with views_of(store, [*ids, scan_id]) as views:
-        await add_patches(views, scan_id, question.cve_id, with_feeds=False)
+        await add_patches(views, scan_id, question.cve_id, names, with_feeds=False)
         rows = (await views.fetch(sql, parameters(sql, question, asked_scan))).to_pylist()
         return rows, await cve_coverage(views, asked_scan, question)
 
@@ -440,7 +441,7 @@ async def test_groups_take_the_tags_of_the_scan_that_is_asked(tmp_path):
     scan = scan_row(ids[1], {})
 
     async with views_of(store, ids) as views:
-        await add_patches(views, ids[1], QUESTION.cve_id, with_feeds=False)
+        await add_patches(views, ids[1], QUESTION.cve_id, await names_of(store, ids[:1]), with_feeds=False)
         sql = by_group(team.members("main.nodes"))
         rows = (await views.fetch(sql, parameters(sql, QUESTION, scan, team.parameters))).to_pylist()
         sql = of_group(LACKING, team.members("main.nodes"))
@@ -464,7 +465,7 @@ async def test_sources_that_were_not_asked_are_named(tmp_path):
     await scan.commit(scan_row(scan_id, {}), [structs.replace(outcome(), not_asked=(refusal,))])
 
     async with views_of(store, [scan_id]) as views:
-        await add_patches(views, scan_id, QUESTION.cve_id, with_feeds=False)
+        await add_patches(views, scan_id, QUESTION.cve_id, await names_of(store, []), with_feeds=False)
         counts = await cve_coverage(views, scan_row(scan_id, {}), QUESTION)
 
     assert counts.not_asked == ("not asked: ec2:DescribeInstances is denied in 1 account",)

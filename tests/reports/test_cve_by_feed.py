@@ -21,7 +21,7 @@ from scanner.reports.staleness import DAY_MS
 from scanner.store.store import Store
 from tests.reports.feeds.samples import affected, msrc, osv, remediation
 from tests.reports.feeds.test_feeds import read_msrc, read_osv
-from tests.reports.open_store import views_of
+from tests.reports.open_store import names_of, views_of
 from tests.reports.test_cve import APPROVES_ALL, CVE, QUESTION, commit, machine, patch
 from tests.store.samples import STARTED_MS, scan_row
 
@@ -41,7 +41,7 @@ async def answers(folder, feeds, *machines, sql=LACKING, baselines=(APPROVES_ALL
     question = structs.replace(question, feeds=tuple(feed.sentence for feed in feeds))
     async with views_of(store, [scan_id]) as views:
         await add_verdicts(views, scan, feeds, CVE)
-        await add_patches(views, scan_id, question.cve_id, with_feeds=True)
+        await add_patches(views, scan_id, question.cve_id, await names_of(store, []), with_feeds=True)
         sql = with_feeds(sql)
         rows = (await views.fetch(sql, parameters(sql, question, scan))).to_pylist()
         return rows, await cve_coverage(views, scan, question)

@@ -14,7 +14,7 @@ from scanner.core.state_names import LACKING_STATES, WITHOUT_SECURITY_FIXES
 from scanner.files.local import LocalFiles
 from scanner.reports.cve_patches import add_patches
 from scanner.store.store import Store
-from tests.reports.open_store import views_of
+from tests.reports.open_store import names_of, views_of
 from tests.reports.test_cve import CVE, commit, machine
 from tests.store.samples import STARTED_MS
 
@@ -64,8 +64,9 @@ async def check(folder, fleet, earlier_fleet):
         await commit(store, [machine(number, *patches) for number, patches in enumerate(each)], started_ms=started_ms)
         for each, started_ms in ((earlier_fleet, STARTED_MS - 60_000), (fleet, STARTED_MS))
     ]
+    names = await names_of(store, [earlier])
     async with views_of(store, [earlier, scan_id]) as views:
-        await add_patches(views, scan_id, CVE, with_feeds=False)
+        await add_patches(views, scan_id, CVE, names, with_feeds=False)
         rows = (await views.fetch("FROM patches")).to_pylist()
         lacked = (await views.fetch("FROM main.cve_lacked")).to_pylist()
         may_lack = (await views.fetch("FROM main.cve_may_lack")).to_pylist()

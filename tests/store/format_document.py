@@ -8,12 +8,17 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from scanner.core import relevant_rows
 from scanner.core.tables import NODES_FILE, STORED_PATCH, TARGET_FILE
 from scanner.store.manifest import FORMAT
 from scanner.store.missing_since.history_file import HISTORY
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "store-format.md"
-SCHEMAS = {"segment": NODES_FILE, "patch": STORED_PATCH, "targets": TARGET_FILE, "history": HISTORY}
+SCHEMAS = {"segment": NODES_FILE, "patch": STORED_PATCH, "targets": TARGET_FILE, "history": HISTORY} | {
+    "relevant rows": relevant_rows.ROWS,
+    "relevant nodes": relevant_rows.NODES,
+    "relevant patches": relevant_rows.DISTINCT_PATCHES,
+}
 
 
 def store_format_document() -> str:

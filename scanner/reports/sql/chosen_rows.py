@@ -10,7 +10,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from scanner.core.chunks import single
-from scanner.reports.sql.coded_rows import coded, unified
+from scanner.core.coded_rows import coded, unified
+from scanner.core.relevant_rows import is_relevant
 
 _FILES_A_PIECE = 32  # of a piece: 15 MB of chosen rows, and few dictionaries to merge
 
@@ -35,7 +36,8 @@ def _read(path: Path, columns: Sequence[str], states: Sequence[str]) -> pa.Table
     with pq.ParquetFile(path, metadata=metadata, read_dictionary=texts, pre_buffer=False) as file:
         table = file.read(columns=leaves, use_threads=False)
     table = pa.table([_column(table, field) for field in wanted], wanted)
-    return table.take(pc.indices_nonzero(_is_chosen(table, states)))
+    state = single(table.column("state")) if states else pa.array([], pa.string())
+    return table.take(pc.indices_nonzero(is_relevant(state, single(table.column("cve_ids")), states)))
 
 
 def _column(table: pa.Table, field: pa.Field) -> pa.Array:
@@ -44,11 +46,3 @@ def _column(table: pa.Table, field: pa.Field) -> pa.Array:
         return pa.nulls(len(table), field.type)
     column = single(table.column(field.name))
     return column if column.type.equals(field.type) else column.cast(field.type)
-
-
-def _is_chosen(table: pa.Table, states: Sequence[str]) -> pa.Array:
-    names_cves = pc.greater(pc.list_value_length(single(table.column("cve_ids"))), 0)
-    if not states:
-        return names_cves
-    state = single(table.column("state"))
-    return pc.or_(names_cves, pc.is_in(state.dictionary, pa.array(states)).take(state.indices))

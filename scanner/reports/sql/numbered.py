@@ -12,22 +12,12 @@ from collections.abc import Iterable, Mapping, Sequence
 import pyarrow as pa
 
 from scanner.core.chunks import single
-from scanner.core.state_names import REFRESHED_STATES
+from scanner.core.coded_rows import NODE, PATCH, CodedRows, coded, distinct_rows
+from scanner.core.relevant_rows import NODES_TABLE, PATCHES_TABLE, ROWS_TABLE, TIMES
 from scanner.core.tables import PATCHES
-from scanner.reports.sql.coded_rows import NODE, coded, coded_rows, distinct_rows
 
 #: The columns of `patches` that these tables have beside those of the node.
-COLUMNS = (
-    "kb_id",
-    "title",
-    "classification",
-    "severity",
-    "state",
-    "cve_ids",
-    "installed_time",
-    "missing_since",
-)
-STATES = REFRESHED_STATES
+COLUMNS = (*PATCH, *TIMES)
 
 #: The rows, where files hold patches as the first release did; those of a node have to lie together.
 RELEVANT_ROWS = f"""
@@ -39,37 +29,38 @@ ORDER BY {", ".join(NODE)}
 
 #: The columns that tell which CVEs a patch fixes.
 NAMES = ("kb_id", "title", "severity", "cve_ids")
-NAMES_IN_OTHERS = f"""
-SELECT DISTINCT {", ".join(NAMES)} FROM patches WHERE scan_id <> $scan_id AND len(cve_ids) > 0
+ALL_NAMES = f"""
+SELECT DISTINCT {", ".join(NAMES)} FROM patches WHERE len(cve_ids) > 0
 """  # noqa: S608 - our own words
 
 
 def names(pieces: Iterable[pa.Table]) -> pa.Table:
     """Returns the distinct `NAMES` of these rows, as texts."""
-    distinct = distinct_rows(pieces, NAMES)
-    return pa.table([distinct.column(name).cast(PATCHES.field(name).type) for name in NAMES], list(NAMES))
+    return _texts(distinct_rows(pieces, NAMES))
 
 
-def numbered(pieces: Iterable[pa.Table], columns: Sequence[str]) -> Mapping[str, pa.Table]:
-    """Returns the tables, made of rows as `coded_rows` takes them."""
-    tables = coded_rows(pieces, columns)
+def numbered(tables: CodedRows) -> Mapping[str, pa.Table]:
+    """Returns the tables by their names, with the numbers that they have besides."""
     return {
-        "relevant_rows": tables.rows,
-        "relevant_nodes": _with_numbers(tables.nodes, "node", "account_id", "account"),
-        "relevant_patches": _with_numbers(tables.patches, "patch", "kb_id", "kb"),
+        ROWS_TABLE: tables.rows,
+        NODES_TABLE: _with_numbers(tables.nodes, "node", "account_id", "account"),
+        PATCHES_TABLE: _with_numbers(tables.patches, "patch", "kb_id", "kb"),
     }
 
 
 def as_coded(rows: pa.Table, columns: Sequence[str]) -> pa.Table:
-    """Returns rows of `RELEVANT_ROWS` in these columns, with dictionaries in place of texts."""
-    schema = coded((*NODE, *columns))
+    """Returns these columns of rows, with dictionaries in place of texts."""
+    schema = coded(columns)
     return pa.table([single(rows.column(field.name)).cast(field.type) for field in schema], schema)
 
 
 def _with_numbers(table: pa.Table, number: str, text: str, code: str) -> pa.Table:
     """Returns the table after the numbers of its rows, and of the texts of one of its columns."""
     numbers = pa.array(range(len(table)), pa.int32())
-    codes = single(table.column(text)).indices
-    # As texts: DuckDB refuses lists over a dictionary where all of them are empty.
-    texts = [table.column(name).cast(PATCHES.field(name).type) for name in table.column_names]
-    return pa.table([numbers, codes, *texts], [number, code, *table.column_names])
+    texts = _texts(table)
+    return pa.table([numbers, single(table.column(text)).indices, *texts.columns], [number, code, *texts.column_names])
+
+
+def _texts(table: pa.Table) -> pa.Table:
+    """Returns the table with texts in place of dictionaries: DuckDB refuses lists over one where all are empty."""
+    return table.cast(pa.schema([PATCHES.field(name) for name in table.column_names]))

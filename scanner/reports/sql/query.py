@@ -13,24 +13,17 @@ import duckdb
 import pyarrow as pa
 from anyio import to_thread
 
+from scanner.core.coded_rows import NODE, coded_rows
 from scanner.core.errors import ConfigError, StoreError
+from scanner.core.relevant_rows import STATES
 from scanner.core.scan_files import ScanFiles
 from scanner.core.settings import ViewSettings
 from scanner.core.tables import TABLE_NAMES
 from scanner.reports.sql.chosen_rows import chosen_rows
-from scanner.reports.sql.coded_rows import NODE
 from scanner.reports.sql.database import add_dpkg_order, add_tables, append_rows, keep_nodes, open_database, select_only
 from scanner.reports.sql.interruptible import interruptible, reading, unreadable
-from scanner.reports.sql.numbered import (
-    COLUMNS,
-    NAMES,
-    NAMES_IN_OTHERS,
-    RELEVANT_ROWS,
-    STATES,
-    as_coded,
-    names,
-    numbered,
-)
+from scanner.reports.sql.kept_rows import kept_rows
+from scanner.reports.sql.numbered import COLUMNS, RELEVANT_ROWS, as_coded, numbered
 from scanner.reports.sql.wanted_columns import wanted_columns
 
 Parameters = Mapping[str, str | int | float | bool | list[str] | None]  # Values for `$name` in the SQL
@@ -104,29 +97,23 @@ class Views:
         """
         if self._has_numbers:
             return
-        paths = self._files.patches_of(scan_id)
-        if self._files.nested or not paths:
-            known: Parameters = {"states": list(STATES), "scan_id": scan_id}
-            pieces = iter([as_coded(await self.fetch(RELEVANT_ROWS, known), columns)])
+        scans = self._files.scans
+        of_scan = scans[0].scan_id if len(scans) == 1 else scan_id
+        kept, paths = self._files.relevant.get(of_scan or ""), self._files.patches_of(of_scan)
+        if kept is not None:
+            work = partial(kept_rows, kept, columns)
+        elif self._files.nested or not paths:
+            rows = await self.fetch(RELEVANT_ROWS, {"states": list(STATES), "scan_id": of_scan})
+            work = partial(coded_rows, iter([as_coded(rows, (*NODE, *columns))]), columns)
         else:
             if self._columns is not None:
                 await self._columns.bring("patches", (*NODE, *columns))
-            pieces = chosen_rows(paths, (*NODE, *columns), STATES)
-        work = partial(numbered, pieces, columns)
-        await self.add_tables(await to_thread.run_sync(reading, work, abandon_on_cancel=True))
+            work = partial(coded_rows, chosen_rows(paths, (*NODE, *columns), STATES), columns)
+        tables = await to_thread.run_sync(reading, work, abandon_on_cancel=True)
+        await self.add_tables(await to_thread.run_sync(numbered, tables))
         # Arrow keeps what it has freed, up to 100 MB here, beside what DuckDB takes from now on.
         pa.default_memory_pool().release_unused()
         self._has_numbers = True
-
-    async def names_in_others(self, scan_id: str) -> pa.Table:
-        """Returns the distinct `NAMES` of rows that name CVEs in the scans beside this one; raises as `run` does."""
-        other_ids = [scan.scan_id for scan in self._files.scans if scan.scan_id != scan_id]
-        others = [path for each in other_ids for path in self._files.patches_of(each)]
-        if self._files.nested or not self._files.patches:
-            return await self.fetch(NAMES_IN_OTHERS, {"scan_id": scan_id})
-        if self._columns is not None:
-            await self._columns.bring("patches", NAMES)
-        return await to_thread.run_sync(reading, partial(names, chosen_rows(others, NAMES, ())), abandon_on_cancel=True)
 
     async def keep_nodes(self, columns: Sequence[str], scan_id: str) -> None:
         """Reads these columns of the scan's `nodes`, and its `tags`, once for all queries that follow.

@@ -18,6 +18,7 @@ from scanner.store.missing_since.history_file import NODE, HistoryBytes
 from scanner.store.missing_since.known_nodes import KnownNodes, NodeSet
 from scanner.store.missing_since.node_numbers import keys_of
 from scanner.store.missing_since.reading import Reading, reading
+from scanner.store.relevant_rows import RelevantRows
 
 #: How long a node is kept that its target does not list any more: it may be stopped, or filtered out, and come back.
 KEPT_UNLISTED_MS = 90 * 24 * 60 * 60 * 1000
@@ -32,13 +33,17 @@ class Listed(Struct, frozen=True):
 
 
 class Collector:
-    """Takes the segments of one scan; `known` is what earlier scans have seen, `began_at` when it began."""
+    """Takes the segments of one scan; `known` is what earlier scans have seen, `began_at` when it began.
+
+    `relevant` are the rows of the segments that reports are made of.
+    """
 
     def __init__(self, known: KnownNodes, patches: PatchFilters, began_at: EpochMs) -> None:
         self._known = known
         self._patches = patches
         self._bytes = HistoryBytes()
         self._figures = Figures(began_at)
+        self.relevant = RelevantRows()
         self._done = NodeSet(len(known))  # whose rows are not copied
 
     def add(self, segment: pa.Table) -> pa.Table:
@@ -59,6 +64,7 @@ class Collector:
         rows, closed = advanced(seen)
         self._bytes.add(rows)
         self._figures.add(seen, closed)
+        self.relevant.add(seen.segment)
         self._done.update(seen.numbers.filter(seen.is_latest).drop_null().to_pylist())
 
     def finish(self, listed: Listed) -> tuple[bytes, ScanStatistics]:

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from scanner.core.column import TIME
 from scanner.core.errors import StoreError
 from scanner.store.columns import conform
+from scanner.store.parquet_groups import ParquetGroups
 
 NODE = ("account_id", "region", "instance_id")
 
@@ -51,8 +52,6 @@ _TEXTS = [field.name for field in HISTORY if field.type == pa.string()]
 IN_MEMORY = pa.schema(
     [pa.field(f.name, pa.dictionary(pa.int32(), pa.string())) if f.name in _TEXTS else f for f in HISTORY]
 )
-#: Rows of a row group, or a few more: what a writer holds back.
-GROUP_ROWS = 64_000
 #: Rows that are decoded at a time, in one thread: whole groups in Arrow's threads took 25 MB more for 20,000 nodes.
 BATCH_ROWS = 16_000
 
@@ -98,32 +97,13 @@ class HistoryBytes:
     """Builds the bytes of a history file from tables, a row group at a time."""
 
     def __init__(self) -> None:
-        self._buffer = pa.BufferOutputStream()
-        self._writer = pq.ParquetWriter(
-            self._buffer, IN_MEMORY, compression="zstd", use_dictionary=_TEXTS, write_statistics=False
-        )
-        self._waiting: list[pa.Table] = []
-        self._rows = 0
+        self._groups = ParquetGroups(IN_MEMORY, _TEXTS)
 
     def add(self, table: pa.Table) -> None:
         """Appends rows in the form of `HISTORY` or of `IN_MEMORY`."""
-        if not len(table):
-            return
-        self._waiting.append(_with_dictionaries(table))  # a row is 80 bytes then, not 400
-        self._rows += len(table)
-        if self._rows >= GROUP_ROWS:
-            self._flush()
+        if len(table):
+            self._groups.add(_with_dictionaries(table))  # a row is 80 bytes then, not 400
 
     def finish(self) -> bytes:
         """Returns the file; nothing can be added any more."""
-        self._flush()
-        self._writer.close()
-        data: bytes = self._buffer.getvalue().to_pybytes()
-        return data
-
-    def _flush(self) -> None:
-        if self._waiting:
-            # With one dictionary a column: where it changes, Parquet writes the texts out in full.
-            table = pa.concat_tables(self._waiting).unify_dictionaries().combine_chunks()
-            self._writer.write_table(table, row_group_size=len(table))
-            self._waiting, self._rows = [], 0
+        return self._groups.finish()

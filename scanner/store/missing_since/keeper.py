@@ -15,6 +15,7 @@ from scanner.core.concurrency import map_bounded
 from scanner.core.errors import ScanNotFound, StoreError
 from scanner.core.interfaces import Files
 from scanner.core.model import EpochMs, TargetOutcome, TargetStatus
+from scanner.core.relevant_rows import STATES
 from scanner.core.scan_request import PatchFilters
 from scanner.core.statistics import ScanStatistics
 from scanner.store.catalog import catalog
@@ -22,7 +23,8 @@ from scanner.store.layout import ScanNames
 from scanner.store.manifest import FileEntry, Manifest, ScanHeader
 from scanner.store.missing_since.collector import Collector, Listed
 from scanner.store.missing_since.known_nodes import KnownNodes, merged_bytes
-from scanner.store.missing_since.reading import COUNTED_STATES, NODE_COLUMNS, PATCH_MEMBERS
+from scanner.store.missing_since.reading import NODE_COLUMNS, PATCH_MEMBERS
+from scanner.store.relevant_rows import OTHER_MEMBERS, RelevantBytes
 from scanner.store.segment_part import SegmentPart, read_part
 from scanner.store.segment_reader import (
     FILES_AT_ONCE,
@@ -35,7 +37,7 @@ from scanner.store.segment_reader import (
 
 #: Of so many newest scans the one that ended last has the history: a long scan may end after a later, shorter one.
 _LOOKED_AT = 10
-_PART = SegmentPart(NODE_COLUMNS, PATCH_MEMBERS, COUNTED_STATES)
+_PART = SegmentPart(NODE_COLUMNS, (*PATCH_MEMBERS, *OTHER_MEMBERS), STATES, with_cves=True)
 
 
 class _Start(Struct, frozen=True):
@@ -49,11 +51,12 @@ class _Start(Struct, frozen=True):
 
 
 class KeptHistory(Struct, frozen=True):
-    """The history file of a scan, the committed scans whose history is part of it, and the statistics of the scan."""
+    """The history file of a scan, the committed scans whose history is part of it, and what was collected beside it."""
 
     data: bytes
     scans: tuple[str, ...]
     statistics: ScanStatistics
+    relevant: RelevantBytes
 
 
 class HistoryKeeper:
@@ -70,6 +73,7 @@ class HistoryKeeper:
         self._lock = anyio.Lock()
         self._start: _Start | None = None
         self._added: set[str] = set()
+        self._taken = 0
         self.problems: list[str] = []
 
     async def take(self, segment: pa.Table) -> pa.Table:
@@ -80,6 +84,7 @@ class HistoryKeeper:
         async with self._lock:
             start = self._start = self._start or await self._begun()
             take = start.collector.add if self._commits else start.collector.date
+            self._taken += 1
             return await to_thread.run_sync(take, segment)
 
     def written(self, name: str) -> None:
@@ -90,13 +95,13 @@ class HistoryKeeper:
     async def finish(
         self, segments: Sequence[FoundSegment], outcomes: Sequence[TargetOutcome], finished_at: EpochMs
     ) -> KeptHistory:
-        """Returns the history file and the statistics of a scan that consists of these segments.
+        """Returns the history file, the statistics and the relevant rows of a scan that consists of these segments.
 
-        Those that another process or an earlier run wrote are read again.
+        All are read again where another process or an earlier run wrote some, or one that was taken was not written.
         """
         start = self._start = self._start or await self._begun()
         collector = start.collector
-        if {segment.file.name for segment in segments} != self._added:
+        if {segment.file.name for segment in segments} != self._added or self._taken != len(self._added):
             collector = Collector(start.known, start.patches, start.started_at)
             for segment in segments:
                 with damage_can_be_read_again(self._files, self._names, segment):
@@ -109,9 +114,10 @@ class HistoryKeeper:
             at=finished_at,
         )
         data, statistics = await to_thread.run_sync(collector.finish, listed)
+        relevant = await to_thread.run_sync(collector.relevant.finish)
         later = [scan_id for scan_id in (await catalog(self._files)).committed if scan_id not in start.committed]
         data = await self._with_meanwhile(data, later)
-        return KeptHistory(data, tuple(sorted({*start.committed, *later})), statistics)
+        return KeptHistory(data, tuple(sorted({*start.committed, *later})), statistics, relevant)
 
     async def _add_again(self, collector: Collector, names: ScanNames, entry: FileEntry) -> None:
         """Adds a segment that is stored; of its columns and patches only those are read that matter."""

@@ -36,8 +36,6 @@ NODE_COLUMNS = (
     "reboot_pending_since",
 )
 _REJECTED = [state for state in NONCOMPLIANT_STATES if state not in LACKING_STATES]
-#: The states of the patches that are looked at.
-COUNTED_STATES = (*LACKING_STATES, *_REJECTED)
 _OF_ENTRY = (*OF_PATCH, *DATES, "history_since", "owner")
 _WITH_ROWS = (*TRUSTED, NodeStatus.MISMATCHED.value)
 

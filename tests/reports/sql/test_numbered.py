@@ -2,53 +2,24 @@
 
 from __future__ import annotations
 
-from random import Random
-
-import msgspec
 import pytest
 
+from scanner.core.coded_rows import NODE, coded, coded_rows
 from scanner.core.errors import StoreError
-from scanner.core.patch_rows import Patch, patch_rows_of
-from scanner.core.state_names import PATCH_STATES, wire_state
+from scanner.core.relevant_rows import TABLES
 from scanner.core.tables import PATCHES
 from scanner.files.local import LocalFiles
 from scanner.reports.sql import chosen_rows
-from scanner.reports.sql.coded_rows import NODE, coded, coded_rows
-from scanner.reports.sql.numbered import NAMES_IN_OTHERS
+from scanner.reports.sql.names import names_in
+from scanner.reports.sql.numbered import ALL_NAMES
+from scanner.reports.sql.query import open_views
 from scanner.store.store import Store
 from tests.reports.open_store import views_of
-from tests.reports.sql.relevant import relevant
+from tests.reports.sql.relevant import machines, relevant
 from tests.store.memory_files import MemoryFiles
 from tests.store.samples import STARTED_MS, commit, commit_manifest, node
 
 pytestmark = pytest.mark.slow
-
-CVES = [None, "CVE-2026-1", "CVE-2026-2,CVE-2026-1", "CVE-2026-1,CVE-2026-2", "CVE-2026-3"]
-
-
-def machines(seed, nodes):
-    """Nodes with patches in all states, of which some name CVEs and some have no title or severity."""
-    random = Random(seed)
-    return [
-        msgspec.structs.replace(
-            node(number),
-            patches=patch_rows_of(
-                [
-                    Patch(
-                        kb_id=f"KB{random.randrange(4)}",
-                        title=random.choice([None, "", "one", "two"]),
-                        classification=random.choice([None, "Security"]),
-                        severity=random.choice([None, "Critical", "Low"]),
-                        state=wire_state(random.choice(PATCH_STATES)),
-                        installed_time=random.choice([None, 1_500_000_000.0]),
-                        cve_ids=random.choice(CVES),
-                    )
-                    for _ in range(random.randrange(6))
-                ]
-            ),
-        )
-        for number in nodes
-    ]
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -88,18 +59,20 @@ async def test_a_scan_that_lacks_nothing_has_none(tmp_path):
 async def test_a_file_that_cannot_be_read_any_more_is_an_error(tmp_path):
     store = Store(LocalFiles(tmp_path))
     manifest = await commit_manifest(store, [[node(1)]])
-    async with views_of(store, [manifest.scan.scan_id]) as views:
-        (tmp_path / manifest.segments[0].patches.name).write_bytes(b"PAR1")
-        with pytest.raises(StoreError, match="the store cannot be queried"):
-            await views.number_patches()
+    for tables, entry in ((None, manifest.segments[0].patches), (TABLES, manifest.relevant.rows)):
+        async with store.local_copy([manifest.scan.scan_id], tables) as files, open_views(files) as views:
+            (tmp_path / entry.name).write_bytes(b"PAR1")
+            with pytest.raises(StoreError, match="the store cannot be queried"):
+                await views.number_patches()
 
 
-async def test_the_names_in_other_scans_are_those_of_their_rows(tmp_path):
+async def test_the_names_in_scans_are_those_of_their_rows(tmp_path):
     store = Store(LocalFiles(tmp_path))
     ids = [await commit(store, [machines(seed, range(6))], STARTED_MS + seed * 60_000) for seed in range(3)]
+    async with store.local_copy(ids) as files:
+        names = (await names_in(files)).to_pylist()
     async with views_of(store, ids) as views:
-        names = (await views.names_in_others(ids[1])).to_pylist()
-        queried = (await views.fetch(NAMES_IN_OTHERS, {"scan_id": ids[1]})).to_pylist()
+        queried = (await views.fetch(ALL_NAMES)).to_pylist()
 
     assert sorted(map(repr, names)) == sorted(map(repr, queried))
     assert len(names) > 5

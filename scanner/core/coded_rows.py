@@ -21,6 +21,7 @@ NODE = ("account_id", "region", "instance_id")
 PATCH = ("kb_id", "title", "classification", "severity", "state", "cve_ids")
 _NUMBERS = [pa.field("node", pa.int32()), pa.field("patch", pa.int32())]
 _CODE_BYTES = 4
+_MOST = 2**62  # numbers of several columns together, in 64 bits
 
 
 class CodedRows(Struct, frozen=True):
@@ -58,7 +59,7 @@ def coded_rows(pieces: Iterable[pa.Table], columns: Sequence[str]) -> CodedRows:
         if not len(piece):
             continue
         node, of_nodes = _runs(piece.select(NODE))
-        patch, of_patches = _distinct(piece.select(of_patch))
+        patch, of_patches = distinct(piece.select(of_patch))
         numbers = [
             pc.add(node, pa.scalar(nodes_before, pa.int32())),
             pc.add(patch, pa.scalar(patches_before, pa.int32())),
@@ -68,17 +69,17 @@ def coded_rows(pieces: Iterable[pa.Table], columns: Sequence[str]) -> CodedRows:
         patches.append(of_patches)
         nodes_before, patches_before = nodes_before + len(of_nodes), patches_before + len(of_patches)
     # Patches of several pieces that are the same get one number.
-    numbers_of_all, distinct = _distinct(unified(patches))
+    numbers_of_all, different = distinct(unified(patches))
     table = pa.concat_tables(rows)
     chunks = [numbers_of_all.take(chunk) for chunk in table.column(1).chunks]
     table = table.set_column(1, schema.field(1), pa.chunked_array(chunks, pa.int32()))
-    return CodedRows(table, unified(nodes), distinct)
+    return CodedRows(table, unified(nodes), different)
 
 
 def distinct_rows(pieces: Iterable[pa.Table], columns: Sequence[str]) -> pa.Table:
     """Returns the distinct rows of these pieces, each with `columns`, which are of `PATCH`, as `coded` gives them."""
-    distinct = [coded(columns).empty_table(), *(_distinct(piece)[1] for piece in pieces)]
-    return _distinct(unified(distinct))[1]
+    few = [coded(columns).empty_table(), *(distinct(piece)[1] for piece in pieces)]
+    return distinct(unified(few))[1]
 
 
 def unified(tables: Sequence[pa.Table]) -> pa.Table:
@@ -98,15 +99,26 @@ def _runs(nodes: pa.Table) -> tuple[pa.Array, pa.Table]:
     return numbers, nodes.take(pa.concat_arrays([pa.array([0], pa.int64()), firsts]))
 
 
-def _distinct(patches: pa.Table) -> tuple[pa.Array, pa.Table]:
-    """Returns a number for each row that equal rows share, and the distinct rows by these numbers."""
-    numbers = pa.repeat(pa.scalar(0, pa.int64()), len(patches))
+def distinct(patches: pa.Table) -> tuple[pa.Array, pa.Table]:
+    """Returns a number for each row that equal rows share, and the distinct rows by these numbers.
+
+    Numbers grow from 0 with the first row of each; the columns are those of `PATCH`, or some, with one dictionary each.
+    """
+    numbers, count = pa.repeat(pa.scalar(0, pa.int64()), len(patches)), 1
     for column in patches.columns:
         codes = _codes(single(column))
         size = (pc.max(codes).as_py() or 0) + 1
-        pairs = pc.add(pc.multiply(numbers, size), codes)
-        numbers = pairs.dictionary_encode().indices.cast(pa.int64())
+        if count * size > _MOST:
+            numbers = _consecutive(numbers)
+            count = (pc.max(numbers).as_py() or 0) + 1
+        numbers, count = pc.add(pc.multiply(numbers, size), codes), count * size
+    numbers = _consecutive(numbers)
     return numbers.cast(pa.int32()), patches.take(_firsts(numbers))
+
+
+def _consecutive(numbers: pa.Array) -> pa.Array:
+    """Returns numbers from 0, in the order of their first rows; this takes as long as all else of a column."""
+    return numbers.dictionary_encode().indices.cast(pa.int64())
 
 
 def _firsts(numbers: pa.Array) -> pa.Array:
