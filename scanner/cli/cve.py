@@ -12,27 +12,24 @@ from msgspec import Struct, structs
 from scanner.cli import options
 from scanner.cli.choose_scan import chosen_scan
 from scanner.cli.completion import complete_scan_id
+from scanner.cli.cve_scan import open_scan
 from scanner.cli.cve_split import write_group_files
 from scanner.cli.exit_codes import answer_exit_code
 from scanner.cli.latest_options import latest_options, settings_of_reader
 from scanner.cli.load_app import AppLoader
 from scanner.cli.options import Sectioned, SectionedCommand, section
 from scanner.cli.output import print_note
-from scanner.cli.queries import RowFormat, copied_scans, format_options, open_scans, print_answer
-from scanner.core.errors import ConfigError, StoreError
+from scanner.cli.queries import RowFormat, format_options, print_answer
+from scanner.core.errors import ConfigError
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from scanner.core.model import ScanRow
-    from scanner.core.settings import Settings, ViewSettings
+    from scanner.core.settings import Settings
     from scanner.reports.cve import CveQuestion
     from scanner.reports.feeds.feed import Feed
     from scanner.reports.grouping import Grouping
     from scanner.reports.sql.render import Format
     from scanner.store.store import Store
-
-_EARLIER_SCANS = 3  # read beside the one that is asked, for the CVE ids of patches that AWS names none for
 
 
 @click.command("cve", cls=SectionedCommand)
@@ -146,11 +143,8 @@ async def _answer(
     asked: str,
     shown: _Shown,
 ) -> int:
-    from scanner.core.relevant_rows import TABLES as RELEVANT
     from scanner.reports.cve import cve_coverage, parameters, sentences
-    from scanner.reports.cve_by_feed import add_verdicts
-    from scanner.reports.cve_patches import add_patches
-    from scanner.reports.cve_sql import LACKING, LACKING_AND_UNKNOWN, NODE_COLUMNS, by_group, with_feeds
+    from scanner.reports.cve_sql import LACKING, LACKING_AND_UNKNOWN, by_group, with_feeds
     from scanner.reports.lines import counted
     from scanner.reports.machines import alternating_sentence
 
@@ -165,13 +159,7 @@ async def _answer(
         scan_id = await chosen_scan(store, settings, asked)
         scan, question = await _asked_of(store, scan_id, question)
         statistics = (await store.manifest(scan_id)).statistics
-        earlier = await _names_of_earlier(store, scan_id, settings.views)
-        tables = {*RELEVANT, "nodes", "tags", *(["patches"] if feeds else [])}
-        async with open_scans(store, [scan_id], settings.views, tables) as views:
-            await views.keep_nodes(NODE_COLUMNS, scan_id)
-            if feeds:
-                await add_verdicts(views, scan, feeds, question.cve_id)
-            await add_patches(views, scan_id, question.cve_id, earlier, with_feeds=bool(feeds))
+        async with open_scan(store, scan, settings.views, feeds, question.cve_id) as views:
             coverage = await cve_coverage(views, scan, question)
             code = answer_exit_code(covers_all_nodes=coverage.covers_all_nodes)
             answer = {"cve_id": question.cve_id, "scan_id": scan_id, "coverage": coverage, "exit_code": code.value}
@@ -219,18 +207,3 @@ def _with_feeds(question: CveQuestion, feeds: list[Feed]) -> CveQuestion:
 
     published = question.published or published_by_feed(feeds, question.cve_id)
     return structs.replace(question, published=published, feeds=tuple(feed.sentence for feed in feeds))
-
-
-async def _names_of_earlier(store: Store, scan_id: str, limits: ViewSettings) -> pa.Table:
-    """Returns what the few scans before this one name of CVEs; where one is damaged, it is named and none is used."""
-    from scanner.core.relevant_rows import PATCHES_TABLE
-    from scanner.core.scan_files import ScanFiles
-    from scanner.reports.sql.names import names_in
-
-    earlier = [each for each in await store.committed() if each < scan_id][-_EARLIER_SCANS:]
-    try:
-        async with copied_scans(store, earlier, {PATCHES_TABLE}) as files:
-            return await names_in(files, limits)
-    except StoreError as error:
-        print_note(f"CVE ids of earlier scans are not used: {error}")
-        return await names_in(ScanFiles())

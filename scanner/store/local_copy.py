@@ -14,6 +14,7 @@ from anyio import to_thread
 from scanner.core.concurrency import map_bounded
 from scanner.core.errors import StoreError
 from scanner.core.interfaces import Files
+from scanner.core.relevant_rows import TABLES as RELEVANT
 from scanner.core.scan_files import ScanFiles
 from scanner.files.disk_errors import as_store_error
 from scanner.files.local import LocalFiles
@@ -46,13 +47,15 @@ async def local_copy(
         relevant = await copy_relevant(local, manifests, tables or ())
         segments, of_scans = _chosen(manifests, tables, relevant.without)
         patches = [entry for of_scan in of_scans for entry in of_scan]
+        # Kept rows alone are read without views over them.
+        targets = [each.targets for each in manifests] if tables is None or {*tables} - {*RELEVANT} else []
         nodes = await (local(segments) if hollow is None else hollow.open("nodes", segments))
         yield ScanFiles(
             scans=tuple(each.scan for each in manifests),
             nodes=nodes,
             nested=tuple(path for path, entry in zip(nodes, segments, strict=True) if entry.is_nested),
             patches=await (local(patches) if hollow is None else hollow.open("patches", patches)),
-            targets=await local([each.targets for each in manifests]),
+            targets=await local(targets),
             tables=tables if tables is None or not relevant.without else {*tables, *_IN_PATCHES},
             columns=hollow,
             counts=tuple(map(len, of_scans)),

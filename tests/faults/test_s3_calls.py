@@ -59,6 +59,19 @@ def test_a_query_of_nodes_reads_no_patches(s3):
     assert not [name for name in s3.gets if "/patches/" in name]
 
 
+def test_reports_read_no_patches_of_segments_and_of_earlier_scans_one_file(s3):
+    for argv in (("cve", "CVE-2026-12345"), ("report", "--output", "-")):
+        s3.gets = []
+        assert run(*argv, "--store", URL).code in (0, 3)
+        read = [name for name in s3.gets if name.endswith(".parquet")]
+        newest = max(name.split("/")[4] for name in read)
+        assert not [name for name in read if "/patches/" in name]
+        kept = [name.rpartition("/")[2].rsplit("-", 2)[0] for name in read if newest in name and "/relevant-" in name]
+        assert sorted(kept) == ["relevant-nodes", "relevant-patches", "relevant-rows"]
+        earlier = [name.rpartition("/")[2].rsplit("-", 2)[0] for name in read if newest not in name]
+        assert earlier == (["relevant-patches"] * 3 if argv[0] == "cve" else [])
+
+
 @pytest.mark.parametrize(("table", "folders"), [("patches", {"patches"}), ("tags", {"segments"}), ("targets", set())])
 def test_a_query_reads_the_files_of_the_tables_that_it_names_and_no_others(table, folders, s3):
     assert run("query", f"SELECT count(*) FROM {table}", "--store", URL).code == 0
