@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from scanner.core.coded_rows import NODE, PATCH
+from scanner.core.repeated import are_among
 from scanner.core.state_names import REFRESHED_STATES
 from scanner.core.tables import PATCHES
 
@@ -38,9 +39,4 @@ DISTINCT_PATCHES = pa.schema([PATCHES.field(name) for name in PATCH])
 def is_relevant(state: pa.Array, cve_ids: pa.Array, states: Sequence[str] = STATES) -> pa.Array:
     """Returns of each row whether it is in one of these states, which may be a dictionary, or names CVEs."""
     names_cves = pc.greater(pc.list_value_length(cve_ids), 0)
-    if not states:
-        return names_cves
-    wanted = pa.array(states)
-    if pa.types.is_dictionary(state.type):
-        return pc.or_(names_cves, pc.is_in(state.dictionary, wanted).take(state.indices))
-    return pc.or_(names_cves, pc.is_in(state, wanted))
+    return pc.or_(names_cves, are_among(state, states)) if states else names_cves

@@ -12,6 +12,7 @@ from msgspec import Struct
 from scanner.core.chunks import single
 from scanner.core.coded_rows import NODE, PATCH, coded, distinct, unified
 from scanner.core.relevant_rows import ROWS, TIMES, is_relevant
+from scanner.core.repeated import few_texts
 from scanner.store.parquet_groups import ParquetGroups
 from scanner.store.segments import parquet_bytes
 
@@ -69,5 +70,5 @@ class RelevantRows:
 def _coded(column: pa.Array) -> pa.Array:
     """Returns texts, or lists of them, as dictionaries."""
     if not pa.types.is_list(column.type):
-        return column.dictionary_encode()
+        return few_texts(column)
     return pa.ListArray.from_arrays(column.offsets, column.values.dictionary_encode())
