@@ -122,11 +122,13 @@ def command(  # noqa: PLR0913 - one parameter for each option
     from scanner.cli.garbage_collection import start_up_uncollected
     from scanner.cli.profile import profiled
     from scanner.cli.scan_output import watched
+    from scanner.cli.without_numpy import load_arrow_without_numpy
 
     _refuse_together(demo=demo, demo_day=demo_day, workers=workers, dask=dask)
     resume = _which(resume, resume_or_start=resume_or_start)
     grouping = None if by is None else _parsed(by)
     settings = settings_of(config, given, demo=demo)
+    load_arrow_without_numpy(settings)
     announcer = Announcer(app, settings)
     announcer.check()
     with start_up_uncollected() as start_up, watched(settings, as_json=as_json) as watch:

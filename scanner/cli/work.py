@@ -77,8 +77,10 @@ def command(
     from scanner.cli.garbage_collection import start_up_uncollected
     from scanner.cli.log_setup import LogObserver, bound_to
     from scanner.cli.scan_output import log_to_stderr
+    from scanner.cli.without_numpy import load_arrow_without_numpy
 
     settings = settings_of(config, given)
+    load_arrow_without_numpy(settings)
     named = slice_text(part, slices, os.environ)
     log_to_stderr(settings)
     with bound_to(scan_id=scan_id, slice=named), start_up_uncollected() as start_up:

@@ -3,21 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
-from types import ModuleType
 
 import pyarrow as pa
 
+from scanner.core.hidden_module import hidden
+
 _PANDAS = "pandas"
-
-
-class _Hidden:
-    """A finder of modules that finds no pandas."""
-
-    @staticmethod
-    def find_spec(name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> None:  # noqa: ARG004
-        if name == _PANDAS:
-            raise ModuleNotFoundError(f"{name} is hidden while pyarrow looks for it", name=name)
 
 
 def settle_without_pandas() -> None:
@@ -27,10 +18,6 @@ def settle_without_pandas() -> None:
     wherever it is installed: 1 s of CPU, most of the start of a scan. What needs pandas itself, as `Table.to_pandas`
     and `Table.from_pandas` do in a plug-in, still loads it.
     """
-    if _PANDAS in sys.modules:
-        return
-    sys.meta_path.insert(0, _Hidden)
-    try:
-        pa.array([])
-    finally:
-        sys.meta_path.remove(_Hidden)
+    if _PANDAS not in sys.modules:
+        with hidden(_PANDAS):
+            pa.array([])
