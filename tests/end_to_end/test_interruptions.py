@@ -24,6 +24,17 @@ SIGNALS = pytest.mark.parametrize(
 )
 
 
+@pytest.fixture(autouse=True)
+def _heard_hangups():
+    """Lets processes hear SIGHUP where the tests themselves run under nohup, which they would inherit."""
+    before = signal.getsignal(signal.SIGHUP)
+    if before is signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    if before is signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+
 @contextmanager
 def organization(terminal, **size):
     with serve_in_thread(make_world(**size)) as simulator:
