@@ -53,7 +53,9 @@ async def connect(url: str) -> AsyncConnection:
     missing = {name: value for name, value in defaults.items() if name not in given}
     try:
         # Nothing is prepared: a pooler between here and the server might lose it.
-        connection = await AsyncConnection.connect(make_conninfo(url, **missing), prepare_threshold=None)
+        # Rows are sent as UTF-8, whatever encoding the URL or a variable of libpq chooses for the connection.
+        conninfo = make_conninfo(url, **missing, client_encoding="UTF8")
+        connection = await AsyncConnection.connect(conninfo, prepare_threshold=None)
     except (psycopg.Error, UnicodeError) as error:  # UnicodeError: no host can have this name
         raise SinkError(
             f"cannot connect to {mask_secrets(url)}: {cause(error, url)}; "

@@ -5,19 +5,24 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import ClassVar
 
+import anyio
 import pyarrow as pa
 from anyio import to_thread
+from msgspec import Struct
 from psycopg import AsyncConnection, sql
 
 from scanner.core.interfaces import NodeBatch, ScanSummary, Sink
 from scanner.core.tables import TABLES
 from scanner.sinks.context import SinkContext
 from scanner.sinks.postgresql.address import check_url, connect
+from scanner.sinks.postgresql.binary_rows import binary_rows
 from scanner.sinks.postgresql.comments import describe_tables
 from scanner.sinks.postgresql.errors import database_errors
-from scanner.sinks.postgresql.lines import csv_lines
 from scanner.sinks.postgresql.locks import lock
 from scanner.sinks.postgresql.tables import provide_tables
+
+#: One batch is made ready while the server takes in the one before: the server is the slower of the two.
+_WRITES_AT_ONCE = 2
 
 
 def postgresql_sink(where: str, context: SinkContext) -> Sink:
@@ -34,20 +39,25 @@ class PostgresqlSink:
     """
 
     live: ClassVar[bool] = False
+    writes_at_once: int = _WRITES_AT_ONCE
 
     def __init__(self, url: str, scan_id: str) -> None:
         self._url = url
         self._scan_id = scan_id
         self._connection: AsyncConnection | None = None
+        self._turn = anyio.Lock()  # of who sends over the connection
 
     async def write(self, batch: NodeBatch) -> None:
-        with database_errors(self._url):
-            await _send(await self._begun(), batch.tables())
+        rows = await _rows_of(batch.tables())
+        async with self._turn:
+            with database_errors(self._url):
+                await _send(await self._begun(), rows)
 
     async def commit(self, scan: ScanSummary) -> None:
+        rows = await _rows_of(scan.tables())
         with database_errors(self._url):
             connection = await self._begun()
-            await _send(connection, scan.tables())
+            await _send(connection, rows)
             await connection.commit()
 
     async def probe(self) -> None:
@@ -56,7 +66,8 @@ class PostgresqlSink:
             self._connection = await connect(self._url)
             existing = await provide_tables(self._connection, self._url, may_alter=False)
             await _clear(self._connection, self._scan_id)
-            await _send(self._connection, {name: _empty(name, table.types) for name, table in existing.items()})
+            tables = {name: _empty(name, table.types) for name, table in existing.items()}
+            await _send(self._connection, await _rows_of(tables))
 
     async def forget(self) -> None:
         """Removes the rows of the scan in one transaction."""
@@ -96,12 +107,22 @@ def _empty(name: str, columns: Collection[str]) -> pa.Table:
     return TABLES[name].empty_table().select([column for column in TABLES[name].names if column in columns])
 
 
-async def _send(connection: AsyncConnection, tables: Mapping[str, pa.Table]) -> None:
-    for name, table in tables.items():
-        lines = await to_thread.run_sync(csv_lines, table)
-        # The encoding is named here because a variable of libpq may choose another for the connection.
-        copying = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT csv, ENCODING 'UTF8')").format(
-            sql.Identifier(name), sql.SQL(", ").join(map(sql.Identifier, table.column_names))
+class _Rows(Struct, frozen=True):
+    columns: list[str]
+    binary: bytes
+
+
+async def _rows_of(tables: Mapping[str, pa.Table]) -> dict[str, _Rows]:
+    """Returns the rows of each table as they are sent."""
+    return {
+        name: _Rows(table.column_names, await to_thread.run_sync(binary_rows, table)) for name, table in tables.items()
+    }
+
+
+async def _send(connection: AsyncConnection, tables: Mapping[str, _Rows]) -> None:
+    for name, rows in tables.items():
+        copying = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT binary)").format(
+            sql.Identifier(name), sql.SQL(", ").join(map(sql.Identifier, rows.columns))
         )
         async with connection.cursor() as cursor, cursor.copy(copying) as copy:
-            await copy.write(lines)
+            await copy.write(rows.binary)

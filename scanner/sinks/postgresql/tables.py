@@ -24,7 +24,13 @@ _TYPES = {
 }
 _NODE = ["scan_id", "account_id", "region", "instance_id"]
 _KEYS = {"nodes": _NODE, "targets": ["scan_id", "account_id", "region"], "scans": ["scan_id"]}
-_PATCH_INDEXES = {"patches_node": _NODE, "patches_state": ["scan_id", "state"]}
+# Of all that a row of `patches` costs the server, indexes are more than half. The Region would make its part of that a
+# quarter more, and tells no node from another. Nearly all rows are in the states that the second one leaves out, for
+# which it would be of no use.
+_PATCH_INDEXES = {
+    "patches_node": sql.SQL("(scan_id, account_id, instance_id)"),
+    "patches_state": sql.SQL("(scan_id, state) WHERE state NOT IN ('INSTALLED', 'INSTALLED_OTHER', 'NOT_APPLICABLE')"),
+}
 
 # Looked up as every other statement does it: in the first schema of the search path that has a table of this name. What
 # a role may alter and comment on is what it owns, itself or by the roles that it is a member of.
@@ -139,9 +145,9 @@ async def _make(connection: AsyncConnection, name: str) -> None:
     making = sql.SQL("CREATE TABLE IF NOT EXISTS {} ({})")
     await connection.execute(making.format(sql.Identifier(name), sql.SQL(", ").join(parts)))
     if name == "patches":
-        for index, columns in _PATCH_INDEXES.items():
-            indexing = sql.SQL("CREATE INDEX IF NOT EXISTS {} ON {} ({})")
-            await connection.execute(indexing.format(sql.Identifier(index), sql.Identifier(name), _listed(columns)))
+        for index, rows in _PATCH_INDEXES.items():
+            indexing = sql.SQL("CREATE INDEX IF NOT EXISTS {} ON {} {}")
+            await connection.execute(indexing.format(sql.Identifier(index), sql.Identifier(name), rows))
 
 
 def _listed(columns: list[str]) -> sql.Composed:

@@ -81,6 +81,23 @@ async def test_a_variable_for_another_encoding_changes_no_text(database, monkeyp
     assert rows(database, "SELECT DISTINCT title FROM patches") == [("更新",)]
 
 
+async def test_an_encoding_in_the_url_changes_no_text(database):
+    await publish(f"{database}?client_encoding=LATIN1", with_text(SCAN, "title", "更新"))
+    assert rows(database, "SELECT DISTINCT title FROM patches") == [("更新",)]
+
+
+async def test_batches_that_are_written_at_once_are_all_there(database):
+    sink = make(database)
+    async with anyio.create_task_group() as group:
+        for batch in SCAN.batches:
+            group.start_soon(sink.write, batch)
+    assert rows(database, COUNTS.format("patches")) == []
+    await sink.commit(SCAN.summary)
+    await sink.aclose()
+    assert rows(database, COUNTS.format("patches")) == [("s1", 9)]
+    assert rows(database, COUNTS.format("nodes")) == [("s1", 4)]
+
+
 async def test_two_scans_published_side_by_side_into_an_empty_database_are_both_there(database):
     async with anyio.create_task_group() as group:
         for number in range(4):

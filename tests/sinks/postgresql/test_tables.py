@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from functools import partial
 
+import psycopg
 import pytest
 
 from scanner.core.columns import DICTIONARY
@@ -27,14 +28,32 @@ async def test_the_tables_have_the_types_and_the_keys_of_the_contract(database):
     assert patches["installed_time"] == ("timestamp with time zone", False)
     assert patches["cve_ids"] == ("text[]", True)
     assert nodes["missing_count"] == "bigint"
+    others = "'INSTALLED'::text, 'INSTALLED_OTHER'::text, 'NOT_APPLICABLE'::text"
     keys = rows(database, "SELECT indexdef FROM pg_indexes WHERE schemaname = 'public' ORDER BY 1")
     assert [re.sub(r".* ON public\.| USING btree", "", key) for (key,) in keys] == [
-        "patches (scan_id, account_id, region, instance_id)",
-        "patches (scan_id, state)",
+        "patches (scan_id, account_id, instance_id)",
+        f"patches (scan_id, state) WHERE (state <> ALL (ARRAY[{others}]))",
         "nodes (scan_id, account_id, region, instance_id)",
         "scans (scan_id)",
         "targets (scan_id, account_id, region)",
     ]
+
+
+@pytest.mark.parametrize(
+    ("condition", "index"),
+    [
+        ("state = 'MISSING'", "patches_state"),
+        ("state IN ('MISSING', 'FAILED')", "patches_state"),
+        ("account_id = '111122223000'", "patches_node"),
+        ("account_id = '111122223000' AND region = 'eu-west-1' AND instance_id = 'i-1'", "patches_node"),
+    ],
+)
+async def test_what_is_looked_up_in_patches_has_an_index(condition, index, database):
+    await publish(database, SCAN)
+    with psycopg.connect(database) as connection:
+        connection.execute("SET enable_seqscan = off")
+        plan = connection.execute(f"EXPLAIN SELECT * FROM patches WHERE scan_id = 's1' AND {condition}").fetchall()
+    assert index in str(plan)
 
 
 async def test_a_schema_of_the_search_path_gets_the_tables(database):
