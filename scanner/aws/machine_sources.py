@@ -19,7 +19,7 @@ from scanner.aws.machines.tags import hybrid_tags
 from scanner.aws.operations import DESCRIBE_INSTANCES, GET_INVENTORY, Operation
 from scanner.aws.requests.pagination import PagingRules
 from scanner.aws.target_requests import TargetRequests
-from scanner.core.baselines import Baseline
+from scanner.core.baselines import Baseline, short_id
 from scanner.core.errors import AwsError, Denied, RequestRejected
 from scanner.core.instances import Instance, Tags
 from scanner.core.machines import UNREADABLE, AssociationScan, InventoryNode, NotAsked, SourceCheck
@@ -124,7 +124,7 @@ class TargetSources:
 
         async def read() -> list[Baseline]:
             known = await identities(self._ssm.ask, self._name, self._note_odd, partial(self._note_cut, use))
-            wanted = sorted(baseline_id for baseline_id in baseline_ids if baseline_id in known)
+            wanted = sorted(known.keys() & set(map(short_id, baseline_ids)))
             answers = [await self._baseline(known[each][0], is_default=known[each][1]) for each in wanted]
             return [answer for answer in answers if answer is not None]
 

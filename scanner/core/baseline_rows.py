@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from scanner.core.baselines import ApprovalRule, Baseline
 
@@ -37,7 +37,17 @@ def baseline_row(baseline: Baseline) -> dict[str, object]:
         "rejected_patches_action": baseline.rejected_patches_action,
         "available_security_updates": baseline.available_security_updates,
         "modified_at": baseline.modified_at,
+        "is_default": baseline.is_default,
+        "enable_non_security": _is_any([rule.enable_non_security for rule in rules]),
+        "nodes": baseline.nodes,
     }
+
+
+def _is_any(flags: Collection[bool | None]) -> bool | None:
+    """Returns whether one is true; None where none is and one is not known, and where there is none at all."""
+    if True in flags:
+        return True
+    return None if None in flags or not flags else False
 
 
 def _security_severities(baseline: Baseline) -> list[str] | None:

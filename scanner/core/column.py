@@ -12,6 +12,7 @@ settle_without_pandas()  # here, since whatever makes arrays imports this module
 TEXT = pa.string()
 TEXTS = pa.list_(pa.string())
 COUNT = pa.int64()
+FLAG = pa.bool_()  # true or false, and null where neither is known
 TIME = pa.timestamp("ms", tz="UTC")
 
 

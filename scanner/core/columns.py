@@ -5,7 +5,7 @@ The Arrow schemas, `docs/tables.md`, `patchsweep schema`, the comments in databa
 
 from __future__ import annotations
 
-from scanner.core.column import COUNT, TEXTS, TIME, Column, Table
+from scanner.core.column import COUNT, FLAG, TEXTS, TIME, Column, Table
 from scanner.core.model import NodeStatus, TargetStatus
 from scanner.core.node_columns import EC2_COLUMNS, INSTANCE_COLUMNS, PATCH_STATE_COLUMNS
 
@@ -153,6 +153,24 @@ BASELINE_COLUMNS = (
         "How security updates count that are not approved yet (AvailableSecurityUpdatesComplianceStatus).",
     ),
     Column("modified_at", "When the baseline was last changed, in UTC (ModifiedDate).", TIME),
+    Column(
+        "is_default",
+        "Whether it is the default for its operating system in the target (DefaultBaseline); null where AWS does not "
+        "say.",
+        FLAG,
+    ),
+    Column(
+        "enable_non_security",
+        "Whether one of its rules approves updates besides security updates on Linux (EnableNonSecurity); null where "
+        "AWS does not say.",
+        FLAG,
+    ),
+    Column(
+        "nodes",
+        "Number of the target's nodes whose last patching operation used it, less those that are gone; null in scans "
+        "that did not count them.",
+        COUNT,
+    ),
 )
 
 _BASELINES = Table(

@@ -16,6 +16,7 @@ SCHEMA_VERSION = 1
 _TYPE_NAMES = {
     pa.string(): "string",
     pa.int64(): "integer",
+    pa.bool_(): "boolean",
     TIME: "timestamp",
     pa.list_(pa.string()): "list of strings",
 }

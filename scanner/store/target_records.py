@@ -12,17 +12,22 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from msgspec import Struct, structs
 
-from scanner.core.model import TargetOutcome, TargetStatus
+from scanner.core.baselines import short_id
+from scanner.core.model import NodeStatus, TargetOutcome, TargetStatus
 from scanner.store import node_index
 from scanner.store.node_index import Rows, TargetKey
 
 
 class TargetCounts(Struct, frozen=True):
-    """What the segments hold of a target, each node once; `delivered` are the nodes that are no gaps."""
+    """What the segments hold of a target, each node once; `delivered` are the nodes that are no gaps.
+
+    `baseline_nodes` counts the nodes that name a baseline, less those that are gone, by its short id.
+    """
 
     nodes: int = 0
     patch_rows: int = 0
     delivered: int = 0
+    baseline_nodes: dict[str, int] = {}
 
 
 NOTHING_HELD = TargetCounts()
@@ -47,7 +52,7 @@ def records_by_target(outcomes: Iterable[TargetOutcome]) -> Records:
 def best_record(records: Sequence[TargetOutcome], held: TargetCounts) -> TargetOutcome | None:
     """Returns the best record whose nodes are all held, or None if nodes of each were lost.
 
-    Its counts are those of what is held, and the requests are those of all readings.
+    Its counts are those of what is held, also the nodes of each baseline, and the requests are those of all readings.
     """
     whole = next((each for each in records if each.nodes <= held.nodes), None)
     if whole is None:
@@ -59,6 +64,9 @@ def best_record(records: Sequence[TargetOutcome], held: TargetCounts) -> TargetO
         requests=sum(each.requests for each in records),
         throttles=sum(each.throttles for each in records),
         retries=sum(each.retries for each in records),
+        baselines=tuple(
+            structs.replace(each, nodes=held.baseline_nodes.get(each.baseline_id, 0)) for each in whole.baselines
+        ),
     )
 
 
@@ -113,7 +121,27 @@ def target_counts(keys: Sequence[pa.Table], left_out: Rows = node_index.NO_ROWS)
     counted = rows.group_by(["account_id", "region"])
     sums = counted.aggregate([([], "count_all"), ("patch_rows", "sum"), ("delivered", "sum")]).to_pydict()
     columns = (sums[name] for name in ("account_id", "region", "count_all", "patch_rows_sum", "delivered_sum"))
+    using = _baseline_nodes(kept)
     return {
-        (account_id, region): TargetCounts(count, patch_rows or 0, delivered)
+        (account_id, region): TargetCounts(count, patch_rows or 0, delivered, using.get((account_id, region), {}))
         for account_id, region, count, patch_rows, delivered in zip(*columns, strict=True)
     }
+
+
+def _baseline_nodes(keys: Sequence[pa.Table]) -> dict[TargetKey, dict[str, int]]:
+    """Returns of each target how many nodes name each baseline, by its short id; nodes that are gone name none."""
+    names = ["account_id", "region", "baseline_id"]
+    rows = pa.concat_tables([table.filter(_names_baseline(table)).select(names) for table in keys])
+    counted = rows.group_by(names).aggregate([([], "count_all")]).to_pydict()
+    using: dict[TargetKey, dict[str, int]] = {}
+    columns = (counted[name] for name in (*names, "count_all"))
+    for account_id, region, baseline_id, count in zip(*columns, strict=True):
+        of_target = using.setdefault((account_id, region), {})
+        name = short_id(baseline_id)
+        of_target[name] = of_target.get(name, 0) + count
+    return using
+
+
+def _names_baseline(keys: pa.Table) -> pa.ChunkedArray:
+    is_there = pc.not_equal(keys.column("status"), NodeStatus.GONE.value)
+    return pc.and_(is_there, keys.column("baseline_id").is_valid())

@@ -10,7 +10,7 @@ import pytest
 from msgspec import structs
 
 from scanner.aws.machine_sources import TargetSources
-from scanner.aws.machines.baselines import short_id
+from scanner.core.baselines import short_id
 from scanner.core.model import ManagedNode, NodeStatus, PatchState, Target
 from scanner.core.settings import CoverageSettings, NodeSettings
 from scanner.scan.node_attempt import Deliver

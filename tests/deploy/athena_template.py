@@ -99,4 +99,4 @@ def glue_type(kind: pa.DataType) -> str:
         return f"array<{glue_type(kind.value_type)}>"
     if pa.types.is_timestamp(kind):
         return "timestamp"
-    return {pa.string(): "string", pa.int64(): "bigint"}[kind]
+    return {pa.string(): "string", pa.int64(): "bigint", pa.bool_(): "boolean"}[kind]

@@ -14,7 +14,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from scanner.core.column import TIME
+from scanner.core.column import FLAG, TIME
 from scanner.core.model import NodeStatus, TargetStatus
 from scanner.core.safe_text import safe_cell
 from scanner.core.tables import TABLES
@@ -126,6 +126,8 @@ def _csv_reader(kind: pa.DataType) -> Callable[[str], Cell]:
         return lambda cell: _epoch_ms(cell) if cell else None
     if kind == pa.int64():
         return lambda cell: int(cell) if cell else None
+    if kind == FLAG:
+        return {"true": True, "false": False, "": None}.__getitem__
     return lambda cell: _plain(cell) or None
 
 

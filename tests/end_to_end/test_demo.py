@@ -37,6 +37,25 @@ def test_every_sink_and_the_store_hold_the_whole_demo_organization(terminal):
             assert_same_rows(again[name], sent[name])
 
 
+#: Baselines that say another number of nodes than name them, or nothing of what AWS says of each.
+WRONG_BASELINES = """
+SELECT count(*) AS baselines, count(*) FILTER (
+  is_default IS NULL OR enable_non_security IS NULL OR baselines.nodes IS DISTINCT FROM (
+    SELECT count(*) FROM nodes AS node WHERE status <> 'gone' AND node.account_id = baselines.account_id
+    AND node.region = baselines.region AND node.baseline_id = baselines.baseline_id
+  )
+) AS wrong FROM baselines
+"""
+
+
+def test_each_baseline_says_how_many_nodes_use_it_and_what_aws_says_of_it(terminal):
+    terminal.run("scan", "--demo")
+    ended = terminal.run("query", WRONG_BASELINES, "--format", "json")
+    ((baselines, wrong),) = (row.values() for row in json.loads(ended.stdout)["rows"])
+    assert baselines > 0
+    assert wrong == 0
+
+
 #: The word that the first sentence has for the machines of a status.
 WORDS = {
     "unmanaged": "unmanaged",

@@ -12,21 +12,27 @@ import psycopg
 import pyarrow as pa
 import pyarrow.dataset as ds
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from msgspec import structs
 
-from scanner.core.column import TIME
+from scanner.core.baselines import ApprovalRule, Baseline
+from scanner.core.column import FLAG, TIME
+from scanner.core.model import Target, TargetOutcome, TargetStatus
 from scanner.core.safe_text import safe_cell
-from scanner.core.tables import TABLES
+from scanner.core.tables import TABLES, summary_of, target_file_table
 from scanner.files.local import LocalFiles
 from scanner.sinks.context import SinkContext
 from scanner.sinks.registry import BUILT_INS, SinkRegistry
 from scanner.sinks.spec import parse_spec
 from scanner.sinks.testing.contract import FIRST, SinkContract, StreamContract
-from scanner.sinks.testing.samples import awkward_scan
+from scanner.sinks.testing.samples import awkward_scan, empty_scan
 from tests.sinks.publishing import as_stored
 
 pytestmark = pytest.mark.slow
 
 REGISTRY = SinkRegistry(BUILT_INS)
+OUTCOME = TargetOutcome(Target("111122223333", "eu-west-3"), TargetStatus.SCANNED, None, 0, 0, 1, 0, 0, None, None)
 
 
 def build(spec, scan_id, stdout=None):
@@ -53,11 +59,39 @@ def without_guard(cell):
 class TakesStoredTexts:
     def test_texts_that_come_as_dictionaries_are_there_as_texts(self, tmp_path):
         scan = awkward_scan(FIRST)
-        self.publish(tmp_path, msgspec.structs.replace(scan, batches=[*map(as_stored, scan.batches)]))
+        self.publish(tmp_path, structs.replace(scan, batches=[*map(as_stored, scan.batches)]))
         self.expect(tmp_path, scan)
 
 
-class TestJsonlStream(TakesStoredTexts, StreamContract):
+FLAGS = st.none() | st.booleans()
+BASELINES = st.lists(
+    st.builds(
+        Baseline,
+        st.just("pb-1"),
+        is_default=FLAGS,
+        rules=st.lists(st.builds(ApprovalRule, enable_non_security=FLAGS), min_size=1, max_size=2).map(tuple),
+        nodes=st.none() | st.integers(0, 2**40),
+    ),
+    max_size=12,
+)
+
+
+class KeepsFlags:
+    def test_what_is_true_what_is_false_and_what_is_not_known_stay_apart(self, tmp_path):
+        @settings(max_examples=10, deadline=None)
+        @example([Baseline("pb-1", is_default=flag, rules=(ApprovalRule(),)) for flag in (True, False, None)])
+        @given(BASELINES)
+        def holds(baselines):
+            empty = empty_scan(FIRST)
+            held = target_file_table(FIRST, [structs.replace(OUTCOME, baselines=tuple(baselines))])
+            scan = structs.replace(empty, summary=summary_of(empty.summary.scan, held))
+            self.publish(tmp_path, scan)
+            self.expect(tmp_path, scan)
+
+        holds()
+
+
+class TestJsonlStream(TakesStoredTexts, KeepsFlags, StreamContract):
     def make(self, place, scan_id):
         self.stdout = io.BytesIO()
         return build("jsonl:-", scan_id, self.stdout)
@@ -67,7 +101,7 @@ class TestJsonlStream(TakesStoredTexts, StreamContract):
         return {name: table(name, [row for row in rows if row["table"] == name]) for name in TABLES}
 
 
-class TestJsonlFolder(TakesStoredTexts, SinkContract):
+class TestJsonlFolder(TakesStoredTexts, KeepsFlags, SinkContract):
     keeps_history = False
 
     def make(self, place, scan_id):
@@ -80,7 +114,7 @@ class TestJsonlFolder(TakesStoredTexts, SinkContract):
         return table(path.stem, [msgspec.json.decode(line) for line in path.read_bytes().splitlines()])
 
 
-class TestCsvFolder(TakesStoredTexts, SinkContract):
+class TestCsvFolder(TakesStoredTexts, KeepsFlags, SinkContract):
     keeps_history = False
 
     def make(self, place, scan_id):
@@ -92,7 +126,12 @@ class TestCsvFolder(TakesStoredTexts, SinkContract):
     def typed(self, path):
         schema = TABLES[path.stem]
         never_null = [not field.nullable for field in schema]
-        parse = {pa.int64(): int, TIME: str, pa.string(): without_guard}
+        parse = {
+            pa.int64(): int,
+            FLAG: {"true": True, "false": False}.__getitem__,
+            TIME: str,
+            pa.string(): without_guard,
+        }
         with path.open(newline="") as opened:
             rows = [
                 {
@@ -104,7 +143,7 @@ class TestCsvFolder(TakesStoredTexts, SinkContract):
         return table(path.stem, rows)
 
 
-class TestParquetFolder(TakesStoredTexts, SinkContract):
+class TestParquetFolder(TakesStoredTexts, KeepsFlags, SinkContract):
     def make(self, place, scan_id):
         return build(f"parquet:{place}/out", scan_id)
 
@@ -115,7 +154,7 @@ class TestParquetFolder(TakesStoredTexts, SinkContract):
         }
 
 
-class TestDuckdbFile(TakesStoredTexts, SinkContract):
+class TestDuckdbFile(TakesStoredTexts, KeepsFlags, SinkContract):
     def make(self, place, scan_id):
         return build(f"duckdb:{place}/patches.duckdb", scan_id)
 
@@ -128,7 +167,7 @@ class TestDuckdbFile(TakesStoredTexts, SinkContract):
         return {name: tables[name].cast(TABLES[name]) for name in TABLES}
 
 
-class TestPostgresql(TakesStoredTexts, SinkContract):
+class TestPostgresql(TakesStoredTexts, KeepsFlags, SinkContract):
     @pytest.fixture(autouse=True)
     def _database(self, database):
         self.url = database

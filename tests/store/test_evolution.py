@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import pyarrow as pa
 import pytest
 
+from scanner.core.baselines import ApprovalRule, Baseline
 from scanner.core.model import NodeStatus, PatchState
 from scanner.core.scan_request import PatchFilters
 from scanner.core.tables import NODES, PATCHES, plain_batch, segment_table
 from scanner.files.local import LocalFiles
 from scanner.reports.sql.query import open_views
+from scanner.store import segment_writer
 from scanner.store.history import HistoryQuery
 from scanner.store.layout import ScanNames
 from scanner.store.segment_part import SegmentPart, read_part
 from scanner.store.segment_reader import read_segment
 from scanner.store.segment_writer import SegmentWriter
+from scanner.store.segments import parquet_bytes
 from scanner.store.store import Store
 from tests.reports.sql.relevant import relevant
 from tests.store.memory_files import MemoryFiles
@@ -22,6 +26,7 @@ from tests.store.samples import (
     STARTED_MS,
     TARGET,
     add_nested_segment,
+    commit,
     header,
     newer_segment,
     node,
@@ -155,3 +160,34 @@ async def test_some_columns_of_the_patches_are_read_alike_from_every_version(evo
                 ]
                 for rows in table["patches"]
             ]
+
+
+ADDED = ("is_default", "enable_non_security", "nodes")
+
+
+def without_added(table):
+    """The targets file as a version wrote it whose baselines did not have these members."""
+    nested = table.column("baselines").combine_chunks()
+    members = [field for field in nested.type.value_type if field.name not in ADDED]
+    values = pa.StructArray.from_arrays([nested.values.field(field.name) for field in members], fields=members)
+    place = table.schema.get_field_index("baselines")
+    return table.set_column(place, "baselines", pa.ListArray.from_arrays(nested.offsets, values))
+
+
+@pytest.mark.parametrize("has_newer", [False, True])
+async def test_what_an_earlier_version_did_not_write_of_baselines_is_not_known(tmp_path, monkeypatch, has_newer):
+    store = Store(LocalFiles(tmp_path))
+    used = Baseline("pb-1", is_default=True, rules=(ApprovalRule(enable_non_security=False),), nodes=2)
+    with monkeypatch.context() as earlier:
+        earlier.setattr(segment_writer, "parquet_bytes", lambda table: parquet_bytes(without_added(table)))
+        older = await commit(store, [[node(1)]], baselines=(used,))
+    expected = {older: (None, None, None)}
+    if has_newer:
+        expected[await commit(store, [[node(1)]], STARTED_MS + 60_000, baselines=(used,))] = (True, False, 2)
+
+    for scan_id, values in expected.items():
+        (row,) = (await store.summary(scan_id)).baselines.to_pylist()
+        assert (row["baseline_id"], *(row[name] for name in ADDED)) == ("pb-1", *values)
+    async with store.local_copy(await store.committed()) as copy, open_views(copy) as views:
+        rows = (await views.fetch(f"SELECT scan_id, {', '.join(ADDED)} FROM baselines")).to_pylist()
+    assert {row.pop("scan_id"): tuple(row.values()) for row in rows} == expected

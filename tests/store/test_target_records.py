@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
-from scanner.core.model import NodeStatus, Target, TargetOutcome, TargetStatus
+from scanner.core.baselines import Baseline
+from scanner.core.model import NodeStatus, PatchState, Target, TargetOutcome, TargetStatus
 from scanner.core.tables import segment_table
 from scanner.store.node_index import duplicate_rows, joined
 from scanner.store.segments import INDEX_COLUMNS
@@ -99,4 +100,44 @@ def test_each_node_of_a_target_is_counted_once(segments):
         )
     assert {key: (found.nodes, found.delivered) for key, found in counts.items()} == {
         key: (len(ids), sum(map(any, ids.values()))) for key, ids in nodes.items()
+    }
+
+
+ARN = "arn:aws:ssm:eu-west-1:075727635805:patchbaseline/"
+
+
+def using(number, baseline_id, status):
+    found = node(number, status=status)
+    return structs.replace(found, state=PatchState(found.node.instance_id, baseline_id=baseline_id))
+
+
+@pytest.mark.slow
+@given(
+    st.lists(
+        st.lists(
+            st.builds(
+                using,
+                st.integers(0, 9),
+                st.sampled_from(["pb-1", "pb-2", f"{ARN}pb-1", None]),
+                st.sampled_from([NodeStatus.VERIFIED, NodeStatus.UNCHANGED, NodeStatus.GONE]),
+            ),
+            max_size=8,
+        ),
+        max_size=3,
+    )
+)
+def test_each_node_counts_once_for_the_baseline_that_its_state_names_whether_by_its_id_or_its_arn(segments):
+    keys = keys_of(*segments)
+    surplus = duplicate_rows(keys)
+    kept = [
+        each
+        for number, segment in enumerate(segments)
+        for row, each in enumerate(segment)
+        if row not in surplus.get(number, ())
+    ]
+    held = target_counts(keys, surplus).get(KEY, TargetCounts())
+    used = structs.replace(record(nodes=0), baselines=(Baseline("pb-1"), Baseline("pb-2"), Baseline("pb-3")))
+    assert {each.baseline_id: each.nodes for each in best(used, held=held).baselines} == {
+        name: sum(scan.status is not NodeStatus.GONE and (scan.state.baseline_id or "").endswith(name) for scan in kept)
+        for name in ("pb-1", "pb-2", "pb-3")
     }

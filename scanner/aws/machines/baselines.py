@@ -18,7 +18,7 @@ from scanner.aws.machines.odd_members import OnOdd, ignore_odd, readable, text_m
 from scanner.aws.operations import DESCRIBE_PATCH_BASELINES, GET_PATCH_BASELINE
 from scanner.aws.requests.pagination import Page, pages
 from scanner.aws.transport.decoding import decode
-from scanner.core.baselines import ApprovalRule, Baseline
+from scanner.core.baselines import ApprovalRule, Baseline, short_id
 from scanner.core.normalize import epoch_ms
 
 
@@ -138,11 +138,6 @@ async def baseline(ask: Ask, full_id: str, *, is_default: bool | None) -> Baseli
     )
 
 
-def short_id(baseline_id: str) -> str:
-    """Returns the `pb-…` of an id that may be an ARN."""
-    return baseline_id.rpartition("/")[2]
-
-
 def _rule(rule: _Rule) -> ApprovalRule:
     filters = _filters(rule.patch_filter_group)
 
@@ -155,7 +150,7 @@ def _rule(rule: _Rule) -> ApprovalRule:
         approve_after_days=rule.approve_after_days,
         approve_until_date=rule.approve_until_date or None,
         compliance_level=rule.compliance_level or None,
-        enable_non_security=bool(rule.enable_non_security),
+        enable_non_security=rule.enable_non_security,
         narrowed_by=_narrowing(filters, {_CLASSIFICATION, *_SEVERITIES}),
     )
 

@@ -38,6 +38,7 @@ class Baseline(Struct, frozen=True):
     rejected_patches: tuple[str, ...]
     rejected_patches_action: str | None
     available_security_updates: str | None
+    enable_non_security: bool | None
     nodes: int
     accounts: tuple[Account, ...]
     accounts_total: int
@@ -76,6 +77,7 @@ _RULES = {
     "rejected_patches": "rejected patches",
     "rejected_patches_action": "rejected patches action",
     "available_security_updates": "available security updates",
+    "enable_non_security": "approves other than security updates",
 }
 _EVERYTHING = {"classifications", "severities"}  # an empty list of these approves all
 _VALUES_SHOWN = 6
@@ -143,6 +145,8 @@ def _shown(baseline: Baseline, rule: str) -> str:
             return "all" if rule in _EVERYTHING else "none"
         more = f" and {len(value) - _VALUES_SHOWN} more" if len(value) > _VALUES_SHOWN else ""
         return ", ".join(value[:_VALUES_SHOWN]) + more
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     return "none" if value is None else str(value)
 
 

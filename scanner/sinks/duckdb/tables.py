@@ -15,6 +15,7 @@ from scanner.sinks.older_tables import is_ours, missing_columns
 _TYPES = {
     pa.string(): "VARCHAR",
     pa.int64(): "BIGINT",
+    pa.bool_(): "BOOLEAN",
     TIME: "TIMESTAMP WITH TIME ZONE",
     pa.list_(pa.string()): "VARCHAR[]",
 }

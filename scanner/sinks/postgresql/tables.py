@@ -19,6 +19,7 @@ from scanner.sinks.postgresql.locks import lock
 _TYPES = {
     pa.string(): sql.SQL("text"),
     pa.int64(): sql.SQL("bigint"),
+    pa.bool_(): sql.SQL("boolean"),
     TIME: sql.SQL("timestamp with time zone"),
     pa.list_(pa.string()): sql.SQL("text[]"),
 }

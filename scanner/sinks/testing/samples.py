@@ -37,10 +37,16 @@ _BASELINE = Baseline(
     "ours",
     "WINDOWS",
     owner="Self",
-    rules=(ApprovalRule(("SecurityUpdates",), ("Critical",), 7), ApprovalRule(("Tools",), (), None, "2026-01-31")),
+    is_default=True,
+    rules=(
+        ApprovalRule(("SecurityUpdates",), ("Critical",), 7, enable_non_security=False),
+        ApprovalRule(("Tools",), (), None, "2026-01-31", enable_non_security=False),
+    ),
     rejected_patches=("KB1", "KB2"),
     modified_at=_NOON_MS,
+    nodes=1,
 )
+_LITTLE_KNOWN = Baseline("pb-2", is_default=False, rules=(ApprovalRule(),))  # of which AWS says little
 _PATCHES = (
     _KERNEL,
     _KERNEL,  # one row a kernel that is installed: the same row twice means two
@@ -131,7 +137,7 @@ def _sample(scan_id: str, batches: Sequence[Sequence[NodeScan]], targets: Sequen
             started_at=_NOON_MS,
             finished_at=None,
             not_asked=("ssm:GetInventory is denied",),
-            baselines=(_BASELINE,),
+            baselines=(_BASELINE, _LITTLE_KNOWN),
         )
         for target in targets
     ]

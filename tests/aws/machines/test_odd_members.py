@@ -216,14 +216,14 @@ RULE = {"PatchFilterGroup": {"PatchFilters": [{"Key": "CLASSIFICATION", "Values"
     [
         ({"ApprovalRules": {"PatchRules": None}}, ()),
         ({"ApprovalRules": None, "ApprovedPatches": None, "GlobalFilters": {"PatchFilters": None}}, ()),
-        ({"ApprovalRules": {"PatchRules": [{**RULE, "ApproveAfterDays": "7"}]}}, ((("Security",), 7, False),)),
-        ({"ApprovalRules": {"PatchRules": [{**RULE, "ApproveAfterDays": 7.0}]}}, ((("Security",), 7, False),)),
+        ({"ApprovalRules": {"PatchRules": [{**RULE, "ApproveAfterDays": "7"}]}}, ((("Security",), 7, None),)),
+        ({"ApprovalRules": {"PatchRules": [{**RULE, "ApproveAfterDays": 7.0}]}}, ((("Security",), 7, None),)),
         ({"ApprovalRules": {"PatchRules": [{**RULE, "EnableNonSecurity": "true"}]}}, ((("Security",), None, True),)),
         ({"ApprovalRules": {"PatchRules": [{**RULE, "EnableNonSecurity": "False"}]}}, ((("Security",), None, False),)),
-        ({"ApprovalRules": {"PatchRules": [{"PatchFilterGroup": None}]}}, (((), None, False),)),
+        ({"ApprovalRules": {"PatchRules": [{"PatchFilterGroup": None}]}}, (((), None, None),)),
         (
             {"ApprovalRules": {"PatchRules": [{"PatchFilterGroup": {"PatchFilters": [{"Key": "X", "Values": None}]}}]}},
-            (((), None, False),),
+            (((), None, None),),
         ),
     ],
 )

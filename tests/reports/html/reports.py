@@ -116,6 +116,7 @@ _BASELINE = {
     "rejected_patches": ["httpd"],
     "rejected_patches_action": "BLOCK",
     "available_security_updates": "COMPLIANT",
+    "enable_non_security": False,
     "nodes": 2,
     "accounts": [{"account_id": "111122223333", "account_name": "payments"}],
     "accounts_total": 1,

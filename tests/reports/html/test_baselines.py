@@ -49,8 +49,12 @@ async def test_a_baseline_with_the_same_rules_in_two_accounts_is_one_with_all_it
         (baseline(2, rule=structs.replace(RULE, severities=())), {"severities": "all"}),
         (baseline(2, rejected_patches=("httpd",)), {"rejected patches": "httpd"}),
         (baseline(2, approved_patches=tuple("abcdefgh")), {"approved patches": "a, b, c, d, e, f and 2 more"}),
+        (
+            baseline(2, rule=structs.replace(RULE, enable_non_security=True)),
+            {"approves other than security updates": "yes"},
+        ),
     ],
-    ids=["days", "severities", "rejected", "approved"],
+    ids=["days", "severities", "rejected", "approved", "other updates"],
 )
 async def test_the_rules_in_which_baselines_of_one_name_differ_are_named_with_their_accounts(
     other, differences, tmp_path

@@ -12,13 +12,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scanner.core.column import TIME
+from scanner.core.column import FLAG, TIME
 from scanner.core.safe_text import terminal_json
 from scanner.sinks.folder.rows import RowEncoder
 
 pytestmark = pytest.mark.slow
 
-SCHEMA = pa.schema([("text", pa.string()), ("number", pa.int64()), ("time", TIME), ("list", pa.list_(pa.string()))])
+SCHEMA = pa.schema(
+    [("text", pa.string()), ("number", pa.int64()), ("time", TIME), ("list", pa.list_(pa.string())), ("flag", FLAG)]
+)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 TIMES = st.integers(-62_135_596_800_000, 253_370_764_800_000).map(lambda ms: EPOCH + timedelta(milliseconds=ms))
 ROWS = st.lists(
@@ -28,6 +30,7 @@ ROWS = st.lists(
             "number": st.none() | st.integers(-(2**63), 2**63 - 1),
             "time": st.none() | TIMES,
             "list": st.none() | st.lists(st.none() | st.text()),
+            "flag": st.none() | st.booleans(),
         }
     )
 )
@@ -68,7 +71,7 @@ def test_slices_of_one_array_are_encoded_as_what_they_are():
 def test_the_table_stands_first_where_it_is_wanted():
     table = pa.Table.from_pylist([{"text": "x"}], SCHEMA)
     assert lines_of(name="nodes", name_first=True, table=table) == (
-        b'{"table":"nodes","text":"x","number":null,"time":null,"list":null}\n'
+        b'{"table":"nodes","text":"x","number":null,"time":null,"list":null,"flag":null}\n'
     )
 
 
@@ -86,7 +89,7 @@ def test_texts_that_come_once_with_their_places_are_written_as_texts(rows, skipp
 
 def test_rows_that_are_more_than_are_joined_at_once_are_all_there_in_their_order():
     rows = [
-        {"text": f"t{row % 70}", "number": row % 90, "time": None, "list": ["x"] * (row % 3 + 1)}
+        {"text": f"t{row % 70}", "number": row % 90, "time": None, "list": ["x"] * (row % 3 + 1), "flag": row % 2 == 0}
         for row in range(20_000)
     ]
     lines = lines_of(pa.Table.from_pylist(rows, SCHEMA)).splitlines()

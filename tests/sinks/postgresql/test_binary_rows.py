@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from scanner.core.column import TIME
+from scanner.core.column import FLAG, TIME
 from scanner.core.repeated import coded
 from scanner.sinks.postgresql.binary_rows import NUL_STAND_IN, binary_rows
 
@@ -20,7 +20,7 @@ SCHEMA = pa.schema(
         ("number", pa.int64()),
         ("time", TIME),
         ("list", pa.list_(pa.string())),
-        ("flag", pa.bool_()),
+        ("flag", FLAG),
         ("n", pa.int64()),
     ]
 )
