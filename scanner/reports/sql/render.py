@@ -17,6 +17,7 @@ from scanner.core.safe_text import terminal_json, terminal_text
 from scanner.reports.fit_table import cut
 from scanner.reports.lines import counted, in_columns
 from scanner.reports.sql.long_table import long_table
+from scanner.reports.sql.row_texts import cell_texts, joined_rows
 
 Format = Literal["table", "json", "jsonl", "csv"]
 
@@ -55,26 +56,29 @@ def rendered(
         return _json(batches)
     if size == WHOLE_TABLE:
         right = [_is_number(field.type) for field in schema]
-        return long_table(batches, partial(_lines_of, schema), _cell_texts, right)
+        return long_table(batches, partial(_lines_of, schema), _table_cells, right)
     return _table(schema, batches, size)
 
 
 async def _csv(schema: pa.Schema, batches: AsyncIterable[pa.RecordBatch]) -> AsyncGenerator[str, None]:
-    yield csv_text([schema.names])
+    yield joined_cells(map(csv_cell, schema.names), "\n")
     async for batch in batches:
-        yield csv_text(rows_of(batch))
+        if batch.num_columns:
+            rows = joined_rows([cell_texts(column, _csv_cells) for column in batch.columns], ",")
+            yield "".join(joined_cells([row], "\n") for row in rows)
 
 
 async def _jsonl(batches: AsyncIterable[pa.RecordBatch]) -> AsyncGenerator[str, None]:
     async for batch in batches:
-        yield "".join(f"{text}\n" for text in json_rows(batch))
+        if rows := json_rows(batch):
+            yield "\n".join([*rows, ""])
 
 
 async def _json(batches: AsyncIterable[pa.RecordBatch]) -> AsyncGenerator[str, None]:
     before = "["
     async for batch in batches:
-        for text in json_rows(batch):
-            yield f"{before}\n{text}"
+        if rows := json_rows(batch):
+            yield f"{before}\n" + ",\n".join(rows)
             before = ","
     yield "[]" if before == "[" else "\n]"
 
@@ -83,7 +87,7 @@ def _lines_of(schema: pa.Schema, batches: Sequence[pa.RecordBatch]) -> list[str]
     return table_text(schema, [row for batch in batches for row in rows_of(batch)]).split("\n")[:-1]
 
 
-def _cell_texts(column: pa.Array) -> list[str]:
+def _table_cells(column: pa.Array) -> list[str]:
     return [cut(terminal_text(cell_text(value)), _CELL_WIDTH) for value in _values(column)]
 
 
@@ -147,13 +151,22 @@ def _moment(micros: int, zone: tzinfo | None) -> datetime | str:
 
 def json_rows(batch: pa.RecordBatch) -> list[str]:
     """Returns one JSON object a row, keyed by column."""
-    names = batch.schema.names
-    return [terminal_json(_JSON.encode(dict(zip(names, row, strict=True))).decode()) for row in rows_of(batch)]
+    columns = dict(zip(batch.schema.names, batch.columns, strict=True))
+    members = [cell_texts(column, partial(_members, name)) for name, column in columns.items()]
+    return [f"{{{row}}}" for row in joined_rows(members, ",")] if members else []
 
 
-def csv_text(rows: Sequence[Sequence[object]]) -> str:
-    """Returns the rows as CSV lines in which no text is a formula; null is an empty cell."""
-    return "".join(joined_cells(map(_csv_cell, row), "\n") for row in rows)
+def _members(name: str, column: pa.Array) -> list[str]:
+    key = _json_text(name)
+    return [f"{key}:{_json_text(value)}" for value in _values(column)]
+
+
+def _json_text(value: object) -> str:
+    return terminal_json(_JSON.encode(value).decode())
+
+
+def _csv_cells(column: pa.Array) -> list[str]:
+    return [_csv_cell(value) for value in _values(column)]
 
 
 def _csv_cell(value: object) -> str:
