@@ -105,13 +105,16 @@ def main() -> None:
     parser.add_argument("--only", metavar="NAMES", help=f"some of {','.join(BENCHMARKS)}; without: all but {LONG}")
     parser.add_argument("--rounds", type=int, default=FULL.rounds, help="of every client, interleaved")
     parser.add_argument("--tiny", action="store_true", help="a few nodes, to see that everything works")
+    parser.add_argument(
+        "--kept-stores", metavar="FOLDER", default="", help="keep the store of `views` there, or use it"
+    )
     parser.add_argument("--json", metavar="FILE", type=Path, help="write every run there")
     given = parser.parse_args()
     names = given.only.split(",") if given.only else [name for name in BENCHMARKS if name not in LONG]
     unknown = [name for name in names if name not in BENCHMARKS]
     if unknown:
         parser.error(f"there is no benchmark {unknown[0]!r}; there are {', '.join(BENCHMARKS)}")
-    size = TINY if given.tiny else replace(FULL, rounds=given.rounds)
+    size = replace(TINY if given.tiny else replace(FULL, rounds=given.rounds), kept_stores=given.kept_stores)
     results = []
     for name, result in run(names, size):
         results.append((name, result))

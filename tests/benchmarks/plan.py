@@ -7,7 +7,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Size:
-    """`rounds` of every client, interleaved; the other fields are for the benchmarks they are named after."""
+    """`rounds` of every client, interleaved; the other fields are for the benchmarks they are named after.
+
+    `kept_stores` is a folder where the store of `views` stays for the next time; empty: it is made and removed.
+    """
 
     rounds: int
     nodes: int
@@ -21,6 +24,7 @@ class Size:
     s3_scans: int = 90
     worker_nodes: tuple[int, int] = (20_000, 200_000)
     dask_targets: int = 20_000
+    kept_stores: str = ""
 
 
 FULL = Size(rounds=5, nodes=6_400, memory_nodes=(2_000, 20_000), targets=1_000, rate_s=90.0, virtual_schedules=40)

@@ -158,12 +158,15 @@ def test_neither_help_nor_a_scan_of_aws_loads_what_it_does_not_need():
 
 @pytest.mark.slow
 @pytest.mark.process
-def test_every_command_answers_over_a_big_store():
-    [result] = views.views(TINY)
+def test_every_command_answers_over_a_big_store_which_stays_for_the_next_time(tmp_path):
+    size = replace(TINY, kept_stores=str(tmp_path))
+    [result] = views.views(size)
+    [again] = views.views(size)
 
-    assert [run["what"] for run in result.runs] == ["commit", *views.COMMANDS]
+    assert [run["what"] for run in result.runs] == ["commit", *views.COMMANDS, views.PARQUET]
     assert all(run["cpu_s"] > 0 for run in result.runs)
-    assert len(result.goals) == 9
+    assert len(result.goals) == 12
+    assert again.runs[0] == result.runs[0]
 
 
 @pytest.mark.slow

@@ -1,9 +1,11 @@
-"""What SQL over a big store takes: commit, `query`, `cve`, `report` and `diff`, each a process of its own."""
+"""What commands take over a big store: commit, `query`, `cve`, `report`, `diff` and `publish` to Parquet files."""
 
 from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -14,6 +16,7 @@ from tests.benchmarks.results import Result
 
 MOST_MB = 700.0
 GOAL_COMMIT_CPU_S = 3.0
+MOST_PARQUET_FILES = 12
 _BY_ACCOUNT = "SELECT account_id, count(*) FROM patches WHERE state = 'MISSING' GROUP BY 1 ORDER BY 2 DESC"
 _BY_STATUS = "SELECT status, count(*) FROM nodes GROUP BY 1"
 #: Arguments of a command, and its goal in seconds of CPU; None: it has none.
@@ -24,7 +27,9 @@ COMMANDS: dict[str, tuple[tuple[str, ...], float | None]] = {
     "cve": (("cve", "CVE-2026-1234"), 3.0),
     "report": (("report", "--output", "-"), 6.0),
     "diff, table": (("diff",), 60.0),
+    "diff, json": (("diff", "--format", "json"), 60.0),
 }
+PARQUET = "publish to parquet"
 _PATCHSWEEP = (sys.executable, "-m", "scanner")
 
 
@@ -44,20 +49,19 @@ def _compiled(small: Path) -> dict[str, str]:
 
 def views(size: Size) -> list[Result]:
     """CPU and peak memory of each over a store on a folder; the goals are those for 100,000 nodes."""
-    with TemporaryDirectory() as folder:
-        # In a process of its own: the peak of a child counts the memory of its parent at the fork.
-        writer = [sys.executable, "-m", "tests.benchmarks.big_store", folder, "--nodes", str(size.view_nodes)]
-        commit_s = float(measured(writer, dict(os.environ)).stdout)
-        environment = _compiled(Path(folder, "small"))
-        runs = [{"what": "commit", "cpu_s": commit_s, "peak_mb": None}]
+    with _stores(size) as folder:
+        store, commit_s = _made(folder, size.view_nodes)
+        environment = _compiled(folder / "small")
+        runs: list[dict[str, object]] = [{"what": "commit", "cpu_s": commit_s, "peak_mb": None}]
         for what, (arguments, _) in COMMANDS.items():
-            command = [*_PATCHSWEEP, *arguments, "--store", folder]
-            usage = measured(command, environment, accepted=(0, 3))
+            usage = measured([*_PATCHSWEEP, *arguments, "--store", str(store)], environment, accepted=(0, 3))
             runs.append({"what": what, "cpu_s": usage.cpu_s, "peak_mb": usage.peak_mb})
+        runs.append(_parquet(store, environment))
     return [
         Result(
             name=f"A store of {size.view_nodes:,} nodes",
-            about=f"250 patches a node; the goals are for {NODES:,} nodes. Whole processes, but for the commit.",
+            about=f"250 patches a node; the goals are for {NODES:,} nodes. Whole processes, but for the commit, which "
+            "is that of the making of the store.",
             columns=["what", "CPU s", "MB, peak"],
             rows=[[run["what"], f"{run['cpu_s']:.1f}", _megabytes(run["peak_mb"])] for run in runs],
             runs=runs,
@@ -66,9 +70,41 @@ def views(size: Size) -> list[Result]:
     ]
 
 
+@contextmanager
+def _stores(size: Size) -> Iterator[Path]:
+    """Yields the folder that the size names, or one that is removed at the end."""
+    if size.kept_stores:
+        yield Path(size.kept_stores)
+        return
+    with TemporaryDirectory() as folder:
+        yield Path(folder)
+
+
+def _made(folder: Path, nodes: int) -> tuple[Path, float]:
+    """Returns the store of so many nodes and the CPU seconds of its last commit; makes it if it is not there."""
+    store, commit = folder / f"{nodes}-nodes", folder / f"{nodes}-nodes-commit-cpu-s"
+    if not commit.exists():
+        # In a process of its own: the peak of a child counts the memory of its parent at the fork.
+        writer = [sys.executable, "-m", "tests.benchmarks.big_store", str(store), "--nodes", str(nodes)]
+        commit.write_text(measured(writer, dict(os.environ)).stdout)
+    return store, float(commit.read_text())
+
+
+def _parquet(store: Path, environment: dict[str, str]) -> dict[str, object]:
+    """Sends the newest scan to Parquet files and counts them, those of all tables together."""
+    with TemporaryDirectory() as folder:
+        arguments = ("publish", "--sink", f"parquet:{folder}", "--store", str(store))
+        usage = measured([*_PATCHSWEEP, *arguments], environment)
+        files = len(list(Path(folder).rglob("*.parquet")))
+    return {"what": PARQUET, "cpu_s": usage.cpu_s, "peak_mb": usage.peak_mb, "files": files}
+
+
 def _goals(runs: list[dict[str, object]]) -> dict[str, bool]:
     goals = {}
     for run in runs:
+        if run["what"] == PARQUET:
+            goals[f"{PARQUET}, at most {MOST_PARQUET_FILES} files: {run['files']}"] = run["files"] <= MOST_PARQUET_FILES
+            continue
         most_s = GOAL_COMMIT_CPU_S if run["what"] == "commit" else COMMANDS[str(run["what"])][1]
         if most_s is not None:
             goals[f"{run['what']}, at most {most_s:g} CPU s: {run['cpu_s']:.1f}"] = run["cpu_s"] <= most_s
