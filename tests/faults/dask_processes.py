@@ -101,7 +101,9 @@ class Cluster:
     def start_worker(self, address: str, *, nanny: bool = True) -> subprocess.Popen:
         """Starts a worker of the scheduler at this address; a nanny starts it again unless the nanny is killed."""
         places = ["--host", "127.0.0.1", "--nthreads", "2", "--no-dashboard", "--local-directory", str(self._folder)]
-        return self._start("worker", address, "--nanny" if nanny else "--no-nanny", *places)
+        # Loaded before it joins: where it gives no sign of life while it loads, Dask takes it for lost.
+        loaded = ["--preload", "scanner.app.engines.dask_worker"]
+        return self._start("worker", address, "--nanny" if nanny else "--no-nanny", *places, *loaded)
 
     def _start(self, kind: str, *options: str) -> subprocess.Popen:
         command = [sys.executable, "-m", f"distributed.cli.dask_{kind}", *options]

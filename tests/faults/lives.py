@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import faulthandler
 import multiprocessing
 import os
 import signal
@@ -61,6 +62,7 @@ def _live(
         os.dup2(nothing.fileno(), 1)
         sys.stderr = stderr
         signal.signal(signal.SIGUSR1, lambda *_: _tell_where_tasks_stand(stderr))
+        faulthandler.register(signal.SIGUSR1, stderr, all_threads=True, chain=True)
         sys.addaudithook(count)
         code = main(argv)
         stderr.write(f"\nchanges={changes}\n")

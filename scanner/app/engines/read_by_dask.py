@@ -16,6 +16,7 @@ import anyio
 from msgspec import Struct
 
 from scanner.app.engines.bundles import Bundle, most_attempts
+from scanner.app.engines.dask_errors import gone, scheduler_errors
 from scanner.app.engines.dask_worker import check_worker, read_dask_bundle
 from scanner.app.engines.messages import (
     BundleReport,
@@ -53,13 +54,14 @@ async def check_workers(client: Client, scan: ScanTask, place: str) -> int:
         ConfigError: one of them cannot; the text names it and says what to do.
         PatchsweepError: there is none.
     """
-    try:
-        await client.wait_for_workers(1, timeout=FIRST_WORKER_WITHIN_S)
-    except TimeoutError as error:
-        raise PatchsweepError(
-            f"{place} has had no worker for {FIRST_WORKER_WITHIN_S:.0f} s: start some with `dask worker`"
-        ) from error
-    answers = await client.run(check_worker, to_text(scan), on_error="return")
+    with scheduler_errors(place):
+        try:
+            await client.wait_for_workers(1, timeout=FIRST_WORKER_WITHIN_S)
+        except TimeoutError as error:
+            raise PatchsweepError(
+                f"{place} has had no worker for {FIRST_WORKER_WITHIN_S:.0f} s: start some with `dask worker`"
+            ) from error
+        answers = await client.run(check_worker, to_text(scan), on_error="return")
     living = {address: answer for address, answer in answers.items() if not isinstance(answer, OSError)}
     for address, answer in (living or answers).items():
         if isinstance(answer, ImportError | AttributeError):
@@ -96,7 +98,8 @@ async def read_bundles(reading: Reading) -> None:
     news = _NewsDesk(reading.observers)
     most = most_attempts(reading.bundles)
     topic = topic_of(reading.scan.scan_id)
-    reading.client.subscribe_topic(topic, lambda event: news.arrived(from_text(event[1], News)))
+    with scheduler_errors(reading.place):
+        reading.client.subscribe_topic(topic, lambda event: news.arrived(from_text(event[1], News)))
     async with anyio.create_task_group() as watch:
         watch.start_soon(_watch_workers, reading)
         async with anyio.create_task_group() as bundles:
@@ -130,17 +133,18 @@ async def _read_once(reading: Reading, task: BundleTask) -> BundleReport | None:
     """
     from distributed import KilledWorker  # noqa: PLC0415 - an extra
 
-    future = reading.client.submit(
-        read_dask_bundle,
-        to_text(task),
-        key=_task_key(task),
-        pure=False,
-        priority=-task.part.index,
-    )
+    with scheduler_errors(reading.place):
+        future = reading.client.submit(
+            read_dask_bundle,
+            to_text(task),
+            key=_task_key(task),
+            pure=False,
+            priority=-task.part.index,
+        )
     try:
         return from_text(await future, BundleReport)
     except CancelledError as error:
-        raise PatchsweepError(f"the scheduler of {reading.place} is gone, or has forgotten the scan") from error
+        raise gone(reading.place) from error
     except KilledWorker:
         return None
     except Exception as error:  # noqa: BLE001 - whatever a bug in a worker raises
@@ -161,7 +165,9 @@ async def _watch_workers(reading: Reading) -> None:
     seen_at = anyio.current_time()
     while True:
         await anyio.sleep(LOOK_EVERY_S)
-        if await reading.client.nthreads():
+        with scheduler_errors(reading.place):
+            has_workers = bool(await reading.client.nthreads())
+        if has_workers:
             seen_at = anyio.current_time()
         elif anyio.current_time() - seen_at > NO_WORKER_PATIENCE_S:
             raise PatchsweepError(f"{reading.place} has had no worker for {NO_WORKER_PATIENCE_S:.0f} s")

@@ -63,6 +63,17 @@ async def test_a_worker_that_does_not_answer_and_a_cluster_without_workers_may_b
         await check_workers(AskedClient({}), TASK, "the cluster")
 
 
+@pytest.mark.parametrize("step", ["wait_for_workers", "run"])
+async def test_a_scheduler_that_ends_while_workers_are_asked_is_a_sentence(step, monkeypatch):
+    async def gone(*_, **__):
+        raise OSError("Stream is closed")
+
+    client = AskedClient({"tcp://a:1": None})
+    monkeypatch.setattr(client, step, gone)
+    with pytest.raises(PatchsweepError, match="the scheduler of the cluster is gone"):
+        await check_workers(client, TASK, "the cluster")
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("address", "kind", "sentence"),

@@ -180,6 +180,42 @@ async def test_a_scheduler_that_is_gone_ends_the_scan():
         await read(Client(CancelledError()))
 
 
+async def test_a_scheduler_that_is_gone_is_one_sentence_whoever_notices_it_first(monkeypatch):
+    monkeypatch.setattr(read_by_dask, "LOOK_EVERY_S", 0.0)
+    noticed = anyio.Event()
+
+    class Gone(Client):
+        async def nthreads(self):
+            noticed.set()
+            raise OSError("Stream is closed")
+
+    class Cancelled(Future):
+        def __await__(self):
+            return self._cancelled().__await__()
+
+        async def _cancelled(self):
+            await noticed.wait()
+            raise CancelledError
+
+    client = Gone()
+    client.submit = lambda *_, **__: Cancelled(None)
+    with pytest.raises(PatchsweepError, match="the scheduler of the cluster is gone"):
+        await read(client)
+
+
+@pytest.mark.parametrize("step", ["subscribe_topic", "submit"])
+async def test_a_client_that_has_given_its_scheduler_up_is_a_sentence(step):
+    from distributed.client import ClosedClientError  # noqa: PLC0415 - an extra
+
+    def closed(*_, **__):
+        raise ClosedClientError("Client is closed. Can't send a message.")
+
+    client = Client()
+    setattr(client, step, closed)
+    with pytest.raises(PatchsweepError, match="the scheduler of the cluster is gone"):
+        await read(client)
+
+
 async def test_news_is_shown_and_a_target_ends_once():
     seen = Seen()
     client = Client(WHOLE)
