@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, settings
 # A loaded machine is slow and no test asserts a time, so neither an example nor its generation has a limit.
 settings.register_profile("patchsweep", deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("fast", settings.get_profile("patchsweep"), max_examples=20)
+settings.register_profile("nightly", settings.get_profile("patchsweep"), max_examples=1_000)
 settings.load_profile("patchsweep")
 
 #: The marker expression of the fast suite, which has 20 s of CPU.
@@ -73,8 +74,9 @@ def pytest_ignore_collect(collection_path, config):
 
 
 def pytest_configure(config):
-    """Takes 20 examples of a property for the fast suite, and 100 where all tests run."""
-    settings.load_profile("fast" if config.option.markexpr == FAST else "patchsweep")
+    """Takes 20 examples of a property for the fast suite, 100 for all, or those of `HYPOTHESIS_PROFILE`."""
+    of_the_suite = "fast" if config.option.markexpr == FAST else "patchsweep"
+    settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", of_the_suite))
 
 
 def pytest_collection_modifyitems(items):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from msgspec import structs
 
+from scanner.app import trend as trend_module
 from scanner.app.trend import SCANS_SHOWN, read_trend
 from scanner.core.model import NodeStatus
 from scanner.core.settings import ScopeSettings, Settings
@@ -68,23 +69,34 @@ async def test_scans_of_another_scope_and_later_ones_are_no_part_of_it(store):
     assert [each.scan_id for each in (await read_trend(store, shown, stale_after_days=7)).points] == [shown]
 
 
-async def test_scans_of_another_scope_take_no_place_of_those_that_are_shown(store):
+@pytest.fixture
+def shown_at_most(monkeypatch):
+    """Shows fewer scans than a quarter of a year, each of which takes 0.1 s to commit."""
+    monkeypatch.setattr(trend_module, "SCANS_SHOWN", 4)
+    return 4
+
+
+def test_a_quarter_of_a_year_of_nights_is_shown():
+    assert pytest.approx(365 / 4, abs=2) == SCANS_SHOWN
+
+
+async def test_scans_of_another_scope_take_no_place_of_those_that_are_shown(store, shown_at_most):
     first = await committed(store, [fresh(1, 0)])
-    for day in range(1, SCANS_SHOWN + 2):
+    for day in range(1, shown_at_most + 2):
         await committed(store, [], day=day, settings=ELSEWHERE)
-    shown = await committed(store, [fresh(1, 0)], day=SCANS_SHOWN + 2)
+    shown = await committed(store, [fresh(1, 0)], day=shown_at_most + 2)
 
     points = (await read_trend(store, shown, stale_after_days=7)).points
 
     assert [each.scan_id for each in points] == [first, shown]
 
 
-async def test_no_more_than_a_quarter_of_a_year_of_nights_is_shown(store):
-    scans = [await committed(store, [], day=day) for day in range(SCANS_SHOWN + 3)]
+async def test_no_more_scans_than_that_are_shown(store, shown_at_most):
+    scans = [await committed(store, [], day=day) for day in range(shown_at_most + 3)]
 
     points = (await read_trend(store, scans[-1], stale_after_days=7)).points
 
-    assert [each.scan_id for each in points] == scans[-SCANS_SHOWN - 1 :]
+    assert [each.scan_id for each in points] == scans[-shown_at_most - 1 :]
 
 
 async def test_an_earlier_scan_that_is_damaged_is_counted_and_left_out(store, tmp_path):

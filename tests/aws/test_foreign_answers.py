@@ -16,6 +16,7 @@ from scanner.core.model import Target
 from scanner.core.settings import NodeSettings, ScopeSettings, Settings
 from tests.aws.every_path import SERVICES, RecordingServer
 from tests.aws.fake_ssm import HUB, QUICK, Answer, error, ok
+from tests.examples import costly
 
 pytestmark = pytest.mark.slow
 
@@ -245,6 +246,7 @@ def _with_bytes(body, changes):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("path", SERVICES)
+@costly()
 @given(status=st.sampled_from([200, 200, 204, 300, 400, 403, 404, 407, 413, 429, 500, 502, 503, 599]), body=BODIES)
 async def test_no_bytes_end_in_a_traceback(path, status, body):
     runner = web.ServerRunner(web.Server(RecordingServer(status, body=body).answer))

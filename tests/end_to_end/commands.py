@@ -1,4 +1,8 @@
-"""Runs the command line as its users do: a process of its own, its surroundings known to the last variable."""
+"""Runs the command line as its users do: a process of its own, its surroundings known to the last variable.
+
+Most of the CPU of a command over a small organization goes into imports, so `run` forks a process that has them behind
+it. `run_whole`, `start` and `shell` begin with the start of the interpreter.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from msgspec import Struct, structs
+
+from tests.forks import run_forked
 
 ENDS_WITHIN_S = 300  # a command takes seconds; on a busy machine, minutes
 #: A simulator without limits need not be asked at the pace of AWS, not even where it says that it is too fast.
@@ -46,8 +52,15 @@ class Terminal(Struct, frozen=True):
         kept = {name: value for name, value in self.variables.items() if name not in names}
         return structs.replace(self, variables=kept)
 
-    def run(self, *arguments: str | Path, **options) -> Ended:
-        """`patchsweep` with these arguments, run to its end."""
+    def run(self, *arguments: str | Path) -> Ended:
+        """Runs `patchsweep` with these arguments to its end."""
+        if any(name.startswith("PYTHON") for name in self.variables):  # the interpreter reads these when it starts
+            return self.run_whole(*arguments)
+        argv = [str(part) for part in arguments]
+        return Ended(*run_forked(argv, self.folder, self.variables, ends_within_s=ENDS_WITHIN_S))
+
+    def run_whole(self, *arguments: str | Path, **options) -> Ended:
+        """Runs `patchsweep` as a process that starts from nothing."""
         return self.ended(self.start(*arguments, **options))
 
     def start(self, *arguments: str | Path, **options) -> subprocess.Popen[str]:

@@ -56,7 +56,7 @@ def test_a_scan_from_the_wire_to_s3_and_back_holds_the_truth(terminal, s3):
     store, sink = f"s3://{BUCKET}/store", f"parquet:s3://{BUCKET}/lake"
     with simulated(terminal, "--account-count", "2", "--region-count", "2", "--node-count", "12") as variables:
         aws = terminal.given(variables | {"AWS_ENDPOINT_URL_S3": s3.meta.endpoint_url, "PATCHSWEEP_STORE": store})
-        ended = aws.run("scan", *ORGANIZATION, "--sink", sink)
+        ended = aws.run_whole("scan", *ORGANIZATION, "--sink", sink)
         assert (ended.code, ended.stdout, ended.sentences) == (0, "", [])
         world = make_world(accounts=2, regions=2, nodes=12)
 
@@ -65,9 +65,9 @@ def test_a_scan_from_the_wire_to_s3_and_back_holds_the_truth(terminal, s3):
         assert_same_rows(from_query(aws, tables=["patches"])["patches"], sent["patches"])
 
         scan_id = sent["scans"][0][0]
-        assert scan_id in aws.run("scans").stdout
-        assert aws.run("scans", "verify").stdout == f"{scan_id}: OK: all files present and unmodified\n"
-        assert aws.run("publish", scan_id, "--sink", sink, "--sink", "jsonl:again").code == 0
+        assert scan_id in aws.run_whole("scans").stdout
+        assert aws.run_whole("scans", "verify").stdout == f"{scan_id}: OK: all files present and unmodified\n"
+        assert aws.run_whole("publish", scan_id, "--sink", sink, "--sink", "jsonl:again").code == 0
         for published in (from_parquet_files(files_of_tables(s3)), from_jsonl(terminal.folder / "again")):
             for name in TABLES:
                 assert_same_rows(published[name], sent[name])
@@ -81,13 +81,13 @@ def files_of_tables(s3):
 def test_a_sink_in_a_bucket_that_is_not_there_is_known_before_the_first_node(terminal, s3):
     with simulated(terminal, "--account-count", "1", "--region-count", "1", "--node-count", "3") as variables:
         aws = terminal.given(variables | {"AWS_ENDPOINT_URL_S3": s3.meta.endpoint_url})
-        ended = aws.run("scan", "--sink", "parquet:s3://not-there-yet/lake")
+        ended = aws.run_whole("scan", "--sink", "parquet:s3://not-there-yet/lake")
         (sentence,) = ended.sentences
         assert (ended.code, "Traceback" in ended.stderr) == (1, False)
         assert sentence.startswith("nothing was read, because the sink parquet:s3://not-there-yet/lake would not take")
         with pytest.raises(ClientError):
             s3.head_bucket(Bucket="not-there-yet")
         s3.create_bucket(Bucket="not-there-yet")
-        assert aws.run("scan", "--sink", "parquet:s3://not-there-yet/lake").code == 0
+        assert aws.run_whole("scan", "--sink", "parquet:s3://not-there-yet/lake").code == 0
         listed = s3.list_objects_v2(Bucket="not-there-yet", Prefix="lake/scans/")
         assert listed["KeyCount"] == 1

@@ -49,7 +49,7 @@ def test_rows_on_a_terminal_are_those_of_a_pipe(terminal):
     reader = Thread(target=_read_all, args=(ours, seen))
     reader.start()
     with serve_in_thread(make_world(accounts=1, regions=1, nodes=6, rows=10)) as simulator:
-        ended = terminal.given(simulator.environment()).run("scan", *ORGANIZATION, *STREAMED, stdout=theirs)
+        ended = terminal.given(simulator.environment()).run_whole("scan", *ORGANIZATION, *STREAMED, stdout=theirs)
         os.close(theirs)
         reader.join()
         assert ended.code == 0

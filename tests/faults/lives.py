@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import faulthandler
-import multiprocessing
 import os
 import signal
 import subprocess
@@ -14,20 +13,8 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from scanner.cli import main
+from tests.forks import FORKS
 
-FORKS = multiprocessing.get_context("forkserver")
-FORKS.set_forkserver_preload(
-    [
-        "scanner.app.scan",
-        "scanner.app.worker",
-        "scanner.files.s3",
-        "scanner.cli.scan",
-        "scanner.cli.scan_output",
-        "scanner.sinks.folder.folder",
-        "aioboto3",
-        "tests.faults.lives",
-    ]
-)
 CHANGES = frozenset({"os.mkdir", "os.rename", "os.remove", "os.rmdir"})
 KILLED = -signal.SIGKILL
 
