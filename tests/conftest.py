@@ -9,10 +9,12 @@ import shutil
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.examples import NIGHTLY_EXAMPLES
+
 # A loaded machine is slow and no test asserts a time, so neither an example nor its generation has a limit.
 settings.register_profile("patchsweep", deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("fast", settings.get_profile("patchsweep"), max_examples=20)
-settings.register_profile("nightly", settings.get_profile("patchsweep"), max_examples=1_000)
+settings.register_profile("nightly", settings.get_profile("patchsweep"), max_examples=NIGHTLY_EXAMPLES)
 settings.load_profile("patchsweep")
 
 #: The marker expression of the fast suite, which has 20 s of CPU.
@@ -33,6 +35,9 @@ SLOW_FOLDERS = tuple(
         "store/missing_since",
     )
 )
+#: Folders whose tests run whole commands, scans and benchmarks, without coverage, which would double their CPU: the
+#: tests of the rooms take the branches, and these show that the whole holds.
+UNMEASURED_FOLDERS = ("tests/benchmarks/", "tests/end_to_end/", "tests/faults/")
 #: The line with which a module marks all its tests as slow.
 ALL_SLOW = re.compile(r"^pytestmark = .*\bpytest\.mark\.(slow|process)\b", re.MULTILINE)
 #: Packages whose absence is never a reason to skip.
@@ -85,9 +90,20 @@ def pytest_collection_modifyitems(items):
         fixtures = set(getattr(item, "fixturenames", ()))
         for fixture in MARKER_OF_FIXTURE.keys() & fixtures:
             item.add_marker(MARKER_OF_FIXTURE[fixture])
+        if item.nodeid.startswith(UNMEASURED_FOLDERS):
+            item.add_marker("no_cover")
         starts_something = item.get_closest_marker("process") or fixtures & SLOW_FIXTURES
         if starts_something or item.nodeid.startswith(SLOW_FOLDERS) or ("s3_url" in fixtures and on_s3(item)):
             item.add_marker("slow")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item):
+    """Leaves the processes that an unmeasured test starts unmeasured too."""
+    with pytest.MonkeyPatch.context() as patch:
+        if item.get_closest_marker("no_cover"):
+            patch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
+        return (yield)
 
 
 def on_s3(item):

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 
 import pytest
 import structlog
@@ -26,8 +27,14 @@ def _logging_as_it_was():
     root.handlers[:], root.level = handlers, level
 
 
+@pytest.fixture(scope="session")
+def _filled_store(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("filled") / "store"
+    store_two_scans_and_an_unfinished_one(folder)
+    return folder
+
+
 @pytest.fixture
-def store(tmp_path):
-    """A folder with two committed scans and one that is not."""
-    store_two_scans_and_an_unfinished_one(tmp_path / "store")
-    return str(tmp_path / "store")
+def store(_filled_store, tmp_path):
+    """Returns a folder of its own with two committed scans and one that is not."""
+    return str(shutil.copytree(_filled_store, tmp_path / "store"))

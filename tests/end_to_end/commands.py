@@ -96,7 +96,5 @@ def terminal_in(folder: Path) -> Terminal:
         "LANG": "C.UTF-8",
         "AWS_EC2_METADATA_DISABLED": "true",
         **FAST,
-        # What coverage needs to measure the processes of a run that it measures.
-        **{name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")},
     }
     return Terminal(folder, variables)

@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 from collections import Counter
 
+import pytest
+
 from scanner.simulator.demo import demo_world
 from scanner.simulator.generate.packages import DAY_S
 from scanner.simulator.running.expected import truth
 from scanner.simulator.running.state import WorldState
+from tests.end_to_end.commands import terminal_in
 from tests.end_to_end.tables import (
     assert_right,
     assert_same_rows,
@@ -23,8 +26,15 @@ from tests.end_to_end.tables import (
 SINKS = ("--sink", "jsonl:out", "--sink", "csv:out", "--sink", "parquet:out", "--sink", "duckdb:out/d.duckdb")
 
 
-def test_every_sink_and_the_store_hold_the_whole_demo_organization(terminal):
-    ended = terminal.run("scan", "--demo", *SINKS)
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory):
+    """Returns a terminal in whose folder the demonstration was scanned, and how that ended."""
+    terminal = terminal_in(tmp_path_factory.mktemp("demo"))
+    return terminal, terminal.run_whole("scan", "--demo", *SINKS)
+
+
+def test_every_sink_and_the_store_hold_the_whole_demo_organization(demo):
+    terminal, ended = demo
     assert (ended.code, ended.stdout, ended.sentences) == (3, "", [])
     out = terminal.folder / "out"
     sent = from_jsonl(out)
@@ -66,8 +76,8 @@ WORDS = {
 STALE = ("online without a recent patch scan", "never scanned", "perhaps scanned with a BaselineOverride")
 
 
-def test_the_first_lines_count_every_machine_that_is_not_covered_and_the_report_names_it_with_its_reason(terminal):
-    ended = terminal.run("scan", "--demo")
+def test_the_first_lines_count_every_machine_that_is_not_covered_and_the_report_names_it_with_its_reason(demo):
+    terminal, ended = demo
     first, *_ = (line for line in " ".join(ended.stderr.split()).split(". ") if "machines: " in line)
     sql = "SELECT instance_id, status, reason FROM nodes"
     nodes = json.loads(terminal.run("query", sql, "--format", "json").stdout)["rows"]

@@ -16,6 +16,7 @@ pytestmark = pytest.mark.slow
 URL = "s3://scans/team"
 SCANS = 6
 DAY_MS = 86_400_000
+AWS = {"AWS_ACCESS_KEY_ID": "AKIAEXAMPLE", "AWS_SECRET_ACCESS_KEY": "x", "AWS_REGION": "us-east-1"}
 
 
 async def fill():
@@ -24,16 +25,22 @@ async def fill():
             await commit(Store(files), [[node(1, patches=40)], [node(2, patches=30)]], STARTED_MS + day * DAY_MS)
 
 
-@pytest.fixture
-def s3(monkeypatch):
-    with serve_s3("scans") as s3:
-        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", s3.url)
-        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAEXAMPLE")
-        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
-        monkeypatch.setenv("AWS_REGION", "us-east-1")
+@pytest.fixture(scope="module")
+def filled():
+    """Yields a server with the store, which no test changes: to fill it takes seconds of CPU."""
+    with serve_s3("scans") as server, pytest.MonkeyPatch.context() as patch:
+        for name, value in AWS.items():
+            patch.setenv(name, value)
+        patch.setenv("AWS_ENDPOINT_URL_S3", server.url)
         anyio.run(fill)
-        s3.lists, s3.gets = 0, []
-        yield s3
+        yield server
+
+
+@pytest.fixture
+def s3(filled):
+    """Returns the server, which counts from now on."""
+    filled.lists, filled.gets = 0, []
+    return filled
 
 
 @pytest.mark.parametrize(

@@ -138,6 +138,7 @@ class FakeS3:
     def __init__(self, *answers):
         self.answers = list(answers)
         self.asked = 0
+        self.is_over = anyio.Event()
 
     async def answer(self, request):
         self.asked += 1
@@ -153,7 +154,7 @@ class FakeS3:
             response = web.StreamResponse(headers={"Content-Length": str(len(STALLED) + 9)})
             await response.prepare(request)
             await response.write(STALLED)
-            await anyio.sleep(30)
+            await self.is_over.wait()
         return response
 
 
@@ -168,7 +169,10 @@ def s3_error(code):
 async def scripted(monkeypatch, *answers):
     fake = FakeS3(*answers)
     async with files_at(fake.answer, monkeypatch) as files:
-        yield fake, files
+        try:
+            yield fake, files
+        finally:
+            fake.is_over.set()
 
 
 @pytest.mark.parametrize(

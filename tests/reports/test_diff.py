@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 
 import anyio
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
@@ -24,6 +24,7 @@ from scanner.reports.diff_rows import open_changes
 from scanner.reports.sql.query import open_views
 from scanner.reports.staleness import DAY_MS, StaleReason
 from scanner.store.store import Store
+from tests.examples import costly
 from tests.store.samples import STARTED_MS, header, node, opened, outcome, scan_row
 
 pytestmark = pytest.mark.slow
@@ -304,7 +305,7 @@ def listed(rows):
 
 
 @given(before=st.lists(ROWS, min_size=2, max_size=2), after=st.lists(ROWS, min_size=2, max_size=2))
-@settings(max_examples=25)
+@costly(10)
 def test_there_is_a_row_for_each_patch_whose_rows_differ_and_for_no_other(before, after):
     expected = {
         (f"i-000{number}", kb_id)

@@ -7,7 +7,7 @@ from pathlib import Path
 import anyio
 import duckdb
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from scanner.core.errors import ConfigError, StoreError
@@ -17,6 +17,7 @@ from scanner.reports.sql.query import open_views
 from scanner.store.blocks import BLOCK_BYTES
 from scanner.store.layout import ScanNames
 from scanner.store.store import Store
+from tests.examples import costly
 from tests.reports.open_store import fill, views_of
 from tests.store.golden_store import FOLDER
 from tests.store.memory_files import MemoryFiles
@@ -84,7 +85,7 @@ async def test_every_query_answers_as_over_whole_files(filled):
     st.sampled_from(COLUMNS),
     st.sampled_from(["", "WHERE region > 'a'", "JOIN (SELECT scan_id, status FROM nodes) USING (scan_id)"]),
 )
-@settings(max_examples=20, deadline=None)
+@costly(10)
 def test_any_columns_in_any_clause_answer_as_over_whole_files(filled, shown, filtered, ordered, source):
     inner = f"(SELECT * FROM patches {source})"
     sql = f"SELECT {', '.join(shown)} FROM {inner} WHERE {filtered} IS NOT NULL ORDER BY {ordered}"

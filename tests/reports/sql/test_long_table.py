@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from scanner.reports.sql.long_table import HEAD_ROWS
 from scanner.reports.sql.render import rendered, rows_of, table_text
+from tests.examples import costly
 
 COLUMNS = {
     "text": st.none() | st.text(max_size=8),
@@ -29,7 +30,7 @@ async def printed(table, size):
     return "".join([piece async for piece in rendered(table.schema, batched(table, size), "table")])
 
 
-@settings(max_examples=30)
+@costly(10)
 @given(st.lists(st.fixed_dictionaries(COLUMNS), max_size=20), st.integers(1, 7))
 async def test_rows_behind_the_first_are_printed_as_the_first_are(rows, size):
     # The widest values come first, so that the widths are those of all rows.

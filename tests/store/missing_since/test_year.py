@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from scanner.core.model import NodeStatus
@@ -11,6 +11,7 @@ from scanner.core.scan_request import PatchFilters
 from scanner.core.state_names import LACKING_STATES
 from scanner.core.tables import segment_table
 from scanner.store.store import Store
+from tests.examples import costly, is_nightly
 from tests.store.memory_files import MemoryFiles
 from tests.store.missing_since.fleet_year import (
     READ,
@@ -73,11 +74,11 @@ async def kill_and_resume(store, at_ms, scans):
 
 @pytest.mark.slow
 async def test_every_date_of_a_year_of_nightly_scans_is_the_truth():
-    await live_through(365, seed=1)
+    await live_through(365 if is_nightly() else 120, seed=1)
 
 
 @given(st.integers(0, 2**32))
-@settings(max_examples=5)
+@costly(20)
 @pytest.mark.slow
 async def test_dates_are_the_truth_for_any_fleet(seed):
     await live_through(8, seed)
