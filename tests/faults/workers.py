@@ -16,6 +16,7 @@ from tests.faults.lives import Life
 from tests.faults.worlds import LIMITS
 
 WORLD = make_world(accounts=4, regions=2, nodes=64, rows=30)
+PATIENCE_S = 500.0  # a busy machine takes minutes for what is a second of CPU
 LISTING, PATCHES = "DescribeInstanceInformation", "DescribeInstancePatches"
 
 
@@ -73,7 +74,7 @@ class Workers:
     def run(self, *argv: str, **dies) -> tuple[int, Life]:
         """Runs the command to its end; returns its exit code."""
         life = self.start(*argv, **dies)
-        return life.wait(120.0), life
+        return life.wait(PATIENCE_S), life
 
     async def begin(self) -> str:
         """Begins a scan; returns its id."""

@@ -24,7 +24,7 @@ from tests.faults.chaos.findings import CATEGORIES, compare, expected_statuses
 from tests.faults.chaos.held import held_by
 from tests.faults.counting_s3 import CountingS3, serve_s3
 from tests.faults.kills import dask, slices
-from tests.faults.kills.scene import WORLD, Outcome, Scene
+from tests.faults.kills.scene import NODES, Outcome, Scene, world_of
 from tests.faults.workers import Workers
 from tests.faults.worlds import organization
 
@@ -54,6 +54,7 @@ class Case(Struct, frozen=True):
     victim: str
     place: str
     seed: int
+    nodes: int = NODES
 
     def __str__(self) -> str:
         return f"{self.victim} with the store {'in a folder' if self.place == 'folder' else 'on S3'}, seed {self.seed}"
@@ -62,9 +63,9 @@ class Case(Struct, frozen=True):
 async def run_case(case: Case, s3: CountingS3, folder: Path) -> Outcome:
     """Plays one case, and holds what was committed against the truth; `folder` is for its files."""
     store = None if case.place == "folder" else f"s3://{BUCKET}/{uuid4().hex}"
-    with organization(WORLD) as simulator, _endpoint(s3.url) if store else nullcontext():
+    with organization(world_of(case.nodes)) as simulator, _endpoint(s3.url) if store else nullcontext():
         workers = Workers(simulator, folder, store)
-        scene = Scene(workers, s3 if store else None, Random(str(case)))
+        scene = Scene(workers, s3 if store else None, Random(str(case)), case.nodes)
         await VICTIMS[case.victim](scene)
         scene.count_pages()
         outcome = scene.outcome
@@ -100,25 +101,25 @@ def _endpoint(url: str) -> Iterator[None]:
             os.environ["AWS_ENDPOINT_URL_S3"] = before
 
 
-def pages_needed(folder: Path) -> int:
+def pages_needed(folder: Path, nodes: int) -> int:
     """How many pages of patches a scan asks for to which nothing happens."""
-    with organization(WORLD) as simulator:
+    with organization(world_of(nodes)) as simulator:
         workers = Workers(simulator, folder)
         code, life = workers.run("scan")
         assert code == 0, life.said
         return workers.pages.total()
 
 
-def play(times: int, first: int, victims: Sequence[str], places: Sequence[str] = PLACES) -> int:
-    """Plays every case `times` times; returns 0 if nothing was found, else 1."""
+def play(seeds: range, victims: Sequence[str], places: Sequence[str], nodes: int) -> int:
+    """Plays every case with each seed; returns 0 if nothing was found, else 1."""
     needed, findings = 0, Counter[str]()
     with serve_s3(BUCKET) as s3:
         for victim, place in product(victims, places):
             outcomes = []
-            for seed in range(first, first + times):
-                case = Case(victim, place, seed)
+            for seed in seeds:
+                case = Case(victim, place, seed, nodes)
                 with tempfile.TemporaryDirectory(prefix="kills-") as name:
-                    needed = needed or pages_needed(Path(name, "alone"))
+                    needed = needed or pages_needed(Path(name, "alone"), nodes)
                     outcomes.append(anyio.run(run_case, case, s3, Path(name)))
                 for category, examples in outcomes[-1].findings.examples.items():
                     _show(f"{case}: {category}: {examples[0]}")
@@ -132,11 +133,12 @@ def _line(victim: str, place: str, outcomes: Sequence[Outcome], needed: int) -> 
     """What the cases of one victim in one place add up to."""
     found = sum((outcome.findings.counts for outcome in outcomes), Counter[str]())
     rows = sum(outcome.findings.compared["rows"] for outcome in outcomes)
-    beyond = [outcome.pages / needed - 1 for outcome in outcomes]
+    beyond = [outcome.pages - needed for outcome in outcomes]
     verdict = ", ".join(f"{count} {name}" for name, count in found.items()) or "right"
     return (
         f"{victim} ({place}): {len(outcomes)} scans, {sum(outcome.is_hit for outcome in outcomes)} hit, {rows:,} rows: "
-        f"{verdict}; pages beyond need {sum(beyond) / len(beyond):.1%}, at most {max(beyond):.1%}; "
+        f"{verdict}; {sum(beyond) / len(beyond):.0f} pages beyond the {needed:,} needed "
+        f"({sum(beyond) / len(beyond) / needed:.1%}), at most {max(beyond)} ({max(beyond) / needed:.1%}); "
         f"{sum(outcome.pages_again for outcome in outcomes)} pages of stored nodes asked again, "
         f"{sum(outcome.late_files for outcome in outcomes)} files written after a commit"
     )
@@ -154,9 +156,11 @@ def main() -> int:
     parser.add_argument("--from", type=int, default=0, dest="first", metavar="S", help="the first seed [0]")
     parser.add_argument("--victims", metavar="NAMES", help=f"some of {','.join(VICTIMS)}; without: all")
     parser.add_argument("--place", choices=PLACES, help="where the store is; without: in both")
+    parser.add_argument("--nodes", type=int, default=NODES, metavar="N", help=f"how many nodes a scan has [{NODES}]")
     given = parser.parse_args()
     victims = given.victims.split(",") if given.victims else list(VICTIMS)
     unknown = [name for name in victims if name not in VICTIMS]
     if unknown:
         parser.error(f"there is no {unknown[0]!r}; there are {', '.join(VICTIMS)}")
-    return play(given.kills, given.first, victims, [given.place] if given.place else PLACES)
+    seeds = range(given.first, given.first + given.kills)
+    return play(seeds, victims, [given.place] if given.place else PLACES, given.nodes)

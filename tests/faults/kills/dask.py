@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
 from tests.faults.dask_processes import Cluster, workers_of
-from tests.faults.kills.scene import PATIENCE_S, REQUESTS, Scene, is_stopped
+from tests.faults.kills.scene import PATIENCE_S, Scene, is_stopped
 from tests.faults.lives import KILLED, Life
 from tests.faults.workers import freeze, wake
 
@@ -20,7 +20,7 @@ ENDS_WITHIN_S = 60.0
 
 
 def _moment(scene: Scene) -> int:
-    return scene.chance.randrange(20, REQUESTS * 2 // 3)
+    return scene.chance.randrange(20, scene.requests * 2 // 3)
 
 
 async def worker_is_killed(scene: Scene) -> str:

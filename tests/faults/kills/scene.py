@@ -11,17 +11,23 @@ import anyio
 from msgspec import Struct, field
 
 from scanner.simulator.generate.build import make_world
+from scanner.simulator.world.organization import World
 from scanner.store.store import Store
 from tests.faults.chaos.findings import Findings
 from tests.faults.counting_s3 import CountingS3
 from tests.faults.lives import KILLED, Life
 from tests.faults.workers import Workers
 
-WORLD = make_world(accounts=4, regions=2, nodes=64, rows=110)
-REQUESTS = 250  # about what a whole scan of it sends
+NODES = 64
+REQUESTS = 250  # about what a whole scan of so many nodes sends
 PATIENCE_S = 500.0  # a busy machine takes a minute to start a worker of Dask
 LOOK_EVERY_S = 0.05
 BUSY = ("is being written by", "wait until all workers have ended")
+
+
+def world_of(nodes: int) -> World:
+    """The organization of a scan of so many nodes; each account and Region of eight has as many."""
+    return make_world(accounts=4, regions=2, nodes=nodes, rows=110)
 
 
 class Outcome(Struct):
@@ -38,10 +44,11 @@ class Outcome(Struct):
 class Scene:
     """The processes of one scan, its store, and the moment at which something happens to one of them."""
 
-    def __init__(self, workers: Workers, s3: CountingS3 | None, chance: Random) -> None:
+    def __init__(self, workers: Workers, s3: CountingS3 | None, chance: Random, nodes: int = NODES) -> None:
         self.workers = workers
         self.s3 = s3
         self.chance = chance
+        self.requests = REQUESTS * nodes // NODES  # about what a whole scan sends
         self.outcome = Outcome()
         self._stored: set[str] = set()
         self._asked_before: Counter[str] = Counter()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 
-from tests.faults.kills.scene import PATIENCE_S, REQUESTS, Scene, is_stopped
+from tests.faults.kills.scene import PATIENCE_S, Scene, is_stopped
 from tests.faults.lives import KILLED, Life
 from tests.faults.workers import freeze, wake
 
@@ -33,7 +33,7 @@ async def work_is_killed(scene: Scene) -> str:
     """One of three workers that is killed, and started again."""
     await scene.to_its_end("begin", "--scan-id", SCAN_ID)
     victim, *others = scene.chance.sample(PARTS, len(PARTS))
-    moment = scene.chance.randrange(5, REQUESTS * 2 // 3)
+    moment = scene.chance.randrange(5, scene.requests * 2 // 3)
     lives = {victim: scene.hit_at_request(moment, Life.kill, "work", SCAN_ID, "--slice", victim)}
     lives |= {part: scene.workers.start("work", SCAN_ID, "--slice", part) for part in others}
     for part, life in lives.items():
@@ -73,7 +73,7 @@ async def delta_is_killed(scene: Scene) -> str:
 async def work_is_frozen(scene: Scene) -> str:
     """A worker that stands still while another reads its slice and the scan is committed, and then goes on."""
     await scene.to_its_end("begin", "--scan-id", SCAN_ID)
-    moment = scene.chance.randrange(5, REQUESTS // 3)
+    moment = scene.chance.randrange(5, scene.requests // 3)
     life = scene.hit_at_request(moment, freeze, "work", SCAN_ID, "--slice", "0/2")
     is_frozen = await is_stopped(life.pid)
     for part in ("0/2", "1/2"):
