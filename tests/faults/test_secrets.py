@@ -20,6 +20,7 @@ from tests.cli.running import run
 from tests.faults.lives import KILLED, Life
 from tests.faults.worlds import EXTERNAL_ID, LIMITS, organization
 
+PATIENCE_S = 300.0
 WORLD = make_world(accounts=3, regions=2, nodes=24, rows=60, external_id=EXTERNAL_ID)
 FAULTS = Faults(
     seed=5,
@@ -97,6 +98,35 @@ def test_a_scan_with_faults_a_crash_and_a_resumption_leaves_no_secret_behind(tmp
         secrets = secrets_of(simulator)
         assert len(secrets) > 8
         assert_holds_no_secret(tmp_path, secrets)
+
+
+def test_workers_leave_no_secret_behind_in_the_store_of_an_unfinished_scan_or_in_their_logs(tmp_path):
+    scan_id = "20461125T221024Z-a1b2c3"
+    with organization(WORLD, faults=FAULTS) as simulator:
+        sinks = f"csv:{tmp_path / 'csv'}"
+        variables = {**environment(simulator, tmp_path), "PATCHSWEEP_SINK": sinks, "PATCHSWEEP_LOG_LEVEL": "debug"}
+        kill_at = 0
+
+        def kill(_):
+            if simulator.stats.requests() == kill_at:
+                life.kill()
+
+        simulator.watch(kill)
+        kept = set()
+        for argv, code in (
+            (["begin", "--scan-id", scan_id], 0),
+            (["work", scan_id, "--slice", "0/2"], KILLED),
+            (["work", scan_id, "--slice", "0/2"], 0),
+            (["work", scan_id, "--slice", "1/2"], 0),
+            (["finish", scan_id], 3),
+        ):
+            kill_at = simulator.stats.requests() + 30 if code == KILLED else 0
+            life = Life(argv, variables, tmp_path / "store")
+            assert life.wait(PATIENCE_S) == code, life.said
+            assert_holds_no_secret(tmp_path, secrets_of(simulator), at_least=100)
+            kept |= {path.parent.name for path, _ in texts_in(tmp_path / "store")}
+        assert {"open", "ended"} <= kept
+        assert len(secrets_of(simulator)) > 8
 
 
 @pytest.mark.parametrize(

@@ -152,12 +152,13 @@ async def test_the_result_is_that_of_one_process(mode, simulator, settings, tmp_
     assert (by_workers.oldest_installed is not None) == (mode == "lean")
 
 
-async def test_a_segment_that_is_lost_before_the_end_is_missed_and_its_targets_are_named(simulator, settings):
+@pytest.mark.parametrize("kind", ["segments", "patches"])
+async def test_a_segment_that_is_lost_before_the_end_is_missed_and_its_targets_are_named(kind, simulator, settings):
     scan_id = await begin(settings)
     await work(settings, scan_id)
     files = LocalFiles(folder(settings))
-    names = ScanNames(scan_id)
-    await files.delete((await files.names(names.segments))[:1])
+    names = await files.names(getattr(ScanNames(scan_id), kind))
+    await files.delete(names[:1])
 
     with pytest.raises(StoreError, match=r"lacks nodes that were read of \d{12}/.*nothing was committed"):
         await finish(settings, scan_id)
