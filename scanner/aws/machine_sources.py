@@ -84,15 +84,12 @@ class TargetSources:
         use = self._coverage.inventory
 
         async def read() -> list[InventoryNode]:
-            nodes = inventory_nodes(self._ssm.ask, self._name, self._note_odd)
+            nodes = inventory_nodes(self._ssm.ask, self._name, self._note_odd, is_wanted)
             listing = until_cut(nodes, GET_INVENTORY, partial(self._note_cut, use))
-            # Inventory lists every node of the target; the others are not kept, which is 1 kB each.
-            return [
-                node
-                async for page in listing
-                for node in page
-                if node.status == STOPPED or node.instance_id in instance_ids
-            ]
+            return [node async for page in listing for node in page]
+
+        def is_wanted(instance_id: str, status: str | None) -> bool:
+            return status == STOPPED or instance_id in instance_ids
 
         return await self._asked(use, read)
 

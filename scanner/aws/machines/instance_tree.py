@@ -29,7 +29,7 @@ def read_tree(body: bytes, on_odd: OnOdd) -> Page[Instance]:
     """Returns the instances of a page and the token of the next; raises `Transient` if it is no answer of EC2."""
     with _uncollected():
         root = root_of(body)
-        found = [_instance(item, on_odd) for item in _instance_items(reservations_of(root), on_odd)]
+        found = [_instance(item, on_odd) for item in instance_items(reservations_of(root), on_odd)]
         return Page([instance for instance in found if instance is not None], token_of(root))
 
 
@@ -89,7 +89,8 @@ def _allowed(reference: re.Match[str]) -> str:
     return reference[0] if code <= _HIGHEST_CHARACTER and not re.match(_FORBIDDEN, chr(code)) else _REPLACEMENT
 
 
-def _instance_items(reservations: ET.Element, on_odd: OnOdd) -> Iterator[ET.Element]:
+def instance_items(reservations: ET.Element, on_odd: OnOdd) -> Iterator[ET.Element]:
+    """Yields the elements of the instances in a list of reservations."""
     for reservation in reservations:
         instances = reservation.find("instancesSet")
         if instances is None:
@@ -103,12 +104,19 @@ def _instance(item: ET.Element, on_odd: OnOdd) -> Instance | None:
     if not instance_id:
         on_odd(DESCRIBE_INSTANCES, "an instance without an id")
         return None
+    return instance_of(
+        instance_id, texts_of(item), _tags(item, lambda: on_odd(DESCRIBE_INSTANCES, f"a tag of {instance_id}"))
+    )
+
+
+def texts_of(item: ET.Element) -> dict[str, str]:
+    """Returns the texts of an instance that are read, by the names of the members that hold them."""
     texts = {}
     for name, inside in MEMBERS.items():
         member = item.find(name)
         if member is not None:
             texts.update({each: member.findtext(each) or "" for each in inside} or {name: member.text or ""})
-    return instance_of(instance_id, texts, _tags(item, lambda: on_odd(DESCRIBE_INSTANCES, f"a tag of {instance_id}")))
+    return texts
 
 
 def _tags(item: ET.Element, on_odd: Callable[[], None]) -> Tags:

@@ -301,6 +301,33 @@ async def test_details_of_any_type_cost_themselves_alone():
     assert (found.compliance, found.state.baseline_id) == ("COMPLIANT", "pb-1")
 
 
+_NULLS = {"Content": [{"InstanceStatus": "Stopped", "ComputerName": None, "IpAddress": ""}], "CaptureTime": None}
+_WHOLE = {
+    "Content": [{"InstanceStatus": "Active", "PlatformName": "é\U0001f600", "ResourceType": "ManagedInstance"}],
+    "CaptureTime": "2026-11-25T08:00:00Z",
+}
+
+
+@pytest.mark.parametrize("item", [_WHOLE, _NULLS, {"Content": []}, {"Content": None}, {}, None])
+async def test_an_inventory_node_is_the_same_beside_an_odd_one(item):
+    entity = {"Id": "i-1", "Data": {"AWS:InstanceInformation": item, "AWS:Application": {"Content": "later"}}}
+    alone, beside = [
+        [page async for page in inventory_nodes(answering({"Entities": entities}), "the target")]
+        for entities in ([entity], [entity, 7])
+    ]
+    assert [node.instance_id for node in alone[0]] == ["i-1"]
+    assert alone == beside
+
+
+async def test_of_an_inventory_only_the_wanted_nodes_are_made():
+    entities = [{"Id": f"i-{each}", "Data": {"AWS:InstanceInformation": _NULLS}} for each in range(4)]
+    wanted = {"i-1": "Stopped", "i-3": "Stopped"}
+    listing = inventory_nodes(
+        answering({"Entities": entities}), "the target", is_wanted=lambda key, status: wanted.get(key) == status
+    )
+    assert [node.instance_id async for page in listing for node in page] == ["i-1", "i-3"]
+
+
 async def test_an_odd_member_of_an_inventory_node_costs_itself_alone():
     content = {"InstanceStatus": "Stopped", "ComputerName": "db", "AgentVersion": 3, "Extra": {"a": 1}}
     entities = [

@@ -1,0 +1,74 @@
+"""Finds out where the texts of an EC2 instance are from the names of its elements alone, once for all that are alike.
+
+The names are read as a tree whose texts are the places of the real ones, so that what is read of an instance is what
+`instance_tree` reads, whatever the names are. The instances of a fleet have a few dozen layouts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from operator import itemgetter
+from xml.etree import ElementTree as ET
+
+from msgspec import Struct
+
+from scanner.aws.machines.instance_members import TAGS
+from scanner.aws.machines.instance_tree import instance_items, texts_of
+
+ID = "instanceId"
+SEPARATOR = "<"  # no name has one
+_BEFORE = f"<reservationSet><item><instancesSet><item><{ID}>0"
+_AFTER = f"<{ID}/></item></instancesSet></item></reservationSet>"
+_NO_NAMES = ("!", "?")  # of comments, CDATA and instructions: what is around them may be one text
+_ID_PLACE, _NOWHERE = 0, -1  # where its id is, and the empty text of members that it lacks
+_LAYOUTS = 256  # of about 3 kB each
+
+
+class UnusualError(Exception):
+    """The page is not in the form that EC2 writes, so that only a tree can say what it holds."""
+
+
+class Layout(Struct, frozen=True):
+    """The texts of an instance by name, and what takes them from the list of all its texts and names."""
+
+    names: tuple[str, ...]
+    texts: Callable[[Sequence[str]], tuple[str, ...]]
+
+
+@lru_cache(_LAYOUTS)
+def layout_of(names: str) -> Layout:
+    """Returns where the texts of an instance are, in a list with a text, a name, a text and so on to an empty text.
+
+    Args:
+        names: all between the brackets from the end of its id to the start of the next instance, with `SEPARATOR`
+            between them: `/instanceId`, `imageId`, `/imageId`, `dnsName/`. Its list of tags is empty.
+
+    Raises:
+        UnusualError: they are not those of one instance and the beginning of the next.
+    """
+    tags = names.split(SEPARATOR)
+    if any(tag.startswith(_NO_NAMES) for tag in tags):
+        raise UnusualError
+    between = "".join([f"<{tag}>{2 * number}" for number, tag in enumerate(tags, 1)])
+    try:
+        root = ET.fromstring(_BEFORE + between + _AFTER)  # noqa: S314 - without a document type, so without entities
+    except ET.ParseError as error:
+        raise UnusualError from error
+    instances = list(instance_items(root, _refuse))
+    if len(instances) != 2 or len(instances[1]) != 1:  # noqa: PLR2004 - the instance, and no more of the next than its id
+        raise UnusualError
+    _check_tags(root, instances[0])
+    places = {name: int(text) if text else _NOWHERE for name, text in texts_of(instances[0]).items()}
+    return Layout((ID, "", *places), itemgetter(_ID_PLACE, _NOWHERE, *places.values()))
+
+
+def _check_tags(root: ET.Element, instance: ET.Element) -> None:
+    """Refuses a list of tags that is not the instance's own, or that is written in another form and so not empty."""
+    lists = list(root.iter(TAGS))
+    if lists and (lists != [instance.find(TAGS)] or len(lists[0])):
+        raise UnusualError
+
+
+def _refuse(*_: object) -> None:
+    raise UnusualError
