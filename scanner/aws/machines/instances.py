@@ -20,7 +20,7 @@ _DOCUMENT_TYPE = b"<!DOCTYPE"
 def decode_instances(body: bytes, on_odd: OnOdd = ignore_odd) -> Page[Instance]:
     """Returns the instances of one page and the token of the next.
 
-    A page in the form that EC2 writes is read as text, in a quarter of the CPU that a tree takes; any other as a tree.
+    A page in the form that EC2 writes is read as text, in a third of the CPU that a tree takes; any other as a tree.
 
     Args:
         body: the answer.
