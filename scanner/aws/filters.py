@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from scanner.core.model import ManagedNode
 from scanner.core.settings import NodeSettings, PatchSettings
@@ -22,11 +22,16 @@ def node_filters(settings: NodeSettings) -> Filters:
     return [_filter(key, values) for key, values in narrow.items() if len(values) == 1]
 
 
-def is_wanted(node: ManagedNode, settings: NodeSettings) -> bool:
-    """Returns whether the node meets every condition on its own fields."""
-    return (not settings.platform_types or node.platform_type in settings.platform_types) and (
-        not settings.ping_statuses or node.ping_status in settings.ping_statuses
+def is_wanted(node: ManagedNode, settings: NodeSettings, unread: Collection[str] = ()) -> bool:
+    """Returns whether the node meets every condition on its own fields.
+
+    Of `unread` members, by their names in the API, nothing is known, so they leave no node out.
+    """
+    conditions = (
+        ("PlatformType", node.platform_type, settings.platform_types),
+        ("PingStatus", node.ping_status, settings.ping_statuses),
     )
+    return all(not wanted or value in wanted or member in unread for member, value, wanted in conditions)
 
 
 def patch_filters(settings: PatchSettings, states: Sequence[str]) -> Filters:

@@ -77,4 +77,11 @@ class SsmFleet:
             self._coverage,
             self._max_restarts,
         )
-        yield SsmTarget(requests, sources, nodes=self._nodes, patches=self._patches, max_restarts=self._max_restarts)
+        yield SsmTarget(
+            requests,
+            sources,
+            nodes=self._nodes,
+            patches=self._patches,
+            max_restarts=self._max_restarts,
+            on_odd=sources.note_odd,
+        )

@@ -67,7 +67,7 @@ class TargetSources:
                 self._note_cut(use, operation, error)
                 found.update({key: instance for key, instance in known.items() if key not in found})
 
-            listing = instance_pages((await self._ec2()).ask, self._rules, self._name, self._note_odd)
+            listing = instance_pages((await self._ec2()).ask, self._rules, self._name, self.note_odd)
             async for page in until_cut(listing, DESCRIBE_INSTANCES, note_cut):
                 for instance in page:
                     found[instance.instance_id] = instance
@@ -84,7 +84,7 @@ class TargetSources:
         use = self._coverage.inventory
 
         async def read() -> list[InventoryNode]:
-            nodes = inventory_nodes(self._ssm.ask, self._name, self._note_odd, is_wanted)
+            nodes = inventory_nodes(self._ssm.ask, self._name, self.note_odd, is_wanted)
             listing = until_cut(nodes, GET_INVENTORY, partial(self._note_cut, use))
             return [node async for page in listing for node in page]
 
@@ -99,7 +99,7 @@ class TargetSources:
 
         async def read() -> Mapping[str, Tags]:
             tagging = (await self._tagging()).ask
-            return await hybrid_tags(tagging, self._name, self._note_odd, partial(self._note_cut, use))
+            return await hybrid_tags(tagging, self._name, self.note_odd, partial(self._note_cut, use))
 
         return await self._asked(use, read)
 
@@ -113,14 +113,14 @@ class TargetSources:
         if not self._has_association:
             return None
         note_cut = partial(self._note_cut, use)
-        return await self._asked(use, lambda: association_scan(self._ssm.ask, instance_id, self._note_odd, note_cut))
+        return await self._asked(use, lambda: association_scan(self._ssm.ask, instance_id, self.note_odd, note_cut))
 
     async def baselines(self, baseline_ids: Collection[str]) -> Sequence[Baseline] | NotAsked:
         """Returns the baselines with these short ids, as far as AWS has them."""
         use = self._coverage.baselines
 
         async def read() -> list[Baseline]:
-            known = await identities(self._ssm.ask, self._name, self._note_odd, partial(self._note_cut, use))
+            known = await identities(self._ssm.ask, self._name, self.note_odd, partial(self._note_cut, use))
             wanted = sorted(known.keys() & set(map(short_id, baseline_ids)))
             answers = [await self._baseline(known[each][0], is_default=known[each][1]) for each in wanted]
             return [answer for answer in answers if answer is not None]
@@ -144,7 +144,8 @@ class TargetSources:
         odd = [NotAsked(f"{operation} {where} answered {_first(names)}") for operation, names in self._odd.items()]
         return [*odd, *self._unread.values()]
 
-    def _note_odd(self, operation: Operation, name: str) -> None:
+    def note_odd(self, operation: Operation, name: str) -> None:
+        """Takes note of a member of an answer that cannot be read, by name."""
         self._odd.setdefault(operation, {})[name] = None
 
     def _note_cut(self, use: SourceUse, operation: Operation, error: AwsError | RequestRejected) -> None:

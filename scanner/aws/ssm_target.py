@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from functools import partial
+from itertools import chain
 from typing import TypeVar
 
 from scanner.aws.decode import node_of, patch_state_of
 from scanner.aws.filters import Filters, is_wanted, node_filters, patch_filters
+from scanner.aws.machines.odd_members import OnOdd, ignore_odd
 from scanner.aws.operations import (
     DESCRIBE_INSTANCE_INFORMATION,
     DESCRIBE_INSTANCE_PATCH_STATES,
@@ -42,8 +44,10 @@ class SsmTarget:
         nodes: NodeSettings,
         patches: PatchSettings,
         max_restarts: int,
+        on_odd: OnOdd = ignore_odd,
     ) -> None:
         self._requests = requests
+        self._on_odd = on_odd
         self.sources = sources
         self._target = requests.target
         self._nodes = nodes
@@ -62,7 +66,8 @@ class SsmTarget:
     async def nodes(self) -> AsyncGenerator[Sequence[ManagedNode], None]:
         """Yields the managed nodes, each once, those that lost their connection too.
 
-        A node whose row cannot be decoded has nothing but its id; `patch_states` then returns its error.
+        A member of a node that cannot be decoded is absent and named. A node whose row cannot be decoded at all has
+        nothing but its id; `patch_states` then returns its error.
 
         Raises:
             Disabled: AWS says so in answer to the first page. A refusal on a later page is `Denied`, whatever it says:
@@ -88,6 +93,11 @@ class SsmTarget:
             rows = (row for listed in page for row in listed.rows if row.instance_id not in seen)
             # Only a node that is wanted counts as seen: of two entries with different states, one may be.
             fresh = {node.instance_id: node for node in map(node_of, rows) if is_wanted(node, self._nodes)}
+            for odd in (odd for listed in page for odd in listed.odd if odd.row.instance_id not in seen):
+                node = node_of(odd.row)
+                if is_wanted(node, self._nodes, odd.names):
+                    self._on_odd(DESCRIBE_INSTANCE_INFORMATION, f"{', '.join(odd.names)} of {node.instance_id}")
+                    fresh.setdefault(node.instance_id, node)
             for row in (row for listed in page for row in listed.undecodable):
                 error = self._undecodable_row(DESCRIBE_INSTANCE_INFORMATION, row)
                 if row.instance_id is None:
@@ -179,7 +189,7 @@ class SsmTarget:
         try:
             async for page in pages(partial(self._node_page, filters), rules, f"Node {instance_id}"):
                 for listed in page:
-                    named = [node_of(row) for row in listed.rows if row.instance_id == instance_id]
+                    named = [node_of(row) for row in _all_rows(listed) if row.instance_id == instance_id]
                     if named or listed.undecodable:
                         return named[0] if named else ManagedNode(instance_id)
         except InvalidNode:
@@ -193,7 +203,7 @@ class SsmTarget:
             DESCRIBE_INSTANCE_INFORMATION,
             payload,
             wire.NODES,
-            is_about=lambda page: all(row.instance_id for row in page.rows),
+            is_about=lambda page: all(row.instance_id for row in _all_rows(page)),
         )
 
     def _undecodable_row(self, operation: Operation, row: wire.UndecodableRow) -> AwsError:
@@ -202,6 +212,11 @@ class SsmTarget:
             f"{operation} in account {self._target.account_id}, Region {self._target.region}: {name} cannot be decoded "
             f"({row.reason})"
         )
+
+
+def _all_rows(page: wire.Rows[wire.WireNode]) -> Iterator[wire.WireNode]:
+    """Yields the rows of a page, those too of which a member could not be decoded."""
+    return chain(page.rows, (odd.row for odd in page.odd))
 
 
 def _is_newer(state: PatchState, known: PatchState) -> bool:

@@ -88,4 +88,4 @@ class TargetRequests:
             return decode_now(body)
 
         rows = await self.ask(operation, payload, decode_in_turn, is_about=is_about)
-        return Page([rows] if rows.rows or rows.undecodable else [], rows.next_token)
+        return Page([rows] if rows.rows or rows.undecodable or rows.odd else [], rows.next_token)

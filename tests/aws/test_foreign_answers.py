@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scanner.aws.open import open_aws
 from scanner.aws.transport.interface import NoResponse, ServiceError
 from scanner.core.errors import AwsError, Denied, PatchsweepError, Unavailable
-from scanner.core.model import Target
+from scanner.core.model import ManagedNode, Target
 from scanner.core.settings import NodeSettings, ScopeSettings, Settings
 from tests.aws.every_path import SERVICES, RecordingServer
 from tests.aws.fake_ssm import HUB, QUICK, Answer, error, ok
@@ -32,6 +32,15 @@ def settings_for(transport):
 async def read(method, *arguments, transport="direct", settings=None):
     async with open_aws(settings or settings_for(transport)) as aws, aws.fleet.open(AT_HUB) as reader:
         return await getattr(reader, method)(*arguments)
+
+
+async def unread_of(settings):
+    """Returns the nodes of a target, those whose patch state is an error, and what else could not be read."""
+    async with open_aws(settings) as aws, aws.fleet.open(AT_HUB) as reader:
+        nodes = [node async for page in reader.nodes() for node in page]
+        states = await reader.patch_states([node.instance_id for node in nodes])
+        failed = [key for key, state in states.items() if isinstance(state, AwsError)]
+        return nodes, failed, [each.reason for each in reader.sources.unread()]
 
 
 async def list_nodes(settings):
@@ -98,28 +107,51 @@ async def test_broken_text_in_the_name_of_an_account_costs_its_characters(aws):
 
 
 @both_transports
-@pytest.mark.parametrize("member", ['"ComputerName":7', '"PingStatus":{}', '"LastPingDateTime":[]'])
-async def test_a_node_that_cannot_be_decoded_costs_no_other_and_is_named(aws, member, transport):
-    aws.on(
-        "DescribeInstanceInformation", page_of("InstanceInformationList", f'{{"InstanceId":"i-bad",{member}}}', NODE)
-    )
+@pytest.mark.parametrize(
+    ("members", "names"),
+    [
+        ('"ComputerName":7', "ComputerName"),
+        ('"PingStatus":{}', "PingStatus"),
+        ('"LastPingDateTime":[],"AgentVersion":[["x"]]', "LastPingDateTime, AgentVersion"),
+    ],
+)
+async def test_an_odd_fact_of_a_node_costs_itself_alone_and_is_named(aws, members, names, transport):
+    bad = f'{{"InstanceId":"i-bad","PlatformType":"Linux",{members},"Later":{{}}}}'
+    aws.on("DescribeInstanceInformation", page_of("InstanceInformationList", bad, NODE))
     aws.on("DescribeInstancePatchStates", ok(InstancePatchStates=[]))
 
-    ids, failed, ended_by = await list_nodes(settings_for(transport))
+    nodes, failed, unread = await unread_of(settings_for(transport))
 
-    assert sorted(ids) == ["i-1", "i-bad"]
-    assert list(failed) == ["i-bad"]
-    assert "the row of node i-bad cannot be decoded" in failed["i-bad"]
-    assert ended_by is None
+    assert sorted(nodes, key=lambda node: node.instance_id) == [
+        ManagedNode("i-1", computer_name="web"),
+        ManagedNode("i-bad", platform_type="Linux"),
+    ]
+    assert failed == []
+    where = f"in account {HUB}, Region eu-west-1,"
+    assert unread == [f"ssm:DescribeInstanceInformation {where} answered what cannot be read: {names} of i-bad"]
     assert len(aws.of("DescribeInstanceInformation")) == 2
 
 
-async def test_a_node_that_cannot_be_decoded_is_named_whatever_nodes_are_wanted(aws):
-    aws.on("DescribeInstanceInformation", page_of("InstanceInformationList", '{"InstanceId":"i-bad","PlatformType":7}'))
+@pytest.mark.parametrize(
+    ("row", "ids"),
+    [
+        ('{"InstanceId":"i-bad","PlatformType":7,"PingStatus":"Online"}', ["i-bad"]),
+        ('{"InstanceId":"i-bad","PlatformType":7,"PingStatus":"Inactive"}', []),
+        ('{"InstanceId":"i-bad","PlatformType":"Linux","PingStatus":"Online","ComputerName":7}', []),
+    ],
+)
+async def test_a_node_is_left_out_by_what_is_known_of_it_and_never_by_an_odd_fact(aws, row, ids):
+    aws.on("DescribeInstanceInformation", page_of("InstanceInformationList", row))
     aws.on("DescribeInstancePatchStates", ok(InstancePatchStates=[]))
     wanted = NodeSettings(platform_types=("Windows",), ping_statuses=("Online", "ConnectionLost"))
-    ids, failed, _ = await list_nodes(Settings(limits=QUICK, nodes=wanted))
-    assert ids == list(failed) == ["i-bad"]
+    nodes, failed, unread = await unread_of(Settings(limits=QUICK, nodes=wanted))
+    assert ([node.instance_id for node in nodes], failed, len(unread)) == (ids, [], len(ids))
+
+
+async def test_a_node_whose_odd_row_has_an_empty_id_makes_a_listing_no_answer(aws):
+    aws.on("DescribeInstanceInformation", page_of("InstanceInformationList", '{"InstanceId":"","ComputerName":7}'))
+    _, _, ended_by = await list_nodes(settings_for("direct"))
+    assert "about nodes that were not asked for" in str(ended_by)
 
 
 @pytest.mark.parametrize("row", ["7", "null", "{}", '{"InstanceId":7}'])

@@ -1,4 +1,4 @@
-"""One patch that is not what the API says: the whole command keeps every other row, and says what it could not read."""
+"""Patches and facts that are not what the API says: the command keeps all others, and says what it could not read."""
 
 from __future__ import annotations
 
@@ -50,16 +50,21 @@ def patches_of(call):
     return Answer(f'{{"Patches":[{rows}],"NextToken":"t"}}'.encode())
 
 
-@pytest.fixture
-async def user(tmp_path):
-    """A terminal in whose folder a scan of these nodes has ended, as is asserted here."""
+async def scanned(folder, nodes):
+    """A terminal in whose folder a scan of nodes with these rows has ended, and how it ended."""
     fake = FakeAws()
-    fake.on("DescribeInstanceInformation", ok(InstanceInformationList=[{"InstanceId": each} for each in (*ODD, GOOD)]))
+    fake.on("DescribeInstanceInformation", ok(InstanceInformationList=nodes))
     fake.on("DescribeInstancePatchStates", states_of)
     fake.on("DescribeInstancePatches", patches_of)
     async with serving(fake) as url:
-        terminal = terminal_in(tmp_path).given({"AWS_ENDPOINT_URL": url, **CREDENTIALS})
-        ended = await anyio.to_thread.run_sync(lambda: terminal.run("scan", *OFF))
+        terminal = terminal_in(folder).given({"AWS_ENDPOINT_URL": url, **CREDENTIALS})
+        return terminal, await anyio.to_thread.run_sync(lambda: terminal.run("scan", *OFF))
+
+
+@pytest.fixture
+async def user(tmp_path):
+    """A terminal in whose folder a scan of these nodes has ended, as is asserted here."""
+    terminal, ended = await scanned(tmp_path, [{"InstanceId": each} for each in (*ODD, GOOD)])
     words = " ".join(ended.stderr.split())
     assert ended.code == 3
     assert "7 machines: 1 verified, 6 mismatched." in words
@@ -89,3 +94,13 @@ async def test_the_other_rows_are_kept_and_the_node_is_never_taken_for_fine(user
 
     assert user.run("report", "--output", "report.html").code == 0
     assert "1 row cannot be read: KB2" in (user.folder / "report.html").read_text()
+
+
+async def test_a_node_with_odd_facts_has_its_patches_read_and_the_facts_named(tmp_path):
+    row = {"InstanceId": GOOD, "PlatformType": "Linux", "PlatformName": 7, "AgentVersion": {"major": 3}}
+    user, ended = await scanned(tmp_path, [row])
+    words = " ".join(ended.stderr.split())
+    assert ended.code == 0, words
+    assert f"answered what cannot be read: PlatformName, AgentVersion of {GOOD}" in words
+    facts = "SELECT instance_id, status, platform_type, platform_name, agent_version, patch_rows FROM nodes"
+    assert rows_of(user, facts) == [(GOOD, "verified", "Linux", None, None, 2)]

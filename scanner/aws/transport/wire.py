@@ -12,6 +12,7 @@ from scanner.aws.operations import Operation
 from scanner.aws.transport.decoding import Undecodable, decode
 from scanner.aws.transport.odd_patches import decode_by_row
 from scanner.aws.transport.patch_decoder import PatchDecoder
+from scanner.aws.transport.row_members import MemberDecoder, RowMembers
 from scanner.core.errors import Transient
 from scanner.core.model import Target
 from scanner.core.patch_rows import PatchPage
@@ -99,11 +100,12 @@ class UndecodableRow(Struct, frozen=True):
 
 
 class Rows(Struct, Generic[R], frozen=True):
-    """One page of a listing."""
+    """One page of a listing; `odd` are rows of which the named members could not be decoded and count as absent."""
 
     rows: Sequence[R]
     next_token: str | None
     undecodable: Sequence[UndecodableRow] = ()
+    odd: Sequence[RowMembers[R]] = ()
 
 
 class _RowId(Struct, rename="pascal"):
@@ -116,14 +118,16 @@ class Listing(Generic[R]):
     Args:
         member: the member of the answer that holds the rows.
         row: the type of a row.
+        by_member: whether a member that cannot be decoded costs itself alone, not its row: where no evidence is in it.
     """
 
-    def __init__(self, member: str, row: type[R]) -> None:
+    def __init__(self, member: str, row: type[R], *, by_member: bool = False) -> None:
         self._member = member
         self._pages = _page_decoder(member, row)
         self._raw_pages = _page_decoder(member, msgspec.Raw)
         # Counts that come as text or with a fraction of zero cost nothing.
         self._rows = msgspec.json.Decoder(row, strict=False)
+        self._members = MemberDecoder(row) if by_member else None
 
     def decode(self, body: bytes) -> Rows[R]:
         """Returns a page.
@@ -135,19 +139,29 @@ class Listing(Generic[R]):
         return Rows(getattr(page, self._member), page.NextToken)
 
     def decode_by_row(self, body: bytes) -> Rows[R]:
-        """Returns a page with the rows that can be decoded and, apart, those that cannot.
+        """Returns a page with the rows that can be decoded and, apart, those that cannot or only in part.
 
         Raises:
             Undecodable: torn, not JSON, or without its list.
         """
         page = decode(self._raw_pages, body)
-        rows, undecodable = [], []
+        rows, undecodable, odd = [], [], []
         for raw in getattr(page, self._member):
             try:
                 rows.append(decode(self._rows, raw))
             except Undecodable as error:
-                undecodable.append(UndecodableRow(_instance_id(raw), str(error)))
-        return Rows(rows, page.NextToken, undecodable)
+                in_part = self._in_part(raw)
+                if in_part is None:
+                    undecodable.append(UndecodableRow(_instance_id(raw), str(error)))
+                else:
+                    odd.append(in_part)
+        return Rows(rows, page.NextToken, undecodable, odd)
+
+    def _in_part(self, raw: msgspec.Raw) -> RowMembers[R] | None:
+        try:
+            return self._members.decode(raw) if self._members else None
+        except Undecodable:
+            return None
 
 
 def _page_decoder(member: str, row: type) -> msgspec.json.Decoder[Any]:
@@ -168,7 +182,7 @@ _ROW_IDS = msgspec.json.Decoder(_RowId)
 _ERROR_DOCUMENTS = msgspec.json.Decoder(ErrorDocument)
 _PATCHES = PatchDecoder()
 PATCH_STATES = Listing("InstancePatchStates", WirePatchState)
-NODES = Listing("InstanceInformationList", WireNode)
+NODES = Listing("InstanceInformationList", WireNode, by_member=True)
 
 
 def decode_patches(body: bytes) -> PatchPage:
