@@ -23,6 +23,14 @@ def test_arrays_are_made_without_pandas(module):
     assert run(f"import {module}, pyarrow; pyarrow.array([1]); {LOADED}").stdout == "False\n"
 
 
+@pytest.mark.parametrize("numpy", ["shown", "hidden"])
+def test_times_with_a_zone_are_read_without_pandas(numpy):
+    hide = "from scanner.core.hidden_module import hidden\nwith hidden('numpy'):\n import pyarrow\n"
+    read = "import scanner.core.tables, pyarrow as pa; pa.array([0], pa.timestamp('ms', 'UTC')).to_pylist();"
+
+    assert run(f"{hide if numpy == 'hidden' else ''}{read}{LOADED}").stdout == "False\n"
+
+
 def test_a_plug_in_can_still_use_pandas():
     code = (
         "import scanner.core.tables, pyarrow as pa; frame = pa.table({'a': [1, None]}).to_pandas();"
