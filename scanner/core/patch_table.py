@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Iterable, Sequence
-from itertools import accumulate, chain, groupby
-from typing import TypeVar
+from itertools import chain, groupby
+from weakref import WeakKeyDictionary
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from scanner.core.chunks import single
 from scanner.core.column import TIME
 from scanner.core.columns import PATCH_COLUMNS
 from scanner.core.normalize import END_OF_TIME_MS, cve_ids
-from scanner.core.patch_rows import OTHER_TEXTS, ROW_TEXTS, WORD_TEXTS, WORDS, PageRows, PatchRows
+from scanner.core.patch_rows import OF_PATCH, KnownPatches, PageRows, PatchRows
 from scanner.core.repeated import CODED, coded_struct, recoded
 from scanner.core.state_names import documented_state
-
-T = TypeVar("T")
 
 #: Rows as AWS lists them: times in epoch seconds, "" and 0 where there is nothing.
 LISTED = pa.struct(
@@ -32,59 +31,49 @@ LISTED = pa.struct(
     ]
 )
 NONE_LISTED = pa.array([], LISTED)
+_NO_TEXTS = pa.schema([pa.field(name, pa.string()) for name in OF_PATCH]).empty_table()
+_TEXTS: WeakKeyDictionary[KnownPatches, pa.Table] = WeakKeyDictionary()
 #: The same rows as the `patches` table has them: null where unknown, documented states, CVE ids sorted and unique. Each
 #: distinct text stands once: a title in full takes as much memory as all else of a row together.
 PATCH = coded_struct(pa.struct([column.field for column in PATCH_COLUMNS]))
-#: Pages whose texts are split at once, 1 MB of titles: what is only needed for that is never there of a whole segment.
-_PAGES_AT_ONCE = 256
 
 
 def listed(rows_by_node: Iterable[PatchRows]) -> pa.StructArray:
     """Returns the rows of these nodes one after the other, as `LISTED`."""
     pages = chain.from_iterable(rows.pages for rows in rows_by_node)
-    runs = groupby(pages, key=lambda page: (page.separator, bool(page.numbers)))
-    parts = [_parted(list(run), separator) for (separator, _), run in runs] or [NONE_LISTED]
+    parts = [_listed(known, list(run)) for known, run in groupby(pages, key=lambda page: page.known)] or [NONE_LISTED]
     return parts[0] if len(parts) == 1 else pa.concat_arrays(parts)
 
 
-def _parted(pages: Sequence[PageRows], separator: str) -> pa.StructArray:
-    """Returns the rows of pages that have the same separator, and that have numbers or have none."""
-    texts = [_coded(each, separator) for each in _by_column(page.texts for page in pages)]
-    if pages[0].numbers:
-        columns = dict(zip(OTHER_TEXTS, texts, strict=True))
-        columns |= dict(zip(WORD_TEXTS, map(_words, _by_column(page.numbers for page in pages)), strict=True))
-    else:
-        columns = dict(zip(ROW_TEXTS, texts, strict=True))
-    times = b"".join([page.times for page in pages])
-    columns["installed_time"] = pa.Array.from_buffers(pa.float64(), len(texts[0]), [None, pa.py_buffer(times)])
+def _listed(known: KnownPatches, pages: Sequence[PageRows]) -> pa.StructArray:
+    patches = _numbers(pa.uint32(), [page.patches for page in pages]).dictionary_encode()
+    texts = _texts_of(known).take(patches.dictionary)
+    columns = {name: _coded(single(texts.column(name)), patches.indices) for name in OF_PATCH}
+    states = _numbers(pa.uint8(), [page.states for page in pages]).dictionary_encode()
+    columns["state"] = _coded(pa.array(known.states, pa.string()).take(states.dictionary), states.indices)
+    columns["installed_time"] = _numbers(pa.float64(), [page.times for page in pages])
     return pa.StructArray.from_arrays([columns[field.name] for field in LISTED], fields=list(LISTED))
 
 
-def _by_column(pages: Iterable[tuple[T, ...]]) -> Iterable[tuple[T, ...]]:
-    return zip(*pages, strict=True)
+def _texts_of(known: KnownPatches) -> pa.Table:
+    """Returns the texts of each patch by its number; only what came since the last segment is made anew."""
+    texts = _TEXTS.get(known, _NO_TEXTS)
+    if later := known.patches[len(texts) :]:
+        columns = [pa.array(column, pa.string()) for column in zip(*later, strict=True)]
+        texts = pa.concat_tables([texts, pa.table(columns, _NO_TEXTS.schema)]).combine_chunks()
+        _TEXTS[known] = texts
+    return texts
 
 
-def _words(numbers: Sequence[bytes]) -> pa.DictionaryArray:
-    joined = b"".join(numbers)
-    places = pa.Array.from_buffers(pa.uint8(), len(joined), [None, pa.py_buffer(joined)]).dictionary_encode()
-    words = pa.array(WORDS.names, pa.string()).take(places.dictionary)
-    return pa.DictionaryArray.from_arrays(places.indices, words)
+def _numbers(kind: pa.DataType, pages: Iterable[bytes | array[int] | array[float]]) -> pa.Array:
+    joined = b"".join(pages)
+    return pa.Array.from_buffers(kind, len(joined) * 8 // kind.bit_width, [None, pa.py_buffer(joined)])
 
 
-def _coded(texts: Sequence[str], separator: str) -> pa.DictionaryArray:
-    """Returns the values of a column, those of each page joined by the separator."""
-    groups = (texts[start : start + _PAGES_AT_ONCE] for start in range(0, len(texts), _PAGES_AT_ONCE))
-    split = pa.chunked_array([pc.split_pattern(_strings(group), separator).flatten() for group in groups])
-    # The chunks get one dictionary, so that their numbers need only be put together.
-    chunks = split.dictionary_encode().chunks
-    return pa.DictionaryArray.from_arrays(pa.concat_arrays([chunk.indices for chunk in chunks]), chunks[-1].dictionary)
-
-
-def _strings(texts: Sequence[str]) -> pa.StringArray:
-    """Does what `pa.array` does in a quarter of the time, which the event loop waits for where texts are large."""
-    encoded = [text.encode() for text in texts]
-    offsets = array("i", accumulate(map(len, encoded), initial=0))
-    return pa.StringArray.from_buffers(len(texts), pa.py_buffer(offsets), pa.py_buffer(b"".join(encoded)))
+def _coded(texts: pa.StringArray, places: pa.Array) -> pa.DictionaryArray:
+    """Returns the texts at these places, each distinct one once."""
+    few = texts.dictionary_encode()
+    return pa.DictionaryArray.from_arrays(few.indices.take(places), few.dictionary)
 
 
 def in_words(rows: pa.StructArray) -> pa.StructArray:

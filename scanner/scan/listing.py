@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from scanner.core.errors import PaginationBroken
-from scanner.core.patch_rows import PageRows, PatchPage, PatchRows, page_rows_of
+from scanner.core.patch_rows import PAGES, PageRows, PatchPage, PatchRows
 from scanner.core.state_names import documented_state
 
 
@@ -51,7 +51,7 @@ class Listing:
                 )
             self._tokens.add(token)
         if page.patches:
-            self._pages.append(page_rows_of(page.patches, has_escapes=page.has_escapes))
+            self._pages += PAGES.numbered(page.patches)
         if page.odd_rows:
             self.odd_rows += page.odd_rows
         if self._wanted is not None:
@@ -67,6 +67,6 @@ class Listing:
 def rows_by_state(rows: PatchRows) -> Counter[str]:
     """Counts rows by state in its documented form; AWS lists `InstalledOther` where it documents `INSTALLED_OTHER`."""
     counts: Counter[str] = Counter()
-    for state, count in rows.counted("state"):
+    for state, count in rows.by_state().items():
         counts[documented_state(state)] += count
     return counts

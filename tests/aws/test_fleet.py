@@ -135,15 +135,16 @@ async def test_a_broken_listing_of_states_starts_anew(aws):
 
 async def test_a_page_of_patches(aws):
     aws.on("DescribeInstancePatches", PAGE)
+    page = await patches_of("here")
     row = Patch("KB1", "", state="InstalledOther", installed_time=YEAR_ONE_S)
-    assert await patches_of("here") == PatchPage([row], "more", has_escapes=False)
+    assert ([structs.asdict(patch) for patch in page.patches], page.next_token) == ([structs.asdict(row)], "more")
     assert aws.of("DescribeInstancePatches")[0].members == {"InstanceId": "i-1", "MaxResults": 50, "NextToken": "here"}
 
 
 @pytest.mark.parametrize("end", [{}, {"NextToken": None}, {"NextToken": ""}])
 async def test_an_absent_null_or_empty_token_is_the_end_of_the_patches(aws, end):
     aws.on("DescribeInstancePatches", ok(Patches=[], **end))
-    assert await patches_of() == PatchPage([], None, has_escapes=False)
+    assert await patches_of() == PatchPage([], None)
     assert "NextToken" not in aws.of("DescribeInstancePatches")[0].members
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import weakref
+from collections import Counter
 
 import msgspec
 import pytest
@@ -10,19 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scanner.aws.transport.wire import decode_patches
-from scanner.core.patch_rows import NO_PATCHES, SEPARATOR, WORDS, Patch, PatchRows, page_rows_of, patch_rows_of
+from scanner.core.patch_rows import NO_PATCHES, PAGES, PageNumbering, Patch, PatchRows, patch_rows_of
 from scanner.core.patch_table import in_words, listed
-from scanner.core.words import Words
 from scanner.scan.listing import Listing
 from tests.worded import row_in_words, rows_listed, rows_of
 
 pytestmark = pytest.mark.slow
 
-texts = (
-    st.none()
-    | st.text(st.characters(exclude_categories=["Cs"]), max_size=4)
-    | st.sampled_from(["a\0b", "\0", "\U000f0000"])
-)
+texts = st.none() | st.text(st.characters(exclude_categories=["Cs"]), max_size=4) | st.sampled_from(["a\0b", "\0", "b"])
 rows = st.builds(
     Patch,
     kb_id=texts,
@@ -36,8 +33,8 @@ rows = st.builds(
 pages = st.lists(st.lists(rows, max_size=4), max_size=4)
 
 
-def gather(listing):
-    return PatchRows(tuple(page_rows_of(page) for page in listing if page))
+def gather(listing, pages=PAGES):
+    return PatchRows(tuple(part for page in listing if page for part in pages.numbered(page)))
 
 
 def plain(row):
@@ -72,7 +69,7 @@ def test_whatever_way_json_writes_a_text_it_comes_out_to_the_letter(listing, is_
     assert rows_listed(rows.rows()) == [plain(row) for page in listing for row in page]
 
 
-def test_a_separator_that_is_not_escaped_is_no_json_and_replaced():
+def test_a_nul_that_is_not_escaped_is_no_json_and_replaced():
     page = decode_patches(b'{"Patches": [{"Title": "a\0b"}, {"Title": "c"}]}')
 
     assert [patch.title for patch in page.patches] == ["a\ufffdb", "c"]
@@ -84,39 +81,53 @@ def test_nothing_gathered_is_no_patches():
     assert NO_PATCHES.column("title") == []
 
 
-def test_a_text_that_holds_the_separator_is_kept_to_the_letter():
-    found = gather([[Patch("a", "one")], [Patch("b", f"two{SEPARATOR}and"), Patch("c", "\U000f0000")]])
-
-    assert found.pages[0].separator == SEPARATOR
-    assert found.pages[1].separator not in (SEPARATOR, "\U000f0000")
-    assert found.column("title") == ["one", f"two{SEPARATOR}and", "\U000f0000"]
-
-
 def test_one_row_without_any_text_is_a_row():
     assert rows_listed(gather([[Patch()]])) == [Patch("", "", "", "", "", 0.0, "")]
 
 
-@given(pages, pages)
-def test_words_beyond_those_that_have_a_number_are_kept_as_texts(before, after):
-    numbered = [page_rows_of(page) for page in before if page]
+@given(st.lists(pages, max_size=3), st.integers(1, 4), st.integers(1, 4))
+def test_patches_and_states_beyond_those_that_can_be_numbered_together_are_kept_too(listings, patches, states):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("scanner.core.words.MAX_WORDS", len(WORDS))
-        found = PatchRows((*numbered, *(page_rows_of(page) for page in after if page)))
-        one_more = page_rows_of([Patch(state=f"state {len(WORDS)} of many"), Patch(state="Installed")])
+        patch.setattr("scanner.core.patch_rows.MAX_PATCHES", patches)
+        patch.setattr("scanner.core.patch_rows.MAX_STATES", states)
+        numbering = PageNumbering()
+        nodes = [gather(listing, numbering) for listing in listings]
 
-    assert rows_listed(found) == [plain(row) for page in [*before, *after] for row in page]
-    assert not one_more.numbers
-    assert dict(PatchRows((one_more,)).counted("state")) == {f"state {len(WORDS)} of many": 1, "Installed": 1}
-    assert rows_of(in_words(listed([found]))) == [row_in_words(row) for page in [*before, *after] for row in page]
+    known = {id(page.known): page.known for node in nodes for page in node.pages}.values()
+    assert all(len(each.patches) <= patches and len(each.states) <= states for each in known)
+    for node, listing in zip(nodes, listings, strict=True):
+        assert rows_listed(node) == [plain(row) for page in listing for row in page]
+        assert node.by_state() == Counter(row.state or "" for page in listing for row in page)
+        assert node == gather(listing)
+    every = [row_in_words(row) for listing in listings for page in listing for row in page]
+    assert rows_of(in_words(listed(nodes))) == every
 
 
-@pytest.mark.parametrize(("most", "in_numbers"), [(1, False), (256, True)])
-def test_values_are_counted_whether_they_are_numbers_or_texts(most, in_numbers, monkeypatch):
-    monkeypatch.setattr("scanner.core.patch_rows.WORDS", words := Words())
-    monkeypatch.setattr("scanner.core.words.MAX_WORDS", most)
+def test_a_patch_that_many_nodes_list_is_kept_once():
+    numbering = PageNumbering()
+    rows = [Patch("KB1", "one", state="Installed"), Patch("KB2", "two", state="Missing")]
 
-    page = page_rows_of([Patch(state="Installed"), Patch(state="Missing"), Patch(state="Installed")])
+    nodes = [gather([rows, rows], numbering) for _ in range(3)]
 
-    assert (bool(page.numbers), len(words)) == (in_numbers, min(most, 3))
-    assert dict(PatchRows((page,)).counted("state")) == {"Installed": 2, "Missing": 1}
-    assert page.column("state") == ["Installed", "Missing", "Installed"]
+    (known,) = {page.known for node in nodes for page in node.pages}
+    assert known.patches == [("KB1", "one", "", "", ""), ("KB2", "two", "", "", "")]
+    assert known.states == ["Installed", "Missing"]
+
+
+def test_patches_that_came_after_a_table_was_made_are_in_the_next_one():
+    numbering = PageNumbering()
+
+    tables = [listed([gather([[Patch(f"KB{number}")]], numbering)]) for number in (1, 2, 1)]
+
+    assert [row["kb_id"] for table in tables for row in table.to_pylist()] == ["KB1", "KB2", "KB1"]
+
+
+def test_what_only_pages_referred_to_goes_with_them():
+    numbering = PageNumbering()
+    known = weakref.ref(gather([[Patch("KB1")]], numbering).pages[0].known)
+    listed([gather([[Patch("KB1")]], numbering)])
+    assert known() is not None
+
+    del numbering
+
+    assert known() is None

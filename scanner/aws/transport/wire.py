@@ -195,7 +195,7 @@ def decode_patches(body: bytes) -> PatchPage:
         answer = decode(_PATCHES, body)
     except Undecodable:
         return decode_by_row(body)
-    return PatchPage(answer.patches, answer.next_token or None, has_escapes=b"\\" in body)
+    return PatchPage(answer.patches, answer.next_token or None)
 
 
 def decode_error(body: bytes) -> ErrorDocument:

@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scanner.aws.transport.patch_decoder import PatchDecoder, PatchesAnswer
-from scanner.core.patch_rows import WORDS, page_rows_of
 
 PLAIN = msgspec.json.Decoder(PatchesAnswer)
 words = st.sampled_from(["", "Installed", "Missing", "Critical", "wörter", 'a"b', "\0", "Installed ", "installed"])
@@ -33,18 +32,27 @@ def test_a_page_is_what_it_is_without_known_words(pages):
     for page, is_ascii in pages:
         body = json.dumps(page, ensure_ascii=is_ascii).encode("utf-8", "surrogatepass")
         assert outcome(decoder, body) == outcome(PLAIN, body)
-        if outcome(PLAIN, body) != "refused" and page["Patches"]:
-            page_rows_of(decoder.decode(body).patches)  # gives its words their numbers
 
 
-def test_a_word_that_has_a_number_becomes_the_same_text_in_each_page():
+def test_a_word_that_is_known_becomes_the_same_text_in_each_page():
     decoder, body = PatchDecoder(), b'{"Patches": [{"State": "Installed"}]}'
-    page_rows_of(decoder.decode(body).patches)
-    decoder.decode(b'{"Patches": [{"State": "a word that the decoder does not know"}]}')
+    decoder.decode(body)
 
     first, second = (decoder.decode(body).patches[0].state for _ in range(2))
 
-    assert first is second is WORDS.names[WORDS["Installed"]]
+    assert first is second == "Installed"
+
+
+def test_no_more_words_are_learned_than_aws_could_mean(monkeypatch):
+    monkeypatch.setattr("scanner.aws.transport.patch_decoder.MAX_WORDS", 2)
+    decoder = PatchDecoder()
+
+    states = [decoder.decode(b'{"Patches": [{"State": "%d"}]}' % number).patches[0].state for number in range(4)]
+    last = [decoder.decode(b'{"Patches": [{"State": "3"}]}').patches[0].state for _ in range(2)]
+
+    assert states == ["0", "1", "2", "3"]
+    assert last[0] == last[1]
+    assert last[0] is not last[1]
 
 
 @pytest.mark.parametrize("broken", [b'{"Patches": [{"State": "Inst', b'{"Patches": [{"State": "\xff"}]}', b"[]", b""])
