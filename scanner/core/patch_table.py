@@ -15,7 +15,7 @@ from scanner.core.column import TIME
 from scanner.core.columns import PATCH_COLUMNS
 from scanner.core.normalize import END_OF_TIME_MS, cve_ids
 from scanner.core.patch_rows import OF_PATCH, KnownPatches, PageRows, PatchRows
-from scanner.core.repeated import CODED, coded_struct, recoded
+from scanner.core.repeated import CODED, coded_struct, few_texts, recoded
 from scanner.core.state_names import documented_state
 
 #: Rows as AWS lists them: times in epoch seconds, "" and 0 where there is nothing.
@@ -31,7 +31,7 @@ LISTED = pa.struct(
     ]
 )
 NONE_LISTED = pa.array([], LISTED)
-_NO_TEXTS = pa.schema([pa.field(name, pa.string()) for name in OF_PATCH]).empty_table()
+_NO_TEXTS = pa.schema([pa.field(name, CODED) for name in OF_PATCH]).empty_table()
 _TEXTS: WeakKeyDictionary[KnownPatches, pa.Table] = WeakKeyDictionary()
 #: The same rows as the `patches` table has them: null where unknown, documented states, CVE ids sorted and unique. Each
 #: distinct text stands once: a title in full takes as much memory as all else of a row together.
@@ -48,32 +48,35 @@ def listed(rows_by_node: Iterable[PatchRows]) -> pa.StructArray:
 def _listed(known: KnownPatches, pages: Sequence[PageRows]) -> pa.StructArray:
     patches = _numbers(pa.uint32(), [page.patches for page in pages]).dictionary_encode()
     texts = _texts_of(known).take(patches.dictionary)
-    columns = {name: _coded(single(texts.column(name)), patches.indices) for name in OF_PATCH}
+    columns = {name: _repeated(single(texts.column(name)), patches.indices) for name in OF_PATCH}
     states = _numbers(pa.uint8(), [page.states for page in pages]).dictionary_encode()
-    columns["state"] = _coded(pa.array(known.states, pa.string()).take(states.dictionary), states.indices)
+    columns["state"] = _repeated(_coded(known.states).take(states.dictionary), states.indices)
     columns["installed_time"] = _numbers(pa.float64(), [page.times for page in pages])
     return pa.StructArray.from_arrays([columns[field.name] for field in LISTED], fields=list(LISTED))
 
 
 def _texts_of(known: KnownPatches) -> pa.Table:
-    """Returns the texts of each patch by its number; only what came since the last segment is made anew."""
+    """Returns the texts of each patch by its number; those that came since the last segment are added then."""
     texts = _TEXTS.get(known, _NO_TEXTS)
     if later := known.patches[len(texts) :]:
-        columns = [pa.array(column, pa.string()) for column in zip(*later, strict=True)]
-        texts = pa.concat_tables([texts, pa.table(columns, _NO_TEXTS.schema)]).combine_chunks()
-        _TEXTS[known] = texts
+        added = pa.table([_coded(column) for column in zip(*later, strict=True)], _NO_TEXTS.schema)
+        texts = _TEXTS[known] = pa.concat_tables([texts, added]).unify_dictionaries().combine_chunks()
     return texts
+
+
+def _coded(texts: Sequence[str]) -> pa.DictionaryArray:
+    return pa.array(texts, pa.string()).dictionary_encode()
+
+
+def _repeated(texts: pa.DictionaryArray, places: pa.Array) -> pa.DictionaryArray:
+    """Returns the texts at these places, with a dictionary of no others."""
+    few = few_texts(texts)
+    return pa.DictionaryArray.from_arrays(few.indices.take(places), few.dictionary)
 
 
 def _numbers(kind: pa.DataType, pages: Iterable[bytes | array[int] | array[float]]) -> pa.Array:
     joined = b"".join(pages)
     return pa.Array.from_buffers(kind, len(joined) * 8 // kind.bit_width, [None, pa.py_buffer(joined)])
-
-
-def _coded(texts: pa.StringArray, places: pa.Array) -> pa.DictionaryArray:
-    """Returns the texts at these places, each distinct one once."""
-    few = texts.dictionary_encode()
-    return pa.DictionaryArray.from_arrays(few.indices.take(places), few.dictionary)
 
 
 def in_words(rows: pa.StructArray) -> pa.StructArray:
