@@ -39,6 +39,11 @@ class Server:
         self._folder = folder
         self._numbers = count()
 
+    @property
+    def pid(self) -> int:
+        """Returns the process that all others of the server are children of."""
+        return int((self._folder / "data" / "postmaster.pid").read_text().split()[0])
+
     def url(self, database: str, user: str = ADMIN, password: str = PASSWORD) -> str:
         """Returns the URL of a database on this server."""
         return f"postgresql://{user}:{password}@127.0.0.1:{self.port}/{database}"

@@ -24,6 +24,7 @@ class Size:
     s3_scans: int = 90
     worker_nodes: tuple[int, int] = (20_000, 200_000)
     dask_targets: int = 20_000
+    postgresql_nodes: int = 8_000
     kept_stores: str = ""
 
 
@@ -41,6 +42,7 @@ TINY = Size(
     s3_scans=4,
     worker_nodes=(400, 800),
     dask_targets=16,
+    postgresql_nodes=200,
 )
 
 READ_REGIONS = ("eu-west-1", "us-east-1", "eu-central-1", "us-west-2")

@@ -105,6 +105,13 @@ class Cluster:
         loaded = ["--preload", "scanner.app.engines.dask_worker"]
         return self._start("worker", address, "--nanny" if nanny else "--no-nanny", *places, *loaded)
 
+    async def wait_for_workers(self, count: int) -> None:
+        """Returns when so many workers have joined; a scan gives up after a minute, which a busy machine may need."""
+        from distributed import Client  # noqa: PLC0415 - an extra
+
+        async with Client(self.address, asynchronous=True, set_as_default=False, timeout=PATIENCE_S) as client:
+            await client.wait_for_workers(count, timeout=PATIENCE_S)
+
     def _start(self, kind: str, *options: str) -> subprocess.Popen:
         command = [sys.executable, "-m", f"distributed.cli.dask_{kind}", *options]
         said = self._folder / f"{kind}-{len(self._processes)}.txt"

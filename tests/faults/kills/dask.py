@@ -59,6 +59,7 @@ async def nanny_is_killed(scene: Scene) -> str:
     """A nanny of two, whose worker ends with it."""
     async with _cluster(scene, {}) as dask:
         nannies = [dask.start_worker(dask.address) for _ in range(2)]
+        await dask.wait_for_workers(2)
         scene.at_request(_moment(scene), scene.chance.choice(nannies).kill)
         _has_to_end(scene, scene.workers.start("scan", "--dask", dask.address), 0)
     return ""
@@ -69,6 +70,7 @@ async def scheduler_is_killed(scene: Scene) -> str:
     async with _cluster(scene, {}) as dask:
         for _ in range(2):
             dask.start_worker(dask.address, nanny=False)
+        await dask.wait_for_workers(2)
         scene.at_request(_moment(scene), dask.scheduler.kill)
         _has_to_end(scene, scene.workers.start("scan", "--dask", dask.address), 1)
     await _resumed(scene)
@@ -79,6 +81,7 @@ async def worker_is_frozen(scene: Scene) -> str:
     """A worker that stands still until Dask takes it for lost and the scan is committed, and then goes on."""
     async with _cluster(scene, WORKER_TTL) as dask:
         workers = [dask.start_worker(dask.address, nanny=False) for _ in range(2)]
+        await dask.wait_for_workers(2)
         victim: subprocess.Popen = scene.chance.choice(workers)
         scene.at_request(_moment(scene), lambda: freeze(victim))
         _has_to_end(scene, scene.workers.start("scan", "--dask", dask.address), 0)
@@ -111,3 +114,5 @@ async def _resumed(scene: Scene) -> None:
     if unfinished:
         await scene.goes_on(unfinished[-1])
         await scene.to_its_end("scan", "--resume")
+    elif not await scene.committed():  # nothing was stored, so there is nothing to resume
+        await scene.to_its_end("scan")
