@@ -120,6 +120,7 @@ OTHERS = {
     "--commands",
     "--kills",
     "--victims",
+    "--nodes",
     "--place",
     "--only",
     "--json",
