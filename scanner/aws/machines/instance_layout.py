@@ -59,6 +59,7 @@ def layout_of(names: str) -> Layout:
     if len(instances) != 2 or len(instances[1]) != 1:  # noqa: PLR2004 - the instance, and no more of the next than its id
         raise UnusualError
     _check_tags(root, instances[0])
+    # With two places and more `itemgetter` returns a tuple.
     places = {name: int(text) if text else _NOWHERE for name, text in texts_of(instances[0]).items()}
     return Layout((ID, "", *places), itemgetter(_ID_PLACE, _NOWHERE, *places.values()))
 

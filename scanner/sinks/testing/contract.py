@@ -24,7 +24,7 @@ import anyio
 import pyarrow as pa
 from anyio.lowlevel import checkpoint
 
-from scanner.core.column import Column
+from scanner.core.column import FLAG, TEXT, Column
 from scanner.core.columns import DICTIONARY
 from scanner.core.interfaces import NodeBatch, ProbedSink, Sink
 from scanner.core.tables import TABLES
@@ -132,11 +132,16 @@ class SinkContract(StreamContract):
         """Holds that columns are added to tables from version to version, never renamed or removed."""
         self.publish(tmp_path, awkward_scan(FIRST))
         columns_before = DICTIONARY["nodes"].columns
-        add_column(monkeypatch, "nodes", Column("added_later", "A column that a later version has."))
-        self.publish(tmp_path, with_column(awkward_scan(SECOND), "added_later", "new"))
+        added: dict[str, tuple[pa.DataType, str | bool]] = {"added_text": (TEXT, "new"), "added_flag": (FLAG, True)}
+        later = awkward_scan(SECOND)
+        for name, (kind, value) in added.items():
+            add_column(monkeypatch, "nodes", Column(name, "A column that a later version has.", kind))
+            later = with_column(later, name, value)
+        self.publish(tmp_path, later)
         nodes = self.read(tmp_path)["nodes"]
-        values = dict(zip(nodes["scan_id"].to_pylist(), nodes["added_later"].to_pylist(), strict=True))
-        assert values == {**({FIRST: None} if self.keeps_history else {}), SECOND: "new"}
+        for name, (_, value) in added.items():
+            values = dict(zip(nodes["scan_id"].to_pylist(), nodes[name].to_pylist(), strict=True))
+            assert values == {**({FIRST: None} if self.keeps_history else {}), SECOND: value}
         assert {column.name for column in columns_before} < set(nodes.schema.names)
 
     def test_closing_without_a_commit_leaves_no_trace(self, tmp_path: Path) -> None:

@@ -23,8 +23,8 @@ def add_column(monkeypatch: pytest.MonkeyPatch, table: str, column: Column) -> N
     monkeypatch.setitem(TABLES, table, later.schema)
 
 
-def with_column(scan: SampleScan, name: str, value: str) -> SampleScan:
-    """Returns the scan with a text column more in its `nodes`, of the same value in every row."""
+def with_column(scan: SampleScan, name: str, value: str | bool) -> SampleScan:  # noqa: FBT001 - a value, no switch
+    """Returns the scan with a column more in its `nodes`, of the same value in every row."""
     batches = [
         structs.replace(batch, nodes=batch.nodes.append_column(name, pa.array([value] * batch.nodes.num_rows)))
         for batch in scan.batches
