@@ -13,7 +13,7 @@ class NumberingIsFull(Exception):
 
 
 class Numbering(dict[V, int]):
-    """The number of each value, given in the order in which the values come first; `values` has them in that order.
+    """The number of each value, given in the order in which the values come first; `by_number` has them in that order.
 
     A value that is looked up for the first time gets the next number.
 
