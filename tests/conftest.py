@@ -35,9 +35,18 @@ SLOW_FOLDERS = tuple(
         "store/missing_since",
     )
 )
-#: Folders whose tests run whole commands, scans and benchmarks, without coverage, which would double their CPU: the
-#: tests of the rooms take the branches, and these show that the whole holds.
-UNMEASURED_FOLDERS = ("tests/benchmarks/", "tests/end_to_end/", "tests/faults/")
+#: What runs commands in processes of their own, and benchmarks, without coverage: it would double their CPU and tell
+#: nothing, as a process that is killed or frozen saves no data.
+UNMEASURED = (
+    "tests/benchmarks/",
+    "tests/end_to_end/",
+    "tests/faults/test_chaos.py",
+    "tests/faults/test_crashes",
+    "tests/faults/test_dask_",
+    "tests/faults/test_kills.py",
+    "tests/faults/test_signals.py",
+    "tests/faults/test_workers.py",
+)
 #: The line with which a module marks all its tests as slow.
 ALL_SLOW = re.compile(r"^pytestmark = .*\bpytest\.mark\.(slow|process)\b", re.MULTILINE)
 #: Packages whose absence is never a reason to skip.
@@ -90,7 +99,7 @@ def pytest_collection_modifyitems(items):
         fixtures = set(getattr(item, "fixturenames", ()))
         for fixture in MARKER_OF_FIXTURE.keys() & fixtures:
             item.add_marker(MARKER_OF_FIXTURE[fixture])
-        if item.nodeid.startswith(UNMEASURED_FOLDERS):
+        if item.nodeid.startswith(UNMEASURED):
             item.add_marker("no_cover")
         starts_something = item.get_closest_marker("process") or fixtures & SLOW_FIXTURES
         if starts_something or item.nodeid.startswith(SLOW_FOLDERS) or ("s3_url" in fixtures and on_s3(item)):

@@ -25,6 +25,13 @@ class Forked(NamedTuple):
     stderr: str
 
 
+def current_umask() -> int:
+    """Returns the umask of this process, which one that is forked from another process does not have by itself."""
+    umask = os.umask(0)
+    os.umask(umask)
+    return umask
+
+
 def run_forked(argv: Sequence[str], folder: Path, variables: Mapping[str, str], *, ends_within_s: float) -> Forked:
     """Runs `patchsweep` in the folder, with these variables and no others, to its end.
 
@@ -37,7 +44,8 @@ def run_forked(argv: Sequence[str], folder: Path, variables: Mapping[str, str], 
     (stdout, its_stdout), (stderr, its_stderr) = FORKS.Pipe(duplex=False), FORKS.Pipe(duplex=False)
     with ThreadPoolExecutor(2) as threads, stdout, stderr:
         with its_stdout, its_stderr:
-            process = FORKS.Process(target=_become, args=(argv, folder, dict(variables), its_stdout, its_stderr))
+            arguments = (argv, folder, dict(variables), its_stdout, its_stderr, current_umask())
+            process = FORKS.Process(target=_become, args=arguments)
             process.start()
         try:
             written = [threads.submit(_read, stream) for stream in (stdout, stderr)]
@@ -58,12 +66,18 @@ def _read(stream: Connection) -> str:
 
 
 def _become(
-    argv: Sequence[str], folder: Path, variables: Mapping[str, str], stdout: Connection, stderr: Connection
+    argv: Sequence[str],
+    folder: Path,
+    variables: Mapping[str, str],
+    stdout: Connection,
+    stderr: Connection,
+    umask: int,
 ) -> None:
     """Makes this process one that was started with these arguments, variables and streams, and runs the command."""
     for number, stream in ((1, stdout), (2, stderr)):
         os.dup2(stream.fileno(), number)
         stream.close()
+    os.umask(umask)
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(variables)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from scanner.cli import main
-from tests.forks import FORKS
+from tests.forks import FORKS, current_umask
 
 CHANGES = frozenset({"os.mkdir", "os.rename", "os.remove", "os.rmdir"})
 KILLED = -signal.SIGKILL
@@ -30,8 +30,15 @@ def _tell_where_tasks_stand(stderr: TextIO) -> None:
 
 
 def _live(
-    argv: Sequence[str], environment: dict[str, str], said: str, folder: str, dies_at_change: int, dies_of: int
+    argv: Sequence[str],
+    environment: dict[str, str],
+    said: str,
+    folder: str,
+    dies_at_change: int,
+    dies_of: int,
+    umask: int,
 ) -> None:
+    os.umask(umask)
     os.environ.clear()
     os.environ.update(environment)
     changes = 0
@@ -71,7 +78,8 @@ class Life:
     ) -> None:
         self._said = folder.parent / "said"
         self._said.touch()  # a kill may come before the process opens it
-        arguments = (argv, environment, str(self._said), str(watched or folder), dies_at_change, dies_of)
+        folder = watched or folder
+        arguments = (argv, environment, str(self._said), str(folder), dies_at_change, dies_of, current_umask())
         self._process = FORKS.Process(target=_live, args=arguments)
         self._process.start()
 
@@ -87,7 +95,7 @@ class Life:
         """Send SIGTERM, as a scheduler does first."""
         self._process.terminate()
 
-    def wait(self, timeout_s: float = 60.0) -> int:
+    def wait(self, timeout_s: float = 300.0) -> int:
         """The exit code; `KILLED` if it was.
 
         Raises:
@@ -137,7 +145,7 @@ class WholeLife:
         """Send SIGTERM, as a scheduler does first."""
         self._process.terminate()
 
-    def wait(self, timeout_s: float = 60.0) -> int:
+    def wait(self, timeout_s: float = 300.0) -> int:
         """The exit code; negative: the signal that ended it.
 
         Raises:

@@ -228,6 +228,16 @@ def test_what_a_nodes_owner_wrote_is_shown_and_never_obeyed(tmp_path):
     assert not any(name.startswith(("=", "+", "-", "@")) for name in names)
 
 
+@pytest.fixture(scope="module")
+def hostile_store(tmp_path_factory):
+    """Returns a folder with a store, beside which lies a secret; no test changes it."""
+    folder = tmp_path_factory.mktemp("hostile")
+    (folder / "secret").write_text("hush-hush")
+    with organization(hostile_world()):
+        run("scan", "--store", str(folder / "store"))
+    return folder / "store"
+
+
 @pytest.mark.parametrize(
     "sql",
     [
@@ -240,17 +250,13 @@ def test_what_a_nodes_owner_wrote_is_shown_and_never_obeyed(tmp_path):
         "ATTACH '{folder}/x.duckdb'",
     ],
 )
-def test_a_query_reaches_no_other_file_no_network_and_writes_nothing(sql, tmp_path):
-    folder = tmp_path / "store"
-    (tmp_path / "secret").write_text("hush-hush")
-    with organization(hostile_world()):
-        run("scan", "--store", str(folder))
-    before = sorted(tmp_path.rglob("*"))
+def test_a_query_reaches_no_other_file_no_network_and_writes_nothing(sql, hostile_store):
+    before = sorted(hostile_store.parent.rglob("*"))
 
-    asked = run("query", sql.format(folder=folder), "--store", str(folder), "--format", "csv")
+    asked = run("query", sql.format(folder=hostile_store), "--store", str(hostile_store), "--format", "csv")
 
     assert asked.code == 2
     assert "hush-hush" not in asked.stdout + asked.stderr
     assert "root:" not in asked.stdout + asked.stderr
     assert "Traceback" not in asked.stderr
-    assert sorted(tmp_path.rglob("*")) == before
+    assert sorted(hostile_store.parent.rglob("*")) == before

@@ -6,7 +6,7 @@ import pytest
 
 from tests.faults.chaos.commands import COMMANDS, run_rounds, store_in
 
-ROUNDS = 1  # 6 processes, about a second of CPU each; `python -m tests.faults --commands 50` runs 300
+ROUNDS = 2  # 12 processes, about a second of CPU each; `python -m tests.faults --commands 50` runs 300
 
 
 @pytest.mark.slow
