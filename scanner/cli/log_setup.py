@@ -13,15 +13,16 @@ from enum import StrEnum
 from functools import partial
 from typing import TYPE_CHECKING, TextIO, cast
 
-import structlog
-from rich.console import Console
-from structlog.tracebacks import ExceptionDictTransformer
-
 from scanner.cli.output import messages_are_json
+from scanner.core.hidden_module import hidden
 from scanner.core.interfaces import Observer
 from scanner.core.model import NodeScan, Scope, TargetOutcome
 from scanner.core.safe_text import MASK, mask_foreign_text, terminal_json, terminal_text
 from scanner.core.settings import LogFormat, LogLevel
+
+with hidden("rich"):  # 70 modules and 5 MB for tracebacks with colours, which `_console` does without
+    import structlog
+    from structlog.tracebacks import ExceptionDictTransformer
 
 if TYPE_CHECKING:
     from structlog.typing import EventDict, Processor, WrappedLogger
@@ -104,6 +105,8 @@ def _is_shown(record: logging.LogRecord, *, libraries_too: bool) -> bool:
 
 def _takes_colors() -> bool:
     """Returns whether a terminal is coloured, by the rule that the summary follows: not with NO_COLOR or TERM=dumb."""
+    from rich.console import Console
+
     terminal = Console(stderr=True, force_terminal=True)
     return terminal.color_system is not None and not terminal.no_color
 

@@ -8,17 +8,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from scanner.cli import progress
 from scanner.cli.atomic_file import check_file, write_file
 from scanner.cli.log_setup import LogObserver, configure, log_scan_ended
 from scanner.cli.output import check_stdout_is_free, print_data, writes_to_stdout
-from scanner.cli.styled import print_styled, stderr_width
 from scanner.cli.verbosity import is_quiet
 from scanner.core.errors import ConfigError, PatchsweepError
 from scanner.core.safe_text import terminal_json
 from scanner.reports.summary import summary, summary_json
 
 if TYPE_CHECKING:
+    from scanner.cli.progress import Progress
     from scanner.core.interfaces import Observer
     from scanner.core.settings import Settings
     from scanner.reports.scan_result import ScanResult
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
 class ScanOutput:
     """The observers of one scan, and what it prints when it has ended."""
 
-    def __init__(self, settings: Settings, bar: progress.Progress | None, *, as_json: bool = False) -> None:
+    def __init__(self, settings: Settings, bar: Progress | None, *, as_json: bool = False) -> None:
         self._settings = settings
         self._as_json = as_json
         # Where progress is drawn the summary follows at once, so a log line for each gap would repeat it.
@@ -52,6 +51,8 @@ class ScanOutput:
         if self._logs:
             log_scan_ended(result, exit_code)
         if not self._as_json and self._settings.log_format != "json" and not is_quiet(self._settings):
+            from scanner.cli.styled import print_styled, stderr_width
+
             print_styled(summary(result, stderr_width()))
         if self._settings.summary is not None:
             try:
@@ -91,8 +92,11 @@ def watched(settings: Settings, *, as_json: bool = False) -> Iterator[ScanOutput
     if not draws:
         yield ScanOutput(settings, None, as_json=as_json)
         return
-    bar = progress.Progress()
-    with progress.shown(bar):
+    # It brings rich with it: 5 MB, which are in use until the scan ends.
+    from scanner.cli.progress import Progress, shown
+
+    bar = Progress()
+    with shown(bar):
         yield ScanOutput(settings, bar, as_json=as_json)
 
 

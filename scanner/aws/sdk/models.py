@@ -16,6 +16,7 @@ from botocore.loaders import JSONFileLoader, Loader, create_loader
 from msgspec import Raw
 
 from scanner.aws.operations import OPERATIONS
+from scanner.aws.sdk.endpoint_data import endpoint_data
 from scanner.core.foreign_bytes import ForeignBytesError, decode_json
 
 Model = dict[str, Any]
@@ -25,6 +26,7 @@ _READERS: dict[str, Callable[[Path], bytes]] = {
     ".json.gz": lambda path: gzip.decompress(path.read_bytes()),
 }
 _SERVICE_MODEL = "service-2"
+_ENDPOINTS = "endpoints"
 #: Services of which nothing but the operations in the list is called. STS is not one: credential providers call more.
 #: Nor is the tagging API, whose model is small and goes by another name than its IAM actions.
 _REDUCED = frozenset(operation.service for operation in OPERATIONS) - {"sts", "tag"}
@@ -62,6 +64,8 @@ def _model(path: Path, data: bytes) -> Model:
     service = path.parent.parent.name
     if path.name == _SERVICE_MODEL and service in _REDUCED:
         return reduced(data, {each.name for each in OPERATIONS if each.service == service})
+    if path.name == _ENDPOINTS:
+        return endpoint_data(data)
     return decode_json(data, dict)
 
 

@@ -64,6 +64,22 @@ def test_the_model_of_a_service_that_is_not_reduced_is_whole(service):
     assert load(model_loader(None), service) == load(create_loader(), service)
 
 
+def test_the_endpoints_of_every_service_are_those_of_the_sdk():
+    ours, theirs = (loader.load_data("endpoints") for loader in (model_loader(None), create_loader()))
+
+    assert [{**each, "services": dict(each["services"])} for each in ours["partitions"]] == theirs["partitions"]
+    assert {**ours, "partitions": None} == {**theirs, "partitions": None}
+    assert "no-service" not in ours["partitions"][0]["services"]
+
+
+@pytest.mark.parametrize("content", [b"[]", b'{"partitions":{}}', b'{"partitions":[{}]}', b'{"partitions":['])
+def test_endpoints_that_are_none_are_a_value_error_that_names_the_file(tmp_path, content):
+    (tmp_path / "endpoints.json").write_bytes(content)
+
+    with pytest.raises(ForeignBytesError, match=r"endpoints\.json cannot be used: "):
+        ModelFiles().load_file(str(tmp_path / "endpoints"))
+
+
 def test_a_model_of_the_user_goes_before_that_of_the_sdk(tmp_path):
     folder = tmp_path / "account" / "2099-01-01"
     folder.mkdir(parents=True)
