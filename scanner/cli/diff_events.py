@@ -13,7 +13,6 @@ from scanner.cli.json_document import SCHEMA_VERSION
 from scanner.cli.output import print_data, print_note
 from scanner.cli.queries import open_scans
 from scanner.core.errors import ConfigError
-from scanner.core.safe_text import terminal_json
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -29,9 +28,8 @@ async def print_events(store: Store, settings: Settings, before: str, after: str
         ConfigError: a version that carried no history wrote one of the scans.
         StoreError: a file of the scans is missing or damaged.
     """
-    import msgspec
-
     from scanner.reports.diff_events import LISTED, EventScans, events, listed_parameters
+    from scanner.reports.sql.render import json_rows
 
     ended = datetime.fromtimestamp((await store.manifest(after)).scan.finished_at / 1000, UTC)
     at = ended.strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -41,14 +39,16 @@ async def print_events(store: Store, settings: Settings, before: str, after: str
     counts: Counter[str] = Counter()
     pieces = events(scans, machines, counts)
     while (some := await to_thread.run_sync(partial(next, pieces, None))) is not None:
-        lines = [msgspec.json.encode({"schema_version": SCHEMA_VERSION, **each}).decode() for each in some]
-        print_data(terminal_json("\n".join(lines)) + "\n")
+        rows = await to_thread.run_sync(json_rows, some)
+        print_data("".join(f'{{"schema_version":{SCHEMA_VERSION},{row[1:]}\n' for row in rows))
     what = ", ".join(f"{counts[kind]:,} {kind}" for kind in ("opened", "closed", "changed"))
     print_note(f"from {before} to {after}: {what}")
 
 
 async def _history(store: Store, scan_id: str) -> pa.Table:
-    history = await store.node_history(scan_id)
+    from scanner.reports.diff_events import HISTORY_COLUMNS
+
+    history = await store.node_history(scan_id, HISTORY_COLUMNS)
     if history is None:
         raise ConfigError(
             f"scan {scan_id} was written by a version that carried no history, so it tells no events; "

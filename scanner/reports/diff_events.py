@@ -7,19 +7,35 @@ one that the earlier one could not read is compared with its last reading before
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 from msgspec import Struct
 
+from scanner.core.chunks import single
 from scanner.core.model import NodeStatus, TargetStatus
+from scanner.core.repeated import are_among
 from scanner.reports.statuses import WITH_ROWS, values
 
-#: Rows are small: 20,000 take 10 MB.
-_ROWS_AT_ONCE = 20_000
+#: Machines that are compared at once: with all 20,000 of a fleet that lack 35 packages each, DuckDB took 700 MB.
+MACHINES_AT_ONCE = 2_000
 
-#: The machines of both scans, and which targets the later one listed to the end; `$before` and `$after` are their ids.
+#: The columns of a history that events are made of.
+HISTORY_COLUMNS = (
+    "account_id",
+    "region",
+    "instance_id",
+    "kb_id",
+    "title",
+    "severity",
+    "state",
+    "package_missing_since",
+)
+
+#: The machines of both scans by their key, and which targets the later one listed to the end; `$before` and `$after`
+#: are the ids of the scans.
 LISTED = """
 SELECT account_id, region, instance_id,
   any_value(computer_name ORDER BY scan_id = $after DESC) AS computer_name,
@@ -30,7 +46,7 @@ SELECT account_id, region, instance_id,
 FROM nodes LEFT JOIN (
   SELECT account_id, region, true AS is_listed_target FROM targets WHERE scan_id = $after AND status = $scanned
 ) USING (account_id, region)
-WHERE scan_id IN ($before, $after) GROUP BY ALL
+WHERE scan_id IN ($before, $after) GROUP BY ALL ORDER BY account_id, region, instance_id
 """
 
 # A package is what a ticket is about: its KB id on a node, whichever versions of it the node lacks. The title is no
@@ -72,7 +88,10 @@ FROM compared WHERE event IS NOT NULL ORDER BY account_id, region, instance_id, 
 
 
 class EventScans(Struct, frozen=True):
-    """Two scans of one scope, the earlier first, with the histories they carry; `at` is when the later one ended."""
+    """Two scans of one scope, the earlier first, and of the histories they carry the `HISTORY_COLUMNS`.
+
+    `at` is when the later one ended.
+    """
 
     before: str
     after: str
@@ -92,22 +111,32 @@ def listed_parameters(before: str, after: str) -> Mapping[str, str | list[str]]:
     }
 
 
-def events(scans: EventScans, machines: pa.Table, counts: Counter[str]) -> Iterator[list[dict[str, object]]]:
-    """Yields the events in lists, and counts them by kind.
+def events(
+    scans: EventScans, machines: pa.Table, counts: Counter[str], machines_at_once: int = MACHINES_AT_ONCE
+) -> Iterator[pa.RecordBatch]:
+    """Yields the events by machine and KB id, and counts them by kind.
 
     Args:
         scans: what is compared.
         machines: the rows of `LISTED`.
         counts: gets how many there are of each kind.
+        machines_at_once: how many machines' events are in memory.
     """
+    given = {"at": scans.at, "before": scans.before, "after": scans.after}
     with duckdb.connect(":memory:") as connection:
         connection.execute("SET TimeZone = 'UTC'")
-        connection.register("earlier_history", scans.earlier)
-        connection.register("later_history", scans.later)
-        connection.register("machines", machines)
-        found = connection.execute(_EVENTS, {"at": scans.at, "before": scans.before, "after": scans.after})
-        names = [column[0] for column in found.description or []]
-        while rows := found.fetchmany(_ROWS_AT_ONCE):
-            made = [dict(zip(names, row, strict=True)) for row in rows]
-            counts.update(str(each["event"]) for each in made)
-            yield made
+        for start in range(0, len(machines), machines_at_once):
+            some = machines.slice(start, machines_at_once)
+            ids = some.column("instance_id").to_pylist()
+            connection.register("machines", some)
+            connection.register("earlier_history", _of_instances(scans.earlier, ids))
+            connection.register("later_history", _of_instances(scans.later, ids))
+            found = connection.sql(_EVENTS, params=given).to_arrow_table()
+            for kind in pc.value_counts(found.column("event").combine_chunks()).to_pylist():
+                counts[kind["values"]] += kind["counts"]
+            yield from found.to_batches()
+
+
+def _of_instances(history: pa.Table, instance_ids: Sequence[str]) -> pa.Table:
+    """Returns the rows of instances with these ids; one of another account has to be sorted out later."""
+    return history.filter(are_among(single(history.column("instance_id")), instance_ids))

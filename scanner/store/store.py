@@ -166,10 +166,10 @@ class Store:
         """Returns the row and the files of a committed scan."""
         return await load_manifest(self._files, ScanNames(scan_id))
 
-    async def node_history(self, scan_id: str) -> pa.Table | None:
-        """Returns what a committed scan knows of nodes, as `IN_MEMORY` rows; None in scans of versions without it."""
-        entry = (await self.manifest(scan_id)).history
-        return None if entry is None else await to_thread.run_sync(read_history, await fetch(self._files, entry))
+    async def node_history(self, scan_id: str, columns: Sequence[str]) -> pa.Table | None:
+        """Returns what a committed scan knows of nodes, in columns of `IN_MEMORY`; None: its version had none."""
+        file = (await self.manifest(scan_id)).history
+        return None if file is None else await to_thread.run_sync(read_history, await fetch(self._files, file), columns)
 
     async def summary(self, scan_id: str) -> ScanSummary:
         """Returns a committed scan as `commit` returned it."""

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 
 import pytest
 from anyio import to_thread
+from msgspec import structs
 
 from scanner.core.model import NodeStatus, Target
 from scanner.files.local import LocalFiles
+from scanner.reports.diff_events import HISTORY_COLUMNS, LISTED, EventScans, events, listed_parameters
+from scanner.reports.sql.query import open_views
 from scanner.store.store import Store
 from tests.cli.fake_app import FakeApp
 from tests.cli.running import run
@@ -99,3 +103,28 @@ async def test_the_key_of_a_package_stays_the_same_over_scans_and_versions(tmp_p
     assert first[0]["key"] == second["key"]
     assert len(second["key"]) == 32
     assert second["missing_since"] == first[0]["missing_since"]
+
+
+async def test_events_of_a_few_machines_at_a_time_are_those_of_all_together_in_their_order(tmp_path):
+    store = Store(LocalFiles(tmp_path / "store"))
+    for night, lacking in enumerate((["kb-1", "kb-2"], ["kb-2", "kb-3"])):
+        states = {(kb, "1.0"): "MISSING" for kb in lacking}
+        nodes = [node_scan(f"i-{n:04}", states, NodeStatus.VERIFIED, night_ms(night)) for n in (3, 1, 4, 0, 2)]
+        moved = structs.replace(nodes[0], target=Target("999999999999", "eu-west-1"))  # an id that two accounts have
+        await scan_night(store, night_ms(night), [[*nodes, moved]])
+    before, after = await store.committed()
+    histories = [await store.node_history(scan_id, HISTORY_COLUMNS) for scan_id in (before, after)]
+    async with store.local_copy([before, after]) as files, open_views(files) as views:
+        machines = await views.fetch(LISTED, listed_parameters(before, after))
+
+    found, counts = {}, {}
+    for at_once in (1, 2, 5, 100):
+        counts[at_once] = Counter()
+        pieces = events(EventScans(before, after, "now", *histories), machines, counts[at_once], at_once)
+        found[at_once] = [row for piece in pieces for row in piece.to_pylist()]
+
+    keys = [(row["account_id"], row["region"], row["instance_id"], row["kb_id"]) for row in found[100]]
+    assert keys == sorted(keys)
+    assert len(set(keys)) == len(keys) == 12
+    assert found[1] == found[2] == found[5] == found[100]
+    assert list(counts.values()) == [{"opened": 6, "closed": 6}] * 4

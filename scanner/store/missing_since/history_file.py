@@ -5,7 +5,7 @@ A node without lacking patches has one row whose `kb_id` is null. The rows of a 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import pyarrow as pa
@@ -56,9 +56,10 @@ IN_MEMORY = pa.schema(
 BATCH_ROWS = 16_000
 
 
-def read_history(data: bytes) -> pa.Table:
-    """Returns the rows of a history file as `IN_MEMORY`; raises `StoreError` where it is none."""
-    return pa.concat_tables([IN_MEMORY.empty_table(), *history_groups(data)]).unify_dictionaries().combine_chunks()
+def read_history(data: bytes, columns: Sequence[str] = IN_MEMORY.names) -> pa.Table:
+    """Returns the rows of a history file as these columns of `IN_MEMORY`; raises `StoreError` where it is none."""
+    groups = [group.select(columns) for group in (IN_MEMORY.empty_table(), *history_groups(data))]
+    return pa.concat_tables(groups).unify_dictionaries().combine_chunks()
 
 
 def history_groups(data: bytes) -> Iterator[pa.Table]:
