@@ -19,6 +19,8 @@ from scanner.store.node_index import TargetKey
 #: The statuses of nodes whose rows, or some of them, are those of an earlier scan.
 CARRIED = frozenset({NodeStatus.UNCHANGED, NodeStatus.REFRESHED})
 
+_MOST_OF_FLUSH = 1.25
+
 
 class WaitingGroup(Struct, frozen=True):
     """Waiting nodes, a segment table, whose rows lie in one earlier segment."""
@@ -37,12 +39,22 @@ class WaitingGroup(Struct, frozen=True):
 async def store_groups(
     groups: Iterable[WaitingGroup], flush_rows: int, put: Callable[[pa.Table], Awaitable[object]]
 ) -> None:
-    """Completes nodes one stored segment at a time, and puts those of small segments together."""
+    """Completes nodes one stored segment at a time, and puts those of small segments together.
+
+    A quarter more than `flush_rows` at most, unless one segment has more: two of nearly that many rows would take
+    25 MB more at once than one.
+    """
     tables: list[pa.Table] = []
     rows = 0
     for group in groups:
-        tables.append(await group.completed())
-        rows += len(group.nodes) + (pc.sum(tables[-1]["patch_rows"]).as_py() or 0)
+        completed = await group.completed()
+        size = len(completed) + (pc.sum(completed["patch_rows"]).as_py() or 0)
+        if tables and rows + size > flush_rows * _MOST_OF_FLUSH:
+            await put(pa.concat_tables(tables))
+            tables, rows = [], 0
+        tables.append(completed)
+        rows += size
+        del completed
         if rows >= flush_rows:
             await put(pa.concat_tables(tables))
             tables, rows = [], 0

@@ -9,7 +9,7 @@ from msgspec import Struct
 from scanner.core.model import EpochMs, PatchState
 
 
-class WholeReading(Struct, frozen=True, gc=False):
+class WholeReading(Struct, frozen=True, gc=False, array_like=True):
     """The last reading of all of a node's patches, with the counts and the baseline that held then.
 
     `operation` identifies the patching operation of the scan that holds the node; `is_whole` is whether all rows belong

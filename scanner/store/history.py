@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any
@@ -19,6 +18,7 @@ from scanner.core.concurrency import map_bounded
 from scanner.core.errors import ScanNotFound, StoreError
 from scanner.core.interfaces import Files
 from scanner.core.model import EpochMs, NodeStatus, PatchState, Target
+from scanner.core.packed_values import PackedValues
 from scanner.core.scan_request import PatchFilters
 from scanner.core.whole_reading import WholeReading, operation_id
 from scanner.store.carried_rows import NODE_KEY
@@ -70,7 +70,8 @@ class History:
         self._query = query
         self._segments: list[FileEntry] = []
         self._installed: list[InstalledIds | None] = []
-        self._nodes: dict[TargetKey, dict[str, WholeReading]] = defaultdict(dict)
+        # 140 bytes a node with its key's place, and 350 as objects; 2 µs of CPU.
+        self._nodes: dict[TargetKey, PackedValues[WholeReading]] = defaultdict(lambda: PackedValues(WholeReading))
         self.damaged: list[str] = []
         # Files are fetched side by side and decoded one at a time: eight decoded segments take 100 MB.
         self._decoding = anyio.Lock()
@@ -87,7 +88,8 @@ class History:
 
     def reading(self, target: Target, instance_id: str) -> WholeReading | None:
         """Returns what is held of a node."""
-        return self._nodes.get((target.account_id, target.region), {}).get(instance_id)
+        known = self._nodes.get((target.account_id, target.region))
+        return None if known is None else known.get(instance_id)
 
     def is_unchanged(self, target: Target, state: PatchState) -> bool:
         """Returns whether all of the node's rows are stored under this very patch state.
@@ -204,8 +206,7 @@ def _readings(
                 is_whole=status in _WHOLE,
                 read_at=scanned_at if read_at is None else read_at,
                 as_of=state.operation_end_time if as_of is None else as_of,
-                # One text for all nodes of a baseline: there are few of these.
-                baseline_id=state.baseline_id and sys.intern(state.baseline_id),
+                baseline_id=state.baseline_id,
                 installed_count=state.installed_count,
                 installed_other_count=state.installed_other_count,
                 last_no_reboot_install_time=state.last_no_reboot_install_time,
