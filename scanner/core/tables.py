@@ -120,7 +120,7 @@ def _nested_patches(rows_by_node: Sequence[PatchRows], as_of: Sequence[EpochMs |
     listed_rows = in_words(listed(rows_by_node))
     owners = pa.ListArray.from_arrays(offsets, listed_rows).value_parent_indices()
     dates = pa.array(as_of, pa.int64()).cast(TIME).take(owners)
-    unknown = [pa.nulls(len(listed_rows), column.type) for column in PATCH_HISTORY_COLUMNS]
+    unknown = [pa.nulls(len(listed_rows), TIME)] * len(PATCH_HISTORY_COLUMNS)  # all are times: one buffer for them
     kind = CODED_SEGMENT.field("patches").type
     rows = pa.StructArray.from_arrays([*listed_rows.flatten(), dates, *unknown], fields=list(kind.value_type))
     return pa.ListArray.from_arrays(offsets, rows, type=kind)

@@ -21,9 +21,9 @@ def dated(seen: Reading) -> Reading:
     nested = seen.column("patches")
     rows = nested.flatten()
     members = {field.name: rows.field(field.name) for field in rows.type}
-    lacking = seen.lacking
+    lacking, unknown = seen.lacking, pa.nulls(len(rows), TIME)
     for name, values in dates.items():
-        members[name] = pc.replace_with_mask(pa.nulls(len(rows), TIME), seen.is_lacking, values)
+        members[name] = pc.replace_with_mask(unknown, seen.is_lacking, values)
         lacking = lacking.set_column(lacking.column_names.index(name), name, values)
     patches = pa.ListArray.from_arrays(
         pc.subtract(nested.offsets, nested.offsets[0]),
