@@ -16,7 +16,7 @@ from scanner.simulator.server.run import serve_in_thread
 from tests.end_to_end.commands import ENDS_WITHIN_S, ORGANIZATION
 from tests.end_to_end.tables import STREAMED, assert_right, from_store, from_stream
 
-OFTEN = {"PATCHSWEEP_FLUSH_ROWS": "1000"}  # So that rows come out, and nodes are durable, long before the end
+OFTEN = {"PATCHSWEEP_FLUSH_ROWS": "2000"}  # So that rows come out, and nodes are durable, long before the end
 #: So that few nodes are half read at any moment, as they are few in a fleet of thousands.
 ONE_AFTER_THE_OTHER = {"PATCHSWEEP_MAX_NODES_PER_TARGET": "4"}
 SIGNALS = pytest.mark.parametrize(
@@ -57,10 +57,10 @@ def scan_until(user, lines):
 
 def test_a_killed_scan_resumes_with_the_same_rows_and_hardly_a_call_more(terminal):
     terminal = terminal.given(ONE_AFTER_THE_OTHER)
-    with organization(terminal, accounts=1, regions=1, nodes=400, rows=100) as (simulator, user):
+    with organization(terminal, accounts=1, regions=1, nodes=900, rows=100) as (simulator, user):
         assert user.run("scan", *ORGANIZATION).code == 0
         undisturbed = simulator.stats.requests()
-        process, _ = scan_until(user, lines=15_000)
+        process, _ = scan_until(user, lines=30_000)
         process.kill()
         user.ended(process)
         at_the_kill = simulator.stats.requests() - undisturbed
