@@ -47,9 +47,10 @@ def sinks(size: Size) -> list[Result]:
             columns=["sink", "CPU s / 1M rows", "whole scan, CPU s", "times fewer than the script"],
             rows=[[sink, spread(taken[sink], 2), spread(cpu_s[sink], 1), f"{fewer[sink]:.1f}"] for sink in GOALS_S],
             runs=[{field: getattr(run, field) for field in Run.__dataclass_fields__} for run in runs],
+            # A sink that seems to take nothing was measured beside a slower plain scan: it shows nothing.
             goals={
                 **{
-                    f"{sink} at most {goal:g}: {median(taken[sink]):.2f}": median(taken[sink]) <= goal
+                    f"{sink} at most {goal:g}: {median(taken[sink]):.2f}": 0 < median(taken[sink]) <= goal
                     for sink, goal in GOALS_S.items()
                 },
                 f"with its store and {JSONL} {TIMES_FEWER:g} times fewer than the script: {fewer[JSONL]:.1f}": (
