@@ -55,7 +55,7 @@ def layout_of(names: str) -> Layout:
         root = ET.fromstring(_BEFORE + between + _AFTER)  # noqa: S314 - without a document type, so without entities
     except ET.ParseError as error:
         raise UnusualError from error
-    instances = list(instance_items(root, _refuse))
+    instances = list(instance_items(root, refuse))
     if len(instances) != 2 or len(instances[1]) != 1:  # noqa: PLR2004 - the instance, and no more of the next than its id
         raise UnusualError
     _check_tags(root, instances[0])
@@ -71,5 +71,6 @@ def _check_tags(root: ET.Element, instance: ET.Element) -> None:
         raise UnusualError
 
 
-def _refuse(*_: object) -> None:
+def refuse(*_: object) -> None:
+    """Raises `UnusualError` for a member that is odd, whichever it is: the tree names it."""
     raise UnusualError

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from scanner.aws.machines.instance_layout import ID, SEPARATOR, UnusualError, layout_of
+from scanner.aws.machines.instance_layout import ID, SEPARATOR, UnusualError, layout_of, refuse
 from scanner.aws.machines.instance_members import TAGS, instance_of
 from scanner.aws.machines.instance_tree import instance_items, reservations_of, root_of, token_of
 from scanner.aws.requests.pagination import Page
@@ -73,15 +73,11 @@ def _token(page: bytes) -> str | None:
     """Returns the token of the next page, from an answer with nothing but the id of its first instance."""
     try:
         root = root_of(page)
-        instances = list(instance_items(reservations_of(root), _refuse))
+        instances = list(instance_items(reservations_of(root), refuse))
         if len(instances) == 1 and len(instances[0]) == 1:
             return token_of(root)
     except Transient as torn:
         raise UnusualError from torn
-    raise UnusualError
-
-
-def _refuse(*_: object) -> None:
     raise UnusualError
 
 
