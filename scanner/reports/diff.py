@@ -54,14 +54,15 @@ class Compared(Struct, frozen=True):
 
 
 class Changes:
-    """Counts changes by their kind while they pass."""
+    """Counts changes by their kind, which the column of this name has, while they pass."""
 
-    def __init__(self) -> None:
+    def __init__(self, column: str = "change") -> None:
+        self._column = column
         self.by_kind: Counter[str] = Counter()
 
     def count(self, batch: pa.RecordBatch) -> None:
         """Counts the rows of a batch."""
-        for kind in pc.value_counts(batch.column("change")):
+        for kind in pc.value_counts(batch.column(self._column)):
             self.by_kind[kind["values"].as_py()] += kind["counts"].as_py()
 
 

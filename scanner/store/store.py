@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Collection, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Iterator, Sequence
 from contextlib import aclosing, asynccontextmanager
 from datetime import datetime
 from functools import partial
 
 import pyarrow as pa
-from anyio import to_thread
 
 from scanner.core.comparable import ComparablePart, comparable_part
 from scanner.core.concurrency import map_bounded
@@ -32,7 +31,7 @@ from scanner.store.layout import ScanNames
 from scanner.store.lease import DEFAULT_LEASE_S
 from scanner.store.local_copy import local_copy
 from scanner.store.manifest import Manifest, ScanHeader
-from scanner.store.missing_since.history_file import read_history
+from scanner.store.missing_since.history_file import history_groups
 from scanner.store.open_scan import BATCH_ROWS, OpenScan
 from scanner.store.progress import ScanProgress, progress_of
 from scanner.store.prune import prune, remove
@@ -166,10 +165,10 @@ class Store:
         """Returns the row and the files of a committed scan."""
         return await load_manifest(self._files, ScanNames(scan_id))
 
-    async def node_history(self, scan_id: str, columns: Sequence[str]) -> pa.Table | None:
-        """Returns what a committed scan knows of nodes, in columns of `IN_MEMORY`; None: its version had none."""
+    async def node_history(self, scan_id: str, columns: Sequence[str]) -> Iterator[pa.Table] | None:
+        """Returns what a scan knows of nodes in columns of `IN_MEMORY`, some rows at a time; None: it has none."""
         file = (await self.manifest(scan_id)).history
-        return None if file is None else await to_thread.run_sync(read_history, await fetch(self._files, file), columns)
+        return None if file is None else history_groups(await fetch(self._files, file), columns)
 
     async def summary(self, scan_id: str) -> ScanSummary:
         """Returns a committed scan as `commit` returned it."""

@@ -165,7 +165,7 @@ def test_every_command_answers_over_a_big_store_which_stays_for_the_next_time(tm
 
     assert [run["what"] for run in result.runs] == ["commit", *views.COMMANDS, views.PARQUET]
     assert all(run["cpu_s"] > 0 for run in result.runs)
-    assert len(result.goals) == 12
+    assert len(result.goals) == 14
     assert again.runs[0] == result.runs[0]
 
 

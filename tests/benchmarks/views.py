@@ -28,6 +28,7 @@ COMMANDS: dict[str, tuple[tuple[str, ...], float | None]] = {
     "report": (("report", "--output", "-"), 6.0),
     "diff, table": (("diff",), 60.0),
     "diff, json": (("diff", "--format", "json"), 60.0),
+    "diff, events": (("diff", "--format", "events"), 60.0),
 }
 PARQUET = "publish to parquet"
 _PATCHSWEEP = (sys.executable, "-m", "scanner")

@@ -42,7 +42,7 @@ class NodeRuns(Struct, frozen=True):
 
 def node_numbers(nodes: pa.Table) -> dict[str, int]:
     """Returns the column `node` of compared nodes by their keys, for `read_runs`."""
-    return dict(zip(_keys(nodes), nodes.column("node").to_pylist(), strict=True))
+    return dict(zip(node_keys(nodes), nodes.column("node").to_pylist(), strict=True))
 
 
 def read_runs(file: PatchFile, numbers: Mapping[str, int], after: str) -> NodeRuns:
@@ -54,7 +54,7 @@ def read_runs(file: PatchFile, numbers: Mapping[str, int], after: str) -> NodeRu
     rows = read_coded(file, RUN_COLUMNS)
     offsets = _offsets(rows)
     firsts = rows.select([_SCAN, *_NODE]).take(offsets.slice(0, len(offsets) - 1))
-    nodes = pa.array([numbers.get(key) for key in _keys(firsts)], pa.int32())
+    nodes = pa.array([numbers.get(key) for key in node_keys(firsts)], pa.int32())
     is_after = bool(len(rows)) and rows.column(_SCAN)[0].as_py() == after
     return NodeRuns(file, is_after, offsets, nodes, run_sums(row_numbers(rows), offsets))
 
@@ -78,7 +78,8 @@ def _offsets(rows: pa.Table) -> pa.Array:
     return pa.concat_arrays([pa.array([0], pa.int32()), begins, pa.array([len(rows)], pa.int32())])
 
 
-def _keys(rows: pa.Table) -> list[str]:
+def node_keys(rows: pa.Table) -> list[str]:
+    """Returns the key of each row's node as one text."""
     columns = [rows.column(name).cast(pa.string()) for name in _NODE]
     keys: list[str] = pc.binary_join_element_wise(*columns, _SEPARATOR, null_handling="replace").to_pylist()
     return keys

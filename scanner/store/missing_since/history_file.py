@@ -56,19 +56,21 @@ IN_MEMORY = pa.schema(
 BATCH_ROWS = 16_000
 
 
-def read_history(data: bytes, columns: Sequence[str] = IN_MEMORY.names) -> pa.Table:
-    """Returns the rows of a history file as these columns of `IN_MEMORY`; raises `StoreError` where it is none."""
-    groups = [group.select(columns) for group in (IN_MEMORY.empty_table(), *history_groups(data))]
-    return pa.concat_tables(groups).unify_dictionaries().combine_chunks()
+def read_history(data: bytes) -> pa.Table:
+    """Returns the rows of a history file as `IN_MEMORY`; raises `StoreError` where it is none."""
+    return pa.concat_tables([IN_MEMORY.empty_table(), *history_groups(data)]).unify_dictionaries().combine_chunks()
 
 
-def history_groups(data: bytes) -> Iterator[pa.Table]:
-    """Yields the rows of a history file as `IN_MEMORY`, some at a time; raises as `read_history` does."""
+def history_groups(data: bytes, columns: Sequence[str] = IN_MEMORY.names) -> Iterator[pa.Table]:
+    """Yields the rows of a history file as these columns of `IN_MEMORY`, some at a time; raises as `read_history` does.
+
+    The columns have the key of the node and `kb_id`.
+    """
+    schema = pa.schema([IN_MEMORY.field(name) for name in columns])
     with _opened(data) as file:
-        held = [name for name in HISTORY.names if name in file.schema_arrow.names]
+        held = [name for name in columns if name in file.schema_arrow.names]
         for batch in file.iter_batches(BATCH_ROWS, columns=held, use_threads=False):
-            table = _with_dictionaries(pa.Table.from_batches([batch]))
-            yield conform(table, IN_MEMORY, required=(*NODE, "kb_id"))
+            yield conform(_with_dictionaries(pa.Table.from_batches([batch])), schema, required=(*NODE, "kb_id"))
 
 
 def rows_of(data: bytes) -> int:
