@@ -16,7 +16,7 @@ MIN_ROWS_A_PAGE = 10  # the smallest MaxResults that the service takes
 MAX_BATCH_ROWS = 2_500
 MIN_BATCH_ROWS = 500
 BATCHES_SIDE_BY_SIDE = 3  # of one target, so that it never idles while the last node of a batch is read
-ROWS_WAITING = 480_000  # of all open targets, 110 MB: what 64 of them have in the largest batches
+ROWS_WAITING = 1_920_000  # of all open targets, 38 MB: what 256 of them have in the largest batches
 SPARE_PAGES = 50  # for empty pages in between, and for rows that the counts leave out
 MAX_PAGES = 2_000  # no node has more: an inventory type holds 10,000 entries a node, so 1,000 pages of 10
 

@@ -43,4 +43,4 @@ def test_the_rows_of_all_open_targets_stay_within_one_bound(open_targets):
 
 
 def test_few_targets_have_the_largest_batches_and_very_many_the_smallest():
-    assert (batch_rows(1), batch_rows(64), batch_rows(10_000)) == (MAX_BATCH_ROWS, MAX_BATCH_ROWS, MIN_BATCH_ROWS)
+    assert (batch_rows(1), batch_rows(256), batch_rows(10_000)) == (MAX_BATCH_ROWS, MAX_BATCH_ROWS, MIN_BATCH_ROWS)
