@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 
 import pytest
+from botocore.exceptions import UnknownServiceError
 from botocore.loaders import create_loader
 from botocore.model import ServiceModel, Shape
 
@@ -128,3 +129,14 @@ async def test_a_model_of_the_user_without_an_operation_in_use_ends_in_a_sentenc
 
 def test_a_missing_file_is_none():
     assert ModelFiles().load_file("/nowhere") is None
+
+
+def test_every_service_that_the_sdk_lists_is_listed():
+    assert set(create_loader().list_available_services("service-2")) <= set(
+        model_loader(None).list_available_services("service-2")
+    )
+
+
+def test_a_service_that_does_not_exist_is_unknown():
+    with pytest.raises(UnknownServiceError):
+        load(model_loader(None), "no-such-service")
