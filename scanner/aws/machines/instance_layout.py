@@ -13,15 +13,14 @@ from xml.etree import ElementTree as ET
 
 from msgspec import Struct
 
-from scanner.aws.machines.instance_members import TAGS
+from scanner.aws.machines.instance_members import ID, TAGS, TEXTS
 from scanner.aws.machines.instance_tree import instance_items, texts_of
 
-ID = "instanceId"
 SEPARATOR = "<"  # no name has one
+NOWHERE = -1  # the place of a text that the instance lacks, which is that of the empty text
 _BEFORE = f"<reservationSet><item><instancesSet><item><{ID}>0"
 _AFTER = f"<{ID}/></item></instancesSet></item></reservationSet>"
 _NO_NAMES = ("!", "?")  # of comments, CDATA and instructions: what is around them may be one text
-_ID_PLACE, _NOWHERE = 0, -1  # where its id is, and the empty text of members that it lacks
 _LAYOUTS = 256  # of about 3 kB each
 
 
@@ -29,11 +28,16 @@ class UnusualError(Exception):
     """The page is not in the form that EC2 writes, so that only a tree can say what it holds."""
 
 
-class Layout(Struct, frozen=True):
-    """The texts of an instance by name, and what takes them from the list of all its texts and names."""
+class Layout(Struct):
+    """Where the texts of an instance are among its texts and names, in the order of `TEXTS`.
+
+    `take` returns them from such a list; `instances` counts those that were read so.
+    """
 
     names: tuple[str, ...]
-    texts: Callable[[Sequence[str]], tuple[str, ...]]
+    places: tuple[int, ...]
+    take: Callable[[Sequence[str]], tuple[str, ...]]
+    instances: int = 0
 
 
 @lru_cache(_LAYOUTS)
@@ -47,7 +51,7 @@ def layout_of(names: str) -> Layout:
     Raises:
         UnusualError: they are not those of one instance and the beginning of the next.
     """
-    tags = names.split(SEPARATOR)
+    tags = tuple(names.split(SEPARATOR))
     if any(tag.startswith(_NO_NAMES) for tag in tags):
         raise UnusualError
     between = "".join([f"<{tag}>{2 * number}" for number, tag in enumerate(tags, 1)])
@@ -59,9 +63,9 @@ def layout_of(names: str) -> Layout:
     if len(instances) != 2 or len(instances[1]) != 1:  # noqa: PLR2004 - the instance, and no more of the next than its id
         raise UnusualError
     _check_tags(root, instances[0])
-    # With two places and more `itemgetter` returns a tuple.
-    places = {name: int(text) if text else _NOWHERE for name, text in texts_of(instances[0]).items()}
-    return Layout((ID, "", *places), itemgetter(_ID_PLACE, _NOWHERE, *places.values()))
+    found = texts_of(instances[0])
+    places = tuple([int(found[name]) if found.get(name) else NOWHERE for name in TEXTS])
+    return Layout(tags, places, itemgetter(*places))
 
 
 def _check_tags(root: ET.Element, instance: ET.Element) -> None:

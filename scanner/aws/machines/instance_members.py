@@ -5,14 +5,16 @@ Source: EC2 API reference, Instance; `Operator` by the model of botocore 1.44.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 
 from scanner.core.instances import Instance, Tags
 from scanner.core.normalize import epoch_ms
 
+ID = "instanceId"
 #: The members of an instance that are read, in the order in which EC2 writes them, each with those inside it; a member
 #: without any is a text itself.
 MEMBERS: dict[str, tuple[str, ...]] = {
+    ID: (),
     "imageId": (),
     "instanceState": ("name",),
     "privateDnsName": (),
@@ -22,26 +24,28 @@ MEMBERS: dict[str, tuple[str, ...]] = {
     "platformDetails": (),
     "operator": ("managed", "principal"),
 }
+#: The members that are texts, in that order.
+TEXTS = tuple(text for name, inside in MEMBERS.items() for text in inside or (name,))
 TAGS = "tagSet"
+INTERFACES = "networkInterfaceSet"  # a third of an instance, of which nothing is read
 
 
-def instance_of(instance_id: str, texts: Mapping[str, str], tags: Tags) -> Instance:
-    """Returns the instance with these texts, each under the name of the member that holds it; blank ones are absent."""
-    is_managed = (_text(texts, "managed") or "").lower() == "true"
+def instance_of(texts: Sequence[str], tags: Tags) -> Instance:
+    """Returns the instance with these texts, in the order of `TEXTS`; blank ones, and its id too, are as if absent."""
+    id_, image_id, state, dns_name, launch_time, profile, http_tokens, http_endpoint, platform, managed, principal = [
+        text.strip() or None for text in texts
+    ]
+    is_managed = managed is not None and managed.lower() == "true"
     return Instance(
-        instance_id=instance_id,
-        state=_text(texts, "name"),
-        launch_time=epoch_ms(_text(texts, "launchTime")),
-        image_id=_text(texts, "imageId"),
-        platform_details=_text(texts, "platformDetails"),
-        private_dns_name=_text(texts, "privateDnsName"),
-        has_instance_profile=_text(texts, "arn") is not None,
-        http_tokens=_text(texts, "httpTokens"),
-        http_endpoint=_text(texts, "httpEndpoint"),
-        operator=(_text(texts, "principal") or "a service of AWS") if is_managed else None,
+        instance_id=id_ or "",
+        state=state,
+        launch_time=epoch_ms(launch_time),
+        image_id=image_id,
+        platform_details=platform,
+        private_dns_name=dns_name,
+        has_instance_profile=profile is not None,
+        http_tokens=http_tokens,
+        http_endpoint=http_endpoint,
+        operator=(principal or "a service of AWS") if is_managed else None,
         tags=tags,
     )
-
-
-def _text(texts: Mapping[str, str], name: str) -> str | None:
-    return texts.get(name, "").strip() or None

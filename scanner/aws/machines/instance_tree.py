@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from xml.etree import ElementTree as ET
 
-from scanner.aws.machines.instance_members import MEMBERS, TAGS, instance_of
+from scanner.aws.machines.instance_members import ID, MEMBERS, TAGS, TEXTS, instance_of
 from scanner.aws.machines.odd_members import OnOdd
 from scanner.aws.operations import DESCRIBE_INSTANCES
 from scanner.aws.requests.pagination import Page
@@ -19,6 +19,8 @@ _REFERENCE = re.compile(r"&#(?:x([0-9a-fA-F]+)|([0-9]+));")
 #: What XML 1.0 has no place for, neither as a character nor by a reference, and what a tag may still hold.
 #: Compiled when it is needed, which is rare: it takes 5 ms.
 _FORBIDDEN = "[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
+#: Answers have none: what declares one, and entities with it, is no answer of EC2.
+_DOCUMENT_TYPE = b"<!DOCTYPE"
 _REPLACEMENT = "\ufffd"
 _RESERVATIONS = b"<reservationSet"
 _NAMESPACE = re.compile(rb"""\sxmlns=("[^"]*"|'[^']*')""")
@@ -37,8 +39,10 @@ def root_of(body: bytes) -> ET.Element:
     """Returns the root of an answer, whose names are bare; characters that XML forbids are read as U+FFFD.
 
     Raises:
-        Transient: it is no XML.
+        Transient: it is no XML, or it has a document type.
     """
+    if _DOCUMENT_TYPE in body:
+        raise Transient("the answer declares a document type, which EC2 never does")
     head, start, rest = body.partition(_RESERVATIONS)
     body = _NAMESPACE.sub(b"", head) + start + rest
     try:
@@ -100,13 +104,13 @@ def instance_items(reservations: ET.Element, on_odd: OnOdd) -> Iterator[ET.Eleme
 
 
 def _instance(item: ET.Element, on_odd: OnOdd) -> Instance | None:
-    instance_id = (item.findtext("instanceId") or "").strip()
+    texts = texts_of(item)
+    instance_id = texts.get(ID, "").strip()
     if not instance_id:
         on_odd(DESCRIBE_INSTANCES, "an instance without an id")
         return None
-    return instance_of(
-        instance_id, texts_of(item), _tags(item, lambda: on_odd(DESCRIBE_INSTANCES, f"a tag of {instance_id}"))
-    )
+    tags = _tags(item, lambda: on_odd(DESCRIBE_INSTANCES, f"a tag of {instance_id}"))
+    return instance_of([texts.get(name, "") for name in TEXTS], tags)
 
 
 def texts_of(item: ET.Element) -> dict[str, str]:

@@ -5,13 +5,16 @@ from __future__ import annotations
 from random import Random
 
 import pytest
-from hypothesis import event, given
+from hypothesis import assume, event, given
 from hypothesis import strategies as st
 
-from scanner.aws.machines.instance_layout import UnusualError
+from scanner.aws.machines import instance_text
+from scanner.aws.machines.frequent_layouts import FREQUENT, MAX_PATTERNS, FrequentLayouts
+from scanner.aws.machines.instance_layout import UnusualError, layout_of
 from scanner.aws.machines.instance_text import read_text
 from scanner.aws.machines.instance_tree import read_tree
 from scanner.aws.machines.instances import decode_instances
+from scanner.aws.requests.pagination import Page
 from scanner.core.errors import Transient
 from scanner.core.instances import Instance
 from tests.benchmarks import machine_answers
@@ -112,19 +115,41 @@ class Writer:
         return f"{declaration}<DescribeInstancesResponse{NAMESPACE}>{page}</DescribeInstancesResponse>".encode()
 
 
+@pytest.mark.slow
 @given(st.lists(st.integers(0, 2**32), min_size=10, max_size=10))
 def test_a_page_read_as_text_says_what_its_tree_says_or_is_refused(seeds):
     read = 0
+    layouts = FrequentLayouts(frequent=1)
     for body in [Writer(seed).page() for seed in seeds]:
         try:
-            page = read_text(body)
+            page = read_text(body, layouts)
         except UnusualError:
             continue
         odd = []
         assert page == read_tree(body, lambda *names, odd=odd: odd.append(names))
         assert odd == []
+        assert read_text(body, layouts) == page  # now by patterns
         read += 1
     event(f"{read} of 10 read as text")
+
+
+@pytest.mark.slow
+@given(st.data())
+def test_a_spoiled_page_is_read_by_patterns_as_it_is_read_without_them(data):
+    body = Writer(data.draw(st.integers(0, 2**32))).page()
+    layouts = FrequentLayouts(frequent=1)
+    assume(isinstance(_text_or_refusal(body, layouts), Page))
+    at = data.draw(st.integers(0, len(body) - 1))
+    others = [b"", b"<", b">", b"/", b"&", b"\0", b"x", b"<!-- ", b" -->", b"<instanceId>", b"</networkInterfaceSet>"]
+    spoiled = body[:at] + data.draw(st.sampled_from(others)) + body[at + data.draw(st.integers(0, 30)) :]
+    assert _text_or_refusal(spoiled, layouts) == _text_or_refusal(spoiled, FrequentLayouts())
+
+
+def _text_or_refusal(body, layouts):
+    try:
+        return read_text(body, layouts)
+    except UnusualError:
+        return "refused"
 
 
 def indented(page):
@@ -252,3 +277,43 @@ def test_an_element_that_does_not_end_is_never_read_as_text(lost):
     body = usual([element("item", f"<instanceId>i-1</instanceId>{FACTS}")])
     with pytest.raises(UnusualError):
         read_text(body.replace(lost, b"", 1))
+
+
+def several(*layouts):
+    return usual(
+        *[[element("item", f"<instanceId>i-{number}</instanceId>{each}")] for number, each in enumerate(layouts)]
+    )
+
+
+def test_instances_of_a_frequent_layout_are_read_where_they_stand(monkeypatch):
+    cut = []
+    monkeypatch.setattr(instance_text, "layout_of", lambda names: cut.append(names) or layout_of(names))
+    body = several(*[f"<only/>{FACTS}"] * (FREQUENT + 50))
+    assert read_text(body, FrequentLayouts()) == read_tree(body, lambda *_: pytest.fail("nothing in it is odd"))
+    assert len(cut) == FREQUENT + 1  # and the last one, after which no other comes
+
+
+def test_the_layouts_that_come_first_are_the_frequent_ones_when_there_are_too_many():
+    layouts = FrequentLayouts(frequent=1)
+    bodies = [several(*[f"<later{number}/>{FACTS}"] * 3) for number in range(MAX_PATTERNS + 3)]
+    for body in [*bodies, *bodies]:
+        assert read_text(body, layouts) == read_tree(body, lambda *_: pytest.fail("nothing in it is odd"))
+
+
+@pytest.mark.parametrize("name", ["networkInterfaceSet", "tagSet"])
+def test_a_list_that_does_not_end_before_the_next_instance_is_refused_by_patterns_too(name):
+    layouts = FrequentLayouts(frequent=1)
+    body = several(FACTS, FACTS, FACTS)
+    read_text(body, layouts)
+    with pytest.raises(UnusualError):
+        read_text(body.replace(f"</{name}>".encode(), b"", 1), layouts)
+
+
+def test_a_list_of_network_interfaces_that_names_an_instance_is_read_as_a_tree():
+    layouts = FrequentLayouts(frequent=1)
+    body = several(FACTS, FACTS, FACTS)
+    read_text(body, layouts)
+    with pytest.raises(UnusualError):
+        read_text(
+            body.replace(b"<privateDnsName>other<", b"<instanceId>i-9</instanceId><privateDnsName>other<", 1), layouts
+        )
