@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from itertools import islice
+from itertools import chain, islice
 from typing import Generic, TypeVar
 
 import anyio
@@ -27,14 +27,14 @@ async def map_bounded(work: Callable[[T], Awaitable[R]], items: Iterable[T], at_
     results: dict[int, R] = {}
     waiting = iter(enumerate(items))
 
-    async def worker() -> None:
-        for number, item in waiting:
+    async def worker(first: tuple[int, T]) -> None:
+        for number, item in chain([first], waiting):
             results[number] = await work(item)
 
     with unwrap_single_error():
         async with anyio.create_task_group() as workers:
-            for _ in range(at_once):
-                workers.start_soon(worker)
+            for first in islice(waiting, at_once):  # no more workers than items, however large the bound is
+                workers.start_soon(worker, first)
     return [results[number] for number in range(len(results))]
 
 

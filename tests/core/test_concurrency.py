@@ -38,6 +38,13 @@ async def test_only_so_many_are_under_way_and_they_begin_in_order():
     assert (most, begun) == (3, list(range(20)))
 
 
+async def test_a_bound_far_above_the_number_of_items_starts_no_task_that_has_nothing_to_do():
+    async def work(number):
+        return len(anyio.get_running_tasks())
+
+    assert max(await map_bounded(work, range(2), 1_000)) < 10
+
+
 async def test_nothing_to_do_is_no_result():
     async def work(number):
         return number

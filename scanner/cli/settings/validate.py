@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -25,6 +24,7 @@ _SEVERITIES = ("Critical", "Important", "Moderate", "Medium", "Low", "Unspecifie
 _PAGE_SIZES = range(10, 101)
 # SSM: a filter value has up to 256 characters.
 _LONGEST_FILTER_VALUE = 256
+_MOST = 1_000_000_000  # far beyond any fleet, memory in MB or wait in seconds; DuckDB counts bytes in 64 bits
 _LONGEST_NAMESPACE = 255  # CloudWatch API, PutMetricData
 
 
@@ -151,9 +151,11 @@ def _run_problems(settings: Settings) -> Iterator[Problem]:
 
 def _at_least(path: str, value: float, bound: float, *, exclusive: bool = False) -> Iterator[Problem]:
     # Written so that NaN, which compares as false, is refused.
-    good = math.isfinite(value) and (value > bound if exclusive else value >= bound)
+    good = value > bound if exclusive else value >= bound
     if not good:
         yield path, f"{value:g} is not {'above' if exclusive else 'at least'} {bound:g}"
+    elif value > _MOST:
+        yield path, f"{value:g} is above {_MOST:,}, the most that a number may be here"
 
 
 def _sink_problems(sinks: tuple[str, ...]) -> Iterator[Problem]:

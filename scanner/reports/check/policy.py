@@ -41,6 +41,11 @@ class AgeLimit(Struct, frozen=True):
     limit_ms: int
 
     @property
+    def meant(self) -> str:
+        """Returns what two limits must not share: the severity in any case, but for the vendors' own `Important`."""
+        return self.severity if self.severity == _VENDORS_IMPORTANT else self.severity.lower()
+
+    @property
     def spellings(self) -> tuple[str, ...]:
         """Returns what AWS may write for the severity.
 
@@ -109,11 +114,9 @@ def age_limits(texts: Sequence[str]) -> tuple[AgeLimit, ...]:
                 f"use {', '.join(SEVERITIES)}, or {EVERY_OTHER} for every other one"
             )
         limit = AgeLimit(match["severity"], int(match["number"]) * _UNITS_MS[match["unit"]])
-        if limit.severity in limits:
-            raise ConfigError(
-                f"the severity {limit.severity!a} has two age limits, {limits[limit.severity].text} first"
-            )
-        limits[limit.severity] = limit
+        if limit.meant in limits:
+            raise ConfigError(f"the severity {limit.severity!a} has two age limits, {limits[limit.meant].text} first")
+        limits[limit.meant] = limit
     return tuple(limits.values())
 
 

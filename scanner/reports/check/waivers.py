@@ -78,7 +78,10 @@ def _csv_rows(text: str, source: str) -> Sequence[Mapping[str, object]]:
         names = tuple(rows.fieldnames or ())
         if not {*_REQUIRED} <= {*names}:
             raise ConfigError(f"{source}: the first line has to name the columns {', '.join(_REQUIRED)} and conditions")
-        return [{name: value for name, value in row.items() if value} for row in rows]
+        for name in names:
+            if name and names.count(name) > 1:  # the last one would hide the others, and an empty one their conditions
+                raise ConfigError(f"{source}: the first line has the column {name!a} twice; keep one of them")
+        return [{name: value for name, value in row.items() if value and value != " " * len(value)} for row in rows]
     except csv.Error as error:
         raise ConfigError(f"{source}: the waivers are not valid CSV: {error}") from error
 
@@ -91,7 +94,10 @@ def _waiver(row: Mapping[str, object], number: int, where: str) -> Waiver:
     for name in _REQUIRED:
         if not texts.get(name):
             raise ConfigError(f"{where}: {name} is missing")
-    conditions = {name: texts[name] for name in CONDITIONS if texts.get(name)}
+    conditions = {name: texts[name] for name in CONDITIONS if name in texts}
+    for name, text in conditions.items():
+        if not text:  # a variable that a template left empty: without the condition the waiver would cover more
+            raise ConfigError(f"{where}: {name} is empty; give it a value, or leave it out")
     if not conditions:
         raise ConfigError(f"{where}: it names no condition; give one of {', '.join(CONDITIONS)}")
     return Waiver(

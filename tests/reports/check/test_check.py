@@ -129,6 +129,8 @@ async def test_a_severity_is_met_in_any_case_and_debians_important_is_not_the_ve
         ("=14d", "SEVERITY=NUMBER"),
         ("Critcal=14d", "Critical"),
         ("Critical=14d,Critical=2d", "two age limits"),
+        ("critical=90d,Critical=2d", "two age limits"),
+        ("important=90d,IMPORTANT=2d", "two age limits"),
     ],
 )
 def test_a_limit_that_cannot_be_understood_or_met_is_refused(text, says):

@@ -44,6 +44,12 @@ def test_waivers_are_read_from_csv():
     assert (second.ou, second.node, second.kb_id, second.account) == ("ou-b-12345678", "i-1", "KB5122876", None)
 
 
+def test_a_blank_cell_is_no_condition():
+    (waiver,) = read_waivers(b"account,node,reason,approver,expires\n   ,i-1,r,a,2026-12-31\n", "waivers.csv")
+
+    assert (waiver.account, waiver.node) == (None, "i-1")
+
+
 def test_a_file_without_waivers_has_none():
     assert read_waivers(b"", "waivers.toml") == ()
 
@@ -58,6 +64,8 @@ def test_a_file_without_waivers_has_none():
         (f'[[waivers]]\naccount = "1"\n{WHOLE}', "twelve digits"),
         (f'[[waivers]]\ncve = "CVE-1"\n{WHOLE}', "CVE-2026-12345"),
         (f'[[waivers]]\ntag = "Team"\n{WHOLE}', "KEY=VALUE"),
+        (f'[[waivers]]\nkb_id = "KB1"\naccount = ""\n{WHOLE}', "account is empty"),
+        (f'[[waivers]]\nkb_id = "KB1"\ncve = "  "\n{WHOLE}', "cve is empty"),
         ('[[waivers]]\nnode = "i-1"\nreason = "r"\napprover = "a"\nexpires = "soon"', "YYYY-MM-DD"),
         ("waivers = 7", "[[waivers]]"),
         ('[waiver]\nnode = "i-1"', "[[waivers]]"),
@@ -76,7 +84,12 @@ def test_a_waiver_that_is_incomplete_is_refused_by_its_number(text, says):
 
 @pytest.mark.parametrize(
     ("data", "says"),
-    [(b"node,why\r\ni-1,x\r\n", "first line"), (b"\xff\xfe", "UTF-8"), (b'reason,approver,expires,node\r\n"a', "CSV")],
+    [
+        (b"node,why\r\ni-1,x\r\n", "first line"),
+        (b"\xff\xfe", "UTF-8"),
+        (b'reason,approver,expires,node\r\n"a', "CSV"),
+        (b"reason,approver,expires,node,kb_id,node\r\nr,a,2026-12-31,i-1,KB1,\r\n", "twice"),
+    ],
 )
 def test_a_csv_file_of_another_shape_is_refused(data, says):
     with pytest.raises(ConfigError, match=says):
