@@ -14,7 +14,7 @@ from scanner.core.errors import AwsError
 from scanner.core.instances import Instance, Tags
 from scanner.core.machines import AssociationScan, InventoryNode, NotAsked, SourceCheck
 from scanner.core.model import CallCounts, ManagedNode, PatchState, Target
-from scanner.core.patch_rows import Patch, PatchPage
+from scanner.core.patch_rows import Patch, PatchPage, patch_page
 from scanner.core.state_names import COUNTED_STATES, documented_state
 
 Answer = PatchPage | Exception
@@ -27,7 +27,7 @@ def patch(kb_id: str, state: str = "INSTALLED") -> Patch:
 def pages(*rows: Sequence[Patch]) -> list[Answer]:
     """One reading: these rows page by page, with tokens that join them."""
     last = len(rows) - 1
-    return [PatchPage(list(page), None if i == last else f"token-{i}") for i, page in enumerate(rows)]
+    return [patch_page(list(page), None if i == last else f"token-{i}") for i, page in enumerate(rows)]
 
 
 def state_of(instance_id: str, patches: Sequence[Patch], snapshot_id: str = "s1") -> PatchState:

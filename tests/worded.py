@@ -5,7 +5,7 @@ from __future__ import annotations
 import pyarrow as pa
 
 from scanner.core.normalize import cve_ids, epoch_ms
-from scanner.core.patch_rows import ROW_TEXTS, Patch, PatchRows
+from scanner.core.patch_rows import ROW_TEXTS, Patch, PatchPage, PatchRows
 from scanner.core.state_names import documented_state
 
 
@@ -28,6 +28,11 @@ def rows_of(words: pa.StructArray | pa.Table) -> list[tuple]:
     # As milliseconds: a moment at the end of the calendar may round to one that no datetime holds.
     moments = times.cast(pa.int64()).to_pylist()
     return list(zip(*(text.to_pylist() for text in texts), moments, map(tuple, cves.to_pylist()), strict=True))
+
+
+def rows_of_page(page: PatchPage) -> list[Patch]:
+    """The rows of a page, each on its own; nothing and empty are the same."""
+    return rows_listed(PatchRows(page.rows))
 
 
 def rows_listed(rows: PatchRows) -> list[Patch]:

@@ -39,7 +39,7 @@ async def _measure(reader: TargetReader, page_size: int) -> FilteredPages:
             if found is not None:
                 listed, absent_state = found
                 page = await reader.patch_page(listed.node.instance_id, None, (absent_state,))
-                if page.patches:
+                if page.rows:
                     return FilteredPages()  # an operation ended meanwhile
                 whole = expected_pages(expected_rows(listed, ()), page_size)
                 return FilteredPages(1 if page.next_token is None else whole, 1, whole)

@@ -46,17 +46,6 @@ class Patch(Struct, rename="pascal", gc=False):
     cve_ids: str | None = field(default="", name="CVEIds")
 
 
-class PatchPage(Struct, frozen=True):
-    """One answer of DescribeInstancePatches; `next_token` is None at the end of the listing.
-
-    `odd_rows` has words for each row that is not what the API says, which is not among `patches`.
-    """
-
-    patches: Sequence[Patch]
-    next_token: str | None
-    odd_rows: Sequence[str] = ()
-
-
 class _Patches(Numbering[PatchTexts]):
     def __missing__(self, texts: PatchTexts) -> int:
         return self[tuple([text or "" for text in texts])] if None in texts else super().__missing__(texts)
@@ -113,6 +102,17 @@ class PageRows(Struct, frozen=True, eq=False):
         return [self.known.patches[number][place] for number in self.patches]
 
 
+class PatchPage(Struct, frozen=True):
+    """One answer of DescribeInstancePatches; `next_token` is None at the end of the listing.
+
+    `odd_rows` has words for each row that is not what the API says, which is not among `rows`.
+    """
+
+    rows: tuple[PageRows, ...]
+    next_token: str | None
+    odd_rows: Sequence[str] = ()
+
+
 class PatchRows(Struct, frozen=True, eq=False):
     """The rows of one node as AWS lists them, in the order of its pages, none of which is empty.
 
@@ -160,7 +160,12 @@ NO_PATCHES = PatchRows()
 
 def patch_rows_of(rows: Sequence[Patch]) -> PatchRows:
     """Returns these rows in columns, in the given order, as if they had come in one page."""
-    return PatchRows(PAGES.numbered(rows)) if rows else NO_PATCHES
+    return PatchRows(PAGES.numbered(rows))
+
+
+def patch_page(rows: Sequence[Patch], next_token: str | None, odd_rows: Sequence[str] = ()) -> PatchPage:
+    """Returns a page of these rows."""
+    return PatchPage(PAGES.numbered(rows), next_token, odd_rows)
 
 
 class PageNumbering:
@@ -170,7 +175,9 @@ class PageNumbering:
         self._known = KnownPatches()
 
     def numbered(self, rows: Sequence[Patch]) -> tuple[PageRows, ...]:
-        """Returns the rows of a page in columns, as one page but where they have too many different states."""
+        """Returns the rows of a page in columns: as one page, or several where they have too many different states."""
+        if not rows:
+            return ()
         try:
             return (self._page(rows),)
         except NumberingIsFull:
@@ -180,6 +187,10 @@ class PageNumbering:
         except NumberingIsFull:
             middle = len(rows) // 2
             return (*self.numbered(rows[:middle]), *self.numbered(rows[middle:]))
+
+    def is_current(self, rows: Sequence[PageRows]) -> bool:
+        """Returns whether the next rows get numbers of the same patches as these."""
+        return all(part.known is self._known for part in rows)
 
     def _page(self, rows: Sequence[Patch]) -> PageRows:
         known = self._known

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from scanner.core.errors import PaginationBroken
-from scanner.core.patch_rows import PAGES, PageRows, PatchPage, PatchRows
+from scanner.core.patch_rows import PageRows, PatchPage, PatchRows
 from scanner.core.state_names import documented_state
 
 
@@ -50,12 +50,11 @@ class Listing:
                     f"the listing did not end within {self._max_pages} pages", code="EndlessPagination"
                 )
             self._tokens.add(token)
-        if page.patches:
-            self._pages += PAGES.numbered(page.patches)
+        self._pages += page.rows
         if page.odd_rows:
             self.odd_rows += page.odd_rows
         if self._wanted is not None:
-            self._counts.update(documented_state(patch.state or "") for patch in page.patches)
+            self._counts += rows_by_state(PatchRows(page.rows))
             self.ended_early = token is not None and self._counts == self._wanted
         self.next_token = None if self.ended_early else token
 

@@ -17,9 +17,10 @@ from scanner.core.errors import (
     Unavailable,
 )
 from scanner.core.model import Target
-from scanner.core.patch_rows import Patch, PatchPage
+from scanner.core.patch_rows import Patch, patch_page
 from scanner.core.settings import NodeSettings, PatchSettings, ScopeSettings, Settings
 from tests.aws.fake_ssm import HUB, MEMBER, QUICK, Answer, error, ok, role_session, xml_error
+from tests.worded import rows_of_page
 
 pytestmark = pytest.mark.slow
 
@@ -137,14 +138,14 @@ async def test_a_page_of_patches(aws):
     aws.on("DescribeInstancePatches", PAGE)
     page = await patches_of("here")
     row = Patch("KB1", "", state="InstalledOther", installed_time=YEAR_ONE_S)
-    assert ([structs.asdict(patch) for patch in page.patches], page.next_token) == ([structs.asdict(row)], "more")
+    assert ([structs.asdict(patch) for patch in rows_of_page(page)], page.next_token) == ([structs.asdict(row)], "more")
     assert aws.of("DescribeInstancePatches")[0].members == {"InstanceId": "i-1", "MaxResults": 50, "NextToken": "here"}
 
 
 @pytest.mark.parametrize("end", [{}, {"NextToken": None}, {"NextToken": ""}])
 async def test_an_absent_null_or_empty_token_is_the_end_of_the_patches(aws, end):
     aws.on("DescribeInstancePatches", ok(Patches=[], **end))
-    assert await patches_of() == PatchPage([], None)
+    assert await patches_of() == patch_page([], None)
     assert "NextToken" not in aws.of("DescribeInstancePatches")[0].members
 
 
@@ -211,7 +212,7 @@ async def test_an_error_that_cannot_pass_is_told_after_one_request(aws, answer, 
 async def test_a_failure_that_may_pass_is_met_with_another_request(aws, passing, transport):
     aws.on("DescribeInstancePatches", passing, PAGE)
     page = await patches_of(target=AT_MEMBER, settings=structs.replace(SETTINGS, transport=transport))
-    assert len(page.patches) == 1
+    assert len(rows_of_page(page)) == 1
     assert len(aws.of("DescribeInstancePatches")) == 2
 
 

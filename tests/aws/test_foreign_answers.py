@@ -17,6 +17,7 @@ from scanner.core.settings import NodeSettings, ScopeSettings, Settings
 from tests.aws.every_path import SERVICES, RecordingServer
 from tests.aws.fake_ssm import HUB, QUICK, Answer, error, ok
 from tests.examples import costly
+from tests.worded import rows_of_page
 
 pytestmark = pytest.mark.slow
 
@@ -84,7 +85,7 @@ async def test_broken_text_costs_its_characters_and_nothing_else(aws, text, tran
 
     assert [node.computer_name for node in nodes] == ["web \ufffd"]
     assert states["i-1"].patch_group == "web \ufffd"
-    assert [patch.title for patch in page.patches] == ["web \ufffd"]
+    assert [patch.title for patch in rows_of_page(page)] == ["web \ufffd"]
     assert len(aws.of("DescribeInstancePatches")) == 1
 
 
@@ -200,7 +201,7 @@ async def test_a_patch_that_cannot_be_decoded_costs_no_other_and_is_named(aws, t
 
     page = await read("patch_page", "i-1", None, transport=transport)
 
-    assert [patch.kb_id for patch in page.patches] == ["a", "b"]
+    assert [patch.kb_id for patch in rows_of_page(page)] == ["a", "b"]
     assert [odd.partition(" (")[0] for odd in page.odd_rows] == ["odd-1", "a row without a name"]
     assert len(aws.of("DescribeInstancePatches")) == 1
 

@@ -22,7 +22,7 @@ from scanner.simulator.running.buckets import Limits, Rate
 from scanner.simulator.server.server import serve
 from scanner.simulator.world.faults import Faults
 from tests.aws.fake_ssm import QUICK
-from tests.worded import rows_of
+from tests.worded import rows_of, rows_of_page
 
 pytestmark = pytest.mark.slow
 
@@ -48,7 +48,7 @@ async def whole_node(reader, instance_id):
             while token not in seen and len(seen) < 100:
                 seen.add(token)
                 page = await reader.patch_page(instance_id, token)
-                patches += page.patches
+                patches += rows_of_page(page)
                 token = page.next_token
                 if token is None:
                     return patches

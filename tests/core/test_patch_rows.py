@@ -15,7 +15,7 @@ from scanner.aws.transport.wire import decode_patches
 from scanner.core.patch_rows import NO_PATCHES, PAGES, PageNumbering, Patch, PatchRows, patch_rows_of
 from scanner.core.patch_table import in_words, listed
 from scanner.scan.listing import Listing
-from tests.worded import row_in_words, rows_listed, rows_of
+from tests.worded import row_in_words, rows_listed, rows_of, rows_of_page
 
 pytestmark = pytest.mark.slow
 
@@ -72,7 +72,7 @@ def test_whatever_way_json_writes_a_text_it_comes_out_to_the_letter(listing, is_
 def test_a_nul_that_is_not_escaped_is_no_json_and_replaced():
     page = decode_patches(b'{"Patches": [{"Title": "a\0b"}, {"Title": "c"}]}')
 
-    assert [patch.title for patch in page.patches] == ["a\ufffdb", "c"]
+    assert [patch.title for patch in rows_of_page(page)] == ["a\ufffdb", "c"]
 
 
 def test_nothing_gathered_is_no_patches():

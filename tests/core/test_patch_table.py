@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from scanner.aws.operations import DESCRIBE_INSTANCE_PATCHES
 from scanner.aws.transport import wire
 from scanner.core.model import Target
-from scanner.core.patch_rows import Patch, patch_rows_of
+from scanner.core.patch_rows import Patch, PatchRows, patch_rows_of
 from scanner.core.patch_table import LISTED, NONE_LISTED, PATCH, in_words, listed
 from scanner.core.state_names import PATCH_STATES, wire_state
 from tests.worded import row_in_words, rows_of
@@ -27,11 +27,11 @@ END_OF_TIME_S = 253_402_300_800.0
 
 def decoded(*rows):
     body = msgspec.json.encode({"Patches": rows})
-    return wire.decode_answer(wire.decode_patches, body, DESCRIBE_INSTANCE_PATCHES, AT).patches
+    return PatchRows(wire.decode_answer(wire.decode_patches, body, DESCRIBE_INSTANCE_PATCHES, AT).rows)
 
 
 def columns(rows):
-    words = in_words(listed([patch_rows_of(rows)]))
+    words = in_words(listed([rows if isinstance(rows, PatchRows) else patch_rows_of(rows)]))
     words.validate(full=True)
     assert words.type == PATCH
     return words
@@ -190,7 +190,7 @@ def test_every_row_comes_out_once_and_in_its_place(of_one_node):
     found = patches(*of_one_node)
     assert [row[0] for row in found] == [row.get("KBId") or "" for row in of_one_node]
     assert [row[1] for row in found] == [row.get("Title") or None for row in of_one_node]
-    assert found == [row_in_words(row) for row in decoded(*of_one_node)]
+    assert found == [row_in_words(msgspec.convert(row, Patch)) for row in of_one_node]
 
 
 @given(st.lists(rows, max_size=30))

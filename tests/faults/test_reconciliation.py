@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from scanner.core.errors import Denied, NodeGone, PaginationBroken, Unavailable
 from scanner.core.model import CallCounts, ManagedNode, NodeStatus, PatchState, Target
-from scanner.core.patch_rows import NO_PATCHES, Patch, PatchPage, patch_rows_of
+from scanner.core.patch_rows import NO_PATCHES, Patch, patch_page, patch_rows_of
 from scanner.core.state_names import COUNTED_STATES, documented_state, wire_state
 from scanner.scan.job import ReadingRules, ScanJob
 from scanner.scan.reconcile import comparable_states, disagreements
@@ -84,7 +84,7 @@ class ScriptedNode:
             raise PaginationBroken("the rows were replaced")
         rows = self.rows(self.number)
         end = at + A_PAGE
-        return PatchPage(rows[at:end], f"{end}/{self.number}" if end < len(rows) else None)
+        return patch_page(rows[at:end], f"{end}/{self.number}" if end < len(rows) else None)
 
     def state(self, instance_id):
         act = next(self._state_acts, "ok")

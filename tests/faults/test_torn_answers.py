@@ -16,7 +16,7 @@ from scanner.aws.transport import wire
 from scanner.aws.transport.decoding import Undecodable
 from scanner.core.errors import Transient
 from scanner.core.model import NodeScan, NodeStatus, Target
-from scanner.core.patch_rows import patch_rows_of
+from scanner.core.patch_rows import NO_PATCHES, PatchRows
 from scanner.core.tables import batch_of, segment_table
 
 HERE = Target("111111111111", "eu-west-1")
@@ -82,15 +82,15 @@ def damaged(draw):
 def read(name, body):
     """The answer as a segment holds it: what cannot be stored has not been read."""
     answer = wire.decode_answer(ANSWERS[name][1], body, DESCRIBE_INSTANCE_PATCHES, HERE)
-    patches, state, node = [], None, node_of(wire.WireNode(instance_id="i-1"))
+    patches, state, node = NO_PATCHES, None, node_of(wire.WireNode(instance_id="i-1"))
     match name:
         case "Patches":
-            patches = answer.patches
+            patches = PatchRows(answer.rows)
         case "InstancePatchStates":
             state = next(map(patch_state_of, answer.rows), None)
         case _:
             node = next(map(node_of, answer.rows), node)
-    scan = NodeScan(HERE, node, state, NodeStatus.VERIFIED, None, patch_rows_of(patches), 1, 0, 1)
+    scan = NodeScan(HERE, node, state, NodeStatus.VERIFIED, None, patches, 1, 0, 1)
     return batch_of(segment_table("s", [scan]))
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scanner.core.errors import PaginationBroken
-from scanner.core.patch_rows import PatchPage, patch_rows_of
+from scanner.core.patch_rows import patch_page, patch_rows_of
 from scanner.core.state_names import PATCH_STATES, documented_state, wire_state
 from scanner.scan.estimate import MAX_PAGES
 from scanner.scan.listing import Listing, rows_by_state
@@ -31,10 +31,10 @@ def test_a_listing_is_complete_with_the_page_that_has_no_token():
     listing = Listing(MAX_PAGES)
     assert (listing.is_complete, listing.next_token) == (False, None)
 
-    listing.add(PatchPage([], "t1"))
+    listing.add(patch_page([], "t1"))
     assert (listing.is_complete, listing.next_token) == (False, "t1")
 
-    listing.add(PatchPage([], None))
+    listing.add(patch_page([], None))
     assert (listing.is_complete, listing.pages) == (True, 2)
 
 
@@ -46,25 +46,25 @@ def test_rows_are_merged_in_order_and_duplicates_are_kept():
 
 def test_a_token_that_comes_twice_breaks_the_listing():
     listing = Listing(MAX_PAGES)
-    listing.add(PatchPage([patch("a")], "t0"))
+    listing.add(patch_page([patch("a")], "t0"))
 
     with pytest.raises(PaginationBroken, match="twice"):
-        listing.add(PatchPage([patch("a")], "t0"))
+        listing.add(patch_page([patch("a")], "t0"))
 
 
 def test_a_listing_without_end_breaks():
     listing = Listing(3)
     for number in range(2):
-        listing.add(PatchPage([], f"t{number}"))
+        listing.add(patch_page([], f"t{number}"))
 
     with pytest.raises(PaginationBroken, match="did not end within 3 pages"):
-        listing.add(PatchPage([], "one more"))
+        listing.add(patch_page([], "one more"))
 
 
 def test_a_listing_may_end_with_the_last_page_that_it_is_allowed():
     listing = Listing(2)
-    listing.add(PatchPage([], "t0"))
-    listing.add(PatchPage([], None))
+    listing.add(patch_page([], "t0"))
+    listing.add(patch_page([], None))
 
     assert listing.is_complete
 

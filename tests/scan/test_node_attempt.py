@@ -9,7 +9,7 @@ from msgspec import structs
 
 from scanner.core.errors import Denied, PaginationBroken, Unavailable
 from scanner.core.model import ManagedNode, NodeStatus, PatchState
-from scanner.core.patch_rows import NO_PATCHES, PatchPage, patch_rows_of
+from scanner.core.patch_rows import NO_PATCHES, patch_page, patch_rows_of
 from scanner.core.state_names import COUNTED_STATES
 from scanner.scan.choice import ReadWhole, Refresh
 from scanner.scan.job import ReadingRules
@@ -38,7 +38,7 @@ def read(attempt, *rows_by_page):
 
 def break_off(attempt, error):
     listing = attempt.next_listing()
-    listing.add(PatchPage(ONE, "t"))
+    listing.add(patch_page(ONE, "t"))
     attempt.broke_off(listing, error)
 
 
@@ -254,7 +254,7 @@ def test_a_listing_that_ended_early_is_trusted_only_after_a_second_look_at_the_p
     for after, expected in [(state, Deliver(VERIFIED)), (state_of("i-1", MISSING_ONE, "s2"), ReadAgain())]:
         attempt = NodeAttempt(LINUX, state, FILTERED)
         listing = attempt.next_listing()
-        listing.add(PatchPage(MISSING_ONE, "more"))
+        listing.add(patch_page(MISSING_ONE, "more"))
         assert listing.is_complete
         attempt.listed(listing)
         assert attempt.needs_patch_state

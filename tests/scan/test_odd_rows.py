@@ -8,7 +8,7 @@ import pytest
 from msgspec import structs
 
 from scanner.core.model import ManagedNode, NodeStatus
-from scanner.core.patch_rows import PatchPage, patch_rows_of
+from scanner.core.patch_rows import patch_page, patch_rows_of
 from scanner.core.state_names import PATCH_STATES
 from scanner.scan.choice import ReadWhole, Refresh
 from scanner.scan.job import ReadingRules
@@ -51,7 +51,7 @@ def test_a_node_with_an_odd_row_is_read_once_more_and_keeps_its_other_rows_but_i
     state = state_of("i-1", counted)
     attempt = attempt_of(state)
     for expected in (ReadAgain, Deliver):
-        read(attempt, PatchPage(ROWS, None, odd_rows=[ODD]))
+        read(attempt, patch_page(ROWS, None, odd_rows=[ODD]))
         decision = attempt.decide(state)
         assert isinstance(decision, expected)
     assert decision.status is NodeStatus.MISMATCHED
@@ -62,18 +62,18 @@ def test_a_node_with_an_odd_row_is_read_once_more_and_keeps_its_other_rows_but_i
 def test_an_odd_row_that_is_right_the_second_time_costs_nothing():
     state = state_of("i-1", [*ROWS, patch("c")])
     attempt = attempt_of(state)
-    read(attempt, PatchPage(ROWS, None, odd_rows=[ODD]))
+    read(attempt, patch_page(ROWS, None, odd_rows=[ODD]))
     assert attempt.decide(state) == ReadAgain()
-    read(attempt, PatchPage([*ROWS, patch("c")], None))
+    read(attempt, patch_page([*ROWS, patch("c")], None))
     assert attempt.decide(state) == Deliver(NodeStatus.VERIFIED)
 
 
 @pytest.mark.parametrize("rows", [ROWS, []])
 def test_an_odd_row_is_named_where_aws_has_no_patch_state_too(rows):
     attempt = attempt_of(None)
-    read(attempt, PatchPage(rows, None, odd_rows=[ODD]))
+    read(attempt, patch_page(rows, None, odd_rows=[ODD]))
     assert attempt.decide(None) == ReadAgain()
-    read(attempt, PatchPage(rows, "t"), PatchPage([], None, odd_rows=[ODD]))
+    read(attempt, patch_page(rows, "t"), patch_page([], None, odd_rows=[ODD]))
     assert attempt.decide(None) == Deliver(NodeStatus.MISMATCHED, SENTENCE)
 
 
@@ -81,7 +81,7 @@ def test_an_odd_row_is_named_where_no_count_can_be_compared():
     state = structs.replace(state_of("i-1", []), **dict.fromkeys(("installed_count", "missing_count"), None))
     attempt = attempt_of(state)
     for _ in range(2):
-        read(attempt, PatchPage(ROWS, None, odd_rows=[ODD]))
+        read(attempt, patch_page(ROWS, None, odd_rows=[ODD]))
         decision = attempt.decide(state)
     assert decision == Deliver(NodeStatus.MISMATCHED, SENTENCE)
 
@@ -89,9 +89,9 @@ def test_an_odd_row_is_named_where_no_count_can_be_compared():
 def test_a_node_that_moved_is_read_again_whatever_its_odd_rows():
     attempt = attempt_of(state_of("i-1", ROWS))
     moved = state_of("i-1", ROWS, "s2")
-    read(attempt, PatchPage(ROWS, "t"), PatchPage([], None, odd_rows=[ODD]))
+    read(attempt, patch_page(ROWS, "t"), patch_page([], None, odd_rows=[ODD]))
     assert attempt.decide(moved) == ReadAgain()
-    read(attempt, PatchPage(ROWS, None))
+    read(attempt, patch_page(ROWS, None))
     assert attempt.decide(moved) == Deliver(NodeStatus.VERIFIED)
 
 
@@ -99,7 +99,7 @@ def test_a_refreshed_node_with_an_odd_row_is_read_whole():
     lacking = [patch("b", "MISSING")]
     state = state_of("i-1", ROWS)
     attempt = attempt_of(state, Refresh(lambda _: False), rechoose=lambda _: ReadWhole())
-    read(attempt, PatchPage(lacking, None, odd_rows=[ODD]))
+    read(attempt, patch_page(lacking, None, odd_rows=[ODD]))
     assert attempt.decide(state) == ReadAgain()
     while isinstance(decision := _read_whole(attempt, state), ReadAgain):
         assert not attempt.is_refresh
@@ -107,7 +107,7 @@ def test_a_refreshed_node_with_an_odd_row_is_read_whole():
 
 
 def _read_whole(attempt, state):
-    read(attempt, PatchPage(ROWS, None, odd_rows=[ODD]))
+    read(attempt, patch_page(ROWS, None, odd_rows=[ODD]))
     return attempt.decide(state)
 
 
@@ -117,7 +117,7 @@ def test_a_row_in_a_state_that_aws_does_not_document_is_kept_and_named_at_once(o
     rows = [*ROWS, patch("c", odd_state)]
     state = state_of("i-1", ROWS) if with_state else None
     attempt = attempt_of(state)
-    read(attempt, PatchPage(rows, None))
+    read(attempt, patch_page(rows, None))
     decision = attempt.decide(state)
     assert decision == Deliver(
         NodeStatus.MISMATCHED, f"1 row in a state that AWS does not document: {odd_state or 'none'}"

@@ -12,7 +12,7 @@ from scanner.core.errors import Denied, Disabled, NodeGone, PaginationBroken, Re
 from scanner.core.filtered_pages import FilteredPages
 from scanner.core.interfaces import Observer
 from scanner.core.model import NodeStatus, PatchState, Target, TargetStatus
-from scanner.core.patch_rows import NO_PATCHES, PatchPage, patch_rows_of
+from scanner.core.patch_rows import NO_PATCHES, patch_page, patch_rows_of
 from scanner.core.state_names import REFRESHED_STATES, wire_state
 from scanner.scan.choice import CarryAll, ReadWhole, Refresh
 from scanner.scan.filter_measure import FilterMeasure
@@ -128,7 +128,7 @@ async def test_rows_are_delivered_as_listed_and_hold_against_the_counts_in_eithe
 
 async def test_broken_pagination_drops_what_was_read_and_starts_again():
     rows = [patch("a"), patch("b")]
-    broken = [PatchPage([patch("a")], "t"), PaginationBroken("refused")]
+    broken = [patch_page([patch("a")], "t"), PaginationBroken("refused")]
 
     delivered = await scan_one(FakeNode([broken, pages(rows[:1], rows[1:])], [state_of("i-1", rows)]))
 
@@ -138,7 +138,7 @@ async def test_broken_pagination_drops_what_was_read_and_starts_again():
 
 
 async def test_pagination_that_stays_broken_fails_the_node_after_the_allowed_restarts():
-    fake = FakeNode([[PatchPage([], "t"), PatchPage([], "t")]], [state_of("i-1", [])])
+    fake = FakeNode([[patch_page([], "t"), patch_page([], "t")]], [state_of("i-1", [])])
 
     delivered = await scan_one(fake)
 
@@ -152,7 +152,7 @@ async def test_pagination_that_stays_broken_fails_the_node_after_the_allowed_res
     [(NodeGone("left"), NodeStatus.GONE), (Denied("tag"), NodeStatus.DENIED), (Unavailable("x"), NodeStatus.FAILED)],
 )
 async def test_a_node_that_cannot_be_read_is_named_and_its_neighbour_delivered(error, status):
-    bad = FakeNode([[PatchPage([patch("a")], "t"), error]], [state_of("i-1", [])])
+    bad = FakeNode([[patch_page([patch("a")], "t"), error]], [state_of("i-1", [])])
     target = FakeTarget({"i-1": bad, "i-2": node(patch("a"), instance_id="i-2")})
 
     outcomes, delivered = await scan({HERE: target})

@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Struct
 
 from scanner.aws.transport.decoding import Undecodable, decode
-from scanner.core.patch_rows import Patch, PatchPage
+from scanner.core.patch_rows import Patch, PatchPage, patch_page
 
 _NAMES = ("KBId", "Title")  # the members that name a patch
 _MAX_NAME = 80  # characters of a name that somebody else chose
@@ -38,7 +38,7 @@ def decode_by_row(body: bytes) -> PatchPage:
             patches.append(decode(_ROWS, raw))
         except Undecodable as error:
             odd_rows.append(f"{_name(raw)} ({error})")
-    return PatchPage(patches, page.next_token or None, odd_rows=odd_rows)
+    return patch_page(patches, page.next_token or None, odd_rows)
 
 
 def _name(raw: msgspec.Raw) -> str:

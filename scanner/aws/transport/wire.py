@@ -11,11 +11,12 @@ from msgspec import Struct
 from scanner.aws.operations import Operation
 from scanner.aws.transport.decoding import Undecodable, decode
 from scanner.aws.transport.odd_patches import decode_by_row
+from scanner.aws.transport.page_cache import PageCache
 from scanner.aws.transport.patch_decoder import PatchDecoder
 from scanner.aws.transport.row_members import MemberDecoder, RowMembers
 from scanner.core.errors import Transient
 from scanner.core.model import Target
-from scanner.core.patch_rows import PatchPage
+from scanner.core.patch_rows import PatchPage, patch_page
 
 #: Epoch seconds, ISO 8601 text, or nothing. Zero, negative and year 1 mean unknown.
 Time = float | str | None
@@ -191,11 +192,19 @@ def decode_patches(body: bytes) -> PatchPage:
     Raises:
         Undecodable: torn, not JSON, or without its list of rows.
     """
+    return _PAGES.decode(body)
+
+
+def _decode_patches(body: bytes) -> PatchPage:
     try:
         answer = decode(_PATCHES, body)
     except Undecodable:
         return decode_by_row(body)
-    return PatchPage(answer.patches, answer.next_token or None)
+    return patch_page(answer.patches, answer.next_token or None)
+
+
+#: One for the process: nodes of all targets list the same pages.
+_PAGES = PageCache(_decode_patches)
 
 
 def decode_error(body: bytes) -> ErrorDocument:

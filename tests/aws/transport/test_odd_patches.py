@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from scanner.aws.transport.decoding import Undecodable
 from scanner.aws.transport.wire import decode_patches
-from scanner.core.patch_rows import patch_rows_of
+from tests.worded import rows_of_page
 
 GOOD = ["a", "b"]
 MEMBERS = ("KBId", "Title", "Classification", "Severity", "State", "InstalledTime", "CVEIds")
@@ -33,7 +33,7 @@ def good(kb_id):
 
 
 def kb_ids(read):
-    return [patch.kb_id for patch in read.patches]
+    return [patch.kb_id for patch in rows_of_page(read)]
 
 
 @pytest.mark.parametrize(("member", "value"), ODD_MEMBERS)
@@ -59,7 +59,7 @@ def test_a_row_that_is_no_object_or_has_no_name_costs_itself_alone(row):
 def test_a_time_that_no_number_can_hold_costs_its_row_or_itself(number):
     read = decode_patches(page(good("a"), f'{{"KBId":"odd-1","InstalledTime":{number}}}', good("b")))
     assert [kb_id for kb_id in kb_ids(read) if kb_id != "odd-1"] == GOOD
-    assert len(read.patches) + len(read.odd_rows) == 3
+    assert len(rows_of_page(read)) + len(read.odd_rows) == 3
 
 
 @pytest.mark.parametrize("value", ['"a\xff"', '"a\\ud83d"', '"a\0b"', '"a\x01b"', "null", '"\\u0000"'])
@@ -68,8 +68,7 @@ def test_broken_text_beside_an_odd_row_costs_no_other(value, odd):
     rows = [good("a"), f'{{"KBId":"b","Title":{value}}}', odd]
     read = decode_patches(page(*rows).replace("\xff".encode(), b"\xff"))
     assert kb_ids(read)[:2] == GOOD
-    assert len(read.patches) + len(read.odd_rows) == 3
-    assert patch_rows_of(read.patches).column("kb_id")[:2] == GOOD
+    assert len(rows_of_page(read)) + len(read.odd_rows) == 3
 
 
 def test_unknown_and_absent_members_cost_nothing():
@@ -102,4 +101,4 @@ def test_whatever_stands_in_the_place_of_a_row_the_others_are_kept_in_their_orde
     read = decode_patches(body)
     wanted = [f"kb-{place}" for place, (is_good, _) in enumerate(rows) if is_good]
     assert [kb_id for kb_id in kb_ids(read) if kb_id and kb_id in wanted] == wanted
-    assert len(read.patches) + len(read.odd_rows) == len(rows)
+    assert len(rows_of_page(read)) + len(read.odd_rows) == len(rows)
