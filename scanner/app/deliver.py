@@ -16,6 +16,7 @@ from scanner.app.hub_calls import HubCalls
 from scanner.app.outcomes import scope_of
 from scanner.app.resume import ActiveScan
 from scanner.app.waiting_nodes import CARRIED, WaitingNodes, store_groups
+from scanner.core.heap import trim_heap
 from scanner.core.interfaces import NodeBatch
 from scanner.core.model import NodeScan, TargetOutcome
 from scanner.core.tables import batch_of, coded_segment_table
@@ -26,6 +27,9 @@ from scanner.scan.filter_measure import FilterMeasure
 from scanner.sinks.fan_out import GuardedSinks
 from scanner.store.history import History
 from scanner.store.store import Store
+
+#: A worker that reads 200,000 nodes has 277 to 295 MB at most without it, and 265 with it.
+THIN_FILES_A_TRIM = 4
 
 
 class Delivery:
@@ -45,6 +49,7 @@ class Delivery:
         self._flush_rows = scan.settings.store.flush_rows
         self._waiting: WaitingNodes | None = None
         self._thin_from: History | None = None
+        self._thin_files = 0
         self._ended_later: list[TargetOutcome] = []
 
     def carry_from(self, history: History) -> None:
@@ -137,6 +142,9 @@ class Delivery:
     async def _put_thin(self, history: History, table: pa.Table) -> None:
         earlier = [history.earlier(segment).entry for segment in history.segments_of(table)]
         await self.scan.stored.writer.add_thin(table, earlier)
+        self._thin_files += 1
+        if self._thin_files % THIN_FILES_A_TRIM == 0:
+            trim_heap()
 
     async def _pass_on(self, batch: NodeBatch) -> None:
         await self.tally.count(batch)

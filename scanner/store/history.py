@@ -70,7 +70,7 @@ class History:
         self._query = query
         self._segments: list[FileEntry] = []
         self._installed: list[InstalledIds | None] = []
-        # 140 bytes a node with its key's place, and 350 as objects; 2 µs of CPU.
+        # 110 bytes a node, and 350 as objects.
         self._nodes: dict[TargetKey, PackedValues[WholeReading]] = defaultdict(lambda: PackedValues(WholeReading))
         self.damaged: list[str] = []
         # Files are fetched side by side and decoded one at a time: eight decoded segments take 100 MB.

@@ -51,6 +51,8 @@ def test_each_node_that_has_no_rows_is_left_once_in_a_file_that_holds_it(thin, s
         for text in sorted({earlier_of(key) for keys in thin for key in keys})
     }
     for text in counts:
-        places = [(name, row) for name, rows in left.places([text]) for row in rows.to_pylist()]
+        found = [*left.places([text])]
+        assert {number for _, _, numbers in found for number in numbers.to_pylist()} <= {left.number(text)}
+        places = [(name, row) for name, rows, _ in found for row in rows.to_pylist()]
         held = [thin[int(name.removeprefix("file-"))][row] for name, row in places]
         assert sorted(held) == sorted(key for key in expected if earlier_of(key) == text)

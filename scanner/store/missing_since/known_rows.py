@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from msgspec import Struct
 
 from scanner.core.chunks import single
+from scanner.core.heap import trim_heap
 from scanner.store.missing_since.history_file import HISTORY, IN_MEMORY, NODE, NODE_FACTS
 from scanner.store.missing_since.node_numbers import keys_of, plain
 from scanner.store.missing_since.number_arrays import Numbers, arrow, view
@@ -118,8 +119,14 @@ class _Rows:
         self._starts.append(pa.array([len(self._patch)], pa.uint32()))
         nodes = pa.concat_tables([_NODES.empty_table(), *self._nodes]).unify_dictionaries()
         self._nodes.clear()
+        columns = {}
+        # One after another, so that not all are held twice: with 400,000 nodes the process grew by 54 MB and not by 90.
+        for name in nodes.column_names:
+            columns[name] = single(nodes.column(name))
+            nodes = nodes.drop_columns([name])
+            trim_heap()
         return KnownRows(
-            nodes=nodes.combine_chunks(),
+            nodes=pa.table(columns, _NODES),
             hashes=pa.concat_arrays([pa.array([], pa.int64()), *self._hashes]),
             starts=view(pa.concat_arrays(self._starts)),
             patch=self._patch.values,
