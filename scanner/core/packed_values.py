@@ -6,6 +6,7 @@ from array import array
 from bisect import bisect_right
 from collections.abc import Iterator, MutableMapping
 from itertools import groupby
+from types import GenericAlias
 from typing import Generic, TypeVar
 
 import msgspec
@@ -29,7 +30,7 @@ class PackedValues(MutableMapping[str, T], Generic[T]):
     def __init__(self, kind: object) -> None:
         """Takes the type of the values, such as `Instance` or `tuple[str, ...]`."""
         self._encode = msgspec.msgpack.Encoder().encode
-        self._decode: msgspec.msgpack.Decoder[tuple[str, T]] = msgspec.msgpack.Decoder(tuple[str, kind])
+        self._decode: msgspec.msgpack.Decoder[tuple[str, T]] = msgspec.msgpack.Decoder(GenericAlias(tuple, (str, kind)))
         self._pieces = [bytearray()]
         self._firsts = array("I", [0])  # of each piece the number of its first value
         self._held_of = array("I", [0])  # of each piece how many of its values are held
