@@ -33,16 +33,25 @@ async def committed(workers):
         return await stored(workers.store, scan_id, files)
 
 
+@pytest.fixture
+def scratch(tmp_path):
+    """Returns the folder for temporary files, which has to be empty after the test."""
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    yield scratch
+    assert [*scratch.iterdir()] == []
+
+
 @pytest.mark.parametrize("place", ["folder", "s3"])
 async def test_a_worker_that_is_killed_in_the_middle_is_replaced_and_the_scan_is_whole(
-    place, tmp_path, monkeypatch, request
+    place, tmp_path, scratch, monkeypatch, request
 ):
     with organization(WORLD) as simulator:
         store = None
         if place == "s3":
             monkeypatch.setenv("AWS_ENDPOINT_URL_S3", request.getfixturevalue("s3").url)
             store = f"s3://scans/{uuid4().hex}"
-        workers = Workers(simulator, tmp_path, store)
+        workers = Workers(simulator, tmp_path, store, TMPDIR=str(scratch))
         chance, killed = Random(place), []
 
         def kill(_):
@@ -81,9 +90,9 @@ async def test_a_target_that_kills_each_worker_fails_alone_and_by_name(tmp_path)
         assert_rows_are_true(found, truth, among=[key for key in truth.nodes if key[:2] != poison])
 
 
-async def test_a_scan_that_is_stopped_says_how_it_goes_on_and_leaves_nothing_open(tmp_path):
+async def test_a_scan_that_is_stopped_says_how_it_goes_on_and_leaves_nothing_open(tmp_path, scratch):
     with organization(WORLD) as simulator:
-        workers = Workers(simulator, tmp_path)
+        workers = Workers(simulator, tmp_path, TMPDIR=str(scratch))
         workers.on_request = lambda _: life.terminate() if workers.requests == REQUESTS // 2 else None
         life = workers.start("scan", "--workers", "2")
         assert life.wait(PATIENCE_S) == 143

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -54,6 +56,7 @@ async def open_cluster(place: WorkerPlace, external_id: str | None) -> AsyncIter
 
     async with AsyncExitStack() as stack:
         if place.address is None:
+            stack.enter_context(_own_scratch_folder())
             cluster: Any = await stack.enter_async_context(_local_cluster(place.processes, external_id))
         else:
             cluster = place.address
@@ -76,6 +79,26 @@ async def open_cluster(place: WorkerPlace, external_id: str | None) -> AsyncIter
 async def _closed_in_time(closes: Any) -> None:  # noqa: ANN401 - a client or a cluster of Dask
     with anyio.move_on_after(CLOSE_WITHIN_S, shield=True):
         await closes.close()
+
+
+@contextmanager
+def _own_scratch_folder() -> Iterator[None]:
+    """Has Dask's scheduler and workers put temporary files into a folder that is removed after the block.
+
+    They make one that they leave behind.
+    """
+    import dask  # noqa: PLC0415 - an extra
+
+    name = "temporary-directory"
+    try:
+        place = dask.config.get(name, None)
+        if place is not None:
+            Path(place).mkdir(parents=True, exist_ok=True)
+        folder = TemporaryDirectory(prefix="patchsweep-workers-", dir=place, ignore_cleanup_errors=True)
+    except OSError as error:
+        raise PatchsweepError(f"the workers have no place for temporary files: {error}") from error
+    with folder, dask.config.set({name: folder.name}):
+        yield
 
 
 @asynccontextmanager
