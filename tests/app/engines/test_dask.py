@@ -94,10 +94,10 @@ async def test_a_scheduler_that_cannot_be_reached_is_named(address, kind, senten
 async def test_a_place_for_temporary_files_that_cannot_be_made_is_named(tmp_path):
     dask = pytest.importorskip("dask")
     (tmp_path / "file").touch()
-    with dask.config.set({"temporary-directory": str(tmp_path / "file" / "folder")}):
-        with pytest.raises(PatchsweepError, match="the workers have no place for temporary files: .*folder"):
-            async with open_cluster(WorkerPlace(None, 1), None):
-                pass
+    place = dask.config.set({"temporary-directory": str(tmp_path / "file" / "folder")})
+    with place, pytest.raises(PatchsweepError, match="the workers have no place for temporary files: "):
+        async with open_cluster(WorkerPlace(None, 1), None):
+            pass
 
 
 LISTENING = """
