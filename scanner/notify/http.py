@@ -6,13 +6,13 @@ import os
 import ssl
 from collections.abc import Mapping
 from urllib.parse import unquote, urlsplit, urlunsplit
-from urllib.request import getproxies, proxy_bypass
 
-from aiohttp import ClientError, ClientSession, DummyCookieJar, ServerDisconnectedError
+from aiohttp import ClientError, ClientHttpProxyError, ClientSession, DummyCookieJar, ServerDisconnectedError
 
 from scanner import __version__
 from scanner.core.errors import NotificationError, Transient
 from scanner.core.safe_text import MASK
+from scanner.notify.proxy import proxy_for
 
 _SUCCESS = range(200, 300)
 _REDIRECTS = range(300, 400)
@@ -23,12 +23,15 @@ _SHORTEST_SECRET = 4  # characters; what is shorter, such as `v1`, stands in eve
 
 
 async def post(url: str, body: bytes, headers: Mapping[str, str]) -> None:
-    """Posts a JSON body.
+    """Posts a JSON body, through the proxy that the environment names; a failure behind one names it.
 
     Raises:
+        ConfigError: the proxy cannot be used.
         Transient: no answer, or one that another attempt may change.
         NotificationError: the receiver refuses, or answers with a redirect, which would hand the secrets on.
     """
+    proxy = proxy_for(url)
+    way, remedy = (proxy.way, proxy.remedy) if proxy else ("", "")
     own = {"Content-Type": "application/json", "User-Agent": f"patchsweep/{__version__}"}
     try:
         async with (
@@ -39,20 +42,22 @@ async def post(url: str, body: bytes, headers: Mapping[str, str]) -> None:
                 headers={**own, **headers},
                 allow_redirects=False,
                 ssl=ssl.create_default_context(),
-                proxy=_proxy_for(url),
+                proxy=proxy.url if proxy else None,
             ) as answer,
         ):
             words = (await answer.content.read(4 * _QUOTED_CHARACTERS)).decode(errors="replace")
             status, location = answer.status, answer.headers.get("Location", "")
     except (ClientError, OSError) as error:
-        raise Transient(f"no answer: {_reason(error)}") from error
+        raise Transient(f"no answer{way}: {_reason(error)}{remedy}") from error
     if status in _SUCCESS:
         return
     if status in _REDIRECTS:
         host = urlsplit(location).hostname or "no other host"
-        raise NotificationError(f"answered {status}, a redirect to {host}, which is not followed; name the final URL")
+        raise NotificationError(
+            f"answered {status}{way}, a redirect to {host}, which is not followed; name the final URL"
+        )
     quoted = _without_secrets(" ".join(words.split()), url)[:_QUOTED_CHARACTERS]
-    text = f"answered {status}{': ' + quoted if quoted else ''}"
+    text = f"answered {status}{way}{': ' + quoted if quoted else ''}"
     raise Transient(text) if status in _PASSING else NotificationError(text)
 
 
@@ -63,6 +68,8 @@ def _reason(error: Exception) -> str:
     number = getattr(cause, "errno", None)
     if isinstance(number, int) and number > 0:  # those of name resolution are negative
         return os.strerror(number)
+    if isinstance(error, ClientHttpProxyError):
+        return f"it answers CONNECT with {error.status}"
     if isinstance(error, ServerDisconnectedError):
         return "the connection was closed"
     return getattr(cause, "strerror", None) or type(error).__name__
@@ -78,11 +85,3 @@ def _without_secrets(text: str, url: str) -> str:
     for secret in sorted(secrets, key=len, reverse=True):
         text = text.replace(secret, MASK)
     return text
-
-
-def _proxy_for(url: str) -> str | None:
-    """Returns the proxy that the environment names for the URL. aiohttp's own look-up would read ~/.netrc, too."""
-    parts = urlsplit(url)
-    if proxy_bypass(parts.hostname or ""):
-        return None
-    return getproxies().get(parts.scheme)

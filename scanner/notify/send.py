@@ -17,6 +17,7 @@ from scanner.notify.aws import publish_to_topic, put_event
 from scanner.notify.destination import Destination, by_label, parse_destination
 from scanner.notify.http import post
 from scanner.notify.message import Message
+from scanner.notify.proxy import proxy_for
 from scanner.notify.signature import signed_headers, webhook_key
 from scanner.notify.slack import slack_body
 
@@ -35,7 +36,7 @@ async def send_to_all(settings: NotifySettings, message: Message) -> dict[str, s
             with anyio.fail_after(settings.timeout_s):
                 await with_retries(_attempt(destination, message, settings), policy)
         except TimeoutError:
-            failures[label] = f"no answer within {settings.timeout_s:g} s (notify.timeout_s)"
+            failures[label] = f"no answer within {settings.timeout_s:g} s (notify.timeout_s){_by_proxy(destination)}"
         except Unavailable as error:
             failures[label] = mask_foreign_text(f"{error.__cause__} (tried {ATTEMPTS} times)")
         except PatchsweepError as error:
@@ -61,6 +62,11 @@ def _attempt(destination: Destination, message: Message, settings: NotifySetting
         await post(destination.where, slack_body(message.lines), {})
 
     return {"webhook": to_webhook, "slack": to_slack}.get(destination.kind, to_aws)
+
+
+def _by_proxy(destination: Destination) -> str:
+    proxy = proxy_for(destination.where) if destination.kind in ("webhook", "slack") else None
+    return f"{proxy.way}{proxy.remedy}" if proxy else ""
 
 
 def check_destinations(texts: Sequence[str]) -> list[str]:

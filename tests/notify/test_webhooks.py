@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import socket
 
 import anyio
 import pytest
@@ -174,3 +176,86 @@ async def test_a_certificate_of_an_unknown_authority_is_refused(tmp_path):
         await runner.cleanup()
 
     assert reason.startswith("no answer: the certificate is not trusted")
+
+
+def closed_port():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return taken.getsockname()[1]
+
+
+REMEDY = "; check {variable} and the proxy, or list hooks.example in NO_PROXY"
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+async def test_a_proxy_that_takes_no_connection_is_named_without_its_password(scheme, monkeypatch):
+    variable, proxy = f"{scheme.upper()}_PROXY", f"127.0.0.1:{closed_port()}"
+    monkeypatch.setenv(variable, f"http://user:hunter2@{proxy}")
+
+    failures = await send_to_all(NotifySettings(to=(f"webhook:{scheme}://hooks.example/T/secret",)), MESSAGE)
+
+    refused = f"no answer through the proxy {proxy} ({variable}): Connection refused"
+    assert failures == {
+        f"webhook:{scheme}://hooks.example/***": refused + REMEDY.format(variable=variable) + " (tried 3 times)"
+    }
+
+
+@pytest.mark.parametrize(
+    ("scheme", "says"),
+    [
+        ("http", "answered 407 through the proxy {proxy} (http_proxy): no entry for /***"),
+        ("https", "no answer through the proxy {proxy} (https_proxy): it answers CONNECT with 404" + REMEDY),
+    ],
+)
+async def test_a_proxy_that_refuses_and_a_server_that_is_no_proxy_are_named(scheme, says, monkeypatch):
+    answer = web.Response(status=407, text="no entry for /T/secret")
+    async with receiving(lambda _: answer) as receiver:
+        monkeypatch.setenv(f"{scheme}_proxy", receiver.url)
+        (reason,) = (
+            await send_to_all(NotifySettings(to=(f"webhook:{scheme}://hooks.example/T/secret",)), MESSAGE)
+        ).values()
+
+    proxy = receiver.url.removeprefix("http://")
+    assert reason.removesuffix(" (tried 3 times)") == says.format(proxy=proxy, variable="https_proxy")
+
+
+async def test_a_proxy_that_says_nothing_is_named(monkeypatch):
+    async def silent(reader, writer):
+        await reader.read()
+        writer.close()
+
+    async with await asyncio.start_server(silent, "127.0.0.1", 0) as server:
+        proxy = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        monkeypatch.setenv("HTTPS_PROXY", f"http://{proxy}")
+        settings = NotifySettings(to=("webhook:https://hooks.example/T",), timeout_s=0.5)
+        (reason,) = (await send_to_all(settings, MESSAGE)).values()
+
+    assert (
+        reason
+        == f"no answer within 0.5 s (notify.timeout_s) through the proxy {proxy} (HTTPS_PROXY)"
+        + REMEDY.format(variable="HTTPS_PROXY")
+    )
+
+
+@pytest.mark.parametrize("proxy", ["socks5://127.0.0.1:1080", "http://127.0.0.1:port", "http://"])
+async def test_a_proxy_that_cannot_be_used_is_named_by_its_variable(proxy, monkeypatch):
+    monkeypatch.setenv("HTTPS_PROXY", proxy)
+
+    (reason,) = (await send_to_all(NotifySettings(to=("webhook:https://hooks.example/T",)), MESSAGE)).values()
+
+    assert reason.startswith("HTTPS_PROXY cannot be used: ")
+
+
+async def test_a_proxy_without_a_scheme_is_one_of_http(monkeypatch):
+    async with receiving() as receiver:
+        monkeypatch.setenv("HTTP_PROXY", receiver.url.removeprefix("http://"))
+        assert await send_to_all(NotifySettings(to=("webhook:http://hooks.example/T",)), MESSAGE) == {}
+
+    assert [posted.path for posted in receiver.posted] == ["/T"]
+
+
+async def test_a_host_in_no_proxy_is_sent_to_past_the_proxy(monkeypatch):
+    monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{closed_port()}")
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    async with receiving() as receiver:
+        assert await send_to_all(NotifySettings(to=(f"webhook:{receiver.url}",)), MESSAGE) == {}
