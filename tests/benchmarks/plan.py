@@ -25,6 +25,7 @@ class Size:
     worker_nodes: tuple[int, int] = (20_000, 200_000)
     dask_targets: int = 20_000
     postgresql_nodes: int = 8_000
+    sink_rounds: int = 10
     kept_stores: str = ""
 
 
@@ -43,6 +44,7 @@ TINY = Size(
     worker_nodes=(400, 800),
     dask_targets=16,
     postgresql_nodes=200,
+    sink_rounds=1,
 )
 
 READ_REGIONS = ("eu-west-1", "us-east-1", "eu-central-1", "us-west-2")

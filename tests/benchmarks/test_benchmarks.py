@@ -18,7 +18,7 @@ from tests.benchmarks.plan import TINY
 from tests.benchmarks.processes import serving
 from tests.benchmarks.profiles import COUNTS, make_profiles
 from tests.benchmarks.rate import Kept, stretches
-from tests.benchmarks.results import Result, as_text, ratio
+from tests.benchmarks.results import Result, as_text, at_most, ratio
 from tests.rate_server import Bucket, Run
 from tests.rate_server import run as run_in_virtual_time
 
@@ -113,6 +113,33 @@ def test_a_stretch_counts_from_where_it_settled():
     assert kept.useful == pytest.approx(1.0, abs=0.05)
     assert kept.throttled == 0.0
     assert kept.meets_goals
+
+
+@pytest.mark.parametrize(
+    ("values", "met"),
+    [
+        ([1.0, 1.1, 1.2, 1.3, 1.4], True),
+        ([1.6, 1.7, 1.8, 1.9, 2.0], False),
+        ([1.0, 1.1, 1.2, 1.3, 1.8], None),
+        ([1.0, 1.1, 1.2, 1.3], None),
+        ([-0.1, 1.1, 1.2, 1.3, 1.4], None),
+        ([1.0] * 9 + [9.0], True),
+        ([0.1] + [1.6] * 9, False),
+        ([1.0] * 8 + [9.0, 9.0], None),
+    ],
+    ids=[
+        "all below",
+        "all above",
+        "few that disagree",
+        "too few",
+        "a cost below 0",
+        "one of ten above",
+        "one of ten below",
+        "two of ten above",
+    ],
+)
+def test_a_goal_is_met_or_missed_where_the_rounds_agree_and_not_shown_otherwise(values, met):
+    assert at_most(values, 1.5) is met
 
 
 @pytest.mark.parametrize(
