@@ -1,7 +1,8 @@
 """What sending a stored scan to a sink takes: rounds of seconds, where two scans of ten seconds differ by chance alone.
 
 A scan sends its rows to its sinks after its commit, from its store, as `patchsweep publish` does. So a publication
-takes what a scan takes more with the sink than without, but for the start of the sink, which both have.
+takes for the rows what a scan takes more with the sink than without; what the start of the sink takes, scans without a
+node show.
 """
 
 from __future__ import annotations
@@ -9,8 +10,7 @@ from __future__ import annotations
 import random
 import sys
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -21,63 +21,65 @@ from tests.benchmarks.processes import measured, serving
 
 
 @dataclass(frozen=True)
-class Publication:
-    """One publication; `start_up_cpu_s` is what one of a scan without a node took right before."""
+class Sent:
+    """What commands took right after each other: publications of all nodes and of none, scans of none."""
 
     sink: str
-    cpu_s: float
-    start_up_cpu_s: float
+    all_cpu_s: float
+    none_cpu_s: float
+    scan_cpu_s: float
+    scan_without_sink_cpu_s: float
 
     @property
-    def rows_cpu_s(self) -> float:
-        """Returns what the rows took."""
-        return self.cpu_s - self.start_up_cpu_s
+    def start_cpu_s(self) -> float:
+        """Returns what the sink adds to the start and the end of a scan."""
+        return self.scan_cpu_s - self.scan_without_sink_cpu_s
+
+    @property
+    def cpu_s(self) -> float:
+        """Returns what the sink adds to a scan of all nodes."""
+        return self.all_cpu_s - self.none_cpu_s + self.start_cpu_s
 
 
-def publications(size: Size, sinks: Mapping[str, str]) -> list[Publication]:
-    """Returns those of every round: the sinks in random order, each with its start right before it.
+def sent_to_sinks(size: Size, sinks: Mapping[str, str]) -> Mapping[str, Sequence[Sent]]:
+    """Returns what sending takes in every round, by sink; the sinks of a round come in random order.
 
     Args:
         size: how many nodes and rounds.
         sinks: the sinks by their names; `{folder}` is where their files go.
     """
     seeded_random = random.Random(size.nodes)
-    with _stores(size) as (full, empty, environment):
-        for sink in sinks.values():
-            _publish(empty, sink, environment)  # writes the bytecode that an installation has
-        return [
-            Publication(
-                name,
-                start_up_cpu_s=_publish(empty, sinks[name], environment),
-                cpu_s=_publish(full, sinks[name], environment),
-            )
-            for _ in range(size.sink_rounds)
-            for name in seeded_random.sample(list(sinks), len(sinks))
-        ]
-
-
-def rows_cpu_s(runs: Collection[Publication]) -> Mapping[str, Sequence[float]]:
-    """Returns what the rows took in each round, by sink."""
     taken = defaultdict(list)
-    for run in runs:
-        taken[run.sink].append(run.rows_cpu_s)
+    with serving(spread_over_regions(size.nodes), tls=True) as server, TemporaryDirectory() as folder:
+        everything, nothing = Path(folder, "all"), Path(folder, "none")
+        environment = server.environment(**PATCHES_ALONE)
+        for store, regions in ((everything, READ_REGIONS), (nothing, EMPTY_REGIONS)):
+            _run(environment, "scan", *_scanned(regions), "--store", str(store))
+        for sink in sinks.values():
+            _run(environment, "publish", "--store", str(nothing), sink=sink)  # writes the bytecode of an installation
+        for _ in range(size.sink_rounds):
+            for name in seeded_random.sample(list(sinks), len(sinks)):
+                taken[name].append(_sent(environment, name, sinks[name], everything, nothing))
     return taken
 
 
-@contextmanager
-def _stores(size: Size) -> Iterator[tuple[Path, Path, dict[str, str]]]:
-    """Yields a store with the scan of all nodes and one with a scan of none, and the environment of commands."""
-    with serving(spread_over_regions(size.nodes), tls=True) as server, TemporaryDirectory() as folder:
-        full, empty = Path(folder, "full"), Path(folder, "empty")
-        environment = server.environment(**PATCHES_ALONE)
-        for store, regions in ((full, READ_REGIONS), (empty, EMPTY_REGIONS)):
-            arguments = ("scan", "--regions", ",".join(regions), "--no-progress", "--store", str(store), *NO_LIMIT)
-            measured([sys.executable, "-m", "scanner", *arguments], environment)
-        yield full, empty, environment
+def _sent(environment: Mapping[str, str], name: str, sink: str, everything: Path, nothing: Path) -> Sent:
+    return Sent(
+        name,
+        all_cpu_s=_run(environment, "publish", "--store", str(everything), sink=sink),
+        none_cpu_s=_run(environment, "publish", "--store", str(nothing), sink=sink),
+        scan_cpu_s=_run(environment, "scan", *_scanned(EMPTY_REGIONS), sink=sink),
+        scan_without_sink_cpu_s=_run(environment, "scan", *_scanned(EMPTY_REGIONS)),
+    )
 
 
-def _publish(store: Path, sink: str, environment: Mapping[str, str]) -> float:
-    """Returns the CPU seconds of the whole command."""
+def _scanned(regions: Sequence[str]) -> tuple[str, ...]:
+    return ("--regions", ",".join(regions), "--no-progress", *NO_LIMIT)
+
+
+def _run(environment: Mapping[str, str], *arguments: str, sink: str | None = None) -> float:
+    """Returns the CPU seconds of a whole command; its files go into a folder that is thrown away."""
     with TemporaryDirectory() as folder:
-        arguments = ("publish", "--store", str(store), "--sink", sink.format(folder=folder))
-        return measured([sys.executable, "-m", "scanner", *arguments], environment).cpu_s
+        place = () if "--store" in arguments else ("--store", f"{folder}/store")
+        output = () if sink is None else ("--sink", sink.format(folder=folder))
+        return measured([sys.executable, "-m", "scanner", *arguments, *place, *output], environment).cpu_s
