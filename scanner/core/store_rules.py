@@ -28,6 +28,8 @@ def store_problems(store: StoreSettings) -> Iterator[Problem]:
     location = store.location
     if not location:
         yield "store.location", "name a folder or s3://bucket/prefix"
+    elif location != location.strip():  # as a file of variables leaves it: no one would find the folder again
+        yield "store.location", f"{location!a} begins or ends with a blank; remove it"
     elif location.startswith("s3:") and not is_bucket_url(location):
         yield "store.location", f"{location!a} is not s3://bucket or s3://bucket/prefix"
     elif "://" in location and not location.startswith("s3:"):

@@ -29,7 +29,8 @@ _REMEDIES = {
     "container-role": "check AWS_CONTAINER_CREDENTIALS_FULL_URI and AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
     "iam-role": "check the instance profile and the instance metadata service",
 }
-_BLANK = re.compile(r"[\s\x00-\x1f\x7f]")
+#: What no key of AWS has: blanks, line ends, and characters such as the quotes and zero-width spaces of a web page.
+NEVER_IN_KEYS = re.compile(r"[^!-~]")
 _KEY_NAMES = {"access_key": "access key id", "secret_key": "secret access key", "token": "session token"}
 
 
@@ -74,13 +75,14 @@ def check_keys(keys: ReadOnlyCredentials, provider: str, profile: str) -> None:
     """Refuses keys that no request can be signed with.
 
     Raises:
-        CredentialsError: one holds a blank or a line end, as a file that was read whole leaves it; names which.
+        CredentialsError: one holds a blank or a line end, as a file that was read whole leaves it, or what is not
+            ASCII, as a web page leaves it; names which.
     """
     for name, called in _KEY_NAMES.items():
-        if _BLANK.search(getattr(keys, name) or ""):
+        if NEVER_IN_KEYS.search(getattr(keys, name) or ""):
             raise CredentialsError(
-                f"The {called} of profile {profile!r}, from the provider {provider}, holds a blank or a line end; "
-                "remove it"
+                f"The {called} of profile {profile!r}, from the provider {provider}, holds a blank, a line end or a "
+                "character that is not ASCII; remove it"
             )
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from scanner.aws.credentials.current_role import signed_as
+from scanner.aws.credentials.providers import NEVER_IN_KEYS
 from scanner.aws.credentials.role_session import RoleCredentials, SessionKeys
 from scanner.aws.operations import ASSUME_ROLE
 from scanner.aws.requests.pipeline import RequestPipeline
@@ -88,8 +88,7 @@ class Roles:
                 answer = await self._sts.assume_role(**request)
             keys = require_members(answer, "Credentials")["Credentials"]
             require_members(keys, "AccessKeyId", "SecretAccessKey", "SessionToken", "Expiration")
-            # None of them can be sent with a blank or a line end in it.
-            if any(re.search(r"\s", keys[name]) for name in ("AccessKeyId", "SecretAccessKey", "SessionToken")):
+            if any(NEVER_IN_KEYS.search(keys[name]) for name in ("AccessKeyId", "SecretAccessKey", "SessionToken")):
                 raise NoResponse(ConnectionFailure.CONNECTION, "the answer holds a key with a blank or a line end")
             return SessionKeys(
                 access_key=keys["AccessKeyId"],

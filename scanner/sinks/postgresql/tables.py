@@ -104,7 +104,8 @@ def misfit(existing: Mapping[str, ExistingTable]) -> str | None:
             if kind is None:
                 change, complaint = f"ADD COLUMN {column.name} {wanted}", f"has no column {column.name}"
             else:
-                change = f"ALTER COLUMN {column.name} TYPE {wanted}"
+                # Without USING the server turns no text into anything else.
+                change = f"ALTER COLUMN {column.name} TYPE {wanted} USING {column.name}::{wanted}"
                 complaint = f"has the column {column.name} as {kind}, which has to be {wanted}"
             return (
                 f"the table {table.schema}.{name} {complaint}: ALTER TABLE {table.schema}.{name} {change}, or keep the "

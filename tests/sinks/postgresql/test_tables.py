@@ -81,6 +81,14 @@ async def test_a_schema_that_is_not_there_is_a_sentence(database):
             "ALTER TABLE scans ALTER COLUMN started_at TYPE timestamp",
             r"has the column started_at as timestamp without time zone, which has to be timestamp with time zone: ",
         ),
+        (
+            "ALTER TABLE baselines ALTER COLUMN is_default TYPE text",
+            r"has the column is_default as text, which has to be boolean: ",
+        ),
+        (
+            "ALTER TABLE patches ALTER COLUMN cve_ids TYPE text",
+            r"has the column cve_ids as text, which has to be text\[\]: ",
+        ),
     ],
 )
 async def test_a_table_of_another_shape_is_a_sentence_and_the_way_out_in_it_works(change, complaint, database):
