@@ -42,6 +42,9 @@ OUTPUT = {
     **options.ANNOUNCE,
 }
 
+#: Processes that a scan starts, of 100 MB and more each: more than any machine has cores for.
+_MOST_WORKERS = 256
+
 
 @click.command("scan", cls=SectionedCommand)
 @demo_option
@@ -69,7 +72,7 @@ OUTPUT = {
 )
 @click.option(
     "--workers",
-    type=click.IntRange(min=1),
+    type=click.IntRange(1, _MOST_WORKERS),
     metavar="N",
     cls=Sectioned,
     section="Workers",

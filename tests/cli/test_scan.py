@@ -136,6 +136,14 @@ def test_resume_and_resume_or_start_exclude_each_other():
     assert "exclude each other" in ended.stderr
 
 
+@pytest.mark.parametrize("workers", ["0", "257", "99999999999999999999"])
+def test_more_workers_than_a_machine_has_memory_for_are_refused_before_any_is_started(workers):
+    ended = run("scan", "--workers", workers, app=FakeApp())
+
+    assert ended.code == 2
+    assert "1<=x<=256" in ended.stderr
+
+
 def test_resume_may_stand_before_another_option():
     app = FakeApp()
     run("scan", "--resume", "--demo", app=app)
