@@ -17,6 +17,7 @@ HUB_ACCOUNT = "111111111111"
 _ID = b"i-" + b"0" * 17
 _TOKEN_NUMBER = re.compile(rb"AAEAA(\d{8})")
 _INSTANCE = re.compile(rb'"InstanceIds?": ?\[?"i-([0-9]{17})"')
+_TIME_END = b"000.0,"  # of each installed time
 _INSTANCES = re.compile(rb"i-([0-9]{17})")
 
 
@@ -42,10 +43,14 @@ def _number_of_token(body: bytes) -> int:
 
 @dataclass
 class SsmAnswers:
-    """SSM of one Region with `nodes` nodes, the same in every account."""
+    """SSM of one Region with `nodes` nodes, the same in every account.
+
+    With a `mark`, a digit of the Region's own, each of its first 8,000 nodes has times of its own.
+    """
 
     nodes: int
     profiles: list[Profile]
+    mark: int | None = None
 
     def __post_init__(self) -> None:
         self._patches = [_patch_pages(profile) for profile in self.profiles]
@@ -57,7 +62,9 @@ class SsmAnswers:
     def patches(self, body: bytes) -> bytes:
         found = _INSTANCE.search(body)
         assert found is not None
-        return self._patches[int(found[1]) % len(self.profiles)][_number_of_token(body)]
+        number = int(found[1])
+        page = self._patches[number % len(self.profiles)][_number_of_token(body)]
+        return page if self.mark is None else page.replace(_TIME_END, b"%03d.%d," % (number % 1000, self.mark))
 
     def states(self, body: bytes) -> bytes:
         ids = _INSTANCES.findall(body)
@@ -152,7 +159,10 @@ def _sts(operation: str, result: str) -> bytes:
 NOTHING_KEPT = {"DescribePatchBaselines": http(b'{"BaselineIdentities":[]}')}
 
 
-def ssm_of(nodes_by_region: dict[str, int]) -> dict[str, SsmAnswers]:
-    """The answers of every Region that has nodes; profiles and pages are shared."""
+def ssm_of(nodes_by_region: dict[str, int], *, unlike: bool = False) -> dict[str, SsmAnswers]:
+    """The answers of every Region that has nodes; profiles and pages are shared, unless all nodes are `unlike`."""
     profiles = make_profiles()
-    return {region: SsmAnswers(nodes, profiles) for region, nodes in nodes_by_region.items()}
+    return {
+        region: SsmAnswers(nodes, profiles, number if unlike else None)
+        for number, (region, nodes) in enumerate(nodes_by_region.items())
+    }

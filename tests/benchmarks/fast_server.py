@@ -28,8 +28,8 @@ _ROLE_ACCOUNT = re.compile(rb"(?:%3A%3A|::)(\d{12})(?:%3A|:)role")
 class Service:
     """What is asked, in bytes, to what is answered, in bytes."""
 
-    def __init__(self, nodes_by_region: dict[str, int], buckets: Buckets) -> None:
-        self._ssm = answers.ssm_of(nodes_by_region)
+    def __init__(self, nodes_by_region: dict[str, int], buckets: Buckets, *, unlike: bool) -> None:
+        self._ssm = answers.ssm_of(nodes_by_region, unlike=unlike)
         self._empty = answers.SsmAnswers(0, answers.make_profiles())
         self._region_names = list(nodes_by_region)
         self._buckets = buckets
@@ -114,7 +114,8 @@ async def _serve(given: argparse.Namespace) -> None:
     if given.certificate:
         tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         tls.load_cert_chain(given.certificate)
-    service = Service(json.loads(given.nodes), Buckets(json.loads(given.rates), given.burst))
+    buckets = Buckets(json.loads(given.rates), given.burst)
+    service = Service(json.loads(given.nodes), buckets, unlike=given.unlike)
     loop = asyncio.get_running_loop()
     server = await loop.create_server(lambda: Connection(service, given.latency), "127.0.0.1", 0, ssl=tls, backlog=4096)
     sys.stdout.write(f"{server.sockets[0].getsockname()[1]}\n")
@@ -125,6 +126,7 @@ async def _serve(given: argparse.Namespace) -> None:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--nodes", default="{}", help="JSON object: Region to number of nodes")
+    parser.add_argument("--unlike", action="store_true", help="no two nodes list the same page")
     parser.add_argument("--rates", default="[]", help="JSON list of [since second, tokens a second]; empty: no limit")
     parser.add_argument("--burst", type=float, default=40.0)
     parser.add_argument("--latency", type=float, default=0.0, help="seconds before each answer")

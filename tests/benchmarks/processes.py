@@ -119,13 +119,16 @@ def serving(
     nodes_by_region: Mapping[str, int],
     *,
     tls: bool = False,
+    unlike: bool = False,
     latency_s: float = 0.0,
     rates: Sequence[tuple[float, float]] = (),
     burst: float = 40.0,
 ) -> Iterator[Server]:
-    """A fast server on its core while the block runs."""
+    """A fast server on its core while the block runs; if its nodes are `unlike`, no two list the same page."""
     arguments = ["--nodes", json.dumps(nodes_by_region), "--latency", str(latency_s)]
     arguments += ["--rates", json.dumps(list(rates)), "--burst", str(burst)]
+    if unlike:
+        arguments.append("--unlike")
     if tls:
         arguments += ["--certificate", certificate()[1]]
     with on_core(SERVER_CORE):
