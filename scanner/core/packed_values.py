@@ -20,6 +20,8 @@ _HASH_BITS = 0xFFFF_FFFF
 class PackedValues(MutableMapping[str, T], Generic[T]):
     """A mapping that keeps its values as MessagePack, and makes a value each time that it is looked up.
 
+    It is meant to be filled first and then looked up: the first look-up after an addition sorts all keys again.
+
     An EC2 instance with 15 tags takes 0.55 kB instead of 3 kB as objects, at 6 µs for each; a target with 20,000 of
     them is open for an hour, and each is looked up once or twice. A value lies behind others, with its key, in a piece
     that is freed when all of its values are taken, and is found by the hash of the key, in 13 bytes. An object for each

@@ -89,7 +89,10 @@ class Roles:
             keys = require_members(answer, "Credentials")["Credentials"]
             require_members(keys, "AccessKeyId", "SecretAccessKey", "SessionToken", "Expiration")
             if any(NEVER_IN_KEYS.search(keys[name]) for name in ("AccessKeyId", "SecretAccessKey", "SessionToken")):
-                raise NoResponse(ConnectionFailure.CONNECTION, "the answer holds a key with a blank or a line end")
+                raise NoResponse(
+                    ConnectionFailure.CONNECTION,
+                    "the answer holds a key with a blank, a line end or a character that is not ASCII",
+                )
             return SessionKeys(
                 access_key=keys["AccessKeyId"],
                 secret_key=keys["SecretAccessKey"],
